@@ -1,0 +1,1 @@
+"""What every service shares: errors, identity, servers, channels, databases, the bus, telemetry."""

@@ -1,0 +1,38 @@
+"""Work that goes on beside a service's calls, for as long as the service runs."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from services.common.telemetry import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine
+    from typing import Any
+
+log = get_logger(__name__)
+
+
+@asynccontextmanager
+async def background(
+    name: str, work: Coroutine[Any, Any, None]
+) -> AsyncIterator[asyncio.Task[None]]:
+    """Run ``work`` while the block runs and cancel it at the end.
+
+    Work that ends by itself has a defect: it is logged, and the yielded task is done, which a
+    readiness check can look at (``lambda: not task.done()``).
+    """
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(_report)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        log.error("background_work_ended", work=task.get_name(), error=repr(task.exception()))

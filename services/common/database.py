@@ -1,0 +1,147 @@
+"""One database for every service: SQLite when embedded, PostgreSQL in production, the same code.
+
+``begin()`` is a transaction that will write. On SQLite it takes the write lock at once (BEGIN
+IMMEDIATE), so that two writers queue up instead of failing when they upgrade; on PostgreSQL it is
+an ordinary transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import NullPool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from typing import Any
+
+_WRITES = "reelmesh_writes"
+
+
+def normalise_url(url: str) -> URL:
+    """Return ``url`` with the asynchronous driver that we use; a bare path is a SQLite file."""
+    if "://" not in url:
+        return URL.create("sqlite+aiosqlite", database=str(Path(url).absolute()))
+    parsed = make_url(url)
+    backend = parsed.get_backend_name()
+    if backend in {"postgresql", "postgres"}:
+        return parsed.set(drivername="postgresql+asyncpg")
+    if backend == "sqlite":
+        return parsed.set(drivername="sqlite+aiosqlite")
+    msg = f"database_url: {backend} is not supported (allowed: postgresql, sqlite)"
+    raise ValueError(msg)
+
+
+class Database:
+    """Connections to one schema of PostgreSQL, or to one SQLite file.
+
+    Args:
+        url: ``postgresql://…``, ``sqlite:///…`` or the path of a SQLite file.
+        schema: PostgreSQL schema; it becomes the search path, so SQL names tables alone.
+        pool_size: connections that are kept; as many again are opened in a rush. 0 keeps none.
+        pre_ping: whether a PostgreSQL connection is tried before it is used.
+        synchronous: SQLite durability; FULL survives a power cut, NORMAL may lose the last commits.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        schema: str,
+        pool_size: int = 10,
+        pre_ping: bool = True,
+        synchronous: str = "FULL",
+    ) -> None:
+        self.url = normalise_url(url)
+        self.schema = schema
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._synchronous = synchronous
+        # Writers of this process wait here in order; SQLite's own busy handler only polls.
+        self._writer = asyncio.Lock()
+        options: dict[str, Any] = {"poolclass": NullPool}
+        if pool_size:
+            options = {"pool_size": pool_size, "max_overflow": pool_size}
+        self.engine = self._sqlite(options) if self.is_sqlite else self._postgres(options, pre_ping)
+
+    def _sqlite(self, options: dict[str, Any]) -> AsyncEngine:
+        if self.url.database:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_async_engine(self.url, **options)
+        event.listen(engine.sync_engine, "connect", self._prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+
+    def _postgres(self, options: dict[str, Any], pre_ping: bool) -> AsyncEngine:
+        settings = {"search_path": self.schema, "application_name": f"reelmesh-{self.schema}"}
+        return create_async_engine(
+            self.url,
+            pool_pre_ping=pre_ping,
+            connect_args={"server_settings": settings},
+            **options,
+        )
+
+    def _prepare_sqlite(self, connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where we say so
+        cursor = connection.cursor()
+        for pragma in (
+            "busy_timeout=10000",
+            "journal_mode=WAL",
+            f"synchronous={self._synchronous}",
+            "foreign_keys=ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that may write; it commits at the end and rolls back on an error."""
+        if not self.is_sqlite:
+            async with self.engine.begin() as connection:
+                yield connection
+            return
+        async with self._writer, self.engine.connect() as connection:
+            await connection.execution_options(**{_WRITES: True})
+            async with connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that only reads: one consistent view, in no writer's way."""
+        async with self.engine.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """Open an ORM session in a transaction that may write, as ``begin`` does."""
+        async with (
+            self.begin() as connection,
+            AsyncSession(bind=connection, expire_on_commit=False) as session,
+        ):
+            yield session
+            await session.flush()
+
+    async def ping(self) -> None:
+        """Ask the database for an answer; raises what the driver raises when there is none."""
+        async with self.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+    async def __aenter__(self) -> Database:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

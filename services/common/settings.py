@@ -1,0 +1,116 @@
+"""What is configurable in every service; each service adds its own in its ``settings.py``.
+
+A subclass sets ``service`` and its prefix::
+
+    class Settings(ServiceSettings):
+        model_config = SettingsConfigDict(env_prefix="STORAGE_")
+        service: ClassVar[str] = "storage"
+        address: str = "127.0.0.1:50053"
+
+``address`` and ``metrics_address`` are then read from ``STORAGE_ADDRESS`` and
+``STORAGE_METRICS_ADDRESS``; what all services share has one name for all of them (``DATABASE_URL``,
+``REELMESH_SIGNING_KEY``, …). Every field may also be given to the constructor by its own name,
+which is how the suite does it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.common.identity import IdentitySigner
+
+type_level = Literal["debug", "info", "warning", "error"]
+
+
+def shared(env: str, default: object = ..., **kwargs: object) -> object:
+    """Return a field that has the same environment variable in every service."""
+    return Field(default, validation_alias=env, **kwargs)  # type: ignore[call-overload]
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether only this machine can reach ``host:port`` (or a ``unix:`` socket)."""
+    if address.startswith("unix:"):
+        return True
+    host = address.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class ServiceSettings(BaseSettings):
+    """Settings that every service has."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True
+    )
+    service: ClassVar[str] = "service"
+
+    address: str = "127.0.0.1:0"
+    """host:port to listen on; port 0 picks a free one."""
+    metrics_address: str = ""
+    """host:port for /metrics, /healthz and /readyz over HTTP; "" for none."""
+    data_dir: Path = Field(Path("./data"), validation_alias="REELMESH_DATA_DIR")
+    """Folder of everything that this service keeps on disk."""
+    database_url: str = Field("", validation_alias="DATABASE_URL")
+    """postgresql://… of the one database; "" is a SQLite file per service in ``data_dir``."""
+    database_pool_size: int = Field(10, validation_alias="DATABASE_POOL_SIZE", ge=1, le=200)
+    """Connections that one service keeps open to PostgreSQL."""
+    migrate_at_start: bool = Field(default=True, validation_alias="REELMESH_MIGRATE_AT_START")
+    """Whether the service brings its schema up to date itself."""
+    nats_url: str = Field("nats://127.0.0.1:4222", validation_alias="NATS_URL")
+    """Where the event bus is; several addresses are separated by commas."""
+    nats_credentials: str = Field("", validation_alias="NATS_CREDENTIALS_FILE")
+    """File with the NATS user's credentials, "" for none."""
+    auth: bool = Field(default=False, validation_alias="REELMESH_AUTH")
+    """Whether callers need an API key; may be off on loopback only."""
+    signing_key: SecretStr = Field(SecretStr(""), validation_alias="REELMESH_SIGNING_KEY")
+    """Secret that all services share: signs identities between them and media URLs."""
+    log_level: type_level = Field("info", validation_alias="REELMESH_LOG_LEVEL")
+    """Least important level that is logged."""
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", validation_alias="REELMESH_LOG_FORMAT"
+    )
+    """Shape of the log; auto is console on a terminal and JSON elsewhere."""
+    max_message_bytes: int = Field(4 * 1024 * 1024, validation_alias="REELMESH_MAX_MESSAGE_BYTES")
+    """Largest gRPC message that is received, in bytes."""
+    default_deadline: float = Field(60.0, validation_alias="REELMESH_DEFAULT_DEADLINE", gt=0)
+    """Seconds that a unary call may take whose caller sets no deadline."""
+    drain_grace: float = Field(10.0, validation_alias="REELMESH_DRAIN_GRACE", ge=0)
+    """Seconds that calls in flight may take to finish when the service ends."""
+    drain_delay: float = Field(0.0, validation_alias="REELMESH_DRAIN_DELAY", ge=0)
+    """Seconds between saying NOT_SERVING and refusing calls, for load balancers to notice."""
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Self:
+        if self.auth and len(self.signing_key.get_secret_value()) < 16:
+            msg = "REELMESH_SIGNING_KEY must have at least 16 characters where REELMESH_AUTH is on"
+            raise ValueError(msg)
+        if not self.auth:
+            for address in self.listening_addresses():
+                if not is_loopback(address):
+                    msg = f"REELMESH_AUTH=false is allowed on loopback only, not on {address}"
+                    raise ValueError(msg)
+        return self
+
+    def listening_addresses(self) -> tuple[str, ...]:
+        """Return every address on which the service listens."""
+        return tuple(filter(None, (self.address, self.metrics_address)))
+
+    def signer(self) -> IdentitySigner | None:
+        """Return the signer of identities, or ``None`` where no signing key is set."""
+        secret = self.signing_key.get_secret_value()
+        return IdentitySigner(secret) if secret else None
+
+    def database_location(self, schema: str = "") -> str:
+        """Return the URL for ``Database``: the shared one, or the SQLite file of ``schema``."""
+        if self.database_url:
+            return self.database_url
+        return f"sqlite+aiosqlite:///{self.data_dir.absolute() / (schema or self.service)}.db"
