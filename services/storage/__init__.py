@@ -1,0 +1,1 @@
+"""The storage service: assets, their bytes, their index and their signed URLs."""

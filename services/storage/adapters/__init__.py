@@ -1,0 +1,1 @@
+"""Implementations of the ports: folder and S3 bytes, SQL tables, URL fetching."""

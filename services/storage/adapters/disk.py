@@ -1,0 +1,61 @@
+"""Calls that wait for the disk, off the event loop, with their errors in our words."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from services.common.errors import ResourceExhausted, ServiceError, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class Disk:
+    """A few threads of its own: a slow disk must not take the threads that others need."""
+
+    def __init__(self, threads: int = 8) -> None:
+        """Prepare the pool; threads start when they are needed."""
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="storage-disk")
+
+    async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what ``call`` returns.
+
+        A full disk raises ``ResourceExhausted``, a broken one ``Unavailable``.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._pool, lambda: call(*args, **kwargs))
+        except (FileNotFoundError, FileExistsError):
+            raise
+        except OSError as error:
+            raise translated(error) from error
+
+    def close(self) -> None:
+        """Let the running calls finish and stop the threads."""
+        self._pool.shutdown(wait=True)
+
+
+def translated(error: OSError) -> ServiceError:
+    """Return the service error that a failed file operation means."""
+    if error.errno in _FULL:
+        return ResourceExhausted("the disk of the storage service is full")
+    return Unavailable(f"the disk of the storage service fails: {os.strerror(error.errno or 0)}")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new names in ``folder`` survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

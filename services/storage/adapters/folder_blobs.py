@@ -1,0 +1,227 @@
+"""Objects in a folder: files under their keys, metadata in sidecars, URLs that the gateway serves.
+
+A file becomes visible by one ``link`` from staging: whole or not at all, and never over another
+one.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from services.common.errors import DataLoss, InvalidArgument
+from services.common.media_urls import MediaGrant
+from services.storage.adapters.disk import sync_folder
+from services.storage.domain.media_types import served_as, shown_inline
+from services.storage.domain.ports import CHUNK_BYTES, BlobInfo, KeyTakenError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from datetime import timedelta
+    from pathlib import Path
+
+    from services.common.media_urls import MediaUrlSigner
+    from services.storage.adapters.disk import Disk
+    from services.storage.domain.assets import Asset
+    from services.storage.domain.ports import ObjectFacts, StagedFile
+
+_READ_BYTES = 4 * CHUNK_BYTES
+_MAX_KEY_BYTES = 900
+_HIDDEN = ".reelmesh"
+
+
+class FolderBlobs:
+    """A blob store below one folder of the local disk."""
+
+    def __init__(
+        self, root: Path, disk: Disk, *, signer: MediaUrlSigner, new_id: Callable[[], str]
+    ) -> None:
+        """Keep objects below ``root``, sidecars and copies under way in a hidden folder of it."""
+        self._root = root
+        self._disk = disk
+        self._signer = signer
+        self._new_id = new_id
+
+    async def publish(self, staged: StagedFile, key: str, facts: ObjectFacts) -> None:
+        """Link the staged file under ``key``; see the port."""
+        await self._disk.run(self._publish, staged.path, key, facts)
+
+    async def clone(self, source: str, key: str, facts: ObjectFacts) -> None:
+        """Link ``source`` under a second key: the bytes lie on the disk once."""
+        path = self._path(source)
+        try:
+            await self._disk.run(self._publish, path, key, facts)
+        except FileNotFoundError as error:
+            msg = f"the object {source!r} is gone"
+            raise DataLoss(msg) from error
+
+    async def head(self, key: str) -> BlobInfo | None:
+        """Return what is known about the object, ``None`` when there is none."""
+        return await self._disk.run(self._head, key)
+
+    async def read(
+        self, key: str, *, offset: int = 0, length: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Yield the bytes, reading 1 MiB at a time so that a thread call pays."""
+        try:
+            file = await self._disk.run(self._path(key).open, "rb", 0)
+        except FileNotFoundError as error:
+            msg = f"the object {key!r} is gone"
+            raise DataLoss(msg) from error
+        with file:
+            left = os.fstat(file.fileno()).st_size - offset if length is None else length
+            while left > 0:
+                block = await self._disk.run(
+                    os.pread, file.fileno(), min(left, _READ_BYTES), offset
+                )
+                if not block:
+                    msg = f"the object {key!r} is shorter than it was"
+                    raise DataLoss(msg)
+                for start in range(0, len(block), CHUNK_BYTES):
+                    yield block[start : start + CHUNK_BYTES]
+                offset += len(block)
+                left -= len(block)
+
+    async def delete(self, key: str) -> None:
+        """Remove file, sidecar and the folders that they leave empty."""
+        await self._disk.run(self._delete, key)
+
+    async def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
+        """Yield the objects under ``prefix`` in the order of their keys."""
+        for key in await self._disk.run(lambda: sorted(self._keys(prefix))):
+            info = await self.head(key)
+            if info is not None:
+                yield info
+
+    async def sign(self, asset: Asset, *, expires: datetime, download_name: str) -> str:
+        """Return a URL under ``/media/`` that the gateway serves."""
+        content_type = asset.description.content_type
+        grant = MediaGrant(
+            tenant=asset.tenant,
+            asset_id=asset.id,
+            file_name=download_name or asset.file_name,
+            content_type=served_as(content_type),
+            expires=expires,
+            attachment=bool(download_name) or not shown_inline(content_type),
+        )
+        return self._signer.sign(grant)
+
+    def url(self, key: str) -> str:
+        """Return the ``file://`` address of the object."""
+        return self._path(key).absolute().as_uri()
+
+    async def sweep(self, older_than: timedelta) -> int:
+        """Remove copies and sidecars under way that a crash left behind."""
+        return await self._disk.run(self._sweep, time.time() - older_than.total_seconds())
+
+    async def check(self) -> None:
+        """Raise ``Unavailable`` when the folder cannot be written."""
+        await self._disk.run(self._check)
+
+    def _path(self, key: str) -> Path:
+        """Return the file of ``key``; refuses whatever could leave the folder or hide in it."""
+        segments = key.split("/")
+        unsafe = any(s in {"", ".", ".."} or s.startswith(_HIDDEN) for s in segments)
+        if unsafe or "\0" in key or "\\" in key or len(key.encode()) > _MAX_KEY_BYTES:
+            field = "key"
+            raise InvalidArgument(field, "is not a safe object key")
+        return self._root.joinpath(*segments)
+
+    def _sidecar(self, key: str) -> Path:
+        return self._root / _HIDDEN / "meta" / f"{key}.json"
+
+    def _temporary(self) -> Path:
+        folder = self._root / _HIDDEN / "tmp"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / self._new_id()
+
+    def _publish(self, source: Path, key: str, facts: ObjectFacts) -> None:
+        target = self._path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._link(source, target)
+        except FileExistsError as error:
+            raise KeyTakenError(key) from error
+        metadata = dict(facts.metadata)
+        self._write_sidecar(key, {"content_type": facts.content_type, "metadata": metadata})
+        sync_folder(target.parent)
+
+    def _link(self, source: Path, target: Path) -> None:
+        try:
+            os.link(source, target)
+        except OSError as error:
+            if error.errno not in {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP}:
+                raise
+            self._copy_then_link(source, target)
+
+    def _copy_then_link(self, source: Path, target: Path) -> None:
+        """Publish from another file system: copy next to the target first, then link."""
+        copy = self._temporary()
+        try:
+            shutil.copyfile(source, copy)
+            with copy.open("rb") as file:
+                os.fsync(file.fileno())
+            os.link(copy, target)
+        finally:
+            copy.unlink(missing_ok=True)
+
+    def _write_sidecar(self, key: str, facts: Mapping[str, object]) -> None:
+        sidecar, temporary = self._sidecar(key), self._temporary()
+        sidecar.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(facts), encoding="utf-8")
+        temporary.replace(sidecar)
+
+    def _head(self, key: str) -> BlobInfo | None:
+        try:
+            facts = self._path(key).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        try:
+            stored = json.loads(self._sidecar(key).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            stored = {"content_type": "application/octet-stream", "metadata": {}}
+        modified = datetime.fromtimestamp(facts.st_mtime, UTC)
+        return BlobInfo(key, facts.st_size, stored["content_type"], stored["metadata"], modified)
+
+    def _delete(self, key: str) -> None:
+        for path, top in (
+            (self._path(key), self._root),
+            (self._sidecar(key), self._root / _HIDDEN),
+        ):
+            path.unlink(missing_ok=True)
+            for folder in path.parents:
+                if folder == top or not _removed_if_empty(folder):
+                    break
+
+    def _keys(self, prefix: str) -> Iterator[str]:
+        start = self._root / prefix.rpartition("/")[0]
+        for folder, names, files in os.walk(start):
+            names[:] = [name for name in names if not name.startswith(_HIDDEN)]
+            for name in files:
+                key = os.path.relpath(os.path.join(folder, name), self._root).replace(os.sep, "/")
+                if key.startswith(prefix):
+                    yield key
+
+    def _sweep(self, before: float) -> int:
+        stale = [p for p in (self._root / _HIDDEN / "tmp").glob("*") if p.stat().st_mtime < before]
+        for path in stale:
+            path.unlink(missing_ok=True)
+        return len(stale)
+
+    def _check(self) -> None:
+        probe = self._temporary()
+        probe.write_bytes(b"ok")
+        probe.unlink()
+
+
+def _removed_if_empty(folder: Path) -> bool:
+    try:
+        folder.rmdir()
+    except OSError:
+        return False
+    return True

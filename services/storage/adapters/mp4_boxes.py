@@ -1,0 +1,76 @@
+"""The outermost boxes of an MP4 or MOV file: enough to see that it is whole and alone."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from services.common.errors import DataLoss
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# ISO 14496-12, QuickTime, and C2PA's manifest ("uuid", "jumb").
+_TOP_LEVEL = frozenset(
+    b"ftyp moov mdat free skip wide uuid meta moof mfra sidx styp pdin emsg ssix prft udta jumb"
+    b" pnot imda".split()
+)
+_MAX_BOXES = 100_000
+_DAMAGED = "the MP4 file is damaged: "
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box by its four letters, from ``start`` on, ``size`` bytes with its header."""
+
+    kind: bytes
+    start: int
+    size: int
+
+
+def top_level_boxes(path: Path) -> list[Box]:
+    """Return the boxes, which fill the file exactly; raises ``DataLoss`` otherwise.
+
+    A file that was cut off has a last box that is too long; a file with something appended (an
+    archive, a page) has a last box that is none.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        boxes = list(_walk(file, size))
+    kinds = {box.kind for box in boxes}
+    if not boxes or boxes[0].kind not in {b"ftyp", b"styp", b"wide", b"moov", b"mdat", b"free"}:
+        raise DataLoss(_DAMAGED + "it does not begin like one")
+    if b"moov" not in kinds or not kinds & {b"mdat", b"moof"}:
+        raise DataLoss(_DAMAGED + "its index or its media data is missing")
+    return boxes
+
+
+def _walk(file: BinaryIO, end: int) -> Iterator[Box]:
+    position = 0
+    for _ in range(_MAX_BOXES):
+        if position == end:
+            return
+        file.seek(position)
+        header = file.read(16)
+        if len(header) < 8:
+            raise DataLoss(_DAMAGED + "it ends inside a box header")
+        length, kind = struct.unpack(">I4s", header[:8])
+        if kind not in _TOP_LEVEL:
+            raise DataLoss(_DAMAGED + "something else is appended to it")
+        if length == 1 and len(header) == 16:
+            length = struct.unpack(">Q", header[8:])[0]
+        elif length == 0:
+            length = end - position
+        if length < 8 or position + length > end:
+            raise DataLoss(_DAMAGED + "it is cut off")
+        yield Box(kind, position, length)
+        position += length
+    raise DataLoss(_DAMAGED + "it has too many boxes")
+
+
+def begins_with_index(boxes: list[Box]) -> bool:
+    """Whether a player can start before the whole file is there: ``moov`` lies before ``mdat``."""
+    order = [box.kind for box in boxes if box.kind in {b"moov", b"mdat"}]
+    return bool(order) and order[0] == b"moov"

@@ -1,0 +1,179 @@
+"""Objects in S3 or in anything that speaks it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from services.common.media_urls import content_disposition
+from services.storage.adapters.s3_errors import absent
+from services.storage.adapters.s3_upload import PART_BYTES, Sending
+from services.storage.domain.media_types import served_as, shown_inline
+from services.storage.domain.ports import CHUNK_BYTES, BlobInfo, KeyTakenError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from datetime import timedelta
+    from typing import Any
+
+    from services.storage.adapters.s3_calls import S3Calls
+    from services.storage.domain.assets import Asset
+    from services.storage.domain.ports import ObjectFacts, StagedFile
+
+_READ_BYTES = 4 * CHUNK_BYTES
+
+
+class S3Blobs:
+    """A blob store in one bucket, below one prefix."""
+
+    def __init__(
+        self,
+        calls: S3Calls,
+        *,
+        now: Callable[[], datetime],
+        prefix: str = "",
+        conditional_writes: bool = True,
+    ) -> None:
+        """Use ``conditional_writes=False`` only with servers that do not know ``If-None-Match``."""
+        self._calls = calls
+        self._now = now
+        self._prefix = prefix
+        self._condition = {"IfNoneMatch": "*"} if conditional_writes else {}
+
+    async def publish(self, staged: StagedFile, key: str, facts: ObjectFacts) -> None:
+        """Send the staged file; the object appears with the last request or not at all."""
+        if staged.size_bytes > PART_BYTES or not self._condition:
+            await self._free(key)
+        sending = Sending(self._calls, staged.path, key, staged.size_bytes)
+        headers = _headers(facts)
+        if staged.size_bytes <= PART_BYTES:
+            await sending.whole({**headers, **self._condition})
+        else:
+            await sending.parts(headers, self._condition)
+
+    async def clone(self, source: str, key: str, facts: ObjectFacts) -> None:
+        """Copy inside the store: the bytes are not sent again."""
+        await self._free(key)
+        await self._calls.request(
+            "copy_object",
+            key,
+            CopySource={"Bucket": self._calls.bucket, "Key": source},
+            MetadataDirective="REPLACE",
+            **_headers(facts),
+        )
+
+    async def head(self, key: str) -> BlobInfo | None:
+        """Return what is known about the object, ``None`` when there is none."""
+        answer = await self._calls.run(key, lambda: self._head(key))
+        if answer is None:
+            return None
+        modified = answer["LastModified"].astimezone(UTC)
+        return BlobInfo(
+            key, answer["ContentLength"], answer["ContentType"], answer["Metadata"], modified
+        )
+
+    async def read(
+        self, key: str, *, offset: int = 0, length: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Yield the bytes of one ranged request as they arrive."""
+        if length == 0:
+            return
+        last = "" if length is None else str(offset + length - 1)
+        span = {"Range": f"bytes={offset}-{last}"} if offset or last else {}
+        body = await self._calls.run(key, lambda: self._open(key, span))
+        try:
+            while block := await self._calls.run(key, lambda: body.read(_READ_BYTES)):
+                for start in range(0, len(block), CHUNK_BYTES):
+                    yield block[start : start + CHUNK_BYTES]
+        finally:
+            body.close()
+
+    async def delete(self, key: str) -> None:
+        """Remove the object; S3 says nothing when there is none."""
+        await self._calls.request("delete_object", key)
+
+    async def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
+        """Yield the objects under ``prefix``, a thousand per request and without metadata."""
+        start_after = ""
+        while True:
+            page = await self._calls.run(prefix, partial(self._page, prefix, start_after))
+            found = page.get("Contents", [])
+            for item in found:
+                yield BlobInfo(item["Key"], item["Size"], "", {}, item["LastModified"])
+            if not page.get("IsTruncated") or not found:
+                return
+            start_after = found[-1]["Key"]
+
+    async def sign(self, asset: Asset, *, expires: datetime, download_name: str) -> str:
+        """Return a presigned GET that answers with the asset's content type and disposition."""
+        content_type, key = asset.description.content_type, str(asset.key)
+        attached = bool(download_name) or not shown_inline(content_type)
+        file_name = download_name or asset.file_name
+        parameters = {
+            "Bucket": self._calls.bucket,
+            "Key": key,
+            "ResponseContentType": served_as(content_type),
+            "ResponseContentDisposition": content_disposition(file_name, attachment=attached),
+        }
+        seconds = max(1, round((expires - self._now()).total_seconds()))
+        presign = self._calls.client.generate_presigned_url
+        # In a thread: credentials that have run out are renewed over the network here.
+        return str(
+            await self._calls.run(
+                key, lambda: presign("get_object", Params=parameters, ExpiresIn=seconds)
+            )
+        )
+
+    def url(self, key: str) -> str:
+        """Return ``s3://bucket/key``."""
+        return f"s3://{self._calls.bucket}/{key}"
+
+    async def sweep(self, older_than: timedelta) -> int:
+        """Abort multipart uploads below our prefix that were begun before ``older_than``."""
+        before = self._now() - older_than
+        uploads = await self._calls.run(self._prefix, self._uploads)
+        stale = [item for item in uploads if item["Initiated"].astimezone(UTC) < before]
+        for item in stale:
+            await self._calls.request(
+                "abort_multipart_upload", item["Key"], UploadId=item["UploadId"]
+            )
+        return len(stale)
+
+    async def check(self) -> None:
+        """Raise ``Unavailable`` or ``FailedPrecondition`` when the bucket cannot be used."""
+        bucket = self._calls.bucket
+        await self._calls.run(bucket, lambda: self._calls.client.head_bucket(Bucket=bucket))
+
+    async def _free(self, key: str) -> None:
+        """Look before sending: saves the transfer, and stands in where conditions are not known."""
+        if await self.head(key) is not None:
+            raise KeyTakenError(key)
+
+    def _head(self, key: str) -> Any:
+        try:
+            return self._calls.client.head_object(Bucket=self._calls.bucket, Key=key)
+        except ClientError as error:
+            if absent(error):
+                return None
+            raise
+
+    def _open(self, key: str, span: Mapping[str, str]) -> Any:
+        answer = self._calls.client.get_object(Bucket=self._calls.bucket, Key=key, **span)
+        return answer["Body"]
+
+    def _page(self, prefix: str, start_after: str) -> Any:
+        return self._calls.client.list_objects_v2(
+            Bucket=self._calls.bucket, Prefix=prefix, StartAfter=start_after
+        )
+
+    def _uploads(self) -> Sequence[Any]:
+        pages = self._calls.client.get_paginator("list_multipart_uploads")
+        found = pages.paginate(Bucket=self._calls.bucket, Prefix=self._prefix)
+        return [item for page in found for item in page.get("Uploads", ())]
+
+
+def _headers(facts: ObjectFacts) -> dict[str, object]:
+    return {"ContentType": facts.content_type, "Metadata": dict(facts.metadata)}

@@ -1,0 +1,41 @@
+"""One bucket and its blocking client, called from asyncio through threads of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from services.storage.adapters.s3_errors import BOTO_ERRORS, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+R = TypeVar("R")
+
+
+class S3Calls:
+    """Runs requests on one bucket off the event loop and words their errors as ours."""
+
+    def __init__(self, client: Any, bucket: str, *, threads: int = 8) -> None:
+        """Use a boto3 client, which is made at run time and thread-safe (hence ``Any``)."""
+        self.client = client
+        self.bucket = bucket
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="storage-s3")
+
+    async def run(self, key: str, call: Callable[[], R]) -> R:
+        """Return what ``call`` returns; raises the service error that a failure means."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._pool, call)
+        except BOTO_ERRORS as error:
+            raise translated(error, key) from error
+
+    async def request(self, operation: str, key: str, **parameters: object) -> Any:
+        """Return the answer to one operation on one object."""
+        method = getattr(self.client, operation)
+        return await self.run(key, lambda: method(Bucket=self.bucket, Key=key, **parameters))
+
+    def close(self) -> None:
+        """Let the running requests finish and stop the threads."""
+        self._pool.shutdown(wait=True)

@@ -1,0 +1,54 @@
+"""The boto3 client of the storage service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Connection:
+    """How the bucket is reached; no keys mean boto3's own chain (IRSA, instance role, profile)."""
+
+    endpoint_url: str = ""
+    region: str = "us-east-1"
+    access_key_id: str = ""
+    secret_access_key: str = ""
+    addressing_style: Literal["auto", "path", "virtual"] = "auto"
+    checksums: Literal["when_supported", "when_required"] = "when_supported"
+    ca_bundle: str = ""
+
+    def client(self) -> Any:
+        """Return a thread-safe client; blocks for some 100 ms while boto3 reads its service model.
+
+        Own servers are mostly reached by address, where a bucket cannot be a host name: path style
+        there, unless the operator says otherwise.
+        """
+        style = self.addressing_style
+        if style == "auto" and self.endpoint_url:
+            style = "path"
+        config = Config(
+            signature_version="s3v4",
+            max_pool_connections=16,
+            connect_timeout=5,
+            read_timeout=60,
+            retries={"mode": "standard", "total_max_attempts": 4},
+            s3={"addressing_style": style},
+            request_checksum_calculation=self.checksums,
+            response_checksum_validation=self.checksums,
+        )
+        return boto3.session.Session().client(
+            "s3",
+            region_name=self.region,
+            endpoint_url=self.endpoint_url or None,
+            aws_access_key_id=self.access_key_id or None,
+            aws_secret_access_key=self.secret_access_key or None,
+            verify=self.ca_bundle or None,
+            config=config,
+        )

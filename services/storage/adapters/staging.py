@@ -1,0 +1,122 @@
+"""The room on the local disk where a file is received, hashed and inspected before it is seen."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, BinaryIO
+
+from services.common.errors import ResourceExhausted
+from services.storage.domain.ports import StagedFile
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from datetime import timedelta
+    from pathlib import Path
+
+    from services.storage.adapters.disk import Disk
+
+_BUFFER_BYTES = 1024 * 1024
+
+
+class FolderStage:
+    """One file being received. Chunks are gathered, then hashed and written in one thread call."""
+
+    def __init__(self, path: Path, max_bytes: int, disk: Disk) -> None:
+        """Receive into ``path``, which is created by the first write."""
+        self._path = path
+        self._max_bytes = max_bytes
+        self._disk = disk
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self._digest = hashlib.sha256()
+        self._file: BinaryIO | None = None
+        self.size_bytes = 0
+
+    async def write(self, chunk: bytes) -> None:
+        """Append; raises ``ResourceExhausted`` over the cap or when the disk is full."""
+        self.size_bytes += len(chunk)
+        if self.size_bytes > self._max_bytes:
+            msg = f"the file is over {self._max_bytes} bytes"
+            raise ResourceExhausted(msg)
+        self._pending.append(chunk)
+        self._pending_bytes += len(chunk)
+        if self._pending_bytes >= _BUFFER_BYTES:
+            await self._disk.run(self._flush)
+
+    async def finish(self) -> StagedFile:
+        """Flush, make durable and return the file with its digest."""
+        await self._disk.run(self._finish)
+        return StagedFile(self._path, self.size_bytes, self._digest.hexdigest())
+
+    def discard(self) -> None:
+        """Close and remove the file; a published one lives on under its key."""
+        if self._file is not None:
+            self._file.close()
+        self._path.unlink(missing_ok=True)
+
+    def _flush(self) -> None:
+        if self._file is None:
+            self._file = self._path.open("xb", buffering=0)
+        pending, self._pending, self._pending_bytes = self._pending, [], 0
+        for chunk in pending:
+            self._digest.update(chunk)
+            _write_all(self._file, chunk)
+
+    def _finish(self) -> None:
+        self._flush()
+        if self._file is not None:
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+
+def _write_all(file: BinaryIO, chunk: bytes) -> None:
+    """Write every byte: an unbuffered write may take fewer, as it does when a disk fills up."""
+    view = memoryview(chunk)
+    while view:
+        view = view[file.write(view) :]
+
+
+class FolderStaging:
+    """Staging in one folder, which should share a file system with a folder blob store."""
+
+    def __init__(
+        self, folder: Path, disk: Disk, *, new_id: Callable[[], str], min_free_bytes: int = 0
+    ) -> None:
+        """Keep at least ``min_free_bytes`` of the disk free: others live on it too."""
+        self._folder = folder
+        self._disk = disk
+        self._new_id = new_id
+        self._min_free_bytes = min_free_bytes
+
+    @asynccontextmanager
+    async def receive(self, max_bytes: int) -> AsyncIterator[FolderStage]:
+        """Open a stage; what is left of it is removed on exit, also on cancellation."""
+        await self._disk.run(self._make_room)
+        stage = FolderStage(self._folder / f"{self._new_id()}.part", max_bytes, self._disk)
+        try:
+            yield stage
+        finally:
+            # In place, not in a thread: it is one unlink, and must happen while being cancelled.
+            stage.discard()
+
+    async def sweep(self, older_than: timedelta) -> int:
+        """Remove parts that nobody has touched for ``older_than``; returns how many."""
+        return await self._disk.run(self._sweep, time.time() - older_than.total_seconds())
+
+    def _make_room(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        facts = os.statvfs(self._folder)
+        if facts.f_bavail * facts.f_frsize < self._min_free_bytes:
+            msg = "the disk of the storage service is nearly full"
+            raise ResourceExhausted(msg)
+
+    def _sweep(self, before: float) -> int:
+        removed = 0
+        for path in self._folder.glob("*.part"):
+            if path.stat().st_mtime < before:
+                path.unlink(missing_ok=True)
+                removed += 1
+        return removed

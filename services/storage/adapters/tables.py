@@ -1,0 +1,94 @@
+"""Tables of the storage service. Times are microseconds since 1970 in UTC: exact everywhere."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+assets = Table(
+    "assets",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("stem", Text, nullable=False),
+    Column("iteration", Integer, nullable=False),
+    Column("extension", String(16), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("creative_id", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("content_type", String(160), nullable=False),
+    Column("placeholder", Boolean, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    # Facets, labels, lineage and media as the caller sees them; searched are asset_terms.
+    Column("document", JSON, nullable=False),
+    Column("reuse_count", BigInteger, nullable=False),
+    Column("legal_hold", Boolean, nullable=False),
+    Column("parent_id", String(64), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("attempt", String(64), nullable=False),
+    Column("spool", Text, nullable=False),
+    Column("create_time", BigInteger, nullable=False),
+    Column("update_time", BigInteger, nullable=False),
+    Column("expire_time", BigInteger),
+    Column("delete_time", BigInteger),
+    Column("purge_time", BigInteger),
+    UniqueConstraint("key", name="assets_key"),
+    UniqueConstraint("tenant", "request_id", name="assets_request"),
+    Index("assets_page", "tenant", "state", "id"),
+    Index("assets_creative", "tenant", "creative_id", "id"),
+    Index("assets_content", "tenant", "sha256"),
+    Index("assets_stem", "stem", "extension", "iteration"),
+    Index("assets_parent", "parent_id"),
+    Index("assets_expiry", "expire_time"),
+    Index("assets_age", "state", "update_time"),
+)
+
+# One row per facet value and label of a stored asset.
+terms = Table(
+    "asset_terms",
+    metadata,
+    Column("tenant", String(64), nullable=False),
+    Column("axis", String(160), nullable=False),
+    Column("value", String(160), nullable=False),
+    Column("asset_id", String(64), nullable=False),
+    PrimaryKeyConstraint("tenant", "axis", "value", "asset_id"),
+    Index("asset_terms_asset", "asset_id"),
+)
+
+# What each stored asset means, as a vector of 32-bit floats.
+vectors = Table(
+    "asset_vectors",
+    metadata,
+    Column("asset_id", String(64), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("space", String(64), nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    Index("asset_vectors_tenant", "tenant", "space", "asset_id"),
+)
+
+# What a tenant has, kept in the transaction that changes it, so that a quota cannot be overshot.
+usage = Table(
+    "tenant_usage",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("assets", BigInteger, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""What storage is about, in plain Python: assets, object keys, ports."""

@@ -1,0 +1,175 @@
+"""Assets: what a caller says about a file, and what storage knows once it has it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from services.common.errors import InvalidArgument
+from services.storage.domain.facets import Facets, checked_labels
+from services.storage.domain.media_types import asset_type, extension, normalize
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+
+    from services.storage.domain.keys import ObjectKey
+
+MAX_ID_TEXT = 200
+MAX_PROMPT = 20_000
+MAX_PARENTS = 64
+
+
+class AssetState(StrEnum):
+    """Life of an asset: WRITING until its bytes are safe; DELETED keeps the record as proof."""
+
+    WRITING = "writing"
+    STORED = "stored"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """How an asset came to be; empty texts mean unknown."""
+
+    job: str = ""
+    generation: str = ""
+    model: str = ""
+    provider: str = ""
+    prompt: str = ""
+    seed: int | None = None
+    parents: tuple[str, ...] = ()
+    original_url: str = ""
+    licence: str = ""
+
+    def __post_init__(self) -> None:
+        """Bound every text; raises ``InvalidArgument`` naming the field."""
+        for name in ("job", "generation", "model", "provider", "licence"):
+            if len(getattr(self, name)) > MAX_ID_TEXT:
+                field = f"asset.lineage.{name}"
+                raise InvalidArgument(field, f"is over {MAX_ID_TEXT} characters")
+        if len(self.prompt) > MAX_PROMPT:
+            field = "asset.lineage.prompt"
+            raise InvalidArgument(field, f"is over {MAX_PROMPT} characters")
+        if len(self.parents) > MAX_PARENTS:
+            field = "asset.lineage.parents"
+            raise InvalidArgument(field, f"is over {MAX_PARENTS} assets")
+        for parent in self.parents:
+            asset_id(parent, "asset.lineage.parents")
+        object.__setattr__(self, "original_url", without_secrets(self.original_url))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaInfo:
+    """What a demuxer measured; zero and empty where the file has no such stream."""
+
+    container: str = ""
+    video_codec: str = ""
+    audio_codec: str = ""
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    duration: timedelta | None = None
+    frames: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What a caller says about a file that it hands over."""
+
+    content_type: str
+    creative_id: str = ""
+    iteration: int = 1
+    placeholder: bool = False
+    facets: Facets = field(default_factory=Facets)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    lineage: Lineage = field(default_factory=Lineage)
+
+    def __post_init__(self) -> None:
+        """Normalise the content type and fill in the asset type that it suggests."""
+        object.__setattr__(self, "content_type", normalize(self.content_type))
+        object.__setattr__(self, "labels", checked_labels(self.labels))
+        if len(self.creative_id) > MAX_ID_TEXT:
+            field = "asset.creative_id"
+            raise InvalidArgument(field, f"must be at most {MAX_ID_TEXT} characters")
+        if not 1 <= self.iteration <= 1_000_000:
+            field = "asset.iteration"
+            raise InvalidArgument(field, "must be 1 to 1,000,000")
+
+    @property
+    def extension(self) -> str:
+        """File extension without a dot."""
+        return extension(self.content_type)
+
+    @property
+    def asset_type(self) -> str:
+        """The asset type that the caller named, or the one that the content type suggests."""
+        return self.facets.asset_type or asset_type(self.content_type)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """A file in storage, or on its way into it, or the proof that it was there."""
+
+    id: str
+    tenant: str
+    state: AssetState
+    key: ObjectKey
+    description: Description
+    request_id: str
+    fingerprint: str
+    create_time: datetime
+    attempt: str = ""
+    size_bytes: int = 0
+    sha256: str = ""
+    media: MediaInfo | None = None
+    reuse_count: int = 0
+    expire_time: datetime | None = None
+    delete_time: datetime | None = None
+    legal_hold: bool = False
+    parent_id: str = ""
+    role: str = ""
+    derived: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Resource name, ``assets/{id}``."""
+        return f"assets/{self.id}"
+
+    @property
+    def file_name(self) -> str:
+        """Last segment of the object key."""
+        return self.key.file_name
+
+
+def asset_id(name: str, field_name: str = "name") -> str:
+    """Return the id inside ``assets/{id}``, or raise ``InvalidArgument``."""
+    prefix, _, identifier = name.partition("/")
+    well_formed = identifier.isascii() and identifier.isalnum() and len(identifier) <= 64
+    if prefix != "assets" or not well_formed:
+        raise InvalidArgument(field_name, "must be 'assets/{id}'")
+    return identifier
+
+
+def without_secrets(url: str) -> str:
+    """Return the URL without user info, query and fragment: signatures and tokens live there."""
+    bare = url.partition("#")[0].partition("?")[0]
+    scheme, separator, rest = bare.partition("://")
+    if not separator:
+        return bare[:2048]
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"[:2048]
+
+
+def fingerprint(*parts: object) -> str:
+    """Return a digest of a request's content, to tell a repeated request from another one."""
+    return hashlib.sha256(json.dumps(parts, default=_plain, sort_keys=True).encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value):
+        return {item.name: getattr(value, item.name) for item in fields(value)}
+    return str(value)

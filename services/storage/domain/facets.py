@@ -1,0 +1,73 @@
+"""Facets and labels: what an asset can be searched for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.common.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ASSET_TYPES = ("video", "image", "speech", "music", "sound", "captions", "other")
+MAX_VALUES = 32
+MAX_TEXT = 128
+MAX_LABELS = 64
+
+
+def _value(field: str, text: str) -> str:
+    """Return the text folded for comparison: one case, single spaces."""
+    folded = " ".join(text.split()).casefold()
+    if len(folded) > MAX_TEXT:
+        raise InvalidArgument(field, f"must be at most {MAX_TEXT} characters")
+    return folded
+
+
+def _values(field: str, texts: tuple[str, ...]) -> tuple[str, ...]:
+    folded = tuple(dict.fromkeys(value for text in texts if (value := _value(field, text))))
+    if len(folded) > MAX_VALUES:
+        raise InvalidArgument(field, f"must be at most {MAX_VALUES} values")
+    return folded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facets:
+    """Seven axes, compared without case; an empty one says nothing (and restricts nothing)."""
+
+    characters: tuple[str, ...] = ()
+    landscapes: tuple[str, ...] = ()
+    styles: tuple[str, ...] = ()
+    mood: str = ""
+    time_of_day: str = ""
+    shot_type: str = ""
+    asset_type: str = ""
+
+    def __post_init__(self) -> None:
+        """Fold every value; raises ``InvalidArgument`` naming the axis."""
+        for axis in ("characters", "landscapes", "styles"):
+            object.__setattr__(self, axis, _values(f"facets.{axis}", getattr(self, axis)))
+        for axis in ("mood", "time_of_day", "shot_type", "asset_type"):
+            object.__setattr__(self, axis, _value(f"facets.{axis}", getattr(self, axis)))
+        if self.asset_type and self.asset_type not in ASSET_TYPES:
+            field = "facets.asset_type"
+            raise InvalidArgument(field, "is not known", allowed=ASSET_TYPES)
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Yield every (axis, value) that is set."""
+        for axis in ("characters", "landscapes", "styles"):
+            for value in getattr(self, axis):
+                yield axis, value
+        for axis in ("mood", "time_of_day", "shot_type", "asset_type"):
+            if value := getattr(self, axis):
+                yield axis, value
+
+
+def checked_labels(labels: Mapping[str, str], field: str = "asset.labels") -> dict[str, str]:
+    """Return the labels as a plain mapping; too many or too long is ``InvalidArgument``."""
+    if len(labels) > MAX_LABELS:
+        raise InvalidArgument(field, f"must be at most {MAX_LABELS} labels")
+    for key, value in labels.items():
+        if not 0 < len(key) <= MAX_TEXT or len(value) > MAX_TEXT:
+            raise InvalidArgument(field, f"keys and values must be at most {MAX_TEXT} characters")
+    return dict(labels)

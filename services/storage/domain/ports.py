@@ -1,0 +1,202 @@
+"""What the use cases need from the outside, as protocols."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from datetime import datetime, timedelta
+    from pathlib import Path
+
+    from services.storage.domain.assets import Asset, Description, MediaInfo
+    from services.storage.domain.facets import Facets
+
+    Clock = Callable[[], datetime]
+    NewId = Callable[[], str]
+
+CHUNK_BYTES = 256 * 1024
+
+
+class KeyTakenError(Exception):
+    """An object lies under that key already; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagedFile:
+    """A whole file on the local disk, hashed, not yet visible to anybody."""
+
+    path: Path
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFacts:
+    """What is stored with an object: its media type and ASCII metadata."""
+
+    content_type: str
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class BlobInfo:
+    """What the blob store says about one object."""
+
+    key: str
+    size_bytes: int
+    content_type: str
+    metadata: Mapping[str, str]
+    modified: datetime
+
+
+class Stage(Protocol):
+    """A file being received."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes received so far."""
+
+    async def write(self, chunk: bytes) -> None:
+        """Append; raises ``ResourceExhausted`` over the cap or when the disk is full."""
+
+    async def finish(self) -> StagedFile:
+        """Flush to disk and return the file with its digest."""
+
+
+class StagingArea(Protocol):
+    """Local room for files before they are published."""
+
+    def receive(self, max_bytes: int) -> AbstractAsyncContextManager[Stage]:
+        """Open a stage; whatever is left in it is removed on exit."""
+
+    async def sweep(self, older_than: timedelta) -> int:
+        """Remove leftovers of crashed uploads; returns how many."""
+
+
+class BlobStore(Protocol):
+    """Objects under keys. Objects are whole when visible, and never overwritten."""
+
+    async def publish(self, staged: StagedFile, key: str, facts: ObjectFacts) -> None:
+        """Make the staged file visible under ``key``.
+
+        Raises ``KeyTakenError`` when an object is there, ``Unavailable`` when the store is away,
+        ``ResourceExhausted`` when it is full. On an error nothing is visible.
+        """
+
+    async def clone(self, source: str, key: str, facts: ObjectFacts) -> None:
+        """Make a second object with the bytes of ``source`` without sending them again."""
+
+    async def head(self, key: str) -> BlobInfo | None:
+        """Return what is known about the object, ``None`` when there is none."""
+
+    def read(self, key: str, *, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        """Yield chunks of at most 256 KiB; raises ``DataLoss`` when the object is gone."""
+
+    async def delete(self, key: str) -> None:
+        """Remove the object; no error when there is none."""
+
+    def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
+        """Yield the objects under ``prefix`` in the order of their keys; metadata may be empty."""
+
+    async def sign(self, asset: Asset, *, expires: datetime, download_name: str) -> str:
+        """Return a URL that gives the bytes until ``expires`` to whoever holds it."""
+
+    def url(self, key: str) -> str:
+        """Return where the object lies, for people and logs: ``s3://…`` or ``file:///…``."""
+
+    async def sweep(self, older_than: timedelta) -> int:
+        """Remove parts of uploads that nobody finished; returns how many."""
+
+    async def check(self) -> None:
+        """Raise ``Unavailable`` when the store cannot be used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Outcome of asking to write under a request id: a row of ours, or the asset that is there."""
+
+    asset: Asset
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One page of a tenant's assets, newest first; ``before`` is the last id of the page before."""
+
+    tenant: str
+    limit: int
+    before: str = ""
+    creative_id: str = ""
+    facets: Facets | None = None
+    labels: Mapping[str, str] | None = None
+
+
+class AssetStore(Protocol):
+    """Records of assets. Every method is one transaction."""
+
+    async def claim(self, asset: Asset) -> Claim:
+        """Insert a WRITING record, moving its key to the next free iteration.
+
+        With a request id that is there already: a STORED record of the same fingerprint is
+        returned as replayed, a WRITING one is taken over. Raises ``RequestConflict`` for another
+        fingerprint.
+        """
+
+    async def move(self, asset: Asset) -> Asset:
+        """Give a WRITING record the next free iteration after its present one."""
+
+    async def commit(self, asset: Asset) -> Asset:
+        """Turn WRITING into STORED with size, digest and media; the first of several twins wins.
+
+        Returns the stored record, which is another's when a twin was faster.
+        """
+
+    async def abandon(self, asset: Asset) -> None:
+        """Forget a WRITING record."""
+
+    async def get(self, tenant: str, identifier: str) -> Asset | None:
+        """Return the tenant's asset, whatever its state."""
+
+    async def page(self, query: Query) -> list[Asset]:
+        """Return STORED assets, newest first."""
+
+    async def twin(self, tenant: str, sha256: str, size_bytes: int) -> Asset | None:
+        """Return a STORED asset of the tenant with the same bytes."""
+
+    async def mark_deleted(self, asset: Asset, moment: datetime) -> Asset:
+        """Turn the record into the proof that it was there."""
+
+    async def mark_purged(self, asset: Asset, moment: datetime) -> None:
+        """Note that the bytes of a DELETED asset are gone."""
+
+    async def left_behind(self, before: datetime, limit: int) -> Sequence[Asset]:
+        """Return records of every tenant that are WRITING and were not touched since ``before``."""
+
+    async def not_purged(self, before: datetime, limit: int) -> Sequence[Asset]:
+        """Return DELETED records of every tenant, from ``before``, whose bytes may be there."""
+
+    async def expired(self, moment: datetime, limit: int) -> Sequence[Asset]:
+        """Return STORED assets of every tenant whose time is over and that nothing holds."""
+
+    async def children(self, asset: Asset) -> Sequence[Asset]:
+        """Return the STORED assets that were derived from this one."""
+
+
+class Inspector(Protocol):
+    """Looks into media files with a real demuxer."""
+
+    async def inspect(self, staged: StagedFile, description: Description) -> MediaInfo | None:
+        """Return the measured facts, ``None`` for other files; raises ``DataLoss`` for damage."""
+
+
+class Source(Protocol):
+    """Fetches from URLs."""
+
+    def fetch(self, uri: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Open the URL and yield its bytes.
+
+        Raises ``InvalidArgument``, ``PermissionDenied`` or ``Unavailable``.
+        """

@@ -1,0 +1,154 @@
+"""``StorageService`` over gRPC: convert, one use case, convert back."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from reelmesh.storage.v1 import asset_pb2
+from reelmesh.storage.v1 import storage_service_pb2 as pb
+from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceServicer
+from services.common.errors import InvalidArgument, Unimplemented
+from services.common.identity import current_identity
+from services.storage import convert
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from services.storage.domain.assets import Asset
+    from services.storage.domain.ports import Source
+    from services.storage.usecases.ingest import Ingest
+    from services.storage.usecases.library import Library
+
+MAX_CHUNK = 1024 * 1024
+
+
+class StorageServicer(StorageServiceServicer):
+    """Serves every RPC for the tenant that the interceptor found."""
+
+    def __init__(
+        self, ingest: Ingest, library: Library, *, source: Source, storage_url: Callable[[str], str]
+    ) -> None:
+        self._ingest = ingest
+        self._library = library
+        self._source = source
+        self._storage_url = storage_url
+
+    @override
+    async def UploadAsset(
+        self, request_iterator: AsyncIterator[pb.UploadAssetRequest], context: object
+    ) -> pb.UploadAssetResponse:
+        """Store a stream of chunks."""
+        header = await _header(request_iterator)
+        intake = convert.upload_intake(current_identity().tenant, header)
+        stored = await self._ingest.receive(intake, _chunks(request_iterator))
+        return pb.UploadAssetResponse(asset=self._message(stored))
+
+    @override
+    async def ImportAsset(
+        self, request: pb.ImportAssetRequest, context: object
+    ) -> pb.ImportAssetResponse:
+        """Fetch a URL into storage."""
+        intake = convert.import_intake(current_identity().tenant, request)
+        stored = await self._ingest.receive(intake, self._source.fetch(request.uri))
+        return pb.ImportAssetResponse(asset=self._message(stored))
+
+    @override
+    async def GetAsset(self, request: pb.GetAssetRequest, context: object) -> pb.GetAssetResponse:
+        """Return one asset."""
+        found = await self._library.get(current_identity().tenant, request.name)
+        return pb.GetAssetResponse(asset=self._message(found))
+
+    @override
+    async def ListAssets(
+        self, request: pb.ListAssetsRequest, context: object
+    ) -> pb.ListAssetsResponse:
+        """Page through the tenant's assets."""
+        found, token = await self._library.page(
+            current_identity().tenant,
+            convert.page_request(request),
+            creative_id=request.creative_id,
+        )
+        return pb.ListAssetsResponse(assets=map(self._message, found), next_page_token=token)
+
+    @override
+    async def FindAssets(
+        self, request: pb.FindAssetsRequest, context: object
+    ) -> pb.FindAssetsResponse:
+        """Page through the assets that have every facet and label asked for."""
+        found, token = await self._library.page(
+            current_identity().tenant,
+            convert.page_request(request),
+            facets=convert.facets(request.facets),
+            labels=dict(request.labels),
+        )
+        return pb.FindAssetsResponse(assets=map(self._message, found), next_page_token=token)
+
+    @override
+    async def SearchAssets(
+        self, request: pb.SearchAssetsRequest, context: object
+    ) -> pb.SearchAssetsResponse:
+        """Say that searching by meaning is not served."""
+        msg = "SearchAssets is not served by this version; FindAssets searches by facets"
+        raise Unimplemented(msg)
+
+    @override
+    async def DownloadAsset(
+        self, request: pb.DownloadAssetRequest, context: object
+    ) -> AsyncIterator[pb.DownloadAssetResponse]:
+        """Stream the bytes; the first message carries the asset."""
+        found, chunks = await self._library.read(
+            current_identity().tenant, request.name, offset=request.offset, length=request.length
+        )
+        yield pb.DownloadAssetResponse(asset=self._message(found))
+        async for chunk in chunks:
+            yield pb.DownloadAssetResponse(chunk=chunk)
+
+    @override
+    async def SignAssetUrl(
+        self, request: pb.SignAssetUrlRequest, context: object
+    ) -> pb.SignAssetUrlResponse:
+        """Return a URL to the bytes."""
+        url, expires = await self._library.sign(
+            current_identity().tenant,
+            request.name,
+            lifetime=convert.lifetime(request),
+            download_name=request.download_name,
+        )
+        return pb.SignAssetUrlResponse(url=url, expire_time=convert.timestamp(expires))
+
+    @override
+    async def DeleteAsset(
+        self, request: pb.DeleteAssetRequest, context: object
+    ) -> pb.DeleteAssetResponse:
+        """Delete bytes and derived files; the record stays."""
+        proof = await self._library.delete(current_identity().tenant, request.name)
+        return pb.DeleteAssetResponse(asset=self._message(proof))
+
+    def _message(self, found: Asset) -> asset_pb2.Asset:
+        return convert.asset(found, self._storage_url(str(found.key)))
+
+
+async def _header(requests: AsyncIterator[pb.UploadAssetRequest]) -> pb.UploadHeader:
+    async for request in requests:
+        if request.WhichOneof("part") == "header":
+            return request.header
+        break
+    field = "header"
+    raise InvalidArgument(field, "must be the first message")
+
+
+@asynccontextmanager
+async def _chunks(
+    requests: AsyncIterator[pb.UploadAssetRequest],
+) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def pieces() -> AsyncIterator[bytes]:
+        async for request in requests:
+            if request.WhichOneof("part") != "chunk" or len(request.chunk) > MAX_CHUNK:
+                field = "chunk"
+                raise InvalidArgument(field, f"must follow the header, at most {MAX_CHUNK} bytes")
+            yield request.chunk
+
+    yield pieces()

@@ -1,0 +1,88 @@
+"""Settings of the storage service."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from services.common.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Where bytes are kept, and how much of what."""
+
+    model_config = SettingsConfigDict(env_prefix="STORAGE_")
+    service: ClassVar[str] = "storage"
+
+    address: str = "127.0.0.1:50053"
+    backend: Literal["auto", "folder", "s3"] = "auto"
+    """Where bytes are kept; auto is S3 when S3_BUCKET_NAME is set."""
+    folder: Path | None = None
+    """Folder of the folder back end; unset is ``assets`` in the data folder."""
+    staging_folder: Path | None = None
+    """Where files are received;  unset is ``staging`` in the data folder."""
+    min_free_bytes: int = Field(default=256 * 1024 * 1024, ge=0)
+    """Room that staging leaves on its disk."""
+    max_asset_bytes: int = Field(default=4 * 1024**3, ge=1)
+    """Largest file that is taken."""
+    media_base_url: str = ""
+    """Public address of the gateway, in front of signed /media URLs; "" makes them relative."""
+    import_allow_http: bool = False
+    """Whether ImportAsset may fetch over plain http."""
+    import_allowed_hosts: frozenset[str] = frozenset()
+    """Hosts (host or host:port) that ImportAsset may reach although private; a JSON list."""
+    import_ca_bundle: str = ""
+    """PEM file of the authorities that ImportAsset trusts; "" is the system's."""
+    sweep_every: timedelta = timedelta(minutes=5)
+    """How often the worker looks for what crashes left behind."""
+    stale_after: timedelta = timedelta(hours=24)
+    """Age at which an upload that nobody finished is given up."""
+
+    video_prefix: str = Field(default="", validation_alias="S3_VIDEO_PREFIX")
+    """First folders of every object key; may be empty."""
+    bucket: str = Field(default="", validation_alias="S3_BUCKET_NAME")
+    """Bucket of the S3 back end."""
+    s3_endpoint_url: str = Field(default="", validation_alias="AWS_ENDPOINT_URL_S3")
+    """Address of an S3 server other than AWS."""
+    s3_region: str = Field(default="us-east-1", validation_alias="AWS_REGION")
+    """Region of the bucket."""
+    s3_access_key_id: str = Field(default="", validation_alias="AWS_ACCESS_KEY_ID")
+    """Access key; "" leaves credentials to boto3 (IRSA, instance role, profile)."""
+    s3_secret_access_key: SecretStr = Field(
+        default=SecretStr(""), validation_alias="AWS_SECRET_ACCESS_KEY"
+    )
+    """Secret of the access key."""
+    s3_ca_bundle: str = Field(default="", validation_alias="AWS_CA_BUNDLE")
+    """PEM file of the authority of the S3 server."""
+    s3_addressing_style: Literal["auto", "path", "virtual"] = "auto"
+    """Bucket in the path or in the host name; auto is path with an endpoint of your own."""
+    s3_checksums: Literal["when_supported", "when_required"] = "when_supported"
+    """when_required for old servers that do not know checksums."""
+    s3_conditional_writes: bool = True
+    """Off only for servers that do not know If-None-Match."""
+
+    @property
+    def on_s3(self) -> bool:
+        """Whether bytes are kept in S3."""
+        return self.backend == "s3" or (self.backend == "auto" and bool(self.bucket))
+
+    @property
+    def asset_folder(self) -> Path:
+        """Folder of the folder back end."""
+        return self.folder or self.data_dir / "assets"
+
+    @property
+    def receiving_folder(self) -> Path:
+        """Folder of files that are being received."""
+        return self.staging_folder or self.data_dir / "staging"
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.backend == "s3" and not self.bucket:
+            msg = "S3_BUCKET_NAME must be set where STORAGE_BACKEND is s3"
+            raise ValueError(msg)
+        return self

@@ -1,0 +1,1 @@
+"""What a caller can want from storage, one module per group of wishes."""

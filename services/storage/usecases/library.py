@@ -1,0 +1,141 @@
+"""What a tenant can do with the assets that it has: look, page, read, sign, delete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from services.common.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound
+from services.storage.domain.assets import AssetState, asset_id
+from services.storage.domain.paging import next_token, read_page
+from services.storage.domain.ports import Query
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from datetime import datetime
+
+    from services.storage.domain.assets import Asset
+    from services.storage.domain.facets import Facets
+    from services.storage.domain.paging import PageRequest
+    from services.storage.domain.ports import AssetStore, BlobStore, Clock
+
+KIND = "asset"
+DEFAULT_LIFETIME = timedelta(hours=1)
+MAX_LIFETIME = timedelta(days=7)
+MAX_DOWNLOAD_NAME = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """Reads and deletes; another tenant's asset is not found, whatever is asked."""
+
+    assets: AssetStore
+    blobs: BlobStore
+    now: Clock
+
+    async def get(self, tenant: str, name: str) -> Asset:
+        """Return the asset in whatever state; raises ``NotFound``."""
+        found = await self.assets.get(tenant, asset_id(name))
+        if found is None:
+            raise NotFound(KIND, name)
+        return found
+
+    async def page(
+        self,
+        tenant: str,
+        request: PageRequest,
+        *,
+        creative_id: str = "",
+        facets: Facets | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> tuple[Sequence[Asset], str]:
+        """Return one page, newest first, and the token of the next ("" on the last)."""
+        scope = (tenant, creative_id, facets, sorted((labels or {}).items()))
+        size, before = read_page(request, scope)
+        query = Query(
+            tenant=tenant,
+            limit=size + 1,
+            before=before,
+            creative_id=creative_id,
+            facets=facets,
+            labels=labels,
+        )
+        found = await self.assets.page(query)
+        token = next_token(found[size - 1].id, scope) if len(found) > size else ""
+        return found[:size], token
+
+    async def read(
+        self, tenant: str, name: str, *, offset: int, length: int
+    ) -> tuple[Asset, AsyncIterator[bytes]]:
+        """Return the asset and its bytes from ``offset`` on; ``length`` 0 means to the end."""
+        asset = await self._stored(tenant, name)
+        if not 0 <= offset <= asset.size_bytes:
+            field = "offset"
+            raise InvalidArgument(field, f"must be 0 to {asset.size_bytes}")
+        if length < 0:
+            field = "length"
+            raise InvalidArgument(field, "must not be negative")
+        left = asset.size_bytes - offset
+        return asset, self._bytes(asset, offset, min(length or left, left))
+
+    async def sign(
+        self, tenant: str, name: str, *, lifetime: timedelta | None, download_name: str
+    ) -> tuple[str, datetime]:
+        """Return a URL to the bytes and when it ends; raises ``NotFound``, ``InvalidArgument``."""
+        chosen = DEFAULT_LIFETIME if lifetime is None else lifetime
+        if not timedelta(seconds=1) <= chosen <= MAX_LIFETIME:
+            field = "lifetime"
+            raise InvalidArgument(field, "must be 1 second to 7 days")
+        if len(download_name) > MAX_DOWNLOAD_NAME or not _is_file_name(download_name):
+            field = "download_name"
+            raise InvalidArgument(field, f"must be a file name of {MAX_DOWNLOAD_NAME} characters")
+        asset = await self._stored(tenant, name)
+        expires = (self.now() + chosen).replace(microsecond=0)
+        url = await self.blobs.sign(asset, expires=expires, download_name=download_name)
+        return url, expires
+
+    async def delete(self, tenant: str, name: str) -> Asset:
+        """Delete bytes, derived files and index rows; the record stays as proof.
+
+        Deleting again is no error. Raises ``NotFound``, and ``FailedPrecondition`` under legal
+        hold.
+        """
+        asset = await self.get(tenant, name)
+        if asset.state == AssetState.DELETED:
+            return asset
+        if asset.state == AssetState.WRITING:
+            msg = "the asset is still being written"
+            raise FailedPrecondition(msg, metadata={"state": asset.state})
+        if asset.legal_hold:
+            msg = "the asset is under legal hold"
+            raise FailedPrecondition(msg, metadata={"legal_hold": "true"})
+        for child in await self.assets.children(asset):
+            await self.erase(child)
+        return await self.erase(asset)
+
+    async def erase(self, asset: Asset) -> Asset:
+        """Hide the asset first, then remove its bytes; the sweeper finishes after a crash."""
+        proof = await self.assets.mark_deleted(asset, self.now())
+        await self.blobs.delete(str(asset.key))
+        await self.assets.mark_purged(asset, self.now())
+        return proof
+
+    async def _stored(self, tenant: str, name: str) -> Asset:
+        asset = await self.get(tenant, name)
+        if asset.state != AssetState.STORED:
+            raise NotFound(KIND, name)
+        return asset
+
+    async def _bytes(self, asset: Asset, offset: int, length: int) -> AsyncIterator[bytes]:
+        sent = 0
+        async for chunk in self.blobs.read(str(asset.key), offset=offset, length=length):
+            sent += len(chunk)
+            yield chunk
+        if sent != length:
+            msg = f"{asset.name} has {sent} bytes left where {length} were stored"
+            raise DataLoss(msg, metadata={"asset": asset.name})
+
+
+def _is_file_name(text: str) -> bool:
+    return text.isprintable() and not any(c in '/\\"' for c in text) and text not in {".", ".."}

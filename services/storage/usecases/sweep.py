@@ -1,0 +1,76 @@
+"""Finishing what a crash cut off, and deleting what has lived long enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from services.storage.domain.assets import AssetState
+
+if TYPE_CHECKING:
+    from services.storage.domain.assets import Asset
+    from services.storage.domain.ports import AssetStore, BlobStore, Clock, StagingArea
+    from services.storage.usecases.library import Library
+
+BATCH = 200
+# A deletion in flight marks its record seconds after; only older ones were cut off.
+PURGE_AFTER = timedelta(minutes=2)
+
+
+@dataclass(slots=True)
+class SweepReport:
+    """What one sweep found and did, for the log."""
+
+    parts: int = 0
+    uploads: int = 0
+    given_up: int = 0
+    purged: int = 0
+    expired: int = 0
+
+    @property
+    def worked(self) -> bool:
+        """Whether anything was done."""
+        return any((self.parts, self.uploads, self.given_up, self.purged, self.expired))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """Safe on several replicas at once and to kill at any moment: every step can be repeated."""
+
+    assets: AssetStore
+    blobs: BlobStore
+    staging: StagingArea
+    library: Library
+    now: Clock
+    stale_after: timedelta = field(default=timedelta(hours=24))
+
+    async def once(self) -> SweepReport:
+        """Do everything that is due, at most ``BATCH`` records of each kind."""
+        report = SweepReport()
+        report.parts = await self.staging.sweep(self.stale_after)
+        report.uploads = await self.blobs.sweep(self.stale_after)
+        moment = self.now()
+        for asset in await self.assets.left_behind(moment - self.stale_after, BATCH):
+            await self._give_up(asset)
+            report.given_up += 1
+        for asset in await self.assets.not_purged(moment - PURGE_AFTER, BATCH):
+            await self.blobs.delete(str(asset.key))
+            await self.assets.mark_purged(asset, self.now())
+            report.purged += 1
+        for asset in await self.assets.expired(moment, BATCH):
+            await self._expire(asset)
+            report.expired += 1
+        return report
+
+    async def _give_up(self, asset: Asset) -> None:
+        """Remove a record that nobody finished, and its object when that had become visible."""
+        there = await self.blobs.head(str(asset.key))
+        if there is not None and there.metadata.get("asset") == asset.name:
+            await self.blobs.delete(str(asset.key))
+        await self.assets.abandon(asset)
+
+    async def _expire(self, asset: Asset) -> None:
+        found = await self.assets.get(asset.tenant, asset.id)
+        if found is not None and found.state == AssetState.STORED:
+            await self.library.delete(asset.tenant, asset.name)

@@ -1,0 +1,266 @@
+"""What the records promise, on SQLite and on PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from services.common.database import Database
+from services.common.errors import Aborted, RequestConflict
+from services.common.ids import new_id
+from services.common.migrate import migrate
+from services.storage.adapters.sql_assets import SqlAssets
+from services.storage.domain.assets import Asset, AssetState, Description, Lineage, MediaInfo
+from services.storage.domain.facets import Facets
+from services.storage.domain.keys import KeyLayout, ObjectKey
+from services.storage.domain.ports import Query
+
+pytestmark = pytest.mark.timeout(60)
+
+NOW = datetime(2025, 8, 12, 14, 30, 52, 123456, tzinfo=UTC)
+MIGRATIONS = Path("services/storage/adapters/migrations")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with Database(database_url, schema="storage") as database:
+        await migrate(database, MIGRATIONS)
+        yield database
+
+
+@pytest.fixture
+def store(database: Database) -> SqlAssets:
+    return SqlAssets(database, now=lambda: NOW)
+
+
+def record(
+    request_id: str,
+    *,
+    tenant: str = "acme",
+    creative: str = "creative-123",
+    facets: Facets | None = None,
+    labels: dict[str, str] | None = None,
+    parents: tuple[str, ...] = (),
+    fingerprint: str = "same",
+) -> Asset:
+    description = Description(
+        content_type="video/mp4",
+        creative_id=creative,
+        facets=facets or Facets(),
+        labels=labels or {},
+        lineage=Lineage(prompt="a fox in the snow", seed=7, parents=parents),
+    )
+    identifier = new_id()
+    return Asset(
+        id=identifier,
+        tenant=tenant,
+        state=AssetState.WRITING,
+        key=ObjectKey(KeyLayout("videos").stem(tenant, creative or identifier, NOW), 1, "mp4"),
+        description=description,
+        request_id=request_id,
+        fingerprint=fingerprint,
+        attempt=new_id(),
+        create_time=NOW,
+    )
+
+
+async def stored(store: SqlAssets, request_id: str, **facts: object) -> Asset:
+    claim = await store.claim(record(request_id, **facts))  # type: ignore[arg-type]
+    return await store.commit(replace(claim.asset, size_bytes=1000, sha256="ab" * 32))
+
+
+async def test_an_asset_comes_back_as_it_was_stored(store: SqlAssets) -> None:
+    media = MediaInfo(container="mp4", width=64, fps=23.976, duration=timedelta(seconds=1.5))
+    facets = Facets(characters=("Emma",), mood="calm")
+    claim = await store.claim(record("r1", facets=facets, labels={"campaign": "Winter"}))
+    written = replace(claim.asset, size_bytes=5, sha256="cd" * 32, media=media)
+    assert await store.commit(written) == replace(written, state=AssetState.STORED)
+    assert await store.get("acme", written.id) == replace(written, state=AssetState.STORED)
+
+
+async def test_another_tenant_sees_nothing(store: SqlAssets) -> None:
+    asset = await stored(store, "r1")
+    assert await store.get("other", asset.id) is None
+    assert await store.page(Query(tenant="other", limit=10)) == []
+    assert await store.twin("other", asset.sha256, asset.size_bytes) is None
+
+
+async def test_the_same_request_id_returns_the_same_asset(store: SqlAssets) -> None:
+    asset = await stored(store, "r1")
+    claim = await store.claim(record("r1"))
+    assert (claim.replayed, claim.asset) == (True, asset)
+
+
+async def test_the_same_request_id_of_another_tenant_is_another_asset(store: SqlAssets) -> None:
+    asset = await stored(store, "r1")
+    claim = await store.claim(record("r1", tenant="other"))
+    assert not claim.replayed
+    assert claim.asset.id != asset.id
+
+
+async def test_another_body_under_the_same_request_id_is_a_conflict(store: SqlAssets) -> None:
+    await stored(store, "r1")
+    with pytest.raises(RequestConflict):
+        await store.claim(record("r1", fingerprint="other"))
+
+
+async def test_an_unfinished_upload_is_taken_over_and_its_old_attempt_cannot_end_it(
+    store: SqlAssets,
+) -> None:
+    first = (await store.claim(record("r1"))).asset
+    second = await store.claim(record("r1"))
+    assert (second.replayed, second.asset.id) == (False, first.id)
+    await store.abandon(first)
+    assert (await store.commit(second.asset)).state == AssetState.STORED
+
+
+async def test_of_two_twins_the_first_to_commit_wins(store: SqlAssets) -> None:
+    first = (await store.claim(record("r1"))).asset
+    second = (await store.claim(record("r1"))).asset
+    winner = await store.commit(replace(second, sha256="11" * 32, size_bytes=1))
+    assert await store.commit(replace(first, sha256="22" * 32, size_bytes=2)) == winner
+
+
+async def test_committing_what_was_given_up_is_aborted(store: SqlAssets) -> None:
+    asset = (await store.claim(record("r1"))).asset
+    await store.abandon(asset)
+    with pytest.raises(Aborted):
+        await store.commit(asset)
+
+
+async def test_many_writers_of_one_creative_in_one_second_get_distinct_iterations(
+    store: SqlAssets, database_url: str
+) -> None:
+    async with Database(database_url, schema="storage") as another:
+        replica = SqlAssets(another, now=lambda: NOW)
+        stores = (store, replica)
+        claims = await asyncio.gather(
+            *(stores[number % 2].claim(record(f"r{number}")) for number in range(200))
+        )
+    keys = {str(claim.asset.key) for claim in claims}
+    assert len(keys) == 200
+    assert {claim.asset.key.iteration for claim in claims} == set(range(1, 201))
+
+
+async def test_twins_that_claim_at_once_share_one_record(store: SqlAssets) -> None:
+    claims = await asyncio.gather(*(store.claim(record("r1")) for _ in range(8)))
+    assert len({claim.asset.id for claim in claims}) == 1
+
+
+async def test_other_kinds_of_file_count_their_own_iterations(store: SqlAssets) -> None:
+    await stored(store, "r1")
+    picture = record("r2")
+    picture = replace(picture, key=replace(picture.key, extension="png"))
+    assert (await store.claim(picture)).asset.key.iteration == 1
+
+
+async def test_a_moved_record_has_the_next_free_iteration(store: SqlAssets) -> None:
+    first = (await store.claim(record("r1"))).asset
+    await store.claim(record("r2"))
+    assert (await store.move(first)).key.iteration == 3
+
+
+async def test_pages_are_stable_while_assets_arrive(store: SqlAssets) -> None:
+    before = [await stored(store, f"r{number}") for number in range(7)]
+    newest_first = sorted((asset.id for asset in before), reverse=True)
+    page = await store.page(Query(tenant="acme", limit=3))
+    seen = [asset.id for asset in page]
+    while page:
+        await stored(store, f"late {len(seen)}")
+        page = await store.page(Query(tenant="acme", limit=3, before=seen[-1]))
+        seen += [asset.id for asset in page]
+    assert seen == newest_first
+
+
+async def test_a_page_can_be_of_one_creative(store: SqlAssets) -> None:
+    asset = await stored(store, "r1", creative="one")
+    await stored(store, "r2", creative="two")
+    found = await store.page(Query(tenant="acme", limit=10, creative_id="one"))
+    assert [item.id for item in found] == [asset.id]
+
+
+async def test_close_ups_of_emma_in_victorian_attics_are_exactly_those(store: SqlAssets) -> None:
+    wanted = Facets(characters=("emma",), landscapes=("attic", "victorian"), shot_type="close-up")
+    rows = {
+        "both": Facets(
+            characters=("Emma", "James"), landscapes=("Attic", "Victorian"), shot_type="Close-Up"
+        ),
+        "exact": wanted,
+        "wide": replace(wanted, shot_type="wide"),
+        "no attic": replace(wanted, landscapes=("victorian",)),
+        "james": replace(wanted, characters=("james",)),
+    }
+    ids = {name: (await stored(store, name, facets=facets)).id for name, facets in rows.items()}
+    found = await store.page(Query(tenant="acme", limit=10, facets=wanted))
+    assert {asset.id for asset in found} == {ids["both"], ids["exact"]}
+
+
+async def test_every_axis_and_label_restricts(store: SqlAssets) -> None:
+    full = Facets(
+        characters=("emma",), landscapes=("attic",), styles=("noir",), mood="calm",
+        time_of_day="night", shot_type="wide", asset_type="video",
+    )  # fmt: skip
+    asset = await stored(store, "full", facets=full, labels={"campaign": "winter"})
+    await stored(store, "bare", facets=Facets(asset_type="image"))
+    for axis, value in full.pairs():
+        single = Facets(
+            **{axis: (value,) if axis in {"characters", "landscapes", "styles"} else value}
+        )  # type: ignore[arg-type]
+        found = await store.page(Query(tenant="acme", limit=10, facets=single))
+        assert [item.id for item in found] == [asset.id], axis
+    labelled = await store.page(Query(tenant="acme", limit=10, labels={"campaign": "winter"}))
+    assert [item.id for item in labelled] == [asset.id]
+    assert await store.page(Query(tenant="acme", limit=10, labels={"campaign": "summer"})) == []
+
+
+async def test_the_content_type_tells_the_asset_type_when_the_caller_does_not(
+    store: SqlAssets,
+) -> None:
+    asset = await stored(store, "r1")
+    found = await store.page(Query(tenant="acme", limit=10, facets=Facets(asset_type="video")))
+    assert [item.id for item in found] == [asset.id]
+
+
+async def test_a_deleted_asset_is_no_longer_found_and_stays_as_proof(store: SqlAssets) -> None:
+    asset = await stored(store, "r1", facets=Facets(mood="calm"))
+    proof = await store.mark_deleted(asset, NOW)
+    assert await store.get("acme", asset.id) == proof
+    assert (proof.state, proof.delete_time, proof.sha256) == (AssetState.DELETED, NOW, asset.sha256)
+    assert await store.page(Query(tenant="acme", limit=10)) == []
+    assert await store.page(Query(tenant="acme", limit=10, facets=Facets(mood="calm"))) == []
+    assert await store.not_purged(NOW + timedelta(seconds=1), 10) == [proof]
+    await store.mark_purged(proof, NOW)
+    assert await store.not_purged(NOW + timedelta(seconds=1), 10) == []
+
+
+async def test_using_an_asset_again_is_counted(store: SqlAssets) -> None:
+    parent = await stored(store, "r1")
+    foreign = await stored(store, "r1", tenant="other")
+    await stored(store, "r2", parents=(parent.name, foreign.name))
+    await stored(store, "r3", parents=(parent.name,))
+    counts = [await store.get(item.tenant, item.id) for item in (parent, foreign)]
+    assert [found.reuse_count for found in counts if found] == [2, 0]
+
+
+async def test_derived_files_are_named_by_their_parent_and_not_listed(store: SqlAssets) -> None:
+    parent = await stored(store, "r1")
+    child = replace(record("r2", creative=""), parent_id=parent.id, role="thumbnail")
+    claim = await store.claim(child)
+    await store.commit(claim.asset)
+    found = await store.get("acme", parent.id)
+    assert found is not None
+    assert found.derived == {"thumbnail": claim.asset.name}
+    assert [item.id for item in await store.page(Query(tenant="acme", limit=10))] == [parent.id]
+    assert [item.id for item in await store.children(parent)] == [claim.asset.id]
+
+
+async def test_what_nobody_finished_is_found_once_it_is_old(store: SqlAssets) -> None:
+    asset = (await store.claim(record("r1"))).asset
+    assert await store.left_behind(NOW, 10) == []
+    found = await store.left_behind(NOW + timedelta(seconds=1), 10)
+    assert [item.id for item in found] == [asset.id]
+    await store.abandon(found[0])
+    assert await store.get("acme", asset.id) is None
