@@ -1,0 +1,1 @@
+"""The orchestrator: what a job is, which model serves it, and how it ends exactly once."""

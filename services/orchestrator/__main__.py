@@ -1,0 +1,134 @@
+"""The orchestrator's composition root: `python -m services.orchestrator`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from reelmesh.orchestrator.v1.budget_service_pb2_grpc import add_BudgetServiceServicer_to_server
+from reelmesh.orchestrator.v1.film_service_pb2_grpc import add_FilmServiceServicer_to_server
+from reelmesh.orchestrator.v1.video_service_pb2_grpc import add_VideoServiceServicer_to_server
+from services.common import clock
+from services.common.access import open_keys
+from services.common.background import background
+from services.common.bus import Bus
+from services.common.channels import Channel
+from services.common.database import Database
+from services.common.ids import new_id
+from services.common.migrate import migrate
+from services.common.readiness import Readiness
+from services.common.server import serve, wait_for_signal
+from services.common.telemetry import configure_logging
+from services.orchestrator.adapters.bus_events import BusListener, BusPublisher
+from services.orchestrator.adapters.feed import JobFeed
+from services.orchestrator.adapters.generator_client import CREATE, GeneratorClient
+from services.orchestrator.adapters.models_client import ModelsClient
+from services.orchestrator.adapters.outbox import Outbox
+from services.orchestrator.adapters.prompt_client import QUANTIFY, PromptClient
+from services.orchestrator.adapters.sql_jobs import SqlJobs
+from services.orchestrator.adapters.storage_client import StorageClient
+from services.orchestrator.domain.routing import Router
+from services.orchestrator.durable.orders import DurableOrders
+from services.orchestrator.servicers import Budgets, Films, Videos, VideoUseCases
+from services.orchestrator.settings import Settings
+from services.orchestrator.usecases.accept import AcceptVideo
+from services.orchestrator.usecases.plan import PlanVideo
+from services.orchestrator.usecases.read import ReadJobs
+from services.orchestrator.worker import Parts, working
+
+MIGRATIONS = Path(__file__).parent / "adapters" / "migrations"
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[str]:
+    """Serve (and make jobs, as the role says) while the block runs; yields the bound address."""
+    async with AsyncExitStack() as stack:
+        parts, bus = await _open(settings, stack)
+        readiness = Readiness()
+        readiness.add("database", parts.database.ping)
+        if settings.role != "front":
+            await stack.enter_async_context(working(settings, parts))
+        feed = JobFeed()
+        listener = BusListener(bus, parts.jobs, feed)
+        await stack.enter_async_context(background("listener", listener.run()))
+        servicer = Videos(_use_cases(parts, feed), readiness.draining)
+        registrations: list[tuple[Callable[[Any, Any], None], Any]] = [
+            (add_VideoServiceServicer_to_server, servicer),
+            (add_FilmServiceServicer_to_server, Films()),
+            (add_BudgetServiceServicer_to_server, Budgets()),
+        ]
+        keys = await stack.enter_async_context(open_keys(settings)) if settings.auth else None
+        listening = await stack.enter_async_context(
+            serve(settings, registrations, readiness=readiness, keys=keys)
+        )
+        yield listening.address
+
+
+async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Bus]:
+    """Everything that a front and a worker share, closed in the reverse order."""
+    location = settings.database_location()
+    database = Database(location, schema="orchestrator", pool_size=settings.database_pool_size)
+    stack.push_async_callback(database.close)
+    if settings.migrate_at_start:
+        await migrate(database, MIGRATIONS)
+    bus = await Bus.connect(
+        settings.nats_url, source="reelmesh/orchestrator", credentials=settings.nats_credentials
+    )
+    stack.push_async_callback(bus.close)
+    orders = DurableOrders(location)
+    stack.callback(orders.close)
+    outbox = Outbox(database, BusPublisher(bus))
+    signer = settings.signer()
+    generator = Channel(settings.generator_address, signer, retry=[CREATE])
+    storage = Channel(settings.storage_address, signer)
+    prompt = Channel(settings.prompt_address, signer, retry=[QUANTIFY])
+    for channel in (generator, storage, prompt):
+        stack.push_async_callback(channel.close)
+    models = ModelsClient(generator)
+    stack.push_async_callback(models.close)
+    await stack.enter_async_context(background("outbox", outbox.run()))
+    parts = Parts(
+        database=database,
+        jobs=SqlJobs(database, orders, now=clock.now, committed=outbox.written),
+        models=models,
+        prompts=PromptClient(prompt),
+        generator=GeneratorClient(generator),
+        assets=StorageClient(storage),
+        router=Router(allow_placeholder=settings.allow_placeholder),
+    )
+    return parts, bus
+
+
+def _use_cases(parts: Parts, feed: JobFeed) -> VideoUseCases:
+    return VideoUseCases(
+        accept=AcceptVideo(
+            jobs=parts.jobs,
+            models=parts.models,
+            assets=parts.assets,
+            router=parts.router,
+            now=clock.now,
+            new_id=new_id,
+        ),
+        plan=PlanVideo(models=parts.models, prompts=parts.prompts, router=parts.router),
+        read=ReadJobs(jobs=parts.jobs, feed=feed),
+        jobs=parts.jobs,
+        models=parts.models,
+        assets=parts.assets,
+    )
+
+
+async def _serve(settings: Settings) -> None:
+    async with running(settings):
+        await wait_for_signal()
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    settings = Settings()
+    configure_logging(settings)
+    asyncio.run(_serve(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Ports made real: databases, the event bus, the other services."""

@@ -1,0 +1,17 @@
+"""Jobs as JSON documents. Never protobuf, so that the wire may change alone."""
+
+from pydantic import TypeAdapter
+
+from services.orchestrator.domain.job import Job
+
+_JOB = TypeAdapter(Job)
+
+
+def dump(job: Job) -> bytes:
+    """The job as JSON."""
+    return _JOB.dump_json(job)
+
+
+def load(document: bytes) -> Job:
+    """The job from its JSON, checked field by field."""
+    return _JOB.validate_json(document)

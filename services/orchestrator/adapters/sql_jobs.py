@@ -1,0 +1,186 @@
+"""Jobs and their events on SQLite or PostgreSQL. Every change is one transaction with one event."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.common.database import Database
+from services.common.errors import NotFound, RequestConflict
+from services.orchestrator.adapters.documents import dump, load
+from services.orchestrator.adapters.tables import job_events, jobs, requests
+from services.orchestrator.domain.job import Job
+from services.orchestrator.domain.ports import JobEvent, JobFilter
+
+REQUEST_ID_LIFETIME = timedelta(hours=24)
+
+
+class WorkOrders(Protocol):
+    """Puts work into the durable engine's queue inside the caller's transaction."""
+
+    def generate(self, connection: sa.Connection, job_id: str) -> None:
+        """Order the making of a job."""
+
+    def cancel(self, connection: sa.Connection, job_id: str) -> None:
+        """Order the cancelling of a job."""
+
+
+class SqlJobs:
+    """`domain.ports.JobStore` on SQLAlchemy."""
+
+    def __init__(
+        self,
+        database: Database,
+        orders: WorkOrders,
+        *,
+        now: Callable[[], datetime],
+        committed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Take the database, the engine's queue, the clock, and whom to tell of an event."""
+        self._database = database
+        self._orders = orders
+        self._now = now
+        self._committed = committed
+        self._insert = sqlite.insert if database.is_sqlite else postgresql.insert
+
+    async def accept(self, job: Job) -> tuple[Job, bool]:
+        """See `JobStore.accept`: request id, job, event and work order commit together."""
+        async with self._database.begin() as connection:
+            if job.request_id:
+                known = await self._claim_request(connection, job)
+                if known is not None:
+                    return known, True
+            await connection.execute(sa.insert(jobs), _row(job))
+            await self._record(connection, job, "accepted")
+            await connection.run_sync(self._orders.generate, job.id)
+        self._committed()
+        return job, False
+
+    async def _claim_request(self, connection: AsyncConnection, job: Job) -> Job | None:
+        """Take the request_id for this job, or return the job that has it."""
+        row = {
+            "tenant": job.tenant,
+            "request_id": job.request_id,
+            "fingerprint": job.request.fingerprint(),
+            "job_id": job.id,
+            "create_time": job.create_time,
+        }
+        insert = self._insert(requests).values(row)
+        claim = insert.on_conflict_do_update(
+            index_elements=["tenant", "request_id"],
+            set_={k: row[k] for k in ("fingerprint", "job_id", "create_time")},
+            where=requests.c.create_time < self._now() - REQUEST_ID_LIFETIME,
+        ).returning(requests.c.job_id)
+        if (await connection.execute(claim)).first() is not None:
+            return None
+        where = (requests.c.tenant == job.tenant) & (requests.c.request_id == job.request_id)
+        found = (await connection.execute(sa.select(requests).where(where))).one()
+        if found.fingerprint != row["fingerprint"]:
+            raise RequestConflict(job.request_id)
+        return await self._load(connection, found.job_id)
+
+    async def get(self, tenant: str, job_id: str) -> Job:
+        """See `JobStore.get`."""
+        async with self._database.read() as connection:
+            return await self._load(connection, job_id, tenant=tenant)
+
+    async def read(self, job_id: str) -> Job:
+        """See `JobStore.read`."""
+        async with self._database.read() as connection:
+            return await self._load(connection, job_id)
+
+    async def list(self, tenant: str, query: JobFilter) -> Sequence[Job]:
+        """See `JobStore.list`: ids grow with time, so inserts do not move a page."""
+        statement = sa.select(jobs.c.document).where(jobs.c.tenant == tenant)
+        if query.before:
+            statement = statement.where(jobs.c.id < query.before)
+        if query.states:
+            statement = statement.where(jobs.c.state.in_(query.states))
+        if query.creative_id:
+            statement = statement.where(jobs.c.creative_id == query.creative_id)
+        if query.project:
+            statement = statement.where(jobs.c.project == query.project)
+        statement = statement.order_by(jobs.c.id.desc()).limit(query.limit)
+        async with self._database.read() as connection:
+            return [load(row.document) for row in await connection.execute(statement)]
+
+    async def change(self, job_id: str, kind: str, mutate: Callable[[Job], Job | None]) -> Job:
+        """See `JobStore.change`."""
+        async with self._database.begin() as connection:
+            job = await self._load(connection, job_id, lock=True)
+            changed = mutate(job)
+            if changed is None:
+                return job
+            await self._write(connection, changed, kind)
+        self._committed()
+        return changed
+
+    async def request_cancel(self, tenant: str, job_id: str) -> Job:
+        """See `JobStore.request_cancel`."""
+        async with self._database.begin() as connection:
+            job = await self._load(connection, job_id, tenant=tenant, lock=True)
+            if job.state == "cancelling":
+                return job
+            changed = job.cancelling(self._now())
+            await self._write(connection, changed, "cancelling")
+            await connection.run_sync(self._orders.cancel, job_id)
+        self._committed()
+        return changed
+
+    async def events(self, job_id: str, after: int) -> Sequence[JobEvent]:
+        """See `JobStore.events`."""
+        where = (job_events.c.job_id == job_id) & (job_events.c.sequence > after)
+        statement = sa.select(job_events.c.kind, job_events.c.document).where(where)
+        async with self._database.read() as connection:
+            rows = await connection.execute(statement.order_by(job_events.c.sequence))
+            return [JobEvent(kind=row.kind, job=load(row.document)) for row in rows]
+
+    async def _load(
+        self,
+        connection: AsyncConnection,
+        job_id: str,
+        *,
+        tenant: str | None = None,
+        lock: bool = False,
+    ) -> Job:
+        statement = sa.select(jobs.c.document).where(jobs.c.id == job_id)
+        if tenant is not None:
+            statement = statement.where(jobs.c.tenant == tenant)
+        if lock:
+            statement = statement.with_for_update()
+        row = (await connection.execute(statement)).first()
+        if row is None:
+            raise NotFound("videoJob", f"videoJobs/{job_id}")
+        return load(row.document)
+
+    async def _write(self, connection: AsyncConnection, job: Job, kind: str) -> None:
+        await connection.execute(sa.update(jobs).where(jobs.c.id == job.id), _row(job))
+        await self._record(connection, job, kind)
+
+    async def _record(self, connection: AsyncConnection, job: Job, kind: str) -> None:
+        row = {
+            "job_id": job.id,
+            "sequence": job.sequence,
+            "kind": kind,
+            "document": dump(job),
+            "create_time": job.update_time,
+            "published": False,
+        }
+        await connection.execute(sa.insert(job_events), row)
+
+
+def _row(job: Job) -> dict[str, object]:
+    return {
+        "id": job.id,
+        "tenant": job.tenant,
+        "state": job.state,
+        "creative_id": job.creative_id,
+        "project": job.request.project,
+        "sequence": job.sequence,
+        "create_time": job.create_time,
+        "end_time": job.end_time,
+        "document": dump(job),
+    }

@@ -1,0 +1,176 @@
+"""Jobs as the contract shows them."""
+
+from collections.abc import Mapping
+
+from reelmesh.orchestrator.v1 import video_job_pb2 as pb
+from services.orchestrator.adapters.wire import to_duration, to_error, to_money, to_timestamp
+from services.orchestrator.domain.job import Job
+from services.orchestrator.domain.values import (
+    Attempt,
+    Candidate,
+    Decision,
+    Fallback,
+    Quantified,
+)
+
+# Asset name to a URL that plays.
+Urls = Mapping[str, str]
+_NO_URLS: Urls = {}
+
+
+def job_message(job: Job, urls: Urls = _NO_URLS) -> pb.VideoJob:
+    """The job with all that explains it; URLs where they are given."""
+    return pb.VideoJob(
+        name=job.name,
+        tenant_name=job.tenant,
+        creative_id=job.creative_id,
+        state=pb.VideoJob.State.Value(f"STATE_{job.state.name}"),
+        stage=pb.VideoJob.Stage.Value(f"STAGE_{job.stage.name}"),
+        progress_percent=job.progress_percent,
+        progress_source=job.progress_source,
+        eta=to_timestamp(job.eta),
+        prompt=job.request.prompt,
+        quantified_prompt=quantified_message(job.quantified) if job.quantified else None,
+        requested_model=job.request.model,
+        resolved_model=job.resolved_model,
+        results=_results(job, urls),
+        attempts=map(_attempt, job.attempts),
+        decision=decision_message(job.decision) if job.decision else None,
+        fallback=_fallback(job.fallback) if job.fallback else None,
+        cost=to_money(job.cost_micros),
+        savings=to_money(0),
+        warnings=job.warnings,
+        error=to_error(job.error),
+        project=job.request.project,
+        labels=job.request.labels,
+        language=job.request.language,
+        sequence=job.sequence,
+        request_id=job.request_id,
+        create_time=to_timestamp(job.create_time),
+        start_time=to_timestamp(job.start_time),
+        update_time=to_timestamp(job.update_time),
+        end_time=to_timestamp(job.end_time),
+    )
+
+
+def assets_of(job: Job) -> list[str]:
+    """Names of the assets whose URLs a reader of the job would want."""
+    clips = [a.clip for a in job.attempts if a.clip is not None]
+    return [name for clip in clips for name in (clip.asset, clip.thumbnail) if name]
+
+
+def quantified_message(found: Quantified) -> pb.QuantifiedPrompt:
+    """What was made of the words."""
+    return pb.QuantifiedPrompt(
+        prompt=found.prompt,
+        language=found.language,
+        duration=to_duration(found.duration_seconds),
+        aspect_ratio=found.aspect_ratio,
+        resolution=found.resolution,
+        fps=found.fps,
+        style=found.style,
+        quality=found.quality,
+        camera_motion=found.camera_motion,
+        shot_type=found.shot_type,
+        mood=found.mood,
+        time_of_day=found.time_of_day,
+        negative_prompt=found.negative_prompt,
+        provenance=found.provenance,
+        source=found.source,
+    )
+
+
+def decision_message(decision: Decision) -> pb.Decision:
+    """Why these models."""
+    return pb.Decision(
+        chosen=map(_candidate, decision.chosen),
+        rejected=map(_candidate, decision.rejected),
+        objective=decision.objective,
+    )
+
+
+def _candidate(candidate: Candidate) -> pb.Candidate:
+    return pb.Candidate(
+        model=candidate.model,
+        provider=candidate.provider,
+        reason=candidate.reason,
+        code=candidate.code,
+        price=to_money(candidate.price_micros),
+        p50_latency=to_duration(candidate.p50_seconds),
+        p90_latency=to_duration(candidate.p90_seconds),
+    )
+
+
+def _results(job: Job, urls: Urls) -> list[pb.VideoResult]:
+    """One per variation that has a clip, or whose last attempt has failed for good."""
+    results = []
+    for iteration in range(1, job.request.variations + 1):
+        made = job.clip(iteration)
+        if made is not None:
+            results.append(_result(made, urls))
+        elif job.state.terminal:
+            last = job.last_attempt(iteration)
+            error = (last.error if last else None) or job.error
+            results.append(
+                pb.VideoResult(
+                    iteration=iteration,
+                    model=last.model if last else "",
+                    provider=last.provider if last else "",
+                    error=to_error(error),
+                )
+            )
+    return results
+
+
+def _result(made: Attempt, urls: Urls) -> pb.VideoResult:
+    clip = made.clip
+    assert clip is not None  # noqa: S101 - the caller asked for one
+    return pb.VideoResult(
+        iteration=made.iteration,
+        asset=clip.asset,
+        content_url=urls.get(clip.asset, ""),
+        s3_url=clip.storage_url,
+        thumbnail_url=urls.get(clip.thumbnail, ""),
+        model=made.model,
+        provider=made.provider,
+        cost=to_money(made.cost_micros),
+        mock=clip.placeholder,
+        placeholder=clip.placeholder,
+        sha256=clip.sha256,
+        width=clip.width,
+        height=clip.height,
+        fps=clip.fps,
+        duration=to_duration(clip.duration_seconds),
+        seed=clip.seed,
+    )
+
+
+def _attempt(attempt: Attempt) -> pb.Attempt:
+    return pb.Attempt(
+        id=attempt.id,
+        iteration=attempt.iteration,
+        model=attempt.model,
+        provider=attempt.provider,
+        generation=attempt.generation,
+        state=attempt.state,
+        error=to_error(attempt.error),
+        cost=to_money(attempt.cost_micros),
+        start_time=to_timestamp(attempt.start_time),
+        end_time=to_timestamp(attempt.end_time),
+    )
+
+
+def _fallback(fallback: Fallback) -> pb.Fallback:
+    options = [
+        pb.RetryOption(label=o.label, method=o.method, request_json=o.request_json)
+        for o in fallback.retry_options
+    ]
+    return pb.Fallback(
+        status=fallback.status,
+        message=fallback.message,
+        cultural_message=fallback.cultural_message,
+        spinner=fallback.spinner,
+        retry_options=options,
+        estimated_wait=fallback.estimated_wait,
+        support_message=fallback.support_message,
+    )

@@ -1,0 +1,1 @@
+"""Plain Python: jobs, requests, routing. No I/O, no protobuf, no database."""

@@ -1,0 +1,228 @@
+"""A job and its legal changes. A job ends exactly once; nothing leaves a terminal state."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from services.common.errors import AlreadyEnded, Internal
+from services.orchestrator.domain.request import VideoRequest
+from services.orchestrator.domain.values import Attempt, Decision, Failure, Fallback, Quantified
+
+
+class JobState(StrEnum):
+    """Life of a job."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    FALLBACK = "fallback"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing can follow."""
+        return not _NEXT[self]
+
+
+_ENDS = frozenset(
+    {JobState.SUCCEEDED, JobState.PARTIAL, JobState.FAILED, JobState.FALLBACK, JobState.CANCELLED}
+)
+# A job that is being cancelled may still succeed: what was stored before the stop is kept and told.
+_NEXT: Mapping[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset(
+        {JobState.RUNNING, JobState.CANCELLING, JobState.FAILED, JobState.CANCELLED}
+    ),
+    JobState.RUNNING: _ENDS | {JobState.CANCELLING},
+    JobState.CANCELLING: _ENDS,
+    **dict.fromkeys(_ENDS, frozenset[JobState]()),
+}
+
+
+class Stage(StrEnum):
+    """What a job is doing."""
+
+    QUEUED = "queued"
+    QUANTIFYING = "quantifying"
+    ROUTING = "routing"
+    GENERATING = "generating"
+    STORING = "storing"
+    DONE = "done"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One accepted request and all that became of it. A change makes a new value, one on."""
+
+    id: str
+    tenant: str
+    request: VideoRequest
+    create_time: datetime
+    update_time: datetime
+    request_id: str = ""
+    state: JobState = JobState.QUEUED
+    stage: Stage = Stage.QUEUED
+    sequence: int = 1
+    progress_percent: int = 0
+    progress_source: str = "none"
+    eta: datetime | None = None
+    quantified: Quantified | None = None
+    decision: Decision | None = None
+    attempts: tuple[Attempt, ...] = ()
+    fallback: Fallback | None = None
+    warnings: tuple[str, ...] = ()
+    error: Failure | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """The resource name."""
+        return f"videoJobs/{self.id}"
+
+    @property
+    def creative_id(self) -> str:
+        """The caller's creative, or the job's own id where the caller has none."""
+        return self.request.creative_id or self.id
+
+    @property
+    def cost_micros(self) -> int:
+        """Sum of what was charged, in micro-USD."""
+        return sum(attempt.cost_micros for attempt in self.attempts)
+
+    @property
+    def resolved_model(self) -> str:
+        """The model that served last, or will be tried first."""
+        if self.attempts:
+            return self.attempts[-1].model
+        return self.decision.chosen[0].model if self.decision and self.decision.chosen else ""
+
+    def attempt(self, attempt_id: str) -> Attempt | None:
+        """The attempt with this id."""
+        return next((a for a in self.attempts if a.id == attempt_id), None)
+
+    def clip(self, iteration: int) -> Attempt | None:
+        """The attempt that made this variation."""
+        made = (a for a in self.attempts if a.iteration == iteration and a.clip is not None)
+        return next(made, None)
+
+    def last_attempt(self, iteration: int) -> Attempt | None:
+        """The newest attempt for this variation."""
+        return next((a for a in reversed(self.attempts) if a.iteration == iteration), None)
+
+    # -- changes -------------------------------------------------------------------------------
+
+    def _next(self, now: datetime, **changes: Any) -> Self:
+        moment = max(now, self.update_time)
+        return replace(self, sequence=self.sequence + 1, update_time=moment, **changes)
+
+    def _enter(self, state: JobState) -> JobState:
+        if state not in _NEXT[self.state]:
+            if self.state.terminal:
+                raise AlreadyEnded(
+                    f"{self.name} has ended: {self.state}", metadata={"state": self.state}
+                )
+            msg = f"{self.name} cannot go from {self.state} to {state}"
+            raise Internal(msg)
+        return state
+
+    def started(self, now: datetime) -> Self:
+        """A worker has begun."""
+        return self._next(
+            now,
+            state=self._enter(JobState.RUNNING),
+            stage=Stage.QUANTIFYING,
+            start_time=now,
+            progress_percent=max(self.progress_percent, 1),
+            progress_source="steps",
+        )
+
+    def planned(
+        self, now: datetime, quantified: Quantified, decision: Decision, warnings: tuple[str, ...]
+    ) -> Self:
+        """The words are understood and the models are chosen."""
+        return self._next(
+            now,
+            stage=Stage.GENERATING,
+            quantified=quantified,
+            decision=decision,
+            warnings=self.warnings + warnings,
+            progress_percent=max(self.progress_percent, 5),
+        )
+
+    def attempting(self, now: datetime, attempt: Attempt) -> Self:
+        """One more try begins."""
+        if self.attempt(attempt.id) is not None or self.state is not JobState.RUNNING:
+            msg = f"attempt {attempt.id} cannot begin while {self.name} is {self.state}"
+            raise Internal(msg)
+        return self._next(now, attempts=(*self.attempts, attempt), stage=Stage.GENERATING)
+
+    def advanced(
+        self, now: datetime, attempt: Attempt, *, stage: Stage, source: str, eta: datetime | None
+    ) -> Self:
+        """An attempt moved on, or ended. Progress never goes back and stays below 100."""
+        if self.state.terminal:
+            raise AlreadyEnded(
+                f"{self.name} has ended: {self.state}", metadata={"state": self.state}
+            )
+        attempts = tuple(attempt if a.id == attempt.id else a for a in self.attempts)
+        best = {
+            i: max((a.progress_percent for a in attempts if a.iteration == i), default=0)
+            for i in range(1, self.request.variations + 1)
+        }
+        percent = 5 + (sum(best.values()) * 94) // (100 * self.request.variations)
+        return self._next(
+            now,
+            attempts=attempts,
+            stage=stage,
+            progress_percent=max(self.progress_percent, min(percent, 99)),
+            progress_source=source,
+            eta=eta,
+        )
+
+    def cancelling(self, now: datetime) -> Self:
+        """The caller asked to stop."""
+        return self._next(now, state=self._enter(JobState.CANCELLING))
+
+    def ended(
+        self,
+        now: datetime,
+        state: JobState,
+        *,
+        error: Failure | None = None,
+        fallback: Fallback | None = None,
+        warnings: tuple[str, ...] = (),
+    ) -> Self:
+        """The one end. 100 percent only when every variation is stored."""
+        complete = state is JobState.SUCCEEDED
+        return self._next(
+            now,
+            state=self._enter(state),
+            stage=Stage.DONE,
+            end_time=now,
+            eta=None,
+            error=error,
+            fallback=fallback,
+            warnings=self.warnings + warnings,
+            progress_percent=100 if complete else min(self.progress_percent, 99),
+        )
+
+    def verdict(self) -> JobState:
+        """The terminal state that the attempts add up to."""
+        stored = sum(1 for i in range(1, self.request.variations + 1) if self.clip(i))
+        if stored == self.request.variations:
+            return JobState.SUCCEEDED
+        if self.state is JobState.CANCELLING:
+            return JobState.CANCELLED
+        if stored:
+            return JobState.PARTIAL
+        return JobState.FALLBACK if self._chain_is_at_fault() else JobState.FAILED
+
+    def _chain_is_at_fault(self) -> bool:
+        last = [self.last_attempt(i) for i in range(1, self.request.variations + 1)]
+        reasons = {a.error.reason for a in last if a is not None and a.error is not None}
+        return not reasons <= {"INVALID_ARGUMENT", "MODERATED"}

@@ -1,0 +1,154 @@
+"""What the use cases and flows need from outside, as Protocols."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from services.orchestrator.domain.job import Job, JobState
+from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.request import VideoRequest
+from services.orchestrator.domain.values import Clip, Failure, Quantified
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobEvent:
+    """One change of a job; `job` is the job after it."""
+
+    kind: str
+    job: Job
+
+    @property
+    def sequence(self) -> int:
+        """Grows by one with every change of the job."""
+        return self.job.sequence
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFilter:
+    """What ListVideoJobs asks for; `before` is the id that the page begins after."""
+
+    limit: int
+    before: str = ""
+    states: tuple[JobState, ...] = ()
+    creative_id: str = ""
+    project: str = ""
+
+
+class JobStore(Protocol):
+    """Jobs and their events. One change, one transaction, one event."""
+
+    async def accept(self, job: Job) -> tuple[Job, bool]:
+        """Write job, event, idempotency row and work order in one transaction.
+
+        Returns the job and whether it was there before (same request_id, same body).
+        Raises RequestConflict for another body.
+        """
+
+    async def get(self, tenant: str, job_id: str) -> Job:
+        """The job. Raises NotFound."""
+
+    async def read(self, job_id: str) -> Job:
+        """The job whoever owns it: for flows alone, which a caller cannot reach."""
+
+    async def list(self, tenant: str, query: JobFilter) -> Sequence[Job]:
+        """Newest first."""
+
+    async def change(self, job_id: str, kind: str, mutate: Callable[[Job], Job | None]) -> Job:
+        """Apply a change to the newest state; `None` from `mutate` means nothing to do."""
+
+    async def request_cancel(self, tenant: str, job_id: str) -> Job:
+        """Mark CANCELLING and order it, in one transaction. Raises NotFound, AlreadyEnded."""
+
+    async def events(self, job_id: str, after: int) -> Sequence[JobEvent]:
+        """Changes after a sequence, in order."""
+
+
+class EventFeed(Protocol):
+    """Live events of this deployment."""
+
+    def follow(self, job_id: str) -> AbstractContextManager["Subscription"]:
+        """Events of one job from now on."""
+
+
+class Subscription(Protocol):
+    """Events of one job, and hints that some may have been missed."""
+
+    async def next(self, wait_seconds: float) -> JobEvent | None:
+        """The next event; None when it is time to look into the database."""
+
+
+class PromptPort(Protocol):
+    """The prompt service."""
+
+    async def quantify(
+        self, tenant: str, request: VideoRequest
+    ) -> tuple[Quantified, tuple[str, ...]]:
+        """Parameters and warnings. Raises Unavailable when it is away."""
+
+
+class ModelsPort(Protocol):
+    """The generator's catalogue."""
+
+    async def models(self) -> Sequence[Model]:
+        """Every model, at most a few seconds old. Raises Unavailable when never loaded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationOrder:
+    """One attempt to be made."""
+
+    request_id: str
+    tenant: str
+    model: str
+    job: Job
+    iteration: int
+    seed: int | None
+    max_price_micros: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationView:
+    """A generation as the generator tells it."""
+
+    name: str
+    state: str
+    sequence: int
+    model: str
+    provider: str
+    progress_percent: int = 0
+    progress_source: str = "none"
+    eta: datetime | None = None
+    cost_micros: int = 0
+    clip: Clip | None = None
+    error: Failure | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.state in {"succeeded", "failed", "cancelled"}
+
+
+class GeneratorPort(Protocol):
+    """The generator service, on behalf of a tenant."""
+
+    async def create(self, order: GenerationOrder) -> GenerationView:
+        """Ask for one attempt; the same request_id never asks twice. Raises ServiceError."""
+
+    def watch(self, tenant: str, name: str, after: int) -> AsyncIterator[GenerationView]:
+        """Changes from the present state to the end. Raises ServiceError."""
+
+    async def cancel(self, tenant: str, request_id: str) -> None:
+        """Tombstone the attempt, known or not. Raises ServiceError."""
+
+
+class AssetPort(Protocol):
+    """The storage service, on behalf of a tenant."""
+
+    async def sign(self, tenant: str, asset: str) -> str:
+        """A URL that plays for a while. Raises NotFound, Unavailable."""
+
+    async def store_image(self, tenant: str, data: bytes) -> str:
+        """Keep a picture; returns "assets/{id}"; the same bytes are stored once."""

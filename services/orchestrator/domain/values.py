@@ -1,0 +1,134 @@
+"""What a job is made of: tries, clips, decisions, failures. Values that never change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class AttemptState(StrEnum):
+    """Life of one try on one model."""
+
+    SUBMITTING = "submitting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN_OUTCOME = "unknown_outcome"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the try is over."""
+        return self in {AttemptState.SUCCEEDED, AttemptState.FAILED, AttemptState.CANCELLED}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why something failed: a reason of `errors.v1.ErrorReason`, and a sentence."""
+
+    reason: str
+    message: str
+    retryable: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantified:
+    """What was made of the caller's words. Lengths in seconds."""
+
+    prompt: str
+    language: str
+    duration_seconds: float
+    aspect_ratio: str
+    resolution: str
+    fps: int
+    style: str = ""
+    quality: str = ""
+    camera_motion: str = ""
+    shot_type: str = ""
+    mood: str = ""
+    time_of_day: str = ""
+    negative_prompt: str = ""
+    characters: tuple[str, ...] = ()
+    landscapes: tuple[str, ...] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    source: str = "rules"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A model in a decision. Latencies in seconds, price in micro-USD for one variation."""
+
+    model: str
+    provider: str
+    reason: str
+    code: str = ""
+    price_micros: int | None = None
+    p50_seconds: float | None = None
+    p90_seconds: float | None = None
+    placeholder: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Models in the order of trial, those left out, and what was optimised."""
+
+    chosen: tuple[Candidate, ...] = ()
+    rejected: tuple[Candidate, ...] = ()
+    objective: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """Measured facts of a stored clip."""
+
+    asset: str
+    storage_url: str
+    sha256: str
+    width: int
+    height: int
+    fps: float
+    duration_seconds: float
+    seed: int | None = None
+    thumbnail: str = ""
+    placeholder: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One try on one model for one variation."""
+
+    id: str
+    iteration: int
+    model: str
+    provider: str
+    state: AttemptState
+    start_time: datetime
+    generation: str = ""
+    progress_percent: int = 0
+    error: Failure | None = None
+    cost_micros: int = 0
+    clip: Clip | None = None
+    end_time: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryOption:
+    """What a person may do next, as a call that a program can make."""
+
+    label: str
+    method: str
+    request_json: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fallback:
+    """What a person is told when every rung failed."""
+
+    message: str
+    cultural_message: str
+    spinner: str
+    retry_options: tuple[RetryOption, ...]
+    estimated_wait: str
+    support_message: str
+    status: str = "fallback"

@@ -1,0 +1,1 @@
+"""The durable engine: the one room that imports dbos."""

@@ -1,0 +1,101 @@
+"""What grows is cut back, what is stuck is told, what was orphaned is ended."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from dbos import DBOS
+
+from services.common.database import Database
+from services.common.telemetry import get_logger
+from services.orchestrator.adapters.sql_jobs import REQUEST_ID_LIFETIME
+from services.orchestrator.adapters.tables import job_events, jobs, requests
+from services.orchestrator.domain.job import JobState
+from services.orchestrator.durable.names import GENERATE_VIDEO
+from services.orchestrator.usecases.finish import DEFECT, FinishVideo
+
+_log = get_logger(__name__)
+EVERY = timedelta(minutes=1)
+KEEP_WORKFLOWS = timedelta(days=2)
+# After its end a job's changes can be replayed for this long; then its last state says it all.
+KEEP_EVENTS = timedelta(days=1)
+_ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+
+
+class Housekeeping:
+    """Runs in every worker; everything it does may be done twice."""
+
+    def __init__(
+        self,
+        database: Database,
+        finish: FinishVideo,
+        *,
+        now: Callable[[], datetime],
+        deadline: timedelta,
+    ) -> None:
+        """`deadline` is how long a job may take: what runs longer is reported."""
+        self._database = database
+        self._finish = finish
+        self._now = now
+        self._deadline = deadline
+
+    async def run(self) -> None:
+        """Tidy up until cancelled."""
+        while True:
+            try:
+                await self.tidy()
+            except (sa.exc.SQLAlchemyError, OSError) as error:
+                _log.warning("housekeeping_failed", error=str(error))
+            await asyncio.sleep(EVERY.total_seconds())
+
+    async def tidy(self) -> None:
+        """One round."""
+        await self._end_orphans()
+        await self._drop_workflows()
+        await self._drop_rows()
+        await self._report_stuck()
+
+    async def _end_orphans(self) -> None:
+        """End jobs whose workflow is over while they are not: a defect, and the job still ends."""
+        since = (self._now() - KEEP_WORKFLOWS).isoformat()
+        dead = await DBOS.list_workflows_async(
+            name=GENERATE_VIDEO,
+            status=["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"],
+            completed_after=since,
+            limit=500,
+            load_input=False,
+            load_output=False,
+        )
+        for workflow in dead:
+            job_id = workflow.workflow_id.removeprefix(f"{GENERATE_VIDEO}.")
+            await self._finish.end(job_id, JobState.FAILED, error=DEFECT)
+
+    async def _drop_workflows(self) -> None:
+        cut = (self._now() - KEEP_WORKFLOWS).isoformat()
+        while ended := await DBOS.list_workflows_async(
+            status=_ENDED, end_time=cut, limit=500, load_input=False, load_output=False
+        ):
+            await DBOS.delete_workflows_async([w.workflow_id for w in ended])
+
+    async def _drop_rows(self) -> None:
+        now = self._now()
+        ended = sa.select(jobs.c.id).where(jobs.c.end_time < now - KEEP_EVENTS)
+        async with self._database.begin() as connection:
+            old = sa.delete(job_events).where(
+                job_events.c.published, job_events.c.job_id.in_(ended)
+            )
+            await connection.execute(old)
+            await connection.execute(
+                sa.delete(requests).where(requests.c.create_time < now - REQUEST_ID_LIFETIME)
+            )
+
+    async def _report_stuck(self) -> None:
+        cut = (self._now() - self._deadline * 2).isoformat()
+        stuck = await DBOS.list_workflows_async(
+            status=["PENDING"], end_time=cut, limit=20, load_input=False, load_output=False
+        )
+        for workflow in stuck:
+            _log.error(
+                "workflow_stuck", workflow=workflow.workflow_id, executor=workflow.executor_id
+            )

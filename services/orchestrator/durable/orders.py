@@ -1,0 +1,49 @@
+"""Work orders: rows in the engine's queue, written in the transaction that needs them."""
+
+import sqlalchemy as sa
+from dbos import DBOSClient, EnqueueOptions
+
+from services.orchestrator.durable.names import (
+    APPLICATION,
+    APPLICATION_VERSION,
+    CANCEL_QUEUE,
+    CANCEL_VIDEO,
+    GENERATE_VIDEO,
+    JOB_QUEUE,
+    engine_url,
+)
+from services.orchestrator.durable.serializer import JsonSerializer
+
+
+class DurableOrders:
+    """`adapters.sql_jobs.WorkOrders` on DBOS, through the caller's connection."""
+
+    def __init__(self, database_url: str) -> None:
+        """`database_url` is the orchestrator's: the engine's tables lie in the same database."""
+        self._client = DBOSClient(
+            system_database_url=engine_url(database_url),
+            application_name=APPLICATION,
+            serializer=JsonSerializer(),
+            lazy=True,
+        )
+
+    def generate(self, connection: sa.Connection, job_id: str) -> None:
+        """Order the making of a job."""
+        self._order(connection, JOB_QUEUE, GENERATE_VIDEO, job_id)
+
+    def cancel(self, connection: sa.Connection, job_id: str) -> None:
+        """Order the cancelling of a job; it never waits behind jobs."""
+        self._order(connection, CANCEL_QUEUE, CANCEL_VIDEO, job_id)
+
+    def close(self) -> None:
+        """Give up the client's connections."""
+        self._client.destroy()
+
+    def _order(self, connection: sa.Connection, queue: str, workflow: str, job_id: str) -> None:
+        options: EnqueueOptions = {
+            "queue_name": queue,
+            "workflow_name": workflow,
+            "workflow_id": f"{workflow}.{job_id}",
+            "app_version": APPLICATION_VERSION,
+        }
+        self._client.enqueue_in_transaction(connection, options, job_id)

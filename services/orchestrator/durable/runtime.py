@@ -1,0 +1,146 @@
+"""DBOS for the length of one process: configured, launched inside the running loop, ended in order.
+
+What a reader must know of it: a step that began and did not commit runs again; a workflow that
+raises is over; an executor's work is recovered by the executor of the same name at its start, or
+by the sweeper.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from dbos import DBOS, DBOSConfig
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from services.common.errors import ServiceError
+from services.orchestrator.durable.names import (
+    APPLICATION,
+    APPLICATION_VERSION,
+    CANCEL_QUEUE,
+    CANCEL_VIDEO,
+    GENERATE_VIDEO,
+    JOB_QUEUE,
+    engine_url,
+)
+from services.orchestrator.durable.serializer import JsonSerializer
+from services.orchestrator.flows.generate_video import VideoSteps, cancel_video, generate_video
+
+# A workflow that takes its process down this often is dead-lettered instead of doing it for ever.
+MAX_RECOVERIES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSettings:
+    """`executor` names this process; only one living process may have the name."""
+
+    database_url: str
+    executor: str
+    jobs_at_once: int = 200
+    polling_seconds: float = 0.1
+    threads: int = 16
+    migrate: bool = True
+
+
+@dataclass(frozen=True)
+class DurableSlot:
+    """A reserved step."""
+
+    reservation: Any
+
+    async def run(self, name: str, step: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+        """Run the step, or return what it returned before a crash."""
+        # The name is checked at replay: with its own name a slot cannot be filled by another step.
+        # Steps handle what they expect; what is left is a database that is away, which passes.
+        options = {
+            "name": name,
+            "retries_allowed": True,
+            "max_attempts": 8,
+            "interval_seconds": 0.5,
+            "backoff_rate": 2.0,
+            "should_retry": _passing,
+        }
+        return await self.reservation.run_async(options, step, *arguments)
+
+
+def _passing(error: BaseException) -> bool:
+    """Whether a database or the network is away; anything else would fail again."""
+    away = (InterfaceError, OperationalError, OSError, TimeoutError)
+    return isinstance(error, away) or (isinstance(error, ServiceError) and error.retryable)
+
+
+class DurableRunner:
+    """`flows.runner.Runner` on DBOS, inside a workflow."""
+
+    def reserve(self) -> DurableSlot:
+        """The next step of the present workflow."""
+        return DurableSlot(DBOS.reserve_step())
+
+
+@asynccontextmanager
+async def running_engine(settings: EngineSettings, steps: VideoSteps) -> AsyncIterator[None]:
+    """Run workflows while the block runs; what has not ended stays for the next process."""
+    await asyncio.to_thread(_prepare_file, settings.database_url)
+    DBOS(config=_config(settings))
+    _register(steps)
+    DBOS.launch()  # in the loop: workflows then run on it, and so do their gRPC channels
+    try:
+        await DBOS.register_queue_async(
+            JOB_QUEUE,
+            worker_concurrency=settings.jobs_at_once,
+            polling_interval_sec=settings.polling_seconds,
+        )
+        await DBOS.register_queue_async(CANCEL_QUEUE, polling_interval_sec=settings.polling_seconds)
+        yield
+    finally:
+        await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=0)
+        # The engine had put its own threads behind the loop, and has just ended them.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+
+
+def _register(steps: VideoSteps) -> None:
+    runner = DurableRunner()
+
+    async def generate(job_id: str) -> None:
+        await generate_video(job_id, steps, runner)
+
+    async def cancel(job_id: str) -> None:
+        await cancel_video(job_id, steps, runner)
+
+    for name, flow in ((GENERATE_VIDEO, generate), (CANCEL_VIDEO, cancel)):
+        DBOS.workflow(name=name, max_recovery_attempts=MAX_RECOVERIES)(flow)
+
+
+def _config(settings: EngineSettings) -> DBOSConfig:
+    return {
+        "name": APPLICATION,
+        "system_database_url": engine_url(settings.database_url),
+        "executor_id": settings.executor,
+        "application_version": APPLICATION_VERSION,
+        "serializer": JsonSerializer(),
+        "max_executor_threads": settings.threads,
+        "sys_db_pool_size": 8,
+        "run_migrations": settings.migrate,
+        "log_level": "WARNING",
+    }
+
+
+def _prepare_file(database_url: str) -> None:
+    """Put a SQLite file into WAL mode before the engine opens it: three times the throughput."""
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite" and url.database:
+        connection = sqlite3.connect(url.database)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.close()
+
+
+def recover(executors: list[str]) -> int:
+    """Put the unfinished work of dead executors back into the queue; returns how much. Blocks.
+
+    Not public API, but what the engine's control plane calls; a contract test holds its signature.
+    """
+    return len(DBOS._recover_pending_workflows(executors))

@@ -1,0 +1,89 @@
+"""The life of one job: prepare, then every variation side by side, then finish."""
+
+import asyncio
+from typing import Any, Protocol
+
+from services.common.telemetry import get_logger
+from services.orchestrator.flows.runner import Runner, Slot
+
+_log = get_logger(__name__)
+
+# Tries for one variation; their slots are taken up front, because variations run side by side.
+MAX_TRIES = 10
+# Tries of one model whose failure passes, such as a restart of the generator in the middle.
+MAX_REPEATS = 3
+
+
+class VideoSteps(Protocol):
+    """The steps; arguments and results are JSON."""
+
+    async def prepare(self, job_id: str) -> dict[str, Any]:
+        """{"models": [...], "variations": n}."""
+
+    async def submit(self, job_id: str, iteration: int, number: int, model: str) -> dict[str, Any]:
+        """{"generation": name or "", "verdict": "done" | "next"}."""
+
+    async def follow(self, job_id: str, iteration: int, number: int, generation: str) -> str:
+        """What to do next: "done", "next" or "again"."""
+
+    async def finish(self, job_id: str) -> None:
+        """End the job."""
+
+    async def cancel(self, job_id: str) -> None:
+        """Stop what runs."""
+
+
+async def generate_video(job_id: str, steps: VideoSteps, runner: Runner) -> None:
+    """Make a job. Safe to replay from any step; whatever goes wrong, `finish` ends the job."""
+    try:
+        plan = await runner.reserve().run("prepare", steps.prepare, job_id)
+    except Exception:
+        _log.exception("prepare_failed", job=job_id)
+        plan = {"models": [], "variations": 0}
+    slots = [
+        [(runner.reserve(), runner.reserve()) for _ in range(MAX_TRIES)]
+        for _ in range(plan["variations"])
+    ]
+    finish = runner.reserve()
+    made = await asyncio.gather(
+        *(_variation(job_id, i, plan["models"], steps, tries) for i, tries in enumerate(slots, 1)),
+        return_exceptions=True,
+    )
+    for defect in filter(None, made):
+        _log.error("variation_failed", job=job_id, error=repr(defect))
+    await finish.run("finish", steps.finish, job_id)
+
+
+async def _variation(
+    job_id: str,
+    iteration: int,
+    models: list[str],
+    steps: VideoSteps,
+    slots: list[tuple[Slot, Slot]],
+) -> None:
+    """Try the models in order until one serves; one that fails in passing is tried again."""
+    queue = list(models)
+    repeats = 0
+    for number, (submit, follow) in enumerate(slots, start=1):
+        if not queue:
+            return
+        label = f"{iteration}.{number}"
+        sent = await submit.run(
+            f"{label}.submit", steps.submit, job_id, iteration, number, queue[0]
+        )
+        verdict = sent["verdict"]
+        if sent["generation"]:
+            verdict = await follow.run(
+                f"{label}.follow", steps.follow, job_id, iteration, number, sent["generation"]
+            )
+        if verdict == "done":
+            return
+        repeats = repeats + 1 if verdict == "again" else MAX_REPEATS
+        if repeats >= MAX_REPEATS:
+            queue.pop(0)
+            repeats = 0
+
+
+async def cancel_video(job_id: str, steps: VideoSteps, runner: Runner) -> None:
+    """Stop a job whose cancelling is on record."""
+    await runner.reserve().run("cancel", steps.cancel, job_id)

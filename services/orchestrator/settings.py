@@ -1,0 +1,37 @@
+"""Everything that can be configured in the orchestrator."""
+
+from datetime import timedelta
+from typing import ClassVar, Literal
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import SettingsConfigDict
+
+from services.common.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Read from ORCHESTRATOR_*, and from the names that all services share."""
+
+    model_config = SettingsConfigDict(env_prefix="ORCHESTRATOR_")
+    service: ClassVar[str] = "orchestrator"
+
+    address: str = "127.0.0.1:50051"
+    """host:port to listen on, and where the others dial."""
+    generator_address: str = Field("127.0.0.1:50052", validation_alias="GENERATOR_ADDRESS")
+    """Where the generator is."""
+    storage_address: str = Field("127.0.0.1:50053", validation_alias="STORAGE_ADDRESS")
+    """Where storage is."""
+    prompt_address: str = Field("127.0.0.1:50054", validation_alias="PROMPT_ADDRESS")
+    """Where the prompt service is."""
+    role: Literal["all", "front", "worker"] = "all"
+    """front answers calls, worker makes jobs, all does both; production runs them apart."""
+    executor: str = Field("", validation_alias=AliasChoices("ORCHESTRATOR_EXECUTOR", "POD_NAME"))
+    """Name of this worker, unique among those alive; "" is POD_NAME, else host and process."""
+    jobs_at_once: int = Field(500, ge=1, le=10_000)
+    """Jobs that one worker has in work; most of them only wait for a vendor."""
+    job_deadline: timedelta = timedelta(hours=2)
+    """How long a job may take from its start."""
+    lease: timedelta = timedelta(seconds=6)
+    """How long a worker that is silent keeps its jobs (PostgreSQL)."""
+    allow_placeholder: bool = False
+    """Whether the storyboard placeholder may stand in where a request does not say."""

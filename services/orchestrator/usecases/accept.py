@@ -1,0 +1,80 @@
+"""Accepting a job: what can be known before money moves is checked, then one transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from services.common.errors import InvalidArgument
+from services.orchestrator.domain.job import Job
+from services.orchestrator.domain.ports import AssetPort, JobStore, ModelsPort
+from services.orchestrator.domain.request import ImageInput, VideoRequest
+from services.orchestrator.domain.routing import Router
+from services.orchestrator.domain.values import Quantified
+
+MAX_REQUEST_ID = 128
+# What holds where neither the caller nor the words say anything; the prompt service has the same.
+UNSAID = Quantified(
+    prompt="", language="", duration_seconds=5.0, aspect_ratio="16:9", resolution="720p", fps=24
+)
+
+
+def as_asked(request: VideoRequest) -> Quantified:
+    """The parameters as far as the caller alone has set them."""
+    return replace(
+        UNSAID,
+        prompt=request.prompt,
+        duration_seconds=request.duration_seconds or UNSAID.duration_seconds,
+        aspect_ratio=request.aspect_ratio or UNSAID.aspect_ratio,
+        resolution=request.resolution or UNSAID.resolution,
+        fps=request.fps or UNSAID.fps,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceptVideo:
+    """GenerateVideo: the job is durable before the answer leaves; no vendor was asked."""
+
+    jobs: JobStore
+    models: ModelsPort
+    assets: AssetPort
+    router: Router
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+
+    async def __call__(
+        self, tenant: str, request: VideoRequest, request_id: str
+    ) -> tuple[Job, bool]:
+        """Return the job and whether the request_id was known.
+
+        Raises InvalidArgument, RequestConflict, FailedPrecondition (ModelRetired, NoCredentials,
+        NoDevice, NoModel), Unavailable while the catalogue has never been loaded.
+        """
+        if len(request_id) > MAX_REQUEST_ID:
+            raise InvalidArgument("request_id", "is too long", allowed=("at most 128 characters",))
+        # Decided again when the words are understood; here so that a hopeless request is refused.
+        self.router.decide(request, as_asked(request), await self.models.models())
+        request = await self._without_bytes(tenant, request)
+        moment = self.now()
+        job = Job(
+            id=self.new_id(),
+            tenant=tenant,
+            request=request,
+            request_id=request_id,
+            create_time=moment,
+            update_time=moment,
+        )
+        return await self.jobs.accept(job)
+
+    async def _without_bytes(self, tenant: str, request: VideoRequest) -> VideoRequest:
+        """The request with pictures kept in storage: bytes never enter a job."""
+        stored: dict[str, ImageInput] = {}
+        for name, image in (("image", request.image), ("last_image", request.last_image)):
+            if image is not None and image.data:
+                stored[name] = ImageInput(asset=await self.assets.store_image(tenant, image.data))
+        if not stored:
+            return request
+        return replace(
+            request,
+            image=stored.get("image", request.image),
+            last_image=stored.get("last_image", request.last_image),
+        )

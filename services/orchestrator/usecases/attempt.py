@@ -1,0 +1,201 @@
+"""One try on one model: handed to the generator, followed to its end, every change put down.
+
+Both steps may run again after a crash. The attempt's id is the generator's request_id, so that
+asking again never pays again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
+
+from services.common.errors import DeadlineExceeded, ServiceError, Unavailable
+from services.orchestrator.domain.job import Job, JobState, Stage
+from services.orchestrator.domain.ports import (
+    GenerationOrder,
+    GenerationView,
+    GeneratorPort,
+    JobStore,
+)
+from services.orchestrator.domain.values import Attempt, AttemptState, Failure
+from services.orchestrator.usecases.patience import failure, passing, patiently
+
+# What a step tells the flow: leave the variation alone, try the next model, or the same once more.
+Verdict = Literal["done", "next", "again"]
+_STATES = {
+    "succeeded": AttemptState.SUCCEEDED,
+    "failed": AttemptState.FAILED,
+    "cancelled": AttemptState.CANCELLED,
+    "unknown_outcome": AttemptState.UNKNOWN_OUTCOME,
+}
+_KINDS = {
+    "succeeded": "result_stored",
+    "failed": "attempt_failed",
+    "cancelled": "attempt_cancelled",
+    "unknown_outcome": "unknown_outcome",
+}
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """Where the attempt is now: `generation` names it, or else the verdict says what to do."""
+
+    generation: str = ""
+    verdict: Verdict = "done"
+
+
+def attempt_id(job_id: str, iteration: int, number: int) -> str:
+    """The attempt's id, stable for ever."""
+    return f"{job_id}/{iteration}/{number}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptVideo:
+    """`submit` and `follow`; `deadline` counts from the job's start."""
+
+    jobs: JobStore
+    generator: GeneratorPort
+    now: Callable[[], datetime]
+    deadline: timedelta
+
+    async def submit(self, job_id: str, iteration: int, number: int, model: str) -> Submitted:
+        """Ask for one attempt. It is on record before, so that a cancel can find it."""
+        identifier = attempt_id(job_id, iteration, number)
+        begin = self._begin(identifier, iteration, model)
+        job = await self.jobs.change(job_id, "attempt_started", begin)
+        known = job.attempt(identifier)
+        if known is None:
+            return Submitted()
+        order = GenerationOrder(
+            request_id=identifier,
+            tenant=job.tenant,
+            model=model,
+            job=job,
+            iteration=iteration,
+            seed=None
+            if job.request.seed is None
+            else (job.request.seed + iteration - 1) % (1 << 32),
+            max_price_micros=job.request.routing.max_price_micros,
+        )
+        try:
+            view = await patiently(lambda: self.generator.create(order), seconds=self._left(job))
+        except ServiceError as error:
+            job = await self._fail(job_id, identifier, failure(error))
+            return Submitted(verdict="next" if job.state is JobState.RUNNING else "done")
+        return Submitted(view.name)
+
+    async def follow(self, job_id: str, iteration: int, number: int, generation: str) -> Verdict:
+        """Put down every change of a generation until it ends, across restarts of the generator."""
+        identifier = attempt_id(job_id, iteration, number)
+        job = await self.jobs.read(job_id)
+        if not _ended(job, identifier):
+            try:
+                async with asyncio.timeout(self._left(job)):
+                    async for view in self._views(job.tenant, generation):
+                        job = await self._advance(job_id, identifier, view)
+            except TimeoutError:
+                return await self._give_up(job, identifier)
+        known = job.attempt(identifier)
+        if known is None or known.clip is not None or job.state is not JobState.RUNNING:
+            return "done"
+        return "again" if known.error and known.error.retryable else "next"
+
+    def _begin(self, identifier: str, iteration: int, model: str) -> Callable[[Job], Job | None]:
+        moment = self.now()
+
+        def begin(job: Job) -> Job | None:
+            if job.attempt(identifier) is not None or job.state is not JobState.RUNNING:
+                return None
+            chosen = job.decision.chosen if job.decision else ()
+            attempt = Attempt(
+                id=identifier,
+                iteration=iteration,
+                model=model,
+                provider=next((c.provider for c in chosen if c.model == model), ""),
+                state=AttemptState.SUBMITTING,
+                start_time=moment,
+            )
+            return job.attempting(moment, attempt)
+
+        return begin
+
+    async def _views(self, tenant: str, generation: str) -> AsyncIterator[GenerationView]:
+        seen = 0
+        pause = wait_random_exponential(multiplier=0.1, max=2.0)
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(passing), wait=pause, reraise=True
+        ):
+            with attempt:
+                async for view in self.generator.watch(tenant, generation, seen):
+                    seen = view.sequence
+                    yield view
+                    if view.ended:
+                        return
+                msg = "the generator ended the watch before the generation ended"
+                raise Unavailable(msg)
+
+    async def _advance(self, job_id: str, identifier: str, view: GenerationView) -> Job:
+        moment = self.now()
+
+        def advance(job: Job) -> Job | None:
+            known = job.attempt(identifier)
+            if known is None or known.state.ended or job.state.terminal:
+                return None
+            changed = _moved(known, view, moment)
+            if changed == known:
+                return None
+            warned = replace(job, warnings=tuple(dict.fromkeys((*job.warnings, *view.warnings))))
+            stage = Stage.STORING if view.state == "storing" else Stage.GENERATING
+            return warned.advanced(
+                moment, changed, stage=stage, source=view.progress_source, eta=view.eta
+            )
+
+        return await self.jobs.change(job_id, _KINDS.get(view.state, "progress"), advance)
+
+    async def _fail(self, job_id: str, identifier: str, fault: Failure) -> Job:
+        moment = self.now()
+
+        def fail(job: Job) -> Job | None:
+            known = job.attempt(identifier)
+            if known is None or known.state.ended or job.state.terminal:
+                return None
+            changed = replace(known, state=AttemptState.FAILED, error=fault, end_time=moment)
+            return job.advanced(
+                moment, changed, stage=job.stage, source=job.progress_source, eta=None
+            )
+
+        return await self.jobs.change(job_id, "attempt_failed", fail)
+
+    async def _give_up(self, job: Job, identifier: str) -> Verdict:
+        """The job's time is up: what is still out there is tombstoned and nothing else is tried."""
+        await self.generator.cancel(job.tenant, identifier)
+        late = DeadlineExceeded(f"the job did not end within {self.deadline}")
+        await self._fail(job.id, identifier, replace(failure(late), retryable=False))
+        return "done"
+
+    def _left(self, job: Job) -> float:
+        started = job.start_time or self.now()
+        return max((started + self.deadline - self.now()).total_seconds(), 0.0)
+
+
+def _ended(job: Job, identifier: str) -> bool:
+    known = job.attempt(identifier)
+    return known is None or known.state.ended
+
+
+def _moved(known: Attempt, view: GenerationView, moment: datetime) -> Attempt:
+    return replace(
+        known,
+        state=_STATES.get(view.state, AttemptState.RUNNING),
+        generation=view.name,
+        model=view.model or known.model,
+        provider=view.provider or known.provider,
+        progress_percent=max(known.progress_percent, view.progress_percent),
+        error=view.error,
+        cost_micros=view.cost_micros,
+        clip=view.clip,
+        end_time=moment if view.ended else None,
+    )

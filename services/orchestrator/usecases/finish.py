@@ -1,0 +1,78 @@
+"""The last step of a job, and the steps of cancelling one. A job ends exactly once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.common.telemetry import get_logger
+from services.orchestrator.domain.friendly import friendly
+from services.orchestrator.domain.job import Job, JobState
+from services.orchestrator.domain.ports import GeneratorPort, JobStore
+from services.orchestrator.domain.values import Failure
+from services.orchestrator.usecases.patience import patiently
+
+_log = get_logger(__name__)
+CANCEL_PATIENCE_SECONDS = 600.0
+DEFECT = Failure(reason="INTERNAL", message="The job could not be worked on; the log has its name.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishVideo:
+    """Ends jobs; may run again after a crash, and then finds that the job has ended."""
+
+    jobs: JobStore
+    now: Callable[[], datetime]
+
+    async def __call__(self, job_id: str) -> None:
+        """End the job with what its attempts add up to."""
+        job = await self.jobs.read(job_id)
+        if job.state.terminal:
+            return
+        state = job.verdict()
+        errors = [a.error for a in job.attempts if a.error is not None]
+        at_fault = None
+        if state in {JobState.FAILED, JobState.FALLBACK}:
+            at_fault = errors[-1] if errors else DEFECT
+        await self.end(job_id, state, error=at_fault)
+
+    async def end(self, job_id: str, state: JobState, *, error: Failure | None = None) -> Job:
+        """End the job in this state, unless it has ended."""
+        moment = self.now()
+
+        def end(job: Job) -> Job | None:
+            if job.state.terminal:
+                return None
+            kind = friendly(job) if state is JobState.FALLBACK else None
+            return job.ended(moment, state, error=error, fallback=kind)
+
+        job = await self.jobs.change(job_id, "ended", end)
+        _log.info(
+            "job_ended", job=job.name, tenant=job.tenant, state=job.state, micros=job.cost_micros
+        )
+        return job
+
+
+@dataclass(frozen=True, kw_only=True)
+class CancelVideo:
+    """What happens after CANCELLING is on record: no attempt can begin any more."""
+
+    jobs: JobStore
+    generator: GeneratorPort
+    finish: FinishVideo
+
+    async def __call__(self, job_id: str) -> None:
+        """Tombstone every attempt that has not ended; end a job that nobody has begun.
+
+        A job that was begun ends by its own flow, which hears that its attempts have ended.
+        """
+        job = await self.jobs.read(job_id)
+        for attempt in job.attempts:
+            if not attempt.state.ended:
+                await self._stop(job, attempt.id)
+        if not job.attempts:
+            await self.finish.end(job_id, JobState.CANCELLED)
+
+    async def _stop(self, job: Job, request_id: str) -> None:
+        await patiently(
+            lambda: self.generator.cancel(job.tenant, request_id), seconds=CANCEL_PATIENCE_SECONDS
+        )

@@ -1,0 +1,79 @@
+"""The first step of a job: understand the words, choose the models."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.common.errors import InvalidArgument, ServiceError
+from services.common.telemetry import get_logger
+from services.orchestrator.domain.job import Job, JobState
+from services.orchestrator.domain.ports import JobStore, ModelsPort, PromptPort
+from services.orchestrator.domain.routing import Router
+from services.orchestrator.domain.values import Decision, Quantified
+from services.orchestrator.usecases.accept import as_asked
+from services.orchestrator.usecases.finish import FinishVideo
+from services.orchestrator.usecases.patience import failure, patiently
+
+_log = get_logger(__name__)
+PROMPT_PATIENCE_SECONDS = 20.0
+MODELS_PATIENCE_SECONDS = 300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareVideo:
+    """May run again after a crash: what is on record is not decided twice."""
+
+    jobs: JobStore
+    models: ModelsPort
+    prompts: PromptPort
+    router: Router
+    finish: FinishVideo
+    now: Callable[[], datetime]
+
+    async def __call__(self, job_id: str) -> tuple[list[str], int]:
+        """Models in the order of trial and the number of variations; no models: the job is over."""
+        moment = self.now()
+        job = await self.jobs.change(job_id, "started", lambda j: _start(j, moment))
+        if job.state is JobState.RUNNING and job.decision is None:
+            job = await self._decide(job)
+        if job.state is not JobState.RUNNING or job.decision is None:
+            return [], 0
+        return [c.model for c in job.decision.chosen], job.request.variations
+
+    async def _decide(self, job: Job) -> Job:
+        try:
+            quantified, warnings = await self._quantify(job)
+            models = await patiently(self.models.models, seconds=MODELS_PATIENCE_SECONDS)
+            decision = self.router.decide(job.request, quantified, models)
+        except ServiceError as error:
+            return await self.finish.end(job.id, JobState.FAILED, error=failure(error))
+        return await self._plan(job.id, quantified, decision, warnings)
+
+    async def _quantify(self, job: Job) -> tuple[Quantified, tuple[str, ...]]:
+        try:
+            return await patiently(
+                lambda: self.prompts.quantify(job.tenant, job.request),
+                seconds=PROMPT_PATIENCE_SECONDS,
+            )
+        except InvalidArgument:
+            raise
+        except ServiceError as error:
+            _log.warning("prompt_service_away", job=job.name, reason=error.reason)
+            note = "The prompt service is away: the words are sent as they are."
+            return as_asked(job.request), (note,)
+
+    async def _plan(
+        self, job_id: str, quantified: Quantified, decision: Decision, warnings: tuple[str, ...]
+    ) -> Job:
+        moment = self.now()
+
+        def plan(job: Job) -> Job | None:
+            if job.state is not JobState.RUNNING or job.decision is not None:
+                return None
+            return job.planned(moment, quantified, decision, warnings)
+
+        return await self.jobs.change(job_id, "planned", plan)
+
+
+def _start(job: Job, moment: datetime) -> Job | None:
+    return job.started(moment) if job.state is JobState.QUEUED else None

@@ -1,0 +1,133 @@
+"""The part of the orchestrator that makes jobs: the durable engine and what keeps it tidy."""
+
+import fcntl
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from services.common import clock
+from services.common.background import background
+from services.common.database import Database
+from services.common.errors import FailedPrecondition
+from services.orchestrator.domain.ports import (
+    AssetPort,
+    GeneratorPort,
+    JobStore,
+    ModelsPort,
+    PromptPort,
+)
+from services.orchestrator.domain.routing import Router
+from services.orchestrator.durable.housekeeping import Housekeeping
+from services.orchestrator.durable.leases import Leases
+from services.orchestrator.durable.runtime import EngineSettings, running_engine
+from services.orchestrator.settings import Settings
+from services.orchestrator.usecases.attempt import AttemptVideo
+from services.orchestrator.usecases.finish import CancelVideo, FinishVideo
+from services.orchestrator.usecases.prepare import PrepareVideo
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a worker and a front share."""
+
+    database: Database
+    jobs: JobStore
+    models: ModelsPort
+    prompts: PromptPort
+    generator: GeneratorPort
+    assets: AssetPort
+    router: Router
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steps:
+    """`flows.generate_video.VideoSteps`: the use cases with JSON going in and out."""
+
+    preparing: PrepareVideo
+    attempting: AttemptVideo
+    finishing: FinishVideo
+    cancelling: CancelVideo
+
+    async def prepare(self, job_id: str) -> dict[str, Any]:
+        """Models and number of variations."""
+        models, variations = await self.preparing(job_id)
+        return {"models": models, "variations": variations}
+
+    async def submit(self, job_id: str, iteration: int, number: int, model: str) -> dict[str, Any]:
+        """Where the attempt is now."""
+        return asdict(await self.attempting.submit(job_id, iteration, number, model))
+
+    async def follow(self, job_id: str, iteration: int, number: int, generation: str) -> str:
+        """What to do next."""
+        return await self.attempting.follow(job_id, iteration, number, generation)
+
+    async def finish(self, job_id: str) -> None:
+        """End the job."""
+        await self.finishing(job_id)
+
+    async def cancel(self, job_id: str) -> None:
+        """Stop what runs."""
+        await self.cancelling(job_id)
+
+
+@asynccontextmanager
+async def working(settings: Settings, parts: Parts) -> AsyncIterator[None]:
+    """Make jobs while the block runs; jobs that have not ended go on in another worker or later."""
+    finish = FinishVideo(jobs=parts.jobs, now=clock.now)
+    alone = parts.database.is_sqlite
+    executor = "local" if alone else settings.executor or f"{socket.gethostname()}-{os.getpid()}"
+    async with AsyncExitStack() as stack:
+        if alone:
+            stack.enter_context(_only_worker(settings.data_dir))
+        else:
+            leases = Leases(parts.database, executor, now=clock.now, lease=settings.lease)
+            await leases.renew()
+            await stack.enter_async_context(background("leases", leases.run()))
+        engine = EngineSettings(
+            database_url=settings.database_location(),
+            executor=executor,
+            jobs_at_once=settings.jobs_at_once,
+            migrate=settings.migrate_at_start,
+        )
+        await stack.enter_async_context(running_engine(engine, _steps(settings, parts, finish)))
+        tidy = Housekeeping(parts.database, finish, now=clock.now, deadline=settings.job_deadline)
+        await stack.enter_async_context(background("housekeeping", tidy.run()))
+        yield
+
+
+def _steps(settings: Settings, parts: Parts, finish: FinishVideo) -> Steps:
+    return Steps(
+        preparing=PrepareVideo(
+            jobs=parts.jobs,
+            models=parts.models,
+            prompts=parts.prompts,
+            router=parts.router,
+            finish=finish,
+            now=clock.now,
+        ),
+        attempting=AttemptVideo(
+            jobs=parts.jobs,
+            generator=parts.generator,
+            now=clock.now,
+            deadline=settings.job_deadline,
+        ),
+        finishing=finish,
+        cancelling=CancelVideo(jobs=parts.jobs, generator=parts.generator, finish=finish),
+    )
+
+
+@contextmanager
+def _only_worker(data_dir: Path) -> Iterator[None]:
+    """Two workers on one SQLite file would make every job twice: the second one is refused."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "orchestrator.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            msg = f"another orchestrator works on {data_dir}; stop it or choose another data folder"
+            raise FailedPrecondition(msg) from error
+        yield
