@@ -1,0 +1,39 @@
+"""What the generator asks of an engine that runs in this process."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from services.generator.domain.ports import Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """A finished file and what its maker knows: pixels, frames per second, seconds, bytes."""
+
+    content_type: str
+    sha256: str
+    size_bytes: int
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    duration_seconds: float = 0.0
+    seed: int | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Engine(Protocol):
+    """Makes one file. Free of charge; what it was doing dies with the process."""
+
+    @property
+    def suffix(self) -> str:
+        """File name suffix of what it makes, such as ".mp4"."""
+
+    async def make(
+        self, work: Work, destination: Path, *, on_progress: Callable[[float], None]
+    ) -> Product:
+        """Write the file whole or not at all; `on_progress` is told a fraction from 0 to 1.
+
+        Cancelling the call ends the work. Raises ServiceError.
+        """
