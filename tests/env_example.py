@@ -1,0 +1,141 @@
+"""Renders .env.example from the settings classes: `python -m tests.env_example > .env.example`."""
+
+import ast
+import importlib
+import inspect
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+from pydantic_settings import BaseSettings
+
+from services.common.settings import ServiceSettings
+
+ROOT = Path(__file__).parents[1]
+HEAD = """\
+# Every setting of every service, with its default. Copy to .env, uncomment what you change.
+# Written by `make env-example` from the settings classes; a test compares the two.
+"""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One environment variable."""
+
+    name: str
+    default: str
+    comment: str
+
+
+def settings_classes() -> Iterator[tuple[str, type[BaseSettings]]]:
+    """Each service's name with its settings class, in alphabetical order."""
+    for path in sorted(ROOT.glob("services/*/settings.py")):
+        if path.parent.name == "common":
+            continue
+        module = importlib.import_module(f"services.{path.parent.name}.settings")
+        for _, found in inspect.getmembers(module, inspect.isclass):
+            own = found.__module__ == module.__name__
+            if own and issubclass(found, BaseSettings):
+                yield path.parent.name, found
+
+
+def variables(settings: type[BaseSettings]) -> Iterator[Variable]:
+    """What the class reads from the environment."""
+    config = settings.model_config
+    yield from _fields(settings, config.get("env_prefix", ""), config.get("env_nested_delimiter"))
+
+
+def _fields(model: type[BaseModel], prefix: str, delimiter: str | None) -> Iterator[Variable]:
+    comments = _comments(model)
+    for name, field in model.model_fields.items():
+        variable = _variable_name(name, field, prefix)
+        nested = _nested_model(field)
+        if nested and delimiter:
+            yield from _fields(nested, f"{variable}{delimiter}", delimiter)
+        else:
+            yield Variable(variable, _default(field), comments.get(name, field.description or ""))
+
+
+def _variable_name(name: str, field: FieldInfo, prefix: str) -> str:
+    alias = field.validation_alias
+    if isinstance(alias, AliasChoices):
+        alias = next(choice for choice in alias.choices if isinstance(choice, str))
+    return str(alias or f"{prefix}{name}").upper()
+
+
+def _nested_model(field: FieldInfo) -> type[BaseModel] | None:
+    options = [field.annotation, *getattr(field.annotation, "__args__", ())]
+    models = [each for each in options if inspect.isclass(each) and issubclass(each, BaseModel)]
+    return models[0] if models else None
+
+
+def _default(field: FieldInfo) -> str:
+    value: Any = field.default
+    if value is PydanticUndefined and field.default_factory is not None:
+        value = field.get_default(call_default_factory=True, validated_data={})
+    if value is PydanticUndefined or value is None or isinstance(value, SecretStr):
+        return ""
+    if isinstance(value, timedelta):
+        return f"PT{value.total_seconds():g}S"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple | set | frozenset | dict):
+        return "" if not value else str(value).replace("'", '"')
+    return str(value)
+
+
+def _comments(model: type[BaseModel]) -> dict[str, str]:
+    """The string under each field, base classes first."""
+    found: dict[str, str] = {}
+    for each in reversed(model.__mro__):
+        if issubclass(each, BaseModel) and each.__module__.startswith("services."):
+            body = ast.parse(textwrap.dedent(inspect.getsource(each))).body[0]
+            assert isinstance(body, ast.ClassDef)
+            found |= dict(_attribute_docstrings(body))
+    return found
+
+
+def _attribute_docstrings(body: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for pair in zip(body.body, body.body[1:], strict=False):
+        match pair:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(words))),
+            ):
+                yield name, inspect.cleandoc(words)
+
+
+def render() -> str:
+    """The whole file: what all services share first, then each service's own."""
+    classes = dict(settings_classes())
+    read = {name: list(variables(settings)) for name, settings in classes.items()}
+    known = {each.name for own in read.values() for each in own}
+    shared = [each for each in variables(ServiceSettings) if each.name in known]
+    sections = [HEAD, *_section("shared", shared)]
+    seen = {each.name for each in shared}
+    for service, own in read.items():
+        others = tuple(f"{other.upper()}_" for other in read if other != service)
+        fresh = [each for each in own if each.name not in seen and not each.name.startswith(others)]
+        seen |= {each.name for each in fresh}
+        sections += _section(service, fresh)
+    left = [each for own in read.values() for each in own if each.name not in seen]
+    assert not left, f"named after a service that does not read them: {left}"
+    return "".join(sections)
+
+
+def _section(title: str, content: list[Variable]) -> Iterator[str]:
+    yield f"\n# {title} {'-' * (97 - len(title))}\n"
+    for each in content:
+        yield from (f"# {line}\n" for line in textwrap.wrap(each.comment, 97))
+        yield f"#{each.name}={each.default}\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())

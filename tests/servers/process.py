@@ -1,0 +1,118 @@
+"""One child process that does not outlive the tests."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+NOBODY = 65534
+
+# Runs in the child: give up root where asked, ask the kernel for a signal when the parent's thread
+# ends, then become the server. A launcher rather than preexec_fn, which is unsafe with threads.
+_LAUNCH = """
+import ctypes, os, sys
+parent, sign, uid, *argv = sys.argv[1:]
+if int(uid):
+    os.setgroups([]); os.setgid(int(uid)); os.setuid(int(uid))
+ctypes.CDLL(None).prctl(1, int(sign))
+if os.getppid() != int(parent):
+    sys.exit("the parent is gone")
+os.execv(argv[0], argv)
+"""
+
+
+class Server:
+    """A started program, its folder and its log; a context manager that ends both."""
+
+    def __init__(self, name: str) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix=f"reelmesh-{name}-"))
+        self.directory.chmod(0o755)
+        weakref.finalize(self, shutil.rmtree, self.directory, ignore_errors=True)
+        self.log = self.directory / f"{name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        uid: int = 0,
+        death_signal: signal.Signals = signal.SIGKILL,
+    ) -> None:
+        """Start `argv` in the folder. From the main thread: a death signal follows the thread."""
+        launcher = [sys.executable, "-I", "-S", "-c", _LAUNCH]
+        numbers = [str(os.getpid()), str(int(death_signal)), str(uid)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*launcher, *numbers, *argv],
+                cwd=self.directory,
+                env={**os.environ, **(env or {})},  # noqa: TID251 - a child inherits our environment
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        assert self._process is not None, "not started"
+        return self._process.pid
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float = 20) -> None:
+        """Poll `ready`; raise with the end of the log when the server dies or is too slow."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            assert self._process is not None, "not started"
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                log = self.log.read_text(errors="replace")[-3000:]
+                self.close()
+                message = f"{self.log.stem} did not get ready:\n{log}"
+                raise RuntimeError(message)
+            time.sleep(0.01)
+
+    def kill(self, sign: signal.Signals = signal.SIGKILL) -> None:
+        """Send `sign` and wait until the process is gone; its files stay."""
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(sign)
+            self._process.wait(10)
+
+    def close(self) -> None:
+        """End the process and remove its folder."""
+        self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def find_program(name: str) -> str:
+    """The program beside our interpreter (from its wheel), else the one on PATH."""
+    beside = Path(sys.executable).with_name(name)
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if not found:
+        message = f"{name} is missing: run `make setup-dev`"
+        raise RuntimeError(message)
+    return found
+
+
+def free_ports(count: int) -> list[int]:
+    """`count` ports that nobody holds at this moment."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def accepts(port: int) -> bool:
+    """Whether someone listens on the port."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
