@@ -7,8 +7,8 @@ import contextlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from grpc_health.v1 import health_pb2
-from grpc_health.v1._async import HealthServicer
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from typing_extensions import override
 
 from services.common.telemetry import get_logger
@@ -18,49 +18,56 @@ if TYPE_CHECKING:
 
     from services.common.readiness import Readiness
 
-_SERVING = health_pb2.HealthCheckResponse.SERVING
-_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+_Answer = health_pb2.HealthCheckResponse
 
 log = get_logger(__name__)
 
 
-class Health(HealthServicer):
+class Health(health_pb2_grpc.HealthServicer):
     """Follows a ``Readiness``: NOT_SERVING until every check passes, and again while draining."""
 
-    def __init__(
-        self, readiness: Readiness, names: Sequence[str], *, interval: float = 1.0
-    ) -> None:
-        super().__init__()
+    def __init__(self, readiness: Readiness, names: Sequence[str], *, interval: float = 1.0) -> None:
         self._readiness = readiness
-        self._names = ("", *names)
+        self._names = frozenset({"", *names})
         self._interval = interval
-        self._failing: tuple[str, ...] | None = None
-        self._server_status = dict.fromkeys(self._names, _NOT_SERVING)
+        self._failing: tuple[str, ...] = ("starting",)
+        self._changed = asyncio.Event()
+
+    @override
+    async def Check(self, request: Any, context: Any) -> Any:
+        """Answer the state of one service, "" for the whole server."""
+        if request.service not in self._names:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
+        return _Answer(status=self._status(request.service))
 
     @override
     async def Watch(self, request: Any, context: Any) -> None:
-        """Stream the state until the caller leaves or the server has drained."""
-        watching = asyncio.ensure_future(super().Watch(request, context))
-        leaving = asyncio.ensure_future(self._readiness.draining.wait())
-        try:
-            await asyncio.wait({watching, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if leaving.done():
-                await context.write(health_pb2.HealthCheckResponse(status=_NOT_SERVING))
-        finally:
-            for task in (watching, leaving):
-                task.cancel()
-            await asyncio.gather(watching, leaving, return_exceptions=True)
+        """Stream the state until the caller leaves or the server drains."""
+        last = None
+        while True:
+            changed = self._changed
+            status = self._status(request.service)
+            if status != last:
+                await context.write(_Answer(status=status))
+                last = status
+            if self._readiness.draining.is_set():
+                return
+            await changed.wait()
+
+    def _status(self, service: str) -> Any:
+        if service not in self._names:
+            return _Answer.SERVICE_UNKNOWN
+        return _Answer.NOT_SERVING if self._failing else _Answer.SERVING
 
     async def refresh(self) -> None:
         """Run the checks once and publish what they say."""
         failing = await self._readiness.failing()
         if failing == self._failing:
             return
-        if self._failing is not None or failing:
-            log.info("health", serving=not failing, failing=list(failing))
+        log.info("health", serving=not failing, failing=list(failing))
         self._failing = failing
-        for name in self._names:
-            await self.set(name, _NOT_SERVING if failing else _SERVING)
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:

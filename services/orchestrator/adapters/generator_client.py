@@ -18,8 +18,8 @@ from services.orchestrator.adapters.wire import (
     to_money,
 )
 from services.orchestrator.domain.job import Job
+from services.orchestrator.domain.options import Fit, ImageInput
 from services.orchestrator.domain.ports import GenerationOrder, GenerationView
-from services.orchestrator.domain.request import Fit, ImageInput
 from services.orchestrator.domain.values import Clip, Quantified
 
 CREATE = "/reelmesh.generator.v1.GeneratorService/CreateGeneration"

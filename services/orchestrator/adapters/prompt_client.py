@@ -5,7 +5,8 @@ from reelmesh.prompt.v1.prompt_service_pb2_grpc import PromptServiceStub
 from services.common.channels import Channel
 from services.common.identity import Identity, acting_as
 from services.orchestrator.adapters.wire import from_duration, to_duration
-from services.orchestrator.domain.request import Enhance, VideoRequest
+from services.orchestrator.domain.options import Enhance
+from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.values import Quantified
 from services.orchestrator.usecases.accept import as_asked
 

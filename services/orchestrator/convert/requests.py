@@ -10,8 +10,7 @@ from reelmesh.orchestrator.v1 import video_job_pb2, video_service_pb2
 from services.common.errors import InvalidArgument
 from services.orchestrator.adapters.wire import from_duration, from_money
 from services.orchestrator.domain.job import JobState
-from services.orchestrator.domain.ports import JobFilter
-from services.orchestrator.domain.request import (
+from services.orchestrator.domain.options import (
     CacheMode,
     CacheOptions,
     Enhance,
@@ -20,8 +19,9 @@ from services.orchestrator.domain.request import (
     ImageInput,
     Objective,
     Routing,
-    VideoRequest,
 )
+from services.orchestrator.domain.ports import JobFilter
+from services.orchestrator.domain.request import VideoRequest
 
 T = TypeVar("T", bound=StrEnum)
 

@@ -25,6 +25,12 @@ class Availability(StrEnum):
     CIRCUIT_OPEN = "circuit_open"
     RETIRED = "retired"
 
+    @property
+    def reason(self) -> str:
+        """The reason of `errors.v1.ErrorReason` that a caller hears."""
+        told = {"circuit_open": "UNAVAILABLE", "retired": "MODEL_RETIRED"}
+        return told.get(self.value, self.name)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PriceTier:

@@ -3,17 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from services.common.errors import (
-    FailedPrecondition,
-    InvalidArgument,
-    ModelRetired,
-    NoCredentials,
-    NoDevice,
-    NoModel,
-    Unavailable,
-)
-from services.orchestrator.domain.models import Availability, Model, find
-from services.orchestrator.domain.request import Fit, Objective, VideoRequest
+from services.common.errors import InvalidArgument, NoModel
+from services.orchestrator.domain.fitting import require_fit, unavailable
+from services.orchestrator.domain.models import Model, find
+from services.orchestrator.domain.options import Objective
+from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.values import Candidate, Decision, Quantified
 
 # The default chain, as providers in order of trial where an objective sees no difference.
@@ -76,7 +70,7 @@ class Router:
             return Decision(chosen=(_candidate(model, wanted, note),), objective="explicit")
         if standing_in is None:
             raise unavailable(model if model.id == named.id else named)
-        rejected = _candidate(model, wanted, model.unavailable_reason, model.availability.upper())
+        rejected = _candidate(model, wanted, model.unavailable_reason, model.availability.reason)
         note = f"stands in for {named.id}: {model.unavailable_reason}"
         return Decision(
             chosen=(_candidate(standing_in, wanted, note),),
@@ -125,7 +119,7 @@ def _policy(model: Model, request: VideoRequest, wanted: Quantified) -> Rejectio
     price = model.price.of_clip(wanted.duration_seconds, wanted.resolution)
     limits = [p for p in (routing.max_price_micros, request.budget_limit_micros) if p is not None]
     rules: tuple[tuple[bool, str, str], ...] = (
-        (not model.ready, model.availability.upper(), model.unavailable_reason or "not available"),
+        (not model.ready, model.availability.reason, model.unavailable_reason or "not available"),
         (bool(names & set(routing.deny)), "FAILED_PRECONDITION", "denied by the request"),
         (
             bool(routing.allow) and not names & set(routing.allow),
@@ -158,70 +152,6 @@ def _misfit(model: Model, request: VideoRequest, wanted: Quantified) -> Rejectio
     except InvalidArgument as error:
         return Rejection("INVALID_ARGUMENT", error.message)
     return None
-
-
-def require_fit(model: Model, request: VideoRequest, wanted: Quantified) -> None:
-    """Raise InvalidArgument when the model cannot take what the caller has set.
-
-    What was only inferred from words, and everything under `fit = NEAREST`, is coerced later.
-    """
-    for name, given, able in (
-        ("image", request.image, model.image),
-        ("last_image", request.last_image, model.last_image),
-    ):
-        if given is not None and not able:
-            raise InvalidArgument(name, f"{model.id} does not take it", allowed=("leave it out",))
-    if request.fit is Fit.NEAREST or model.placeholder:
-        return
-    _require(model, "aspect_ratio", request.aspect_ratio, model.aspect_ratios)
-    _require(model, "resolution", request.resolution, model.resolutions)
-    _require(model, "fps", request.fps, model.fps)
-    if request.duration_seconds is not None:
-        _require_duration(model, request.duration_seconds)
-    if model.max_prompt_characters and len(wanted.prompt) > model.max_prompt_characters:
-        limit = f"at most {model.max_prompt_characters} characters"
-        raise InvalidArgument("prompt", f"is too long for {model.id}", allowed=(limit,))
-
-
-def _require(
-    model: Model, name: str, value: str | int | None, allowed: Sequence[str] | Sequence[int]
-) -> None:
-    if value and allowed and value not in allowed:
-        raise InvalidArgument(name, f"{model.id} does not make {value}", allowed=allowed)
-
-
-def _require_duration(model: Model, seconds: float) -> None:
-    if model.durations and seconds not in model.durations:
-        allowed = [f"{d:g} s" for d in model.durations]
-        raise InvalidArgument(
-            "duration", f"{model.id} does not make {seconds:g} s", allowed=allowed
-        )
-    low, high = model.min_duration or 0.0, model.max_duration or _UNKNOWN
-    if not low <= seconds <= high:
-        raise InvalidArgument(
-            "duration",
-            f"{model.id} does not make {seconds:g} s",
-            allowed=(f"{low:g} s to {high:g} s",),
-        )
-
-
-def unavailable(model: Model) -> FailedPrecondition | Unavailable:
-    """The error for a named model that cannot serve now; says what would help."""
-    facts = {"model": model.id, "provider": model.provider}
-    match model.availability:
-        case Availability.RETIRED:
-            facts["successors"] = ",".join(model.successors)
-            if model.retire_time is not None:
-                facts["retire_time"] = model.retire_time.date().isoformat()
-            choose = ", ".join(model.successors) or "none; use model auto"
-            return ModelRetired(f"{model.id} is retired; successors: {choose}", metadata=facts)
-        case Availability.NO_CREDENTIALS:
-            facts["missing"] = ",".join(model.missing)
-            return NoCredentials(f"{model.id} needs {' and '.join(model.missing)}", metadata=facts)
-        case Availability.NO_DEVICE:
-            return NoDevice(f"{model.id}: {model.unavailable_reason}", metadata=facts)
-        case _:
-            return Unavailable(f"{model.id}: {model.unavailable_reason}", 30.0, metadata=facts)
 
 
 def _order(

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from services.common.errors import InvalidArgument
 from services.orchestrator.domain.job import Job
+from services.orchestrator.domain.options import ImageInput
 from services.orchestrator.domain.ports import AssetPort, JobStore, ModelsPort
-from services.orchestrator.domain.request import ImageInput, VideoRequest
+from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.domain.values import Quantified
 
