@@ -1,10 +1,11 @@
 """The orchestrator's composition root: `python -m services.orchestrator`."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from reelmesh.orchestrator.v1.budget_service_pb2_grpc import add_BudgetServiceServicer_to_server
 from reelmesh.orchestrator.v1.film_service_pb2_grpc import add_FilmServiceServicer_to_server
@@ -68,7 +69,14 @@ async def running(settings: Settings) -> AsyncIterator[str]:
 async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Bus]:
     """Everything that a front and a worker share, closed in the reverse order."""
     location = settings.database_location()
-    database = Database(location, schema="orchestrator", pool_size=settings.database_pool_size)
+    database = Database(
+        location,
+        schema="orchestrator",
+        pool_size=settings.database_pool_size,
+        # A lost connection shows itself by an error that callers may repeat; to ask first would
+        # cost every accept a round trip.
+        pre_ping=False,
+    )
     stack.push_async_callback(database.close)
     if settings.migrate_at_start:
         await migrate(database, MIGRATIONS)
@@ -87,7 +95,8 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Bus]:
         stack.push_async_callback(channel.close)
     models = ModelsClient(generator)
     stack.push_async_callback(models.close)
-    await stack.enter_async_context(background("outbox", outbox.run()))
+    if settings.role != "front":  # workers make most events, and relay the front's with them
+        await stack.enter_async_context(background("outbox", outbox.run()))
     parts = Parts(
         database=database,
         jobs=SqlJobs(database, orders, now=clock.now, committed=outbox.written),
@@ -127,7 +136,7 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     settings = Settings()
     configure_logging(settings)
-    asyncio.run(_serve(settings))
+    uvloop.run(_serve(settings))
 
 
 if __name__ == "__main__":

@@ -53,8 +53,9 @@ class SqlJobs:
                 known = await self._claim_request(connection, job)
                 if known is not None:
                     return known, True
-            await connection.execute(sa.insert(jobs), _row(job))
-            await self._record(connection, job, "accepted")
+            document = dump(job)
+            await connection.execute(sa.insert(jobs), _row(job, document))
+            await connection.execute(sa.insert(job_events), _event(job, "accepted", document))
             await connection.run_sync(self._orders.generate, job.id)
         self._committed()
         return job, False
@@ -157,22 +158,23 @@ class SqlJobs:
         return load(row.document)
 
     async def _write(self, connection: AsyncConnection, job: Job, kind: str) -> None:
-        await connection.execute(sa.update(jobs).where(jobs.c.id == job.id), _row(job))
-        await self._record(connection, job, kind)
-
-    async def _record(self, connection: AsyncConnection, job: Job, kind: str) -> None:
-        row = {
-            "job_id": job.id,
-            "sequence": job.sequence,
-            "kind": kind,
-            "document": dump(job),
-            "create_time": job.update_time,
-            "published": False,
-        }
-        await connection.execute(sa.insert(job_events), row)
+        document = dump(job)
+        await connection.execute(sa.update(jobs).where(jobs.c.id == job.id), _row(job, document))
+        await connection.execute(sa.insert(job_events), _event(job, kind, document))
 
 
-def _row(job: Job) -> dict[str, object]:
+def _event(job: Job, kind: str, document: bytes) -> dict[str, object]:
+    return {
+        "job_id": job.id,
+        "sequence": job.sequence,
+        "kind": kind,
+        "document": document,
+        "create_time": job.update_time,
+        "published": False,
+    }
+
+
+def _row(job: Job, document: bytes) -> dict[str, object]:
     return {
         "id": job.id,
         "tenant": job.tenant,
@@ -182,5 +184,5 @@ def _row(job: Job) -> dict[str, object]:
         "sequence": job.sequence,
         "create_time": job.create_time,
         "end_time": job.end_time,
-        "document": dump(job),
+        "document": document,
     }

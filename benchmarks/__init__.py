@@ -1,0 +1,1 @@
+"""What we promise, measured side by side in one run: `make bench`."""

@@ -1,0 +1,111 @@
+"""Jobs on PostgreSQL with every service in a process of its own: accept, end to end, waiting."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from google.protobuf import duration_pb2
+
+from benchmarks.measure import Latencies, closed_loop, cpu_seconds, open_loop, resident_mib
+from benchmarks.table import Row
+from reelmesh.orchestrator.v1 import video_service_pb2 as pb
+from tests.servers import Nats, Postgres
+from tests.stack import Stack
+
+SETTINGS = {"REELMESH_LOG_LEVEL": "warning"}
+ROLES = {
+    "orchestrator-front": {"ORCHESTRATOR_ROLE": "front"},
+    "orchestrator-worker": {"ORCHESTRATOR_ROLE": "worker"},
+}
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A running stack with its database."""
+
+    stack: Stack
+    postgres: Postgres
+
+    def cpu(self) -> float:
+        """CPU seconds of every process so far."""
+        pids = [service.pid for service in self.stack.services.values()]
+        return cpu_seconds([*pids, self.postgres.pid, self.stack.nats.pid])
+
+
+def request(number: int) -> pb.GenerateVideoRequest:
+    """A request whose placeholder is drawn once and then served from the engine's cache."""
+    return pb.GenerateVideoRequest(
+        prompt="A heron over Lake Naivasha at dawn",
+        duration=duration_pb2.Duration(seconds=1),
+        resolution="480p",
+        fps=12,
+        seed=7,
+        request_id=f"bench-{time.time_ns()}-{number}",
+    )
+
+
+def run(measured: Callable[[Deployment], "asyncio.Future[list[Row]]"]) -> list[Row]:
+    """Rows measured on a deployment of its own."""
+    nats, postgres = Nats(), Postgres()
+    try:
+        url = postgres.create_database()
+        with Stack(nats, url, orchestrators=ROLES, env=SETTINGS) as stack:
+            return asyncio.run(measured(Deployment(stack, postgres)))  # type: ignore[arg-type]  # a coroutine function
+    finally:
+        postgres.close()
+        nats.close()
+
+
+async def accept(deployment: Deployment) -> list[Row]:
+    """Latency and throughput of GenerateVideo; a job is durable before its answer."""
+    async with deployment.stack.client(orchestrator="orchestrator-front") as client:
+
+        async def one(number: int) -> None:
+            await client.stub.GenerateVideo(request(number))
+
+        await closed_loop(one, callers=1, calls=20)
+        single = await closed_loop(one, callers=1, calls=200)
+        arriving = await open_loop(one, rate=50, calls=500)
+        before = deployment.cpu()
+        crowd = await closed_loop(one, callers=50, calls=1500)
+        spent = deployment.cpu() - before
+    return [
+        *_latency("accept, one at a time", single),
+        *_latency("accept, 50 arrive a second", arriving),
+        Row("accept, 50 callers", f"{crowd.per_second:.0f} jobs/s", ">= 150 jobs/s"),
+        Row("accept, 50 callers, CPU of all processes", f"{spent / 1500 * 1e3:.1f} ms/job", ""),
+    ]
+
+
+async def end_to_end(deployment: Deployment) -> list[Row]:
+    """Jobs a second from the request to the stored clip, the drawing itself being cached."""
+    async with deployment.stack.client(orchestrator="orchestrator-front") as client:
+
+        async def one(number: int) -> None:
+            job = (await client.stub.GenerateVideo(request(number))).job
+            async for event in client.stub.WatchVideoJob(pb.WatchVideoJobRequest(name=job.name)):
+                last = event.job
+            assert last.state == last.STATE_SUCCEEDED, last
+
+        await one(0)
+        before = deployment.cpu()
+        made = await closed_loop(one, callers=40, calls=400)
+        spent = deployment.cpu() - before
+    return [
+        Row("placeholder-cached jobs, end to end", f"{made.per_second:.1f} jobs/s", ">= 20 jobs/s"),
+        Row("  CPU of all processes", f"{spent / 400 * 1e3:.0f} ms/job", ""),
+        Row("  time in the system, p50", f"{made.at(50):.0f} ms", ""),
+    ]
+
+
+def _latency(name: str, found: Latencies) -> list[Row]:
+    return [
+        Row(f"{name}, p50", f"{found.at(50):.1f} ms", "< 10 ms"),
+        Row(f"{name}, p99", f"{found.at(99):.1f} ms", "< 50 ms"),
+    ]
+
+
+def worker_memory(deployment: Deployment) -> float:
+    """Resident memory of the worker in MiB."""
+    return resident_mib(deployment.stack["orchestrator-worker"].pid)
