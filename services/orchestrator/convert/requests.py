@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from google.protobuf import json_format
+from google.protobuf.duration_pb2 import Duration
 
 from reelmesh.orchestrator.v1 import video_job_pb2, video_service_pb2
 from services.common.errors import InvalidArgument
@@ -34,7 +35,7 @@ def video_request(message: video_service_pb2.GenerateVideoRequest) -> VideoReque
         variations=message.variations or 1,
         creative_id=message.creative_id,
         negative_prompt=message.negative_prompt,
-        duration_seconds=from_duration(message.duration) if message.HasField("duration") else None,
+        duration_seconds=_seconds(message.duration) if message.HasField("duration") else None,
         aspect_ratio=message.aspect_ratio,
         resolution=message.resolution,
         fps=message.fps or None,
@@ -88,6 +89,11 @@ def _limit(field: str, message: Any, name: str) -> int | None:
     return from_money(field, getattr(message, name)) if message.HasField(name) else None
 
 
+def _seconds(length: Duration) -> float:
+    # Zero was said, and is out of range; only an absent field is unset.
+    return from_duration(length) or 0.0
+
+
 def _image(message: video_service_pb2.ImageInput) -> ImageInput:
     return ImageInput(asset=message.asset, uri=message.uri, data=message.data)
 
@@ -128,4 +134,7 @@ def _facets(message: video_service_pb2.VideoFacets) -> Facets:
 
 
 def _options(message: video_service_pb2.GenerateVideoRequest) -> Mapping[str, Any]:
-    return json_format.MessageToDict(message.options) if message.HasField("options") else {}
+    try:
+        return json_format.MessageToDict(message.options)
+    except (json_format.Error, ValueError) as error:
+        raise InvalidArgument("options", "is not JSON", allowed=("finite numbers",)) from error

@@ -46,7 +46,10 @@ class CacheMode(StrEnum):
 
 
 def check_text(name: str, value: str, longest: int) -> None:
-    """Raise InvalidArgument for a text of more than `longest` characters."""
+    """Raise InvalidArgument for a text of more than `longest` characters, or with a NUL."""
+    if "\0" in value:
+        # PostgreSQL keeps none, neither in text nor in JSON.
+        raise InvalidArgument(name, "contains a NUL", allowed=("any other character",))
     if len(value) > longest:
         raise InvalidArgument(name, f"has {len(value)} characters, at most {longest} are allowed")
 

@@ -111,8 +111,11 @@ class VideoRequest:
         for key, value in self.labels.items():
             check_text("labels", key, 128)
             check_text("labels", value, 128)
-        if len(json.dumps(self.options)) > MAX_OPTIONS_BYTES:
+        options = json.dumps(self.options)
+        if len(options) > MAX_OPTIONS_BYTES:
             raise InvalidArgument("options", "is too large", allowed=("at most 16 KiB as JSON",))
+        if r"\u0000" in options:
+            raise InvalidArgument("options", "contains a NUL", allowed=("any other character",))
 
     @property
     def routed(self) -> bool:

@@ -3,10 +3,7 @@
 import asyncio
 from typing import Any, Protocol
 
-from services.common.telemetry import get_logger
 from services.orchestrator.flows.runner import Runner, Slot
-
-_log = get_logger(__name__)
 
 # Tries for one variation; their slots are taken up front, because variations run side by side.
 MAX_TRIES = 10
@@ -34,23 +31,20 @@ class VideoSteps(Protocol):
 
 
 async def generate_video(job_id: str, steps: VideoSteps, runner: Runner) -> None:
-    """Make a job. Safe to replay from any step; whatever goes wrong, `finish` ends the job."""
-    try:
-        plan = await runner.reserve().run("prepare", steps.prepare, job_id)
-    except Exception:
-        _log.exception("prepare_failed", job=job_id)
-        plan = {"models": [], "variations": 0}
+    """Make a job. Safe to replay from any step.
+
+    Nothing is caught here: steps tell failures as verdicts, and what they raise is a defect or the
+    engine's word that this process has lost the job, after which it must not touch it any more.
+    """
+    plan = await runner.reserve().run("prepare", steps.prepare, job_id)
     slots = [
         [(runner.reserve(), runner.reserve()) for _ in range(MAX_TRIES)]
         for _ in range(plan["variations"])
     ]
     finish = runner.reserve()
-    made = await asyncio.gather(
-        *(_variation(job_id, i, plan["models"], steps, tries) for i, tries in enumerate(slots, 1)),
-        return_exceptions=True,
+    await asyncio.gather(
+        *(_variation(job_id, i, plan["models"], steps, tries) for i, tries in enumerate(slots, 1))
     )
-    for defect in filter(None, made):
-        _log.error("variation_failed", job=job_id, error=repr(defect))
     await finish.run("finish", steps.finish, job_id)
 
 

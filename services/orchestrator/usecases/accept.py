@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.common.errors import InvalidArgument
 from services.orchestrator.domain.job import Job
-from services.orchestrator.domain.options import ImageInput
+from services.orchestrator.domain.options import ImageInput, check_text
 from services.orchestrator.domain.ports import AssetPort, JobStore, ModelsPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.routing import Router
@@ -50,8 +49,7 @@ class AcceptVideo:
         Raises InvalidArgument, RequestConflict, FailedPrecondition (ModelRetired, NoCredentials,
         NoDevice, NoModel), Unavailable while the catalogue has never been loaded.
         """
-        if len(request_id) > MAX_REQUEST_ID:
-            raise InvalidArgument("request_id", "is too long", allowed=("at most 128 characters",))
+        check_text("request_id", request_id, MAX_REQUEST_ID)
         # Decided again when the words are understood; here so that a hopeless request is refused.
         self.router.decide(request, as_asked(request), await self.models.models())
         request = await self._without_bytes(tenant, request)

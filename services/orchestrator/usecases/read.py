@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from services.common.errors import InvalidArgument
 from services.orchestrator.domain.job import Job
+from services.orchestrator.domain.options import check_identifier, check_text
 from services.orchestrator.domain.ports import EventFeed, JobEvent, JobFilter, JobStore
 
 # A watcher looks into the database this often even when nothing is heard: a lost event costs time
@@ -37,6 +38,8 @@ class ReadJobs:
             raise InvalidArgument("page_size", "is out of range", allowed=("1 to 200",))
         if query.before and not (query.before.isalnum() and len(query.before) <= 64):
             raise InvalidArgument("page_token", "is not one of ours", allowed=("next_page_token",))
+        check_identifier("creative_id", query.creative_id)
+        check_text("project", query.project, 128)
         size = query.limit or 50
         wider = JobFilter(
             limit=size + 1,

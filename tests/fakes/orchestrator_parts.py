@@ -1,0 +1,162 @@
+"""The orchestrator's ports in memory: jobs, models, prompts, a generator that follows a script."""
+
+import itertools
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from services.common.errors import GenerationFailed, NotFound, ServiceError, Unavailable
+from services.orchestrator.domain.job import Job
+from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.ports import (
+    GenerationOrder,
+    GenerationView,
+    JobEvent,
+    JobFilter,
+)
+from services.orchestrator.domain.request import VideoRequest
+from services.orchestrator.domain.values import Clip, Failure, Quantified
+from services.orchestrator.usecases.accept import as_asked
+
+
+class MemoryJobs:
+    """Jobs and every event, as `JobStore` promises them."""
+
+    def __init__(self, *jobs: Job) -> None:
+        self.jobs = {job.id: job for job in jobs}
+        self.log: list[JobEvent] = [JobEvent(kind="accepted", job=job) for job in jobs]
+
+    async def accept(self, job: Job) -> tuple[Job, bool]:
+        self.jobs[job.id] = job
+        self.log.append(JobEvent(kind="accepted", job=job))
+        return job, False
+
+    async def get(self, tenant: str, job_id: str) -> Job:
+        job = self.jobs.get(job_id)
+        if job is None or job.tenant != tenant:
+            raise NotFound("videoJob", job_id)
+        return job
+
+    async def read(self, job_id: str) -> Job:
+        return self.jobs[job_id]
+
+    async def list(self, tenant: str, query: JobFilter) -> Sequence[Job]:
+        mine = [j for j in self.jobs.values() if j.tenant == tenant]
+        older = [j for j in mine if not query.before or j.id < query.before]
+        return sorted(older, key=lambda j: j.id, reverse=True)[: query.limit]
+
+    async def change(self, job_id: str, kind: str, mutate: Callable[[Job], Job | None]) -> Job:
+        changed = mutate(self.jobs[job_id])
+        if changed is None:
+            return self.jobs[job_id]
+        assert changed.sequence == self.jobs[job_id].sequence + 1
+        self.jobs[job_id] = changed
+        self.log.append(JobEvent(kind=kind, job=changed))
+        return changed
+
+    async def request_cancel(self, tenant: str, job_id: str) -> Job:
+        job = await self.get(tenant, job_id)
+        return await self.change(job_id, "cancelling", lambda _: job.cancelling(job.update_time))
+
+    async def events(self, job_id: str, after: int) -> Sequence[JobEvent]:
+        return [e for e in self.log if e.job.id == job_id and e.sequence > after]
+
+
+class FixedModels:
+    """A catalogue that never changes."""
+
+    def __init__(self, *models: Model) -> None:
+        self.rows = models
+
+    async def models(self) -> Sequence[Model]:
+        return self.rows
+
+
+class PlainPrompts:
+    """Understands exactly what the caller has set; fails first as often as told."""
+
+    def __init__(self, *errors: ServiceError) -> None:
+        self.errors = list(errors)
+
+    async def quantify(
+        self, tenant: str, request: VideoRequest
+    ) -> tuple[Quantified, tuple[str, ...]]:
+        if self.errors:
+            raise self.errors.pop(0)
+        return as_asked(request), ()
+
+
+class ScriptedGenerator:
+    """Answers each attempt as `script` says by its id: "ok", "fail", "again", "moderated", "hang".
+
+    Counts how often each attempt was begun: a second `create` with the same id begins nothing.
+    """
+
+    def __init__(self, script: Callable[[str], str] = lambda _: "ok") -> None:
+        self.script = script
+        self.begun: list[str] = []
+        self.cancelled: set[str] = set()
+        self.away = 0
+
+    async def create(self, order: GenerationOrder) -> GenerationView:
+        self._maybe_away()
+        if order.request_id not in self.begun:
+            self.begun.append(order.request_id)
+        if self.script(order.request_id) == "refused":
+            raise GenerationFailed(metadata={"provider": "vendor"})
+        return self._view(order.request_id, "running", 1)
+
+    async def watch(self, tenant: str, name: str, after: int) -> AsyncIterator[GenerationView]:
+        self._maybe_away()
+        identifier = name.removeprefix("generations/")
+        steps = itertools.count(after + 1)
+        yield self._view(identifier, "running", next(steps), percent=50)
+        if identifier in self.cancelled:
+            yield self._view(identifier, "cancelled", next(steps))
+            return
+        outcome = self.script(identifier)
+        if outcome == "hang":
+            raise Unavailable
+        faults = {
+            "fail": Failure(reason="GENERATION_FAILED", message="no"),
+            "again": Failure(reason="UNAVAILABLE", message="restart", retryable=True),
+            "moderated": Failure(reason="MODERATED", message="refused"),
+        }
+        state = "failed" if outcome in faults else "succeeded"
+        yield self._view(identifier, state, next(steps), error=faults.get(outcome))
+
+    async def cancel(self, tenant: str, request_id: str) -> None:
+        self._maybe_away()
+        self.cancelled.add(request_id)
+
+    def _maybe_away(self) -> None:
+        if self.away:
+            self.away -= 1
+            raise Unavailable("the generator is away")
+
+    def _view(
+        self,
+        identifier: str,
+        state: str,
+        sequence: int,
+        percent: int = 0,
+        error: Failure | None = None,
+    ) -> GenerationView:
+        done = state == "succeeded"
+        clip = Clip(
+            asset=f"assets/{identifier.replace('/', '')}",
+            storage_url="file:///clip.mp4",
+            sha256="00",
+            width=1280,
+            height=720,
+            fps=24.0,
+            duration_seconds=5.0,
+        )
+        return GenerationView(
+            name=f"generations/{identifier}",
+            state=state,
+            sequence=sequence,
+            model="",
+            provider="vendor",
+            progress_percent=100 if done else percent,
+            clip=clip if done else None,
+            error=error,
+        )
