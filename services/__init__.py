@@ -1,0 +1,1 @@
+"""The services of Reelmesh; each is a package that starts alone."""

@@ -1,0 +1,1 @@
+"""HTTP in front of the services: REST, server-sent events and signed media."""

@@ -1,0 +1,1 @@
+"""The HTTP application: routes, headers, errors, and the server that runs it."""

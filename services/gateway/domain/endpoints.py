@@ -1,0 +1,52 @@
+"""Every REST endpoint: which HTTP request becomes which call of ``VideoService``.
+
+The table is the one truth: the routes and the OpenAPI document are both made from it. The mapping
+is that of google.api.http annotations: path variables and the query fill fields of the request
+message, the body is the whole message or one field of it, the answer is the response message as
+proto3 JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+API_PREFIX = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One method and path, and the call that it becomes.
+
+    ``body`` is "" (no body), "*" (the request message) or the name of the field that it fills.
+    ``collection`` turns the path variable ``{id}`` into the resource name ``collection/id`` in the
+    field ``name``.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    rpc: str
+    body: str = ""
+    collection: str = ""
+    streams: bool = False
+
+
+EVENTS = Endpoint(
+    "GET",
+    f"{API_PREFIX}/videoJobs/{{id}}/events",
+    "WatchVideoJob",
+    collection="videoJobs",
+    streams=True,
+)
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint("POST", f"{API_PREFIX}/videoJobs", "GenerateVideo", body="*"),
+    Endpoint("GET", f"{API_PREFIX}/videoJobs", "ListVideoJobs"),
+    Endpoint("POST", f"{API_PREFIX}/videoJobs:plan", "PlanVideo", body="request"),
+    Endpoint(
+        "POST", f"{API_PREFIX}/videoJobs/{{id}}:cancel", "CancelVideoJob", collection="videoJobs"
+    ),
+    EVENTS,
+    Endpoint("GET", f"{API_PREFIX}/videoJobs/{{id}}", "GetVideoJob", collection="videoJobs"),
+    Endpoint("GET", f"{API_PREFIX}/videoModels", "ListVideoModels"),
+)

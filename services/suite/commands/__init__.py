@@ -1,0 +1,1 @@
+"""The commands of ``reelmesh``, one module per kind."""

@@ -1,0 +1,132 @@
+"""How a command talks to the suite: options that all share, the channel, errors with advice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+from google.protobuf import json_format
+from pydantic import ValidationError
+from rich.console import Console
+
+from reelmesh.orchestrator.v1.video_service_pb2_grpc import VideoServiceStub
+from services.common import errors
+from services.common.channels import Channel
+from services.common.settings import ServiceSettings
+from services.suite.settings import ClientSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+    from pathlib import Path
+
+    from google.protobuf.message import Message
+
+    from reelmesh.orchestrator.v1.video_service_pb2_grpc import VideoServiceAsyncStub
+
+T = TypeVar("T")
+
+EXIT_ENDED_WITHOUT_VIDEO = 1
+EXIT_USAGE = 2
+EXIT_UNREACHABLE = 3
+EXIT_REFUSED = 4
+EXIT_KEY = 5
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 no video or a defect, 2 wrong usage, 3 the suite cannot be reached, "
+    "4 the request was refused, 5 the API key was."
+)
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+Address = Annotated[
+    str, typer.Option("--address", help="host:port of the orchestrator [env: REELMESH_ADDRESS]")
+]
+ApiKey = Annotated[str, typer.Option("--api-key", help="API key [env: REELMESH_API_KEY]")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@asynccontextmanager
+async def connected(address: str, api_key: str) -> AsyncIterator[VideoServiceAsyncStub]:
+    """Open a channel to the orchestrator; empty arguments are read from the environment."""
+    found = ClientSettings()
+    key = api_key or found.api_key.get_secret_value()
+    async with Channel(address or found.address, api_key=key) as channel:
+        yield VideoServiceStub(channel)
+
+
+def run(
+    work: Callable[[], Coroutine[Any, Any, T]],
+    address: str = "",
+    *,
+    runner: Callable[[Coroutine[Any, Any, T]], T] = asyncio.run,
+) -> T:
+    """Run one command; an error ends the process with advice and the documented exit code."""
+    try:
+        return runner(work())
+    except errors.ServiceError as error:
+        _stop(error, address or ClientSettings().address)
+    except ValidationError as error:
+        for item in error.errors():
+            where = ".".join(map(str, item["loc"]))
+            err.print(f"[red]{where or 'settings'}[/]: {item['msg']}", soft_wrap=True)
+        raise typer.Exit(EXIT_USAGE) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _stop(error: errors.ServiceError, address: str) -> NoReturn:
+    err.print(f"[red]{error.reason}[/]: ", end="")
+    err.print(error.message, markup=False, soft_wrap=True)
+    advice, code = _advice(error, address)
+    if advice:
+        err.print(advice, markup=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def _advice(error: errors.ServiceError, address: str) -> tuple[str, int]:
+    if isinstance(error, errors.Unavailable | errors.DeadlineExceeded):
+        return (
+            f"Nothing answers at {address}. Start the suite with `reelmesh serve` in another "
+            "terminal, or name the orchestrator with --address or REELMESH_ADDRESS.",
+            EXIT_UNREACHABLE,
+        )
+    if isinstance(error, errors.Unauthenticated | errors.PermissionDenied):
+        return (
+            "Make a key with `reelmesh keys create --tenant NAME` and pass it with --api-key or "
+            "REELMESH_API_KEY.",
+            EXIT_KEY,
+        )
+    if isinstance(error, errors.Internal):
+        return "This is a defect: `reelmesh serve` has logged what was wrong.", 1
+    if isinstance(error, errors.NoCredentials):
+        return "`reelmesh doctor` lists what is configured and what is missing.", EXIT_REFUSED
+    if isinstance(error, errors.NotFound):
+        return "`reelmesh jobs` lists the jobs there are.", EXIT_REFUSED
+    return "", EXIT_REFUSED
+
+
+def print_json(value: Message | list[Message] | dict[str, object]) -> None:
+    """Print one JSON document on one line: proto3 JSON for messages."""
+    if isinstance(value, list):
+        data: object = [json_format.MessageToDict(item) for item in value]
+    elif isinstance(value, dict):
+        data = value
+    else:
+        data = json_format.MessageToDict(value)
+    sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def job_name(identifier: str) -> str:
+    """Return ``videoJobs/{id}`` for an id or a name."""
+    return identifier if identifier.startswith("videoJobs/") else f"videoJobs/{identifier}"
+
+
+def database_settings(data_dir: Path | None) -> ServiceSettings:
+    """Return where the databases are; nothing listens here, so nothing needs to be guarded."""
+    given: dict[str, Any] = {"data_dir": data_dir} if data_dir else {}
+    return ServiceSettings(auth=False, **given)

@@ -1,0 +1,106 @@
+"""The suite as a user starts it: a process of its own, reached over real sockets."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.process import Server
+
+ROOT = Path(__file__).parents[2]
+
+
+class Suite:
+    """A suite on a folder; it can be killed and started again on the same one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ports_file = folder / "ports.json"
+        self.addresses: dict[str, str] = {}
+        self._server: Server | None = None
+
+    def start(self, *options: str) -> None:
+        """Start it on free ports and wait until it says that it is ready."""
+        self.ports_file.unlink(missing_ok=True)
+        self._server = Server("suite")
+        command = [sys.executable, "-c", "from services.suite.cli import main; main()", "serve"]
+        command += ["--data-dir", str(self.folder / "data"), "--ports-file", str(self.ports_file)]
+        command += ["--port-base", "0", *options]
+        self._server.start(command, env={"PYTHONPATH": str(ROOT)})
+        self._server.wait_until(self.ports_file.exists, seconds=30)
+        self.addresses = json.loads(self.ports_file.read_text())
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        assert self._server is not None
+        self._server.kill(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask it to end and wait until it has."""
+        assert self._server is not None
+        self._server.kill(signal.SIGTERM)
+
+    def close(self) -> None:
+        """End it and forget its log."""
+        if self._server is not None:
+            self._server.close()
+
+    @property
+    def log(self) -> str:
+        """What it wrote so far."""
+        assert self._server is not None
+        return self._server.log.read_text(errors="replace")
+
+    @property
+    def url(self) -> str:
+        """Where HTTP is."""
+        return f"http://{self.addresses['gateway']}"
+
+    @property
+    def grpc(self) -> str:
+        """Where gRPC is."""
+        return self.addresses["orchestrator"]
+
+    def cli(self, *arguments: str, seconds: float = 40) -> subprocess.CompletedProcess[str]:
+        """Run one command of `reelmesh` against it."""
+        return reelmesh(*arguments, "--address", self.grpc, seconds=seconds)
+
+
+def reelmesh(*arguments: str, seconds: float = 40, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    command = [sys.executable, "-c", "from services.suite.cli import main; main()", *arguments]
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120", **env}  # noqa: TID251 - a child inherits
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=seconds, env=variables, check=False
+    )
+
+
+def wait_until(found: Callable[[], bool], seconds: float = 20) -> None:
+    """Look again and again until it is so."""
+    deadline = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    """One suite for every test that only uses it."""
+    running = Suite(tmp_path_factory.mktemp("suite"))
+    running.start()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def own_suite(tmp_path: Path) -> Iterator[Suite]:
+    """A suite of the test's own, not started yet, to be killed and started again."""
+    suite = Suite(tmp_path)
+    yield suite
+    suite.close()

@@ -1,0 +1,70 @@
+"""The command line without a suite: help, texts and money."""
+
+import pytest
+from google.type.money_pb2 import Money
+from typer.testing import CliRunner
+
+from services.common import errors
+from services.suite.cli import app
+from services.suite.commands import generate, session
+from services.suite.commands.display import money
+
+COMMANDS = [
+    ["serve"], ["demo"], ["generate"], ["plan"], ["models"], ["jobs"], ["show"], ["watch"],
+    ["cancel"], ["doctor"], ["migrate"], ["keys", "create"], ["keys", "list"], ["keys", "revoke"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself_with_an_example_and_its_exit_codes(command: list[str]):
+    answer = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
+
+    assert answer.exit_code == 0
+    assert "Example: " in answer.output
+    assert f"reelmesh {' '.join(command)}" in answer.output
+    assert "3 the suite cannot be reached" in answer.output
+
+
+def test_every_command_is_in_the_list_above():
+    names = {first for first, *_ in COMMANDS}
+    registered = {getattr(command.callback, "__name__", "") for command in app.registered_commands}
+
+    assert registered | {group.name for group in app.registered_groups} == names
+
+
+@pytest.mark.parametrize(
+    ("units", "nanos", "text"),
+    [
+        (0, 0, "$0.00"),
+        (0, 500_000_000, "$0.50"),
+        (12, 5_000_000, "$12.005"),
+        (0, 1_000, "$0.000001"),
+    ],
+)
+def test_money_has_as_many_digits_as_it_needs(units: int, nanos: int, text: str):
+    assert money(Money(currency_code="USD", units=units, nanos=nanos)) == text
+
+
+def test_what_the_caller_leaves_out_is_left_to_the_prompt():
+    request = generate._request({"duration": None, "style": "", "seed": 0, "budget": 0.25})
+
+    assert not request.HasField("duration")
+    assert not request.HasField("routing")
+    assert request.HasField("seed")
+    assert (request.budget_limit.units, request.budget_limit.nanos) == (0, 250_000_000)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.Unavailable("x"), 3),
+        (errors.DeadlineExceeded("x"), 3),
+        (errors.InvalidArgument("prompt", "x"), 4),
+        (errors.NotFound("job", "x"), 4),
+        (errors.Unauthenticated("x"), 5),
+        (errors.PermissionDenied("x"), 5),
+        (errors.Internal("x"), 1),
+    ],
+)
+def test_errors_end_with_their_documented_code(error: errors.ServiceError, code: int):
+    assert session._advice(error, "127.0.0.1:1")[1] == code
