@@ -16,7 +16,7 @@ DEMO_DIR ?= demo
 DATA_DIR ?= data
 
 .PHONY: help setup setup-dev demo serve test check format lint types imports \
-	proto proto-lint proto-breaking proto-drift proto-baseline stress bench env-example lock clean
+	proto proto-lint proto-breaking proto-drift proto-baseline stress bench openapi env-example lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -36,7 +36,7 @@ $(VENV)/.stamp-suite: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.stamp-dev: pyproject.toml constraints.txt | $(BIN)/python
-	@deploy/apt-install.sh libatomic1 fonts-dejavu-core
+	@deploy/apt-install.sh libatomic1 fonts-dejavu-core chromium
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[suite,dev]'
 	@touch $@ $(VENV)/.stamp-suite
 
@@ -108,6 +108,9 @@ proto-baseline: setup-dev ## Accept the present protos as what clients rely on
 	$(PROTOC) --include_imports --descriptor_set_out=protos/baseline.binpb $(PROTO_FILES)
 
 # ---------------------------------------------------------------------------- housekeeping
+openapi: setup-dev ## Write the gateway's OpenAPI document from the protos
+	$(BIN)/python -m services.gateway.openapi
+
 env-example: setup-dev | $(BUILD) ## Write .env.example from the settings classes
 	$(BIN)/python -m tests.env_example > build/env.example && mv build/env.example .env.example
 

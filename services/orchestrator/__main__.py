@@ -31,6 +31,7 @@ from services.orchestrator.adapters.sql_jobs import SqlJobs
 from services.orchestrator.adapters.storage_client import StorageClient
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.durable.orders import DurableOrders
+from services.orchestrator.durable.runtime import migrate_engine
 from services.orchestrator.servicers import Budgets, Films, Videos, VideoUseCases
 from services.orchestrator.settings import Settings
 from services.orchestrator.usecases.accept import AcceptVideo
@@ -66,6 +67,12 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         yield listening.address
 
 
+async def migrate_all(database: Database, location: str) -> None:
+    """Bring the orchestrator's tables and the durable engine's up to date."""
+    await migrate(database, MIGRATIONS)
+    await migrate_engine(location)
+
+
 async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Bus]:
     """Everything that a front and a worker share, closed in the reverse order."""
     location = settings.database_location()
@@ -79,7 +86,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Bus]:
     )
     stack.push_async_callback(database.close)
     if settings.migrate_at_start:
-        await migrate(database, MIGRATIONS)
+        await migrate_all(database, location)
     bus = await Bus.connect(
         settings.nats_url, source="reelmesh/orchestrator", credentials=settings.nats_credentials
     )

@@ -91,7 +91,6 @@ async def working(settings: Settings, parts: Parts) -> AsyncIterator[None]:
             database_url=settings.database_location(),
             executor=executor,
             jobs_at_once=settings.jobs_at_once,
-            migrate=settings.migrate_at_start,
         )
         await stack.enter_async_context(running_engine(engine, _steps(settings, parts, finish)))
         tidy = Housekeeping(parts.database, finish, now=clock.now, deadline=settings.job_deadline)

@@ -43,7 +43,6 @@ class EngineSettings:
     jobs_at_once: int = 200
     polling_seconds: float = 0.1
     threads: int = 16
-    migrate: bool = True
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,6 @@ class DurableRunner:
 @asynccontextmanager
 async def running_engine(settings: EngineSettings, steps: VideoSteps) -> AsyncIterator[None]:
     """Run workflows while the block runs; what has not ended stays for the next process."""
-    await asyncio.to_thread(_prepare_file, settings.database_url)
     DBOS(config=_config(settings))
     _register(steps)
     DBOS.launch()  # in the loop: workflows then run on it, and so do their gRPC channels
@@ -124,9 +122,19 @@ def _config(settings: EngineSettings) -> DBOSConfig:
         "serializer": JsonSerializer(),
         "max_executor_threads": settings.threads,
         "sys_db_pool_size": 8,
-        "run_migrations": settings.migrate,
+        "run_migrations": False,  # `migrate_engine` has done it
         "log_level": "WARNING",
     }
+
+
+async def migrate_engine(database_url: str) -> None:
+    """Create the engine's own tables, or bring them up to date; does nothing when done."""
+    await asyncio.to_thread(_migrate, database_url)
+
+
+def _migrate(database_url: str) -> None:
+    _prepare_file(database_url)
+    DBOS.migrate(engine_url(database_url))
 
 
 def _prepare_file(database_url: str) -> None:

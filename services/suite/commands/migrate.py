@@ -46,7 +46,12 @@ def migrate(
         for schema, scripts in SCHEMAS.items():
             location = settings.database_location(schema)
             async with Database(location, schema=schema, pool_size=1) as database:
-                await migrate_schema(database, scripts)
+                if schema == "orchestrator":  # the durable engine has tables of its own there
+                    from services.orchestrator.__main__ import migrate_all  # noqa: PLC0415 - dear
+
+                    await migrate_all(database, location)
+                else:
+                    await migrate_schema(database, scripts)
             if not as_json:
                 out.print(f"{schema}: up to date")
 

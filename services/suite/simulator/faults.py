@@ -55,45 +55,55 @@ class Fault(StrEnum):
     WEBHOOK_MISSING = "webhook_missing"
 
 
-BEFORE: Final = frozenset({
-    Fault.DROPPED_REQUEST,
-    Fault.SUBMIT_ERROR,
-    Fault.RATE_LIMITED,
-    Fault.QUOTA,
-    Fault.NO_CREDIT,
-    Fault.MODERATED_BEFORE,
-})
-LOST: Final = frozenset({
-    Fault.LOST_RESPONSE,
-    Fault.HUNG_RESPONSE,
-    Fault.GARBLED_RESPONSE,
-    Fault.ACCEPTED_ERROR,
-})
-JOB: Final = frozenset({
-    Fault.MODERATED_AFTER,
-    Fault.FAILED,
-    Fault.EMPTY_SUCCESS,
-    Fault.LATE_SUCCESS,
-    Fault.UNKNOWN_STATUS,
-    Fault.NEVER_FINISHES,
-    Fault.STALLS_AT_99,
-    Fault.POLL_ERROR,
-    Fault.POLL_RATE_LIMITED,
-    Fault.JOB_LOST,
-})
-FILE: Final = frozenset({
-    Fault.TRUNCATED_FILE,
-    Fault.CUT_DOWNLOAD,
-    Fault.WRONG_FILE,
-    Fault.SLOW_DRIP,
-})
+BEFORE: Final = frozenset(
+    {
+        Fault.DROPPED_REQUEST,
+        Fault.SUBMIT_ERROR,
+        Fault.RATE_LIMITED,
+        Fault.QUOTA,
+        Fault.NO_CREDIT,
+        Fault.MODERATED_BEFORE,
+    }
+)
+LOST: Final = frozenset(
+    {
+        Fault.LOST_RESPONSE,
+        Fault.HUNG_RESPONSE,
+        Fault.GARBLED_RESPONSE,
+        Fault.ACCEPTED_ERROR,
+    }
+)
+JOB: Final = frozenset(
+    {
+        Fault.MODERATED_AFTER,
+        Fault.FAILED,
+        Fault.EMPTY_SUCCESS,
+        Fault.LATE_SUCCESS,
+        Fault.UNKNOWN_STATUS,
+        Fault.NEVER_FINISHES,
+        Fault.STALLS_AT_99,
+        Fault.POLL_ERROR,
+        Fault.POLL_RATE_LIMITED,
+        Fault.JOB_LOST,
+    }
+)
+FILE: Final = frozenset(
+    {
+        Fault.TRUNCATED_FILE,
+        Fault.CUT_DOWNLOAD,
+        Fault.WRONG_FILE,
+        Fault.SLOW_DRIP,
+    }
+)
 LINK: Final = FILE | {Fault.EXPIRED_URL, Fault.REDIRECT_PRIVATE}
-WEBHOOK: Final = frozenset({
-    Fault.WEBHOOK_FORGED,
-    Fault.WEBHOOK_REPLAYED,
-    Fault.WEBHOOK_STALE,
-    Fault.WEBHOOK_MISSING,
-})
+WEBHOOK: Final = frozenset(
+    {
+        Fault.WEBHOOK_FORGED,
+        Fault.WEBHOOK_REPLAYED,
+        Fault.WEBHOOK_STALE,
+        Fault.WEBHOOK_MISSING,
+    }
+)
 
 # How often one prompt (before acceptance) or one job (after it) meets the fault; the rest: always.
 TIMES: Final[Mapping[Fault, int]] = {

@@ -115,7 +115,9 @@ def matching(pattern: str, meaning: str) -> Check:
 
 _SCHEME = r"https?://\S+"
 URL = matching(_SCHEME, "an http(s) URL")
-IMAGE = matching(rf"{_SCHEME}|data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=]+", "a URL or data URI")
+IMAGE = matching(
+    rf"{_SCHEME}|data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=]+", "a URL or data URI"
+)
 BASE64 = matching(r"[A-Za-z0-9+/]+=*", "raw base64")
 URL_OR_BASE64 = matching(rf"{_SCHEME}|[A-Za-z0-9+/]+=*", "a URL or raw base64 without a prefix")
 

@@ -14,7 +14,6 @@ from dbos import DBOS, DBOSClient
 from services.common.database import Database
 from services.common.errors import AlreadyEnded, NotFound, RequestConflict
 from services.common.ids import new_id
-from services.common.migrate import migrate
 from services.orchestrator import __main__ as orchestrator
 from services.orchestrator.adapters.sql_jobs import REQUEST_ID_LIFETIME, SqlJobs
 from services.orchestrator.adapters.tables import job_events, jobs, requests
@@ -40,25 +39,12 @@ class Broken:
 async def store(database_url, now=NOW, orders=None):
     """A store on a migrated database that the engine has prepared."""
     async with Database(database_url, schema="orchestrator") as database:
-        await migrate(database, orchestrator.MIGRATIONS)
-        await asyncio.to_thread(_engine_tables, database_url)
+        await orchestrator.migrate_all(database, database_url)
         real = DurableOrders(database_url)
         try:
             yield SqlJobs(database, orders or real, now=lambda: now), database
         finally:
             real.close()
-
-
-def _engine_tables(database_url):
-    DBOS(
-        config={
-            "name": "reelmesh-orchestrator",
-            "system_database_url": engine_url(database_url),
-            "application_version": "wf-1",
-        }
-    )
-    DBOS.launch()
-    DBOS.destroy()
 
 
 def job(**changes):
