@@ -14,6 +14,8 @@ from tests.servers import Nats, Postgres
 from tests.stack import Stack
 
 SETTINGS = {"REELMESH_LOG_LEVEL": "warning"}
+WAITING = 500
+WATCHERS = 1000
 ROLES = {
     "orchestrator-front": {"ORCHESTRATOR_ROLE": "front"},
     "orchestrator-worker": {"ORCHESTRATOR_ROLE": "worker"},
@@ -99,13 +101,68 @@ async def end_to_end(deployment: Deployment) -> list[Row]:
     ]
 
 
+async def waiting(deployment: Deployment) -> list[Row]:
+    """Memory of jobs that are under way and wait for their turn to be drawn."""
+    pids = {name: deployment.stack[name].pid for name in ("orchestrator-worker", "generator")}
+    async with deployment.stack.client(orchestrator="orchestrator-front") as client:
+
+        async def one(number: int) -> None:
+            slow = request(number)
+            slow.ClearField("seed")  # every job draws a clip of its own
+            slow.duration.seconds = 60
+            await client.stub.GenerateVideo(slow)
+
+        await closed_loop(one, callers=1, calls=5)
+        await asyncio.sleep(5)
+        before = {name: resident_mib(pid) for name, pid in pids.items()}
+        await closed_loop(one, callers=8, calls=WAITING)
+        await asyncio.sleep(45)  # all of them have reached the generator's queue
+        began = deployment.cpu()
+        await asyncio.sleep(10)
+        idle = (deployment.cpu() - began) / 10
+        grown = {name: (resident_mib(pid) - before[name]) / WAITING for name, pid in pids.items()}
+    return [
+        *(
+            Row(f"memory per waiting job, {name}", f"{mib * 1024:.0f} KiB", "")
+            for name, mib in grown.items()
+        ),
+        Row(
+            f"CPU of all processes with {WAITING} jobs waiting, one clip drawn",
+            f"{idle:.2f} cores",
+            "",
+        ),
+    ]
+
+
+async def watchers(deployment: Deployment) -> list[Row]:
+    """A thousand watchers of one job: does everybody see every event, and how late is the last?"""
+    async with deployment.stack.client(orchestrator="orchestrator-front") as client:
+        slow = request(0)
+        slow.ClearField("seed")
+        slow.duration.seconds = 10
+        job = (await client.stub.GenerateVideo(slow)).job
+        seen: dict[int, list[float]] = {}
+
+        async def watch() -> list[int]:
+            sequences = []
+            async for event in client.stub.WatchVideoJob(pb.WatchVideoJobRequest(name=job.name)):
+                sequences.append(event.sequence)
+                seen.setdefault(event.sequence, []).append(time.perf_counter())
+            return sequences
+
+        streams = await asyncio.gather(*(watch() for _ in range(WATCHERS)))
+    whole = sum(s == list(range(s[0], streams[0][-1] + 1)) for s in streams)
+    spread = [
+        max(moments) - min(moments) for q, moments in seen.items() if len(moments) == WATCHERS
+    ]
+    return [
+        Row(f"of {WATCHERS} watchers saw every event", str(whole), str(WATCHERS)),
+        Row("  first to last watcher, worst event", f"{max(spread) * 1e3:.0f} ms", ""),
+    ]
+
+
 def _latency(name: str, found: Latencies) -> list[Row]:
     return [
         Row(f"{name}, p50", f"{found.at(50):.1f} ms", "< 10 ms"),
         Row(f"{name}, p99", f"{found.at(99):.1f} ms", "< 50 ms"),
     ]
-
-
-def worker_memory(deployment: Deployment) -> float:
-    """Resident memory of the worker in MiB."""
-    return resident_mib(deployment.stack["orchestrator-worker"].pid)

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import nats.errors
 import nats.js.errors
-from nats.aio.client import Client
 
 from services.common import clock
 from services.common.errors import Unavailable
 from services.common.events import Event, event_headers
+from services.common.nats_client import confirmed, open_client
 from services.common.pull import PullSession
 from services.common.replay import Replay
 from services.common.streams import ensure_streams
@@ -29,12 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
     from datetime import datetime
 
+    from nats.aio.client import Client
     from nats.js import JetStreamContext, api
 
     Handler = Callable[[Event], Awaitable[None]]
 
-# For ever, five times a second; the client's type says int and its code sleeps for any number.
-_RECONNECT: Any = {"connect_timeout": 2, "reconnect_time_wait": 0.2, "max_reconnect_attempts": -1}
 
 log = get_logger(__name__)
 
@@ -76,31 +75,23 @@ class Bus:
         now: Callable[[], datetime] = clock.now,
     ) -> Self:
         """Return an open bus with its streams; raises ``Unavailable`` after ``timeout`` seconds."""
-        client = Client()
         holder: list[Self] = []
 
         async def reconnected() -> None:
             for bus in holder:
                 bus.connection_renewed()
 
+        client = await open_client(
+            url, name=source, credentials=credentials, timeout=timeout, reconnected=reconnected
+        )
+        bus = cls(client, source=source, now=now)
+        holder.append(bus)
         try:
-            async with asyncio.timeout(timeout):
-                await client.connect(
-                    servers=[part.strip() for part in url.split(",")],
-                    name=source,
-                    **_RECONNECT,
-                    error_cb=_log_error,
-                    disconnected_cb=_log_disconnect,
-                    reconnected_cb=reconnected,
-                    user_credentials=credentials or None,
-                )
-                bus = cls(client, source=source, now=now)
-                holder.append(bus)
+            with confirmed():
                 await bus.ensure_streams()
-        except (TimeoutError, OSError, nats.errors.Error) as error:
+        except Unavailable:
             await client.close()
-            msg = f"the event bus at {url} is not reachable"
-            raise Unavailable(msg) from error
+            raise
         return bus
 
     @property
@@ -132,16 +123,13 @@ class Bus:
         """Store events in their order, without waiting in between; see ``publish``."""
         batch = list(events)
         try:
-            return await self._publish(batch)
+            with confirmed(but=nats.js.errors.NoStreamResponseError):
+                return await self._publish(batch)
         except nats.js.errors.NoStreamResponseError:
             log.warning("stream_missing")
-        except (TimeoutError, nats.errors.Error) as error:
-            raise _unavailable(error) from error
-        try:
+        with confirmed():
             await self.ensure_streams()
             return await self._publish(batch)
-        except (TimeoutError, nats.errors.Error) as error:
-            raise _unavailable(error) from error
 
     async def _publish(self, events: list[Event]) -> list[int]:
         if self.client.is_closed or not self.client.is_connected:
@@ -183,7 +171,8 @@ class Bus:
             concurrency=concurrency,
             retry=retry or Retry(),
         )
-        await subscription.start()
+        with confirmed():
+            await subscription.start()
         self._subscriptions.append(subscription)
         return subscription
 
@@ -193,13 +182,15 @@ class Bus:
 
         Iterating yields each event once, also across a lost connection or a restarted server. When
         the block is entered the reader stands: whatever is published after that will be seen.
+        A stream takes about a thousand readers: share one in a process and fan out behind it.
 
         Args:
             subject: may have wildcards.
             from_sequence: first sequence of the stream to read; ``None`` reads new events only.
         """
         replay = Replay(self, subject, from_sequence)
-        await replay.open()
+        with confirmed():
+            await replay.open()
         try:
             yield replay
         finally:
@@ -236,15 +227,3 @@ class Bus:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-
-def _unavailable(error: Exception) -> Unavailable:
-    return Unavailable(f"the event bus did not confirm: {type(error).__name__}", retry_after=1.0)
-
-
-async def _log_error(error: Exception) -> None:
-    log.warning("bus_error", error=f"{type(error).__name__}: {error}")
-
-
-async def _log_disconnect() -> None:
-    log.warning("bus_disconnected")

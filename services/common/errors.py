@@ -18,10 +18,7 @@
     │   └── BudgetExceeded
     ├── Aborted                lost a race, read again
     ├── Unavailable            a part is away
-    ├── DeadlineExceeded
-    ├── Cancelled
-    ├── Unimplemented
-    ├── DataLoss
+    ├── DeadlineExceeded  Cancelled  Unimplemented  DataLoss
     └── Internal               a defect of ours
         └── GenerationFailed   the vendor said so
 

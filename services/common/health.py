@@ -26,7 +26,9 @@ log = get_logger(__name__)
 class Health(health_pb2_grpc.HealthServicer):
     """Follows a ``Readiness``: NOT_SERVING until every check passes, and again while draining."""
 
-    def __init__(self, readiness: Readiness, names: Sequence[str], *, interval: float = 1.0) -> None:
+    def __init__(
+        self, readiness: Readiness, names: Sequence[str], *, interval: float = 1.0
+    ) -> None:
         self._readiness = readiness
         self._names = frozenset({"", *names})
         self._interval = interval
@@ -45,19 +47,20 @@ class Health(health_pb2_grpc.HealthServicer):
         """Stream the state until the caller leaves or the server drains."""
         last = None
         while True:
-            changed = self._changed
+            changed, leaving = self._changed, self._readiness.draining.is_set()
             status = self._status(request.service)
             if status != last:
                 await context.write(_Answer(status=status))
                 last = status
-            if self._readiness.draining.is_set():
+            if leaving:
                 return
             await changed.wait()
 
     def _status(self, service: str) -> Any:
         if service not in self._names:
             return _Answer.SERVICE_UNKNOWN
-        return _Answer.NOT_SERVING if self._failing else _Answer.SERVING
+        away = self._failing or self._readiness.draining.is_set()
+        return _Answer.NOT_SERVING if away else _Answer.SERVING
 
     async def refresh(self) -> None:
         """Run the checks once and publish what they say."""

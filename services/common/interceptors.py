@@ -17,6 +17,7 @@ import grpc
 from structlog.contextvars import bind_contextvars
 from typing_extensions import override
 
+from services.common.decoding import checked, checked_stream, tolerant
 from services.common.errors import DeadlineExceeded, PermissionDenied, ServiceError, Unimplemented
 from services.common.identity import IDENTITY_KEY, acting_as
 from services.common.ids import new_id
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from services.common.authenticator import Authenticator
+
+    _Read = Callable[[Any], Any]
 
 EXEMPT = ("/grpc.health.", "/grpc.reflection.")
 _REQUEST_ID = re.compile(r"[\w.:/-]{1,128}")
@@ -92,34 +95,37 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     def _wrap(self, method: str, handler: Any) -> Any:
         scope = required_scope(method, self._scopes)
+        read = checked_stream if handler.request_streaming else checked
         if handler.response_streaming:
             inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
-            served = self._streaming(method, scope, inner)
+            served = self._streaming(method, scope, inner, read)
         else:
             inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
-            served = self._unary(method, scope, inner, bounded=not handler.request_streaming)
+            served = self._unary(method, scope, inner, read)
         make = _HANDLERS[handler.request_streaming, handler.response_streaming]
         return make(
             served,
-            request_deserializer=handler.request_deserializer,
+            request_deserializer=tolerant(handler.request_deserializer),
             response_serializer=handler.response_serializer,
         )
 
     def _unary(
-        self, method: str, scope: str, inner: Any, *, bounded: bool
+        self, method: str, scope: str, inner: Any, read: _Read
     ) -> Callable[[Any, Any], Awaitable[Any]]:
+        bounded = read is checked
+
         async def serve(request: Any, context: Any) -> Any:
             async with self._serving(method, scope, context, bounded=bounded):
-                return await inner(request, context)
+                return await inner(read(request), context)
 
         return serve
 
     def _streaming(
-        self, method: str, scope: str, inner: Any
+        self, method: str, scope: str, inner: Any, read: _Read
     ) -> Callable[[Any, Any], Awaitable[None]]:
         async def serve(request: Any, context: Any) -> None:
             async with self._serving(method, scope, context, bounded=False):
-                answers = inner(request, context)
+                answers = inner(read(request), context)
                 if not hasattr(answers, "__aiter__"):
                     await answers  # a handler that writes to the context itself
                     return

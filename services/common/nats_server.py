@@ -101,6 +101,7 @@ class NatsServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                # The child makes one system call there and takes no lock.
                 preexec_fn=_die_with_parent() if sys.platform == "linux" else None,  # noqa: PLW1509
             )
 

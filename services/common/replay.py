@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import nats.errors
+import nats.js.errors
 from nats.js import api
 
 from services.common.events import Event, stream_of
@@ -16,6 +17,7 @@ from services.common.telemetry import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
     from nats.aio.msg import Msg
 
@@ -45,21 +47,16 @@ class Replay:
         self._session: PullSession | None = None
         self._open = AsyncExitStack()
         self._delivered = 0
+        self._created: datetime | None = None
         self.pending = 0
         """Events in the stream behind the one that was handed out last."""
 
     async def open(self) -> PullSession:
         """Create the consumer; what is published from now on is seen."""
-        await self._bus.ensure_streams()
-        state = (await self._bus.js.stream_info(self._stream)).state
-        if self._next is None:
-            self._next = state.last_seq + 1
-        elif self._next > state.last_seq + 1:
-            log.warning("stream_rebuilt", stream=self._stream, expected=self._next)
-            self._next = 1
+        start = self._start(await self._stream_info())
         config = api.ConsumerConfig(
             deliver_policy=api.DeliverPolicy.BY_START_SEQUENCE,
-            opt_start_seq=max(1, self._next),
+            opt_start_seq=start,
             ack_policy=api.AckPolicy.NONE,
             filter_subject=self._subject,
             inactive_threshold=60.0,
@@ -74,6 +71,24 @@ class Replay:
         pulling = self._bus.pulling(self._stream, info.name, batch=lambda: _BATCH)
         self._session = await self._open.enter_async_context(pulling)
         return self._session
+
+    async def _stream_info(self) -> api.StreamInfo:
+        try:
+            return await self._bus.js.stream_info(self._stream)
+        except nats.js.errors.NotFoundError:
+            await self._bus.ensure_streams()
+            return await self._bus.js.stream_info(self._stream)
+
+    def _start(self, info: api.StreamInfo) -> int:
+        """Return the sequence to read from; a stream that was made anew is read from its start."""
+        if self._next is None:
+            self._next = info.state.last_seq + 1
+        anew = self._created not in {None, info.created}
+        if anew or self._next > info.state.last_seq + 1:
+            log.warning("stream_rebuilt", stream=self._stream, expected=self._next)
+            self._next = 1
+        self._created = info.created
+        return max(1, self._next)
 
     async def close(self) -> None:
         """Give the consumer back."""

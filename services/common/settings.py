@@ -24,12 +24,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.identity import IdentitySigner
 
-type_level = Literal["debug", "info", "warning", "error"]
-
-
-def shared(env: str, default: object = ..., **kwargs: object) -> object:
-    """Return a field that has the same environment variable in every service."""
-    return Field(default, validation_alias=env, **kwargs)  # type: ignore[call-overload]
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 def is_loopback(address: str) -> bool:
@@ -73,7 +68,7 @@ class ServiceSettings(BaseSettings):
     """Whether callers need an API key; may be off on loopback only."""
     signing_key: SecretStr = Field(SecretStr(""), validation_alias="REELMESH_SIGNING_KEY")
     """Secret that all services share: signs identities between them and media URLs."""
-    log_level: type_level = Field("info", validation_alias="REELMESH_LOG_LEVEL")
+    log_level: LogLevel = Field("info", validation_alias="REELMESH_LOG_LEVEL")
     """Least important level that is logged."""
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", validation_alias="REELMESH_LOG_FORMAT"

@@ -67,7 +67,7 @@ class Subscription:
         self._concurrency = concurrency
         self._retry = retry
         self._slots = asyncio.Semaphore(concurrency)
-        self._held: set[Msg] = set()
+        self._held: dict[str, Msg] = {}
         self._handling: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
 
@@ -109,9 +109,11 @@ class Subscription:
                 await self._consume()
             except (Interrupted, TimeoutError, nats.errors.Error) as error:
                 log.debug("subscription_resumes", durable=self._durable, cause=str(error))
-                await asyncio.sleep(_PAUSE)
-                with contextlib.suppress(TimeoutError, nats.errors.Error):
-                    await self._ensure()
+            except Exception as error:
+                log.error("subscription_failed", durable=self._durable, exc_info=error)
+            await asyncio.sleep(_PAUSE)
+            with contextlib.suppress(TimeoutError, nats.errors.Error):
+                await self._ensure()
 
     async def _consume(self) -> None:
         async with self._bus.pulling(self._stream, self._durable, batch=self._free) as session:
@@ -133,7 +135,7 @@ class Subscription:
         return max(1, self._concurrency - len(self._handling))
 
     def _begin(self, message: Msg) -> None:
-        self._held.add(message)
+        self._held[message.reply] = message
         task = asyncio.create_task(self._handle(message))
         self._handling.add(task)
         task.add_done_callback(self._handling.discard)
@@ -153,7 +155,7 @@ class Subscription:
         else:
             await _tell(message.ack())
         finally:
-            self._held.discard(message)
+            self._held.pop(message.reply, None)
             self._slots.release()
 
     async def _failed(self, message: Msg, event: Event, error: Exception) -> None:
@@ -194,7 +196,7 @@ class Subscription:
     async def _keep_alive(self) -> None:
         while True:
             await asyncio.sleep(self._retry.ack_wait / 3)
-            for message in tuple(self._held):
+            for message in tuple(self._held.values()):
                 await _tell(message.in_progress())
 
 

@@ -113,7 +113,7 @@ def configure_logging(settings: LogSettings) -> None:
         processors=[*common, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: _Stderr(),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,  # loggers of modules are older than the settings
     )
     _configure_libraries(max(level, logging.WARNING), common, renderer)
 

@@ -10,7 +10,14 @@ from datetime import UTC, datetime, timedelta
 from services.common.errors import RequestConflict, ServiceError
 from services.generator.domain.facts import Cost, Identity, Output, Progress
 from services.generator.domain.generation import Generation, State
-from services.generator.domain.models import Durations, Lifecycle, Model, Price, PriceKind, PriceTier
+from services.generator.domain.models import (
+    Durations,
+    Lifecycle,
+    Model,
+    Price,
+    PriceKind,
+    PriceTier,
+)
 from services.generator.domain.orders import Order
 from services.generator.domain.ports import (
     Accepted,
@@ -116,9 +123,7 @@ class MemoryLedger:
             raise RequestConflict(present.request_id)
         return Entry(present, entry.order), False
 
-    async def save(
-        self, generation: Generation, *, owner: str = "", release: bool = False
-    ) -> bool:
+    async def save(self, generation: Generation, *, owner: str = "", release: bool = False) -> bool:
         row = self.rows[generation.id]
         stale = self._generation(generation.id).sequence != generation.sequence - 1
         if stale or (owner and self.owners[generation.id] != owner):
@@ -129,6 +134,15 @@ class MemoryLedger:
         if release:
             self.owners[generation.id] = ""
         return True
+
+    async def save_within(self, generation: Generation, *, owner: str, limit: int) -> bool | None:
+        busy = 0
+        for identifier, name in self.owners.items():
+            row = self._generation(identifier)
+            stopping = row.state is State.CANCELLED and row.submissions == 1
+            under_way = row.state in {State.SUBMITTING, State.QUEUED, State.RUNNING} or stopping
+            busy += bool(name) and under_way and row.identity.account == generation.identity.account
+        return None if busy >= limit else await self.save(generation, owner=owner)
 
     async def get(self, tenant: str, identifier: str) -> Generation | None:
         if identifier not in self.rows:
@@ -250,11 +264,15 @@ class ScriptedBackend:
 class OneBackend:
     """Serves every model with the same back end."""
 
-    def __init__(self, backend: ScriptedBackend) -> None:
+    def __init__(self, backend: ScriptedBackend, maximum: int = 0) -> None:
         self.backend = backend
+        self.maximum = maximum
 
     def identity(self, model: Model, task: Task, tenant: str) -> Identity:
         return Identity(provider=model.provider, credential="VENDOR_KEY")
+
+    def limit(self, identity: Identity) -> int:
+        return self.maximum
 
     def serving(self, identity: Identity) -> ScriptedBackend:
         return self.backend
@@ -266,6 +284,8 @@ class MemoryStorage:
 
     failures: list[ServiceError] = field(default_factory=list)
     uploads: int = 0
+    host: str = "https://signed.example"
+    taken_in: list[tuple[str, str]] = field(default_factory=list)
     assets: dict[str, bytes] = field(default_factory=dict)
 
     async def upload(self, entry: Entry, content: Content) -> Stored:
@@ -283,7 +303,14 @@ class MemoryStorage:
         return Stored(asset=f"assets/{entry.generation.id}", output=output)
 
     async def sign(self, tenant: str, asset: str) -> str:
-        return f"https://signed.example/{tenant}/{asset}"
+        return f"{self.host}/{tenant}/{asset}"
+
+    async def read(self, tenant: str, asset: str) -> tuple[bytes, str]:
+        return f"{tenant}:{asset}".encode(), "image/webp"
+
+    async def take_in(self, tenant: str, url: str, request_id: str) -> str:
+        self.taken_in.append((url, request_id))
+        return "assets/taken"
 
 
 @dataclass

@@ -27,6 +27,7 @@ class GeneratorProcess:
 
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
         self.address = f"127.0.0.1:{free_port()}"
+        folder.mkdir(parents=True, exist_ok=True)
         self._log = folder / "generator.log"
         self._settings = {
             "REELMESH_DATA_DIR": str(folder),

@@ -2,15 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 from google.protobuf.wrappers_pb2 import StringValue
 
-from services.common.errors import NotFound, RateLimited
-from services.common.identity import current_identity
+from services.common.authenticator import Keys
+from services.common.channels import Channel
+from services.common.errors import NotFound, RateLimited, Unauthenticated
+from services.common.identity import Identity, IdentitySigner, current_identity
+from services.common.readiness import Readiness
 from services.common.request_context import current_request_id, current_traceparent
+from services.common.server import Listening, serve
+from services.common.settings import ServiceSettings
+from services.common.telemetry import Metrics
 
 NAME = "test.v1.EchoService"
 
@@ -153,3 +160,41 @@ class EchoStub:
 
 def text(value: str) -> StringValue:
     return StringValue(value=value)
+
+
+KEY = "a signing key of enough characters"
+SIGNER = IdentitySigner(KEY)
+
+
+class OneKey:
+    async def authenticate(self, secret: str) -> Identity:
+        if secret == "rmk_reader":
+            return Identity("alice", frozenset({"read"}), "k1")
+        raise Unauthenticated
+
+
+def settings(**changes: Any) -> ServiceSettings:
+    return ServiceSettings(**{"address": "127.0.0.1:0", "log_format": "json", **changes})
+
+
+@asynccontextmanager
+async def echoing(
+    echo: Echo | None = None,
+    *,
+    readiness: Readiness | None = None,
+    keys: Keys | None = None,
+    metrics: Metrics | None = None,
+    **changes: Any,
+) -> AsyncIterator[Listening]:
+    wanted = settings(**changes)
+    registrations = [(add_echo, echo or Echo())]
+    async with serve(
+        wanted, registrations, readiness=readiness, keys=keys, metrics=metrics
+    ) as listening:
+        yield listening
+
+
+@asynccontextmanager
+async def calling(listening: Listening, **options: Any) -> AsyncIterator[Any]:
+    async with Channel(listening.address, **options) as channel:
+        yield EchoStub(channel)

@@ -9,15 +9,22 @@ from services.common.byte_ranges import ByteRange, RangeNotSatisfiable, parse_ra
 
 @pytest.mark.parametrize(
     ("header", "start", "end"),
-    [("bytes=0-4", 0, 4), ("bytes=5-", 5, 9), ("bytes=-3", 7, 9), ("bytes=-99", 0, 9),
-     ("bytes=8-99", 8, 9), ("bytes= 1-2 ", 1, 2)],
-)  # fmt: skip
+    [
+        ("bytes=0-4", 0, 4),
+        ("bytes=5-", 5, 9),
+        ("bytes=-3", 7, 9),
+        ("bytes=-99", 0, 9),
+        ("bytes=8-99", 8, 9),
+        ("bytes= 1-2 ", 1, 2),
+    ],
+)
 def test_a_range_becomes_the_bytes_it_means(header: str, start: int, end: int) -> None:
     assert parse_range(header, 10) == ByteRange(start, end, 10)
 
 
 @pytest.mark.parametrize(
-    "header", [None, "", "bytes=-", "bytes=5-2", "bytes=a-b", "lines=0-1", "bytes=0-1,3-4", "bytes=²-3"]
+    "header",
+    [None, "", "bytes=-", "bytes=5-2", "bytes=a-b", "lines=0-1", "bytes=0-1,3-4", "bytes=²-3"],
 )
 def test_what_is_no_single_range_is_ignored(header: str | None) -> None:
     assert parse_range(header, 10) is None

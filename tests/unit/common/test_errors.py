@@ -21,9 +21,7 @@ ONE_OF_EACH = [
     errors.NotFound("video job", "videoJobs/1"),
     errors.AlreadyExists("taken", metadata={"kind": "template", "name": "x"}),
     errors.RequestConflict("r-1"),
-    errors.FailedPrecondition(
-        "not now", violations=[errors.Violation("budget", "must be open")]
-    ),
+    errors.FailedPrecondition("not now", violations=[errors.Violation("budget", "must be open")]),
     errors.ModelRetired("gone", metadata={"model": "a", "successors": "b,c"}),
     errors.NoCredentials("set RUNWAY_API_KEY", metadata={"missing": "RUNWAY_API_KEY"}),
     errors.NoDevice(),

@@ -37,7 +37,9 @@ def test_an_event_is_published_under_its_tenant() -> None:
 
 
 def test_the_headers_are_cloudevents_and_deduplicate() -> None:
-    event = Event("reelmesh.events.v1.acme.job.1", b"", "e-1", headers={"ce-subject": "videoJobs/1"})
+    event = Event(
+        "reelmesh.events.v1.acme.job.1", b"", "e-1", headers={"ce-subject": "videoJobs/1"}
+    )
     moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert event_headers(event, source="reelmesh/orchestrator", time=moment) == {
         "Nats-Msg-Id": "e-1",

@@ -72,7 +72,13 @@ def test_a_changed_query_is_refused(change: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("acme", "other"), ("01abc", "01abd"), ("/media/", "/x/"), ("/01abc/", "/"), (".mp4", ".html")],
+    [
+        ("acme", "other"),
+        ("01abc", "01abd"),
+        ("/media/", "/x/"),
+        ("/01abc/", "/"),
+        (".mp4", ".html"),
+    ],
 )
 def test_a_changed_path_is_refused(old: str, new: str) -> None:
     path, query = split(signer().sign(GRANT))

@@ -58,7 +58,7 @@ def test_authentication_needs_a_signing_key() -> None:
 
 def test_a_secret_is_never_printed() -> None:
     with pytest.raises(ValidationError) as caught:
-        Settings(signing_key=SecretStr("hunter2-hunter2-hunter2"), log_level="loud")  # type: ignore[arg-type] # on purpose
+        Settings(signing_key=SecretStr("hunter2-hunter2-hunter2"), log_level="loud")
     assert "hunter2" not in str(caught.value)
     assert "hunter2" not in repr(Settings(signing_key=SecretStr("hunter2-hunter2-hunter2")))
 

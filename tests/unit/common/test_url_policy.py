@@ -15,18 +15,47 @@ TIMEOUT = httpx.Timeout(5.0)
 
 @pytest.mark.parametrize(
     "address",
-    ["127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254",
-     "100.64.0.1", "192.0.0.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "::1", "::",
-     "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "ff02::1", "fec0::1", "::ffff:127.0.0.1",
-     "::ffff:169.254.169.254", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2002:a00:1::",
-     "2001:db8::1", "2001:0:4136:e378:8000:63bf:80ff:fffe", "not an address", ""],
-)  # fmt: skip
+    [
+        "127.0.0.1",
+        "127.8.8.8",
+        "0.0.0.0",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "192.0.0.1",
+        "198.18.0.1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "240.0.0.1",
+        "::1",
+        "::",
+        "fe80::1",
+        "fe80::1%eth0",
+        "fc00::1",
+        "fd00:ec2::254",
+        "ff02::1",
+        "fec0::1",
+        "::ffff:127.0.0.1",
+        "::ffff:169.254.169.254",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "2002:7f00:1::",
+        "2002:a00:1::",
+        "2001:db8::1",
+        "2001:0:4136:e378:8000:63bf:80ff:fffe",
+        "not an address",
+        "",
+    ],
+)
 def test_addresses_that_are_not_public(address: str) -> None:
     assert not is_public(address)
 
 
 @pytest.mark.parametrize(
-    "address", ["93.184.216.34", "8.8.8.8", "2606:2800:220:1::1", "64:ff9b::808:808", "::ffff:8.8.8.8"]
+    "address",
+    ["93.184.216.34", "8.8.8.8", "2606:2800:220:1::1", "64:ff9b::808:808", "::ffff:8.8.8.8"],
 )
 def test_addresses_that_are_public(address: str) -> None:
     assert is_public(address)
@@ -34,11 +63,27 @@ def test_addresses_that_are_public(address: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "file:///etc/passwd", "ftp://x/y", "gopher://x", "data:video/mp4;base64,AA", "x", "//host/x",
-     "https://", "https:///x", "https://user:pw@example.com/x", "https://user@example.com/",
-     "https://example.com:0/", "https://example.com:99999/", "https://exa mple.com/", "https://x/\n",
-     "concat:https://a|https://b", "https://" + "a" * 9000, "javascript:alert(1)"],
-)  # fmt: skip
+    [
+        "",
+        "file:///etc/passwd",
+        "ftp://x/y",
+        "gopher://x",
+        "data:video/mp4;base64,AA",
+        "x",
+        "//host/x",
+        "https://",
+        "https:///x",
+        "https://user:pw@example.com/x",
+        "https://user@example.com/",
+        "https://example.com:0/",
+        "https://example.com:99999/",
+        "https://exa mple.com/",
+        "https://x/\n",
+        "concat:https://a|https://b",
+        "https://" + "a" * 9000,
+        "javascript:alert(1)",
+    ],
+)
 def test_urls_that_can_never_work_name_the_field(url: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         UrlPolicy().check(url, "image.uri")
@@ -82,7 +127,9 @@ async def test_a_host_without_an_address_is_unavailable() -> None:
         await UrlPolicy(resolve=answers()).pin(policy.check("https://example.com/"))
 
 
-@pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "017700000001", "127.1", "[::1]", "localhost"])
+@pytest.mark.parametrize(
+    "host", ["2130706433", "0x7f.1", "017700000001", "127.1", "[::1]", "localhost"]
+)
 async def test_spellings_of_loopback_are_refused_by_the_real_resolver(host: str) -> None:
     policy = UrlPolicy()
     with pytest.raises((PermissionDenied, Unavailable, InvalidArgument)):
@@ -108,7 +155,9 @@ async def http_server(handler: Handler) -> AsyncIterator[int]:
         pairs = (line.split(": ", 1) for line in lines[1:] if line)
         status, headers, body = handler(lines[0].split(" ")[1], {k.lower(): v for k, v in pairs})
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        text = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{head}\r\n"
+        text = (
+            f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{head}\r\n"
+        )
         writer.write(text.encode() + body)
         await writer.drain()
         writer.close()
@@ -141,9 +190,16 @@ async def test_an_allowed_host_is_fetched_by_its_name() -> None:
 
 @pytest.mark.parametrize(
     "location",
-    ["http://169.254.169.254/latest/meta-data/", "https://10.0.0.1/", "file:///etc/passwd", "//[::1]/",
-     "http://localhost/", "https://u:p@evil.test/", "https://evil.test:0/"],
-)  # fmt: skip
+    [
+        "http://169.254.169.254/latest/meta-data/",
+        "https://10.0.0.1/",
+        "file:///etc/passwd",
+        "//[::1]/",
+        "http://localhost/",
+        "https://u:p@evil.test/",
+        "https://evil.test:0/",
+    ],
+)
 async def test_a_redirect_into_the_own_network_is_refused(location: str) -> None:
     def handler(path: str, headers: dict[str, str]) -> tuple[str, dict[str, str], bytes]:
         return "302 Found", {"Location": location}, b""
@@ -169,7 +225,9 @@ async def test_a_name_that_changes_its_address_between_check_and_use_gains_nothi
 
 
 async def test_redirects_end_after_the_limit() -> None:
-    async with http_server(lambda path, headers: ("302 Found", {"Location": path + "x"}, b"")) as port:
+    async with http_server(
+        lambda path, headers: ("302 Found", {"Location": path + "x"}, b"")
+    ) as port:
         policy = UrlPolicy(allowed_hosts=frozenset({"127.0.0.1"}), max_redirects=3)
         with pytest.raises(PermissionDenied, match="redirects"):
             await fetch(f"http://127.0.0.1:{port}/", policy)
@@ -203,7 +261,9 @@ async def test_a_host_that_does_not_answer_is_unavailable() -> None:
 
 
 async def test_a_redirect_to_nonsense_is_an_error_of_ours() -> None:
-    async with http_server(lambda path, headers: ("302 Found", {"Location": "http://[x"}, b"")) as port:
+    async with http_server(
+        lambda path, headers: ("302 Found", {"Location": "http://[x"}, b"")
+    ) as port:
         policy = UrlPolicy(allowed_hosts=frozenset({"127.0.0.1"}))
         with pytest.raises(ServiceError):
             await fetch(f"http://127.0.0.1:{port}/", policy)

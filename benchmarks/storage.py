@@ -1,0 +1,244 @@
+"""Storage measured: import against plain boto3, memory, CPU per upload, search in 100,000 assets.
+
+    python -m benchmarks.storage [--size-mib 256] [--assets 100000]
+
+Real servers, the service in a process of its own, side by side with plain boto3 in one run.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from boto3.s3.transfer import TransferConfig
+from sqlalchemy import insert, text
+
+from benchmarks.table import Row
+from reelmesh.storage.v1 import asset_pb2
+from reelmesh.storage.v1 import storage_service_pb2 as pb
+from services.common.database import Database
+from services.common.ids import new_id
+from services.common.migrate import migrate
+from services.storage.adapters.asset_rows import terms_of, to_row
+from services.storage.adapters.sql_assets import SqlAssets
+from services.storage.adapters.sql_search import SqlSearch
+from services.storage.adapters.tables import assets, terms, usage
+from services.storage.domain.assets import Asset, AssetState, Description
+from services.storage.domain.facets import Facets
+from services.storage.domain.keys import ObjectKey
+from services.storage.domain.meaning import concepts
+from services.storage.domain.ports import Query
+from services.storage.settings import Settings
+from tests.fakes.file_server import FileServer
+from tests.integration.storage.conftest import SIGNING_KEY, client_of
+from tests.integration.storage.service_process import Process, process
+from tests.servers import Bucket, Postgres, SeaweedFS
+from tests.unit.storage.clips import mp4
+
+MIB = 1024 * 1024
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def settings_for(folder: Path, bucket: Bucket | None, **more: Any) -> Settings:
+    facts: dict[str, Any] = {
+        "address": "127.0.0.1:0", "data_dir": folder, "signing_key": SIGNING_KEY, "derive": "",
+        "min_free_bytes": 0, **more,
+    }  # fmt: skip
+    if bucket is not None:
+        facts |= {
+            "bucket": bucket.bucket, "s3_endpoint_url": bucket.endpoint_url,
+            "s3_access_key_id": bucket.access_key, "s3_secret_access_key": bucket.secret_key,
+        }  # fmt: skip
+    return Settings(**facts)
+
+
+async def plain_boto3(bucket: Bucket, url: str, folder: Path) -> float:
+    """Fetch to a file and send it: what a script with httpx and boto3 does."""
+    client = bucket.client()
+    began = time.perf_counter()
+    path = folder / "plain.bin"
+    async with httpx.AsyncClient() as http, http.stream("GET", url) as answer:
+        with path.open("wb") as file:
+            async for chunk in answer.aiter_raw():
+                file.write(chunk)
+    config = TransferConfig(multipart_chunksize=8 * MIB, max_concurrency=3)
+    await asyncio.to_thread(
+        client.upload_file, str(path), bucket.bucket, "plain.bin", Config=config
+    )
+    return time.perf_counter() - began
+
+
+async def through_us(service: Process, url: str, request_id: str) -> float:
+    told = asset_pb2.Asset(content_type="application/octet-stream")
+    async with client_of(service.address) as acme:
+        began = time.perf_counter()
+        request = pb.ImportAssetRequest(uri=url, asset=told, request_id=request_id)
+        await acme.stub.ImportAsset(request, timeout=600)
+        return time.perf_counter() - began
+
+
+async def import_rate(s3: SeaweedFS, folder: Path, size_mib: int) -> dict[str, Any]:
+    """Import one large file both ways, turn about, and watch the memory of ours."""
+    bucket = s3.create_bucket()
+    ours, plain = [], []
+    block = os.urandom(MIB)
+    async with FileServer(data=block, repeat=size_mib).serving() as vendor:
+        hosts = [f"127.0.0.1:{vendor.port}"]
+        settings = settings_for(folder, bucket, import_allowed_hosts=hosts)
+        async with process(settings) as service:
+            for turn in range(3):
+                plain.append(await plain_boto3(bucket, vendor.url, folder))
+                ours.append(await through_us(service, vendor.url, f"r{turn}"))
+            peak = service.peak_memory() / MIB
+    return {
+        "size_mib": size_mib,
+        "plain_boto3_mib_s": round(size_mib / min(plain), 1),
+        "import_mib_s": round(size_mib / min(ours), 1),
+        "ratio": round(min(plain) / min(ours), 2),
+        "peak_memory_mib": round(peak),
+    }
+
+
+async def upload_cost(folder: Path, bucket: Bucket | None) -> dict[str, Any]:
+    """CPU of the service for one clip of 500 kB, received, inspected, stored and committed."""
+    clip = mp4(seconds=2, size=(320, 240))
+    clip += (500_000 - len(clip)).to_bytes(4, "big") + b"free" if len(clip) < 499_000 else b""
+    clip += bytes(max(0, 500_000 - len(clip)))
+    async with process(settings_for(folder, bucket)) as service, client_of(service.address) as acme:
+        for number in range(10):
+            await acme.upload(clip, f"warm {number}")
+        began, wall = cpu_seconds(service.pid), time.perf_counter()
+        for number in range(100):
+            # Other bytes each time, in the padding, so that nothing is deduplicated.
+            await acme.upload(clip[:-8] + number.to_bytes(8, "big"), f"r{number}")
+        cpu, wall = cpu_seconds(service.pid) - began, time.perf_counter() - wall
+    return {"bytes": len(clip), "cpu_ms": round(cpu * 10, 2), "wall_ms": round(wall * 10, 2)}
+
+
+def one(number: int, now: datetime) -> Asset:
+    facets = Facets(
+        characters=(f"person {number % 400}",),
+        landscapes=(f"place {number % 60}", "victorian" if number % 7 == 0 else "modern"),
+        mood=("calm", "tense", "joyful", "sad")[number % 4],
+        time_of_day=("day", "night", "dawn")[number % 3],
+        shot_type=("close-up", "wide", "medium")[number % 3],
+    )
+    identifier = new_id()
+    return Asset(
+        id=identifier, tenant="acme", state=AssetState.STORED,
+        key=ObjectKey(f"acme/{identifier}", 1, "mp4"),
+        description=Description(content_type="video/mp4", facets=facets),
+        request_id=identifier, fingerprint="f", create_time=now, size_bytes=1, sha256=identifier,
+    )  # fmt: skip
+
+
+async def fill(database: Database, count: int) -> None:
+    now = datetime.now(UTC)
+    for start in range(0, count, 2000):
+        made = [one(number, now) for number in range(start, min(count, start + 2000))]
+        async with database.begin() as connection:
+            await connection.execute(insert(assets), [to_row(asset) for asset in made])
+            rows = [row for asset in made for row in terms_of(asset)]
+            await connection.execute(insert(terms), rows)
+    async with database.begin() as connection:
+        row = {"tenant": "acme", "size_bytes": count, "assets": count}
+        await connection.execute(insert(usage).values(**row))
+        await connection.execute(text("ANALYZE"))
+
+
+async def p95(call: Callable[[], Awaitable[Any]], times: int = 60) -> float:
+    """Milliseconds."""
+    took = []
+    for _ in range(times):
+        began = time.perf_counter()
+        await call()
+        took.append((time.perf_counter() - began) * 1000)
+    return round(statistics.quantiles(took, n=20)[-1], 1)
+
+
+async def find_latency(count: int, url: str) -> dict[str, Any]:
+    async with Database(url, schema="storage") as database:
+        migrations = Path(__file__).parents[1] / "services/storage/adapters/migrations"
+        await migrate(database, migrations)
+        await fill(database, count)
+        store, search = SqlAssets(database, now=lambda: datetime.now(UTC)), SqlSearch(database)
+        rare = Facets(characters=("person 7",), landscapes=("victorian",), shot_type="wide")
+        common = Facets(mood="calm", time_of_day="night")
+        none = Facets(characters=("nobody",), mood="calm")
+
+        def page(facets: Facets | None, before: str = "") -> Callable[[], Awaitable[Any]]:
+            query = Query(tenant="acme", limit=51, facets=facets, before=before)
+            return lambda: store.page(query)
+
+        words = concepts("a sad person 7 at a victorian place in the night")
+        return {
+            "assets": count,
+            "list_p95_ms": await p95(page(None)),
+            "find_rare_p95_ms": await p95(page(rare)),
+            "find_common_p95_ms": await p95(page(common)),
+            "find_none_p95_ms": await p95(page(none)),
+            "search_p95_ms": await p95(
+                lambda: search.best("acme", words, facets=Facets(), limit=10), 20
+            ),
+        }
+
+
+async def run(size_mib: int, count: int) -> dict[str, Any]:
+    postgres, s3 = Postgres(), SeaweedFS()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            return {
+                "find_postgres": await find_latency(count, postgres.create_database()),
+                "find_sqlite": await find_latency(count, f"sqlite:///{root / 'find.db'}"),
+                "upload_folder": await upload_cost(root / "a", None),
+                "upload_s3": await upload_cost(root / "b", s3.create_bucket()),
+                "import": await import_rate(s3, root, size_mib),
+            }
+    finally:
+        postgres.close()
+        s3.close()
+
+
+def rows() -> list[Row]:
+    """The figures for the table of ``make bench``."""
+    found = asyncio.run(run(256, 100_000))
+    ours, folder, find = found["import"], found["upload_folder"], found["find_postgres"]
+    slowest = max(find[name] for name in find if name.startswith("find"))
+    return [
+        Row(
+            f"import of {ours['size_mib']} MiB to S3",
+            f"{ours['import_mib_s']} MiB/s",
+            f"plain httpx and boto3: {ours['plain_boto3_mib_s']} MiB/s (ratio {ours['ratio']})",
+        ),
+        Row("peak memory of the service in it", f"{ours['peak_memory_mib']} MiB", "96 MiB"),
+        Row("CPU of an upload of 500 kB to a folder", f"{folder['cpu_ms']} ms", "10 ms"),
+        Row("CPU of an upload of 500 kB to S3", f"{found['upload_s3']['cpu_ms']} ms", "-"),
+        Row("FindAssets in 100,000 on PostgreSQL, p95", f"{slowest} ms", "50 ms"),
+    ]
+
+
+def main() -> None:
+    """Print one JSON object."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--size-mib", type=int, default=256)
+    options.add_argument("--assets", type=int, default=100_000)
+    chosen = options.parse_args()
+    print(json.dumps(asyncio.run(run(chosen.size_mib, chosen.assets)), indent=2))
+
+
+if __name__ == "__main__":
+    main()
