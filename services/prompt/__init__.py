@@ -1,0 +1,1 @@
+"""The prompt service: from words to parameters, from scripts to shots."""

@@ -1,0 +1,1 @@
+"""What stands between the prompt service and the world."""

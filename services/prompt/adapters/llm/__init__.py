@@ -1,0 +1,1 @@
+"""Understanding a prompt with a language model behind any OpenAI-compatible endpoint."""

@@ -1,0 +1,1 @@
+"""Understanding a prompt by rules: no network, no model, a few milliseconds."""

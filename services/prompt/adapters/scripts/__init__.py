@@ -1,0 +1,1 @@
+"""Reading scripts: Fountain and plain screenplays, prose, shot lists."""

@@ -1,0 +1,53 @@
+"""Fountain and plain screenplays, through the parser of screenplay-tools."""
+
+import re
+
+from screenplay_tools.fountain.parser import Parser
+from screenplay_tools.screenplay import ElementType
+
+from services.prompt.adapters.scripts.normalising import HEADING_MARK, to_fountain
+from services.prompt.domain.script import Action, Element, Heading, Line, ParsedScript
+
+_CUE = re.compile(r"\[([^\[\]\n]{1,60})\]|\*((?:laugh|sigh|gasp|cough|sob|groan|cr)[a-z]*)\*")
+_BLANK = re.compile(r"\n\s*\n")
+_MARKS = re.compile(r"(\*{1,3}|_)(?=\S)(.+?)(?<=\S)\1")
+
+
+def parse(script: str) -> ParsedScript:
+    """Headings, actions and lines in order; notes, sections and transitions are left out."""
+    parser = Parser()
+    parser.add_text(to_fountain(script))
+    titles = [e.text for e in parser.script.titleEntries if e.key.lower() == "title"]
+    elements: list[Element] = []
+    speaker = ""
+    cues: list[str] = []
+    for item in parser.script.elements:
+        if item.type is ElementType.CHARACTER:
+            speaker, cues = f"{item.name} ({item.extension})" if item.extension else item.name, []
+        elif item.type is ElementType.PARENTHETICAL:
+            cues.append(item.text.strip("() "))
+        elif item.type in {ElementType.DIALOGUE, ElementType.LYRIC}:
+            elements.append(spoken(speaker, item.text, cues))
+            cues = []
+        elif item.type is ElementType.HEADING:
+            elements.append(Heading(item.text.strip().removeprefix(HEADING_MARK)))
+        elif item.type is ElementType.ACTION:
+            elements += actions(item.text)
+    return ParsedScript(titles[0].strip("* _\n") if titles else "", tuple(elements))
+
+
+def actions(text: str) -> list[Element]:
+    """One action for each paragraph."""
+    paragraphs = (" ".join(_plain(part).split()) for part in _BLANK.split(text))
+    return [Action(part) for part in paragraphs if part]
+
+
+def spoken(speaker: str, text: str, cues: list[str] | None = None) -> Line:
+    """A line with the non-verbal cues taken out of the words."""
+    found = [(match[1] or match[2]).strip() for match in _CUE.finditer(text)]
+    words = " ".join(_plain(_CUE.sub(" ", text)).split())
+    return Line(speaker.strip(), words, (*(cues or []), *found))
+
+
+def _plain(text: str) -> str:
+    return _MARKS.sub(r"\2", text)

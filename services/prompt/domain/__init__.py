@@ -1,0 +1,1 @@
+"""What the prompt service knows, in plain Python."""

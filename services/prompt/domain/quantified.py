@@ -1,0 +1,112 @@
+"""A prompt turned into parameters, with where each of them came from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from services.common.errors import InvalidArgument
+from services.prompt.domain.parameters import (
+    FIELDS,
+    MAX_PROMPT_CHARACTERS,
+    NOTHING_SAID,
+    VideoParameters,
+)
+
+
+class Enhance(StrEnum):
+    """How far the caller's words may be changed."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
+class Provenance(StrEnum):
+    """Where a parameter came from; the order of trust is the order here."""
+
+    CALLER = "caller"
+    RULES = "rules"
+    LLM = "llm"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """Who understood the prompt, and what that cost."""
+
+    source: str = "rules"
+    model: str = ""
+    tokens: int = 0
+    cost_micros: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.source not in {"rules", "llm"}:
+            raise InvalidArgument("source", "is not known", allowed=("rules", "llm"))
+
+
+RULES = Backend()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantified:
+    """The answer of QuantifyPrompt; `original` is the caller's text, byte for byte."""
+
+    original: str
+    prompt: str
+    language: str
+    parameters: VideoParameters
+    provenance: Mapping[str, Provenance] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    backend: Backend = RULES
+
+    def __post_init__(self) -> None:
+        check_prompt(self.original)
+        unknown = set(self.provenance) - set(FIELDS)
+        if unknown:
+            raise InvalidArgument("provenance", f"names no parameter: {sorted(unknown)}")
+        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a model can take, as far as prompts are concerned; empty means any."""
+
+    max_prompt_characters: int = 0
+    negative_prompt: bool = True
+    durations: tuple[float, ...] = ()
+    aspect_ratios: tuple[str, ...] = ()
+    resolutions: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.max_prompt_characters < 0:
+            raise InvalidArgument("limits.max_prompt_characters", "must not be negative")
+        if any(duration <= 0 for duration in self.durations):
+            raise InvalidArgument("limits.durations", "must be above 0 s")
+        for ratio in self.aspect_ratios:
+            VideoParameters(aspect_ratio=ratio)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantifyRequest:
+    """What a caller asks of QuantifyPrompt."""
+
+    prompt: str
+    parameters: VideoParameters = NOTHING_SAID
+    enhance: Enhance = Enhance.AUTO
+    language: str = ""
+    packs: tuple[str, ...] = ()
+    preset: str = ""
+    limits: Limits | None = None
+
+    def __post_init__(self) -> None:
+        check_prompt(self.prompt)
+
+
+def check_prompt(text: str, field: str = "prompt") -> None:
+    """Refuses a prompt that is blank or longer than any service would take."""
+    if not text.strip():
+        raise InvalidArgument(field, "must not be empty")
+    if len(text) > MAX_PROMPT_CHARACTERS:
+        raise InvalidArgument(field, f"must have at most {MAX_PROMPT_CHARACTERS} characters")

@@ -1,0 +1,84 @@
+"""Languages, messages, culture packs and presets: data, and the code that reads it."""
+
+from collections.abc import Iterator
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import yaml
+
+from services.prompt.domain.culture import Pack, Preset
+from services.prompt.domain.feedback import FeedbackRules
+from services.prompt.domain.knowledge import Knowledge
+from services.prompt.domain.lexicon import Lexicon
+from services.prompt.domain.messages import Messages
+from services.prompt.domain.names import NameBook
+from services.prompt.domain.translation import WordList
+from services.prompt.packs.culture_files import PackFile
+from services.prompt.packs.feedback_file import FeedbackFile
+from services.prompt.packs.schema import LanguageFile, NamesFile, WordListFile
+
+_HERE = files("services.prompt.packs")
+
+
+def load_knowledge() -> Knowledge:
+    """Everything at once."""
+    return Knowledge(
+        lexicons=load_lexicons(),
+        names=load_names(),
+        messages=load_messages(),
+        packs=load_cultures(),
+        presets=load_presets(),
+        word_lists=load_word_lists(),
+    )
+
+
+def load_word_lists() -> tuple[WordList, ...]:
+    """Every list for translating word by word."""
+    return tuple(
+        WordListFile.model_validate(_read(path)).word_list() for path in _yaml_in("translation")
+    )
+
+
+def load_feedback() -> FeedbackRules:
+    """The common vocabulary of feedback."""
+    return FeedbackFile.model_validate(_read(_HERE / "feedback.yaml")).feedback_rules()
+
+
+def load_lexicons() -> dict[str, Lexicon]:
+    """Every language that the rules speak, by its tag."""
+    phrases = _read(_HERE / "phrases.yaml")
+    found = (LanguageFile.model_validate(_read(path)) for path in _yaml_in("language"))
+    return {file.language: file.lexicon(phrases) for file in found}
+
+
+def load_messages() -> Messages:
+    """Everything that the service says to people."""
+    return Messages(_read(_HERE / "messages.yaml"))
+
+
+def load_names() -> NameBook:
+    """Proper names that rules may trust."""
+    return NamesFile.model_validate(_read(_HERE / "names.yaml")).book()
+
+
+def load_cultures() -> dict[str, Pack]:
+    """Every culture pack, by its id."""
+    packs = (PackFile.model_validate(_read(path)).culture() for path in _yaml_in("culture"))
+    return {pack.id: pack for pack in packs}
+
+
+def load_presets() -> dict[str, Preset]:
+    """Every preset of every pack, by its id."""
+    paths = [*_yaml_in("presets"), *_yaml_in("culture")]
+    presets = (p for path in paths for p in PackFile.model_validate(_read(path)).all_presets())
+    return {preset.id: preset for preset in presets}
+
+
+def _yaml_in(folder: str) -> Iterator[Traversable]:
+    names = (path for path in (_HERE / folder).iterdir() if path.name.endswith(".yaml"))
+    return iter(sorted(names, key=lambda path: path.name))
+
+
+def _read(path: Traversable) -> Any:  # checked by the caller's schema
+    return yaml.safe_load(path.read_text(encoding="utf-8"))

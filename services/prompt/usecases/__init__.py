@@ -1,0 +1,1 @@
+"""What a caller can want of the prompt service."""

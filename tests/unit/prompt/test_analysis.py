@@ -1,0 +1,90 @@
+"""The six keys: always there, fast, and complexity grows with scenes and length."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.common.errors import InvalidArgument
+from services.prompt.adapters.rules.reader import RulesReader
+from services.prompt.domain.analysis import AnalyzeRequest, complexity, count_scenes
+from services.prompt.domain.knowledge import Knowledge
+from services.prompt.usecases.analyze import AnalyzePrompt
+from tests.unit.prompt.golden_set import load
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture(scope="module")
+def analyze(reader: RulesReader, knowledge: Knowledge) -> AnalyzePrompt:
+    return AnalyzePrompt(reader, knowledge.packs)
+
+
+def request(prompt: str, **other: object) -> AnalyzeRequest:
+    return AnalyzeRequest(prompt=prompt, **{"user_preferences": {}, **other})  # type: ignore[arg-type]  # checked on building
+
+
+def test_all_six_keys_are_there_for_every_golden_prompt_in_time(analyze: AnalyzePrompt) -> None:
+    times = []
+    for row in load("dev") + load("holdout"):
+        started = time.process_time()
+        found = analyze(request(row["prompt"], available_models=("placeholder",)))
+        times.append(time.process_time() - started)
+        assert 0 < found.complexity < 1
+        assert found.resource_requirements.scenes >= 1
+        assert found.resource_requirements.vram_mib > 0
+        assert found.network_status == "unknown"
+        assert found.available_models == ("placeholder",)
+        assert found.user_preferences == {}
+    assert sorted(times)[len(times) * 95 // 100] < 0.05
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="abc ,.", min_size=1, max_size=300), st.integers(1, 20))
+def test_complexity_grows_with_words_and_scenes(text: str, scenes: int) -> None:
+    assert complexity(text + " more", scenes) >= complexity(text, scenes)
+    assert complexity(text, scenes + 1) > complexity(text, scenes) or scenes > 15
+
+
+@pytest.mark.parametrize(
+    ("prompt", "scenes"),
+    [
+        ("A cat sleeps", 1),
+        ("A cat sleeps, then it wakes. Finally it runs", 3),
+        ("Paka analala. Kisha anaamka, halafu anakimbia", 3),
+        ("INT. ATTIC - NIGHT\nEmma waits.\n\nEXT. STREET - DAY\nShe leaves.", 2),
+        ("Then a cat sleeps", 1),
+    ],
+)
+def test_scenes_are_counted(prompt: str, scenes: int) -> None:
+    assert count_scenes(prompt) == scenes
+
+
+def test_cultural_elements_tell_their_place_in_code_points(analyze: AnalyzePrompt) -> None:
+    prompt = "🎬 Simba karibu na Mlima Kenya, a matatu and ugali"
+    found = analyze(request(prompt)).cultural_elements
+    assert [(f.element.id, f.element.kind) for f in found] == [
+        ("lion", "wildlife"),
+        ("harambee", "word"),
+        ("mount_kenya", "place"),
+        ("matatu", "word"),
+        ("ugali", "food"),
+    ]
+    assert all(prompt[f.start : f.end] == f.text for f in found)
+
+
+def test_a_prompt_without_culture_has_no_elements(analyze: AnalyzePrompt) -> None:
+    assert analyze(request("A red car in the rain in Berlin")).cultural_elements == ()
+
+
+def test_needs_grow_with_the_picture(analyze: AnalyzePrompt) -> None:
+    small = analyze(request("A cat, 5 seconds, 480p")).resource_requirements
+    large = analyze(request("A cat, 60 seconds, 4K")).resource_requirements
+    assert (small.weight, large.weight) == ("light", "heavy")
+    assert small.vram_mib < large.vram_mib
+
+
+def test_an_unknown_network_state_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="network_status"):
+        request("A cat", network_status="slow")

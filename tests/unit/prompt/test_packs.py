@@ -1,0 +1,160 @@
+"""Packs are data: enrichment only where wanted, presets, translation, and every message twice."""
+
+import string
+
+import pytest
+from pydantic import ValidationError
+
+from services.common.errors import InvalidArgument
+from services.prompt.domain.knowledge import Knowledge
+from services.prompt.domain.parameters import VideoParameters
+from services.prompt.domain.quantified import Enhance, Limits, Provenance, QuantifyRequest
+from services.prompt.packs.culture_files import PackFile
+from services.prompt.usecases.quantify import QuantifyPrompt
+
+LANDMARK = "A hiker looks up at Mount Kenya"
+
+
+async def test_a_landmark_is_enriched_only_when_the_pack_is_enabled(
+    quantify: QuantifyPrompt,
+) -> None:
+    plain = await quantify(QuantifyRequest(prompt=LANDMARK))
+    enabled = await quantify(QuantifyRequest(prompt=LANDMARK, packs=("kenya",)))
+    assert "lobelia" not in plain.prompt
+    assert "lobelia" in enabled.prompt
+    assert enabled.prompt.startswith(LANDMARK)
+
+
+async def test_a_prompt_may_ask_for_the_pack_itself(quantify: QuantifyPrompt) -> None:
+    asked = await quantify(QuantifyRequest(prompt="A matatu ride, Kenyan style"))
+    assert "painted matatu" in asked.prompt
+
+
+async def test_an_unrelated_prompt_is_the_same_with_and_without_the_pack(
+    quantify: QuantifyPrompt,
+) -> None:
+    prompt = "A red car in the rain in Berlin"
+    plain = await quantify(QuantifyRequest(prompt=prompt))
+    enabled = await quantify(QuantifyRequest(prompt=prompt, packs=("kenya",)))
+    assert plain.prompt == enabled.prompt
+
+
+async def test_wording_that_hurts_is_answered_with_a_better_one(quantify: QuantifyPrompt) -> None:
+    request = QuantifyRequest(prompt="Tribal dancers in Kenya", packs=("kenya",))
+    result = await quantify(request)
+    assert result.prompt.startswith("Tribal dancers in Kenya")
+    assert 'other words for "Tribal"' in result.warnings[0]
+
+
+async def test_off_is_never_enriched(quantify: QuantifyPrompt) -> None:
+    request = QuantifyRequest(prompt=LANDMARK, packs=("kenya",), preset="news", enhance=Enhance.OFF)
+    assert (await quantify(request)).prompt == LANDMARK
+
+
+async def test_a_preset_sets_what_the_caller_left_open(quantify: QuantifyPrompt) -> None:
+    request = QuantifyRequest(
+        prompt="A hiker at a lake",
+        preset="mount_kenya_dawn",
+        parameters=VideoParameters(mood="tense"),
+    )
+    result = await quantify(request)
+    assert result.parameters.mood == "tense"
+    assert result.parameters.time_of_day == "dawn"
+    assert result.parameters.landscapes == ("Mount Kenya",)
+    assert result.provenance["time_of_day"] is Provenance.CALLER
+    assert "peaks of Mount Kenya at first light" in result.prompt
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [({"preset": "nope"}, "preset"), ({"packs": ("atlantis",)}, "packs")],
+)
+async def test_a_preset_or_pack_that_is_not_installed_is_refused(
+    request_: dict[str, object], field: str, quantify: QuantifyPrompt
+) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        await quantify(QuantifyRequest(prompt="A cat", **request_))  # type: ignore[arg-type]  # checked on building
+    assert refused.value.violations[0].field == field
+
+
+def test_the_presets_of_the_design_are_there(knowledge: Knowledge) -> None:
+    assert {"news", "offline", "cartoon", "anime", "basic", "cinematic"} <= set(knowledge.presets)
+    assert sum(name.startswith("mount_kenya") for name in knowledge.presets) >= 3
+
+
+def test_another_country_is_a_file_and_no_code() -> None:
+    file = PackFile.model_validate(
+        {
+            "pack": "iceland",
+            "elements": {
+                "geysir": {
+                    "kind": "place",
+                    "words": ["geysir"],
+                    "phrase": {"en": "steam", "sw": "mvuke"},
+                }
+            },
+        }
+    )
+    assert file.culture().elements[0].pattern.search("at Geysir today")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"kind": "planet", "words": ["x"], "phrase": {"en": "a", "sw": "b"}},
+        {"kind": "place", "words": ["x"], "phrase": {"en": "a"}},
+        {"kind": "place", "words": ["x"], "phrase": {"en": "a", "sw": "b"}, "extra": 1},
+    ],
+)
+def test_a_broken_pack_is_refused(broken: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        PackFile.model_validate({"pack": "p", "elements": {"e": broken}})
+
+
+def test_every_message_is_there_in_english_and_swahili_with_the_same_holes(
+    knowledge: Knowledge,
+) -> None:
+    def holes(text: str) -> set[str | None]:
+        return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+    for key, texts in knowledge.messages.texts.items():
+        assert set(texts) == {"en", "sw"}, key
+        assert holes(texts["en"]) == holes(texts["sw"]), key
+
+
+def test_every_value_that_the_rules_find_has_a_phrase_in_both_languages(
+    knowledge: Knowledge,
+) -> None:
+    for lexicon in knowledge.lexicons.values():
+        for field in ("style", "mood", "time_of_day", "camera_motion", "shot_type"):
+            for value in lexicon.fields[field].values:
+                for other in knowledge.lexicons.values():
+                    assert other.phrase(field, value), (field, value, other.language)
+
+
+async def test_swahili_is_translated_for_a_model_that_needs_english(
+    quantify: QuantifyPrompt,
+) -> None:
+    prompt = 'Simba anatembea msituni usiku, sekunde 8, Wanjiku anasema "karibu nyumbani"'
+    result = await quantify(QuantifyRequest(prompt=prompt, limits=Limits(languages=("en",))))
+    assert result.original == prompt
+    assert result.prompt.startswith("Lion" if result.prompt[0].isupper() else "lion")
+    assert "walks in the forest night" in result.prompt
+    assert '"karibu nyumbani"' in result.prompt
+    assert "Wanjiku" in result.prompt
+    assert "word by word" in result.warnings[0] or "neno kwa neno" in result.warnings[0]
+    assert result.language == "sw"
+
+
+async def test_a_model_that_knows_swahili_gets_swahili(quantify: QuantifyPrompt) -> None:
+    request = QuantifyRequest(
+        prompt="Simba anatembea msituni", limits=Limits(languages=("sw", "en"))
+    )
+    assert (await quantify(request)).prompt.startswith("Simba anatembea msituni")
+
+
+async def test_a_language_that_nobody_can_translate_is_warned_of(quantify: QuantifyPrompt) -> None:
+    prompt = "Un chien joue dans le parc avec un enfant pendant que le soleil brille"
+    result = await quantify(QuantifyRequest(prompt=prompt, limits=Limits(languages=("en",))))
+    assert result.prompt.startswith(prompt)
+    assert any('"fr"' in warning for warning in result.warnings)
