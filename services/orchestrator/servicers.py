@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,8 +88,9 @@ class Videos(VideoServiceServicer):
         self, request: video_service_pb2.WatchVideoJobRequest, context: Any
     ) -> AsyncIterator[video_service_pb2.WatchVideoJobResponse]:
         events = self._use.read.watch(_tenant(), request.name, request.after_sequence)
-        async for event in _until(events, self._draining):
-            yield await self._event(event)
+        async with aclosing(_until(events, self._draining)) as following:
+            async for event in following:
+                yield await self._event(event)
 
     @override
     async def CancelVideoJob(
@@ -128,7 +130,7 @@ class Videos(VideoServiceServicer):
         """The job with signed URLs; while storage is away they are missing and all else is told."""
         names = assets_of(job)
         try:
-            urls = await asyncio.gather(*(self._use.assets.sign(job.tenant, n) for n in names))
+            urls = await asyncio.gather(*(self._use.assets.links(job.tenant, n) for n in names))
         except ServiceError:
             return job_message(job)
         return job_message(job, dict(zip(names, urls, strict=True)))
@@ -146,24 +148,25 @@ def _request(message: video_service_pb2.GenerateVideoRequest) -> VideoRequest:
 
 
 async def _until(
-    events: AsyncIterator[JobEvent], draining: asyncio.Event
-) -> AsyncIterator[JobEvent]:
-    """The events until there are no more, or the service drains."""
+    events: AsyncGenerator[JobEvent, None], draining: asyncio.Event
+) -> AsyncGenerator[JobEvent, None]:
+    """The events until there are no more, the service drains, or nobody listens any longer."""
     stop = asyncio.ensure_future(draining.wait())
+    upcoming: asyncio.Future[JobEvent | None] | None = None
     try:
         while True:
             upcoming = asyncio.ensure_future(anext(events, None))
             await asyncio.wait({upcoming, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if not upcoming.done():
-                upcoming.cancel()
-                await asyncio.gather(upcoming, return_exceptions=True)
-                return
-            event = upcoming.result()
+            event = upcoming.result() if upcoming.done() else None
             if event is None:
                 return
             yield event
     finally:
-        stop.cancel()
+        pending = [task for task in (stop, upcoming) if task is not None]
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        await events.aclose()
 
 
 def _later(service: str) -> Any:

@@ -1,7 +1,7 @@
 """The storyboard engine as the generator asks for it: a task in, an animatic out."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,23 @@ from services.generator.engines.storyboard import (
     StoryboardSpec,
 )
 
+# What the prompt service says and the engine has under another name.
+_CAMERAS = {
+    "pan": "pan_right",
+    "zoom": "zoom_in",
+    "dolly": "dolly_in",
+    "flythrough": "dolly_in",
+    "tracking": "tracking_right",
+    "crane": "crane_up",
+}
+_TIMES = {
+    "sunrise": "dawn",
+    "noon": "day",
+    "afternoon": "day",
+    "evening": "dusk",
+    "blue_hour": "dusk",
+}
+_NO_OTHERS: Mapping[str, str] = {}
 _FPS = 24
 _SECONDS = 5.0
 
@@ -53,7 +70,8 @@ class Placeholder:
 def spec_of(work: Work, *, watermark: bool = True) -> StoryboardSpec:
     """Return what to draw. Words that the engine has no picture for are left to the prompt.
 
-    Without a seed the picture follows from the prompt alone, so that equal orders look the same.
+    Without a seed the picture follows from the prompt and the variation's number, so that equal
+    orders look the same and the variations of one order do not.
     """
     task: Any = work.task
     if not isinstance(task, VideoTask):
@@ -68,20 +86,22 @@ def spec_of(work: Work, *, watermark: bool = True) -> StoryboardSpec:
         height=height,
         fps=round(task.fps or _FPS),
         duration_seconds=task.duration_seconds or _SECONDS,
-        seed=_seed(task.prompt) if task.seed is None else task.seed,
+        seed=_seed(task.prompt, work.order.labels.iteration) if task.seed is None else task.seed,
         mood=_known(hints.mood, MOODS),
-        time_of_day=_known(hints.time_of_day, TIMES_OF_DAY),
+        time_of_day=_known(hints.time_of_day, TIMES_OF_DAY, _TIMES),
         shot_type=_known(hints.shot_type, SHOT_TYPES),
-        camera_motion=_known(task.camera_motion, CAMERA_MOTIONS),
+        camera_motion=_known(task.camera_motion, CAMERA_MOTIONS, _CAMERAS),
         style=task.style,
         watermark=watermark,
     )
 
 
-def _known(word: str, words: tuple[str, ...]) -> str:
+def _known(word: str, words: tuple[str, ...], others: Mapping[str, str] = _NO_OTHERS) -> str:
     folded = word.strip().lower().replace(" ", "_").replace("-", "_")
+    folded = others.get(folded, folded)
     return folded if folded in words else ""
 
 
-def _seed(prompt: str) -> int:
-    return int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:7])
+def _seed(prompt: str, variation: int) -> int:
+    text = f"{prompt} #{variation}" if variation > 1 else prompt
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7])

@@ -17,7 +17,6 @@ from services.orchestrator.adapters.wire import (
     to_duration,
     to_money,
 )
-from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.options import Fit, ImageInput
 from services.orchestrator.domain.ports import GenerationOrder, GenerationView
 from services.orchestrator.domain.values import Clip, Quantified
@@ -38,7 +37,7 @@ class GeneratorClient:
         request = generator_service_pb2.CreateGenerationRequest(
             request_id=order.request_id,
             model=order.model,
-            task=generation_pb2.Task(video=_video_task(order.job, order.seed)),
+            task=generation_pb2.Task(video=_video_task(order)),
             max_price=to_money(order.max_price_micros),
             labels=_labels(order),
         )
@@ -76,8 +75,8 @@ def _labels(order: GenerationOrder) -> generator_service_pb2.Labels:
     )
 
 
-def _video_task(job: Job, seed: int | None) -> generation_pb2.VideoTask:
-    request, wanted = job.request, job.quantified
+def _video_task(order: GenerationOrder) -> generation_pb2.VideoTask:
+    request, wanted = order.job.request, order.job.quantified
     assert wanted is not None  # noqa: S101 - a job is planned before it is attempted
     task = generation_pb2.VideoTask(
         prompt=wanted.prompt,
@@ -86,7 +85,7 @@ def _video_task(job: Job, seed: int | None) -> generation_pb2.VideoTask:
         aspect_ratio=wanted.aspect_ratio,
         resolution=wanted.resolution,
         fps=wanted.fps,
-        seed=seed,
+        seed=order.seed,
         negative_prompt=wanted.negative_prompt,
         camera_motion=wanted.camera_motion,
         style=wanted.style,
@@ -95,17 +94,27 @@ def _video_task(job: Job, seed: int | None) -> generation_pb2.VideoTask:
         time_of_day=request.facets.time_of_day or wanted.time_of_day,
         image=_media(request.image),
         last_image=_media(request.last_image),
-        fit_nearest=request.fit is Fit.NEAREST or not _strict(wanted),
+        fit_nearest=_nearest(order, wanted),
     )
     if request.options:
         json_format.ParseDict(dict(request.options), task.options)
     return task
 
 
-def _strict(wanted: Quantified) -> bool:
-    """Whether the caller has set a parameter, which then must not be coerced in silence."""
+def _nearest(order: GenerationOrder, wanted: Quantified) -> bool:
+    """Whether the model may take the nearest value: never in silence for what the caller has set.
+
+    The placeholder always may, and says so in a warning: its clip is a stand-in anyway.
+    """
+    if order.job.request.fit is Fit.NEAREST or _is_placeholder(order):
+        return True
     names = ("duration", "aspect_ratio", "resolution", "fps")
-    return any(wanted.provenance.get(name) == "caller" for name in names)
+    return not any(wanted.provenance.get(name) == "caller" for name in names)
+
+
+def _is_placeholder(order: GenerationOrder) -> bool:
+    chosen = order.job.decision.chosen if order.job.decision else ()
+    return any(c.placeholder and c.model == order.model for c in chosen)
 
 
 def _media(image: ImageInput | None) -> generation_pb2.Media | None:

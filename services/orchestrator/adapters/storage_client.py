@@ -10,34 +10,49 @@ from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.common.channels import Channel
 from services.common.identity import Identity, acting_as
 from services.orchestrator.adapters.wire import to_duration
+from services.orchestrator.domain.ports import Links
 
 LIFETIME_SECONDS = 3600.0
+WITHOUT_STILL_SECONDS = 5.0
 CHUNK = 256 * 1024
 REMEMBERED = 10_000
 
 
 class StorageClient:
-    """`domain.ports.AssetPort`; a signed URL is handed out again for half of its life."""
+    """`domain.ports.AssetPort`; links are handed out again for half of their life."""
 
     def __init__(self, channel: Channel) -> None:
-        """Start without remembered URLs."""
+        """Start without remembered links."""
         self._stub = StorageServiceStub(channel)
-        self._signed: OrderedDict[tuple[str, str], tuple[float, str]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], tuple[float, Links]] = OrderedDict()
 
-    async def sign(self, tenant: str, asset: str) -> str:
-        """See `AssetPort.sign`."""
-        known = self._signed.get((tenant, asset))
+    async def links(self, tenant: str, asset: str) -> Links:
+        """See `AssetPort.links`."""
+        known = self._known.get((tenant, asset))
         if known is not None and known[0] > time.monotonic():
             return known[1]
+        with acting_as(Identity(tenant)):
+            found = (
+                await self._stub.GetAsset(storage_service_pb2.GetAssetRequest(name=asset))
+            ).asset
+            still = found.derived.get("thumbnail", "")
+            links = Links(
+                content=await self._sign(asset),
+                thumbnail=await self._sign(still) if still else "",
+            )
+        # A still is made a moment after its clip: without one the links are soon looked up again.
+        keep = LIFETIME_SECONDS / 2 if still else WITHOUT_STILL_SECONDS
+        self._known[tenant, asset] = (time.monotonic() + keep, links)
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return links
+
+    async def _sign(self, asset: str) -> str:
         request = storage_service_pb2.SignAssetUrlRequest(
             name=asset, lifetime=to_duration(LIFETIME_SECONDS)
         )
-        with acting_as(Identity(tenant)):
-            url = (await self._stub.SignAssetUrl(request)).url
-        self._signed[tenant, asset] = (time.monotonic() + LIFETIME_SECONDS / 2, url)
-        if len(self._signed) > REMEMBERED:
-            self._signed.popitem(last=False)
-        return url
+        answer: storage_service_pb2.SignAssetUrlResponse = await self._stub.SignAssetUrl(request)
+        return answer.url
 
     async def store_image(self, tenant: str, data: bytes) -> str:
         """See `AssetPort.store_image`."""

@@ -8,7 +8,7 @@ from google.rpc.status_pb2 import Status
 from google.type.money_pb2 import Money
 
 from services.common.errors import InvalidArgument, ServiceError
-from services.common.status import from_status, to_status
+from services.common.status import BY_REASON, from_status, to_status
 from services.orchestrator.domain.values import Failure
 
 _MICROS = 1_000_000
@@ -66,8 +66,15 @@ def to_error(failure: Failure | None) -> Status | None:
     """A failure as `google.rpc.Status` with its ErrorInfo."""
     if failure is None:
         return None
-    error = ServiceError(failure.message, reason=failure.reason, metadata=failure.metadata)
-    return to_status(error)
+    kind = BY_REASON.get(failure.reason, ServiceError)
+    state = {
+        "message": failure.message,
+        "reason": failure.reason,
+        "retry_after": None,
+        "metadata": dict(failure.metadata),
+        "violations": (),
+    }
+    return to_status(kind.rebuild(state))
 
 
 def from_error(status: Status) -> Failure | None:

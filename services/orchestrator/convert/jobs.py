@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from reelmesh.orchestrator.v1 import video_job_pb2 as pb
 from services.orchestrator.adapters.wire import to_duration, to_error, to_money, to_timestamp
 from services.orchestrator.domain.job import Job
+from services.orchestrator.domain.ports import Links
 from services.orchestrator.domain.values import (
     Attempt,
     Candidate,
@@ -13,9 +14,10 @@ from services.orchestrator.domain.values import (
     Quantified,
 )
 
-# Asset name to a URL that plays.
-Urls = Mapping[str, str]
+# By asset name.
+Urls = Mapping[str, Links]
 _NO_URLS: Urls = {}
+_NO_LINKS = Links()
 
 
 def job_message(job: Job, urls: Urls = _NO_URLS) -> pb.VideoJob:
@@ -55,8 +57,7 @@ def job_message(job: Job, urls: Urls = _NO_URLS) -> pb.VideoJob:
 
 def assets_of(job: Job) -> list[str]:
     """Names of the assets whose URLs a reader of the job would want."""
-    clips = [a.clip for a in job.attempts if a.clip is not None]
-    return [name for clip in clips for name in (clip.asset, clip.thumbnail) if name]
+    return [a.clip.asset for a in job.attempts if a.clip is not None]
 
 
 def quantified_message(found: Quantified) -> pb.QuantifiedPrompt:
@@ -125,12 +126,13 @@ def _results(job: Job, urls: Urls) -> list[pb.VideoResult]:
 def _result(made: Attempt, urls: Urls) -> pb.VideoResult:
     clip = made.clip
     assert clip is not None  # noqa: S101 - the caller asked for one
+    links = urls.get(clip.asset, _NO_LINKS)
     return pb.VideoResult(
         iteration=made.iteration,
         asset=clip.asset,
-        content_url=urls.get(clip.asset, ""),
+        content_url=links.content,
         s3_url=clip.storage_url,
-        thumbnail_url=urls.get(clip.thumbnail, ""),
+        thumbnail_url=links.thumbnail,
         model=made.model,
         provider=made.provider,
         cost=to_money(made.cost_micros),

@@ -144,11 +144,19 @@ class GeneratorPort(Protocol):
         """Tombstone the attempt, known or not. Raises ServiceError."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Links:
+    """URLs that work for a while; "" where there is nothing to show yet."""
+
+    content: str = ""
+    thumbnail: str = ""
+
+
 class AssetPort(Protocol):
     """The storage service, on behalf of a tenant."""
 
-    async def sign(self, tenant: str, asset: str) -> str:
-        """A URL that plays for a while. Raises NotFound, Unavailable."""
+    async def links(self, tenant: str, asset: str) -> Links:
+        """Signed URLs of a clip and its still. Raises NotFound, Unavailable."""
 
     async def store_image(self, tenant: str, data: bytes) -> str:
         """Keep a picture; returns "assets/{id}"; the same bytes are stored once."""

@@ -1,6 +1,6 @@
 """Reading jobs: one, many, and as they change."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from services.common.errors import InvalidArgument
@@ -52,7 +52,7 @@ class ReadJobs:
         page = found[:size]
         return page, page[-1].id if len(found) > size else ""
 
-    async def watch(self, tenant: str, name: str, after: int) -> AsyncIterator[JobEvent]:
+    async def watch(self, tenant: str, name: str, after: int) -> AsyncGenerator[JobEvent, None]:
         """The present state (or all changes after a sequence), then every change to the end.
 
         Raises NotFound.
