@@ -1,0 +1,1 @@
+"""Models, tasks and limits: plain Python."""

@@ -1,0 +1,81 @@
+"""The facts that a generation gathers: where it was sent, how far it is, what it made and cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.common.errors import ServiceError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Where the work was sent, frozen at creation: a later change of settings does not move it.
+
+    `credential` is a reference by name (such as "RUNWAY_API_KEY"), never the key itself.
+    """
+
+    provider: str
+    endpoint: str = ""
+    vendor_model: str = ""
+    credential: str = ""
+
+    @property
+    def account(self) -> str:
+        """The provider and its credential: what a limit holds for."""
+        return f"{self.provider}/{self.credential}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a generation failed, in the words of `services.common.errors`."""
+
+    reason: str
+    message: str
+    retryable: bool = False
+    retry_after: float | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, error: ServiceError) -> "Failure":
+        """Return the failure that `error` tells of."""
+        return cls(
+            reason=error.reason,
+            message=error.message,
+            retryable=error.retryable,
+            retry_after=error.retry_after,
+            metadata=dict(error.metadata),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Measured facts of what was made: pixels, frames per second, seconds, bytes."""
+
+    sha256: str
+    size_bytes: int
+    content_type: str
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    duration_seconds: float = 0.0
+    seed: int | None = None
+    storage_url: str = ""
+    thumbnail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What it cost in micro-USD and how that is known: reported, catalogue, measured or free."""
+
+    micros: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the work is: percent 0 to 99, where the number is from, when it should be done."""
+
+    percent: int = 0
+    source: str = "none"
+    eta: datetime | None = None
+    queued: bool = False

@@ -1,0 +1,239 @@
+"""Checks a task against one model's own limits before anything is sent or paid.
+
+STRICT refuses, naming the field and the allowed values; NEAREST takes the closest allowed value and
+says so. Nothing is ever dropped, rounded or defaulted without a word in `Checked.warnings`, except
+that an unset field takes the model's documented default.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from services.common.errors import InvalidArgument
+from services.generator.domain.fitting import facts_of, nearest_name, nearest_number
+from services.generator.domain.models import ANY, Carried, Model, Need, Sound
+from services.generator.domain.tasks import Media, Task, operation_of
+
+
+class Fit(StrEnum):
+    """What to do with a value that the model does not offer."""
+
+    STRICT = "STRICT"
+    NEAREST = "NEAREST"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A task as the model can do it, and every liberty taken, in words for the caller."""
+
+    task: Task
+    warnings: tuple[str, ...] = ()
+
+
+def validate_request(model: Model, task: Task, fit: Fit = Fit.STRICT) -> Checked:
+    """Return `task` with the model's defaults filled in, or raise InvalidArgument.
+
+    The error names the first field at fault and lists the allowed values.
+    """
+    if operation_of(task) is not model.operation:
+        message = f"{model.id} makes {model.operation}, not {operation_of(task)}"
+        raise InvalidArgument("model", message, allowed=(model.operation,))
+    check = _Check(model, task, fit)
+    check.inputs()
+    for name in ("resolution", "aspect_ratio"):
+        check.choice(name)
+    check.duration()
+    check.fps()
+    check.seed()
+    check.count()
+    check.voice()
+    check.audio()
+    check.words()
+    check.options()
+    return Checked(check.task, tuple(check.warnings))
+
+
+@dataclass(slots=True)
+class _Check:
+    model: Model
+    task: Any  # one of the Task dataclasses; which fields it has is asked by name
+    fit: Fit
+    warnings: list[str] = field(default_factory=list)
+
+    def inputs(self) -> None:
+        inputs = self.model.inputs
+        self._need("image", inputs.image)
+        self._need("last_image", inputs.last_image)
+        for name in ("image", "last_image"):
+            media = self._get(name)
+            if isinstance(media, Media):
+                self._picture(name, media)
+        alone = self._get("last_image") is not None and self._get("image") is None
+        if alone and inputs.image is not Need.NONE:
+            raise InvalidArgument("last_image", f"{self.model.id} takes it only with image")
+
+    def _need(self, name: str, need: Need) -> None:
+        value = self._get(name)
+        if need is Need.REQUIRED and value is None:
+            raise InvalidArgument(name, f"{self.model.id} works from a picture: give one")
+        if need is Need.NONE and value is not None:
+            raise InvalidArgument(name, f"{self.model.id} does not take one")
+
+    def _picture(self, name: str, media: Media) -> None:
+        inputs, limit = self.model.inputs, self.model.inputs.image_max_bytes
+        if media.data and limit is not None and len(media.data) > limit:
+            message = f"has {len(media.data)} bytes, {self.model.id} takes at most {limit}"
+            raise InvalidArgument(name, message)
+        if media.data and inputs.image_types and media.media_type not in inputs.image_types:
+            message = f"{self.model.id} does not read {media.media_type}"
+            raise InvalidArgument(name, message, allowed=inputs.image_types)
+
+    def choice(self, name: str) -> None:
+        if not hasattr(self.task, name):
+            return
+        base = self.model.resolutions if name == "resolution" else self.model.aspect_ratios
+        allowed = self._under_rules(name, base)
+        value = self._get(name).lower()
+        if not value:
+            default = self.model.defaults.get(name, "")
+            self._set(name, default if _offers(allowed, default) else next(iter(allowed), ""))
+        elif _offers(allowed, value):
+            self._set(name, value)
+        else:
+            self._take(name, value, allowed, nearest_name(name, value, allowed))
+
+    def duration(self) -> None:
+        if not hasattr(self.task, "duration_seconds"):
+            return
+        offered, value = self.model.durations, self._get("duration_seconds")
+        if value is None:
+            default = self.model.defaults.get("duration")
+            value = None if default is None else float(default)
+            self._set("duration_seconds", value)
+        elif not offered.allows(value):
+            near = offered.nearest(value) if offered.describe() else None
+            self._take("duration", f"{value:g}", offered.describe(), near)
+        self._duration_under_rules()
+
+    def _duration_under_rules(self) -> None:
+        value = self._get("duration_seconds")
+        if value is None:
+            return
+        allowed = self._under_rules("duration", (f"{value:g}",), narrow=False)
+        if f"{value:g}" not in allowed:
+            near = nearest_number(value, [float(word) for word in allowed])
+            self._take("duration", f"{value:g}", allowed, near)
+
+    def fps(self) -> None:
+        value = self._get("fps")
+        if value is None or value in self.model.fps:
+            return
+        span = self.model.fps_range
+        if span is not None and span[0] <= value <= span[1]:
+            return
+        allowed = [f"{span[0]:g}-{span[1]:g}"] if span else [f"{fps:g}" for fps in self.model.fps]
+        near = nearest_number(value, self.model.fps or span or ())
+        self._take("fps", f"{value:g}", allowed, near)
+
+    def seed(self) -> None:
+        value, maximum = self._get("seed"), self.model.seed_maximum
+        if value is None or (maximum is not None and value <= maximum):
+            return
+        if maximum is None:
+            self._take("seed", value, (), None, why="has no seed")
+        else:
+            self._take("seed", value, (f"0-{maximum}",), maximum)
+
+    def count(self) -> None:
+        value, most = getattr(self.task, "count", 1), self.model.max_variations
+        if value > most:
+            message = f"{value} is too many at once for {self.model.id}"
+            raise InvalidArgument("count", message, allowed=(f"1-{most}",))
+
+    def voice(self) -> None:
+        value, voices = self._get("voice"), self.model.voices
+        if value and voices and value not in voices:
+            raise InvalidArgument("voice", f"{self.model.id} has no {value}", allowed=voices)
+
+    def audio(self) -> None:
+        value, sound = self._get("audio"), self.model.audio
+        if value is True and sound is Sound.NONE:
+            self._take("audio", True, (False,), None, why="makes silent clips")
+        if value is False and sound is Sound.ALWAYS:
+            self._take("audio", False, (True,), None, why="always makes sound")
+
+    def words(self) -> None:
+        if self._get("negative_prompt") and not self.model.negative_prompt:
+            self._take("negative_prompt", "set", (), "", why="has no negative prompt")
+        self._carry("style", self.model.style, "Style: {}.")
+        self._carry("camera_motion", self.model.camera_motion, "Camera: {}.")
+        self._prompt()
+
+    def _carry(self, name: str, carried: Carried, sentence: str) -> None:
+        value = self._get(name)
+        if not value or carried is Carried.FIELD:
+            return
+        if carried is Carried.REFUSED:
+            self._take(name, value, (), "", why="has no field for it")
+            return
+        prompt = f"{self.task.prompt.rstrip()} {sentence.format(value)}".strip()
+        self.task = replace(self.task, prompt=prompt, **{name: ""})
+        self.warnings.append(f"{name}: {self.model.id} has no field for it; added to the prompt")
+
+    def _prompt(self) -> None:
+        name = "text" if hasattr(self.task, "text") else "prompt"
+        if self.model.inputs.text is Need.NONE and self._get(name):
+            # Every request carries a prompt: a model that reads none leaves it out, aloud.
+            self._set(name, "")
+            self.warnings.append(f"{name}: {self.model.id} works from a picture alone; left out")
+        text, limit = self._get(name) or "", self.model.max_prompt_length
+        if self.model.inputs.text is Need.REQUIRED and not text.strip():
+            raise InvalidArgument(name, f"{self.model.id} needs one")
+        units = len(text.encode("utf-16-le")) // 2 if self._utf16 else len(text)
+        if limit is not None and units > limit:
+            message = f"has {units} {self.model.prompt_unit}, {self.model.id} takes {limit}"
+            raise InvalidArgument(name, message, allowed=(f"at most {limit}",))
+
+    def options(self) -> None:
+        own = self.task.options.get(self.model.provider, {})
+        if not isinstance(own, dict):
+            raise InvalidArgument(f"options.{self.model.provider}", "must be an object")
+        self.task = replace(self.task, options=own)
+
+    @property
+    def _utf16(self) -> bool:
+        return self.model.prompt_unit == "utf16 units"
+
+    def _under_rules(
+        self, name: str, base: Iterable[str], *, narrow: bool = True
+    ) -> tuple[str, ...]:
+        allowed, facts = tuple(base), facts_of(self.task)
+        for rule in self.model.rules:
+            holds = all(facts.get(key, "") in values for key, values in rule.when.items())
+            if rule.field == name and holds:
+                kept = tuple(value for value in allowed if value in rule.allowed)
+                allowed = kept if narrow or kept else rule.allowed
+        return allowed
+
+    def _take(
+        self, name: str, value: object, allowed: Iterable[object], near: object, *, why: str = ""
+    ) -> None:
+        """Refuse `value`, or with NEAREST put `near` in its place and say so."""
+        model = self.model.id
+        fault = f"{model} {why}" if why else f"{value} is not offered by {model}"
+        if self.fit is Fit.STRICT:
+            raise InvalidArgument(name, fault, allowed=tuple(allowed))
+        self._set("duration_seconds" if name == "duration" else name, near)
+        taken = "left out" if near in {None, ""} else f"{near} is taken"
+        self.warnings.append(f"{name}: {fault}; {taken}")
+
+    def _get(self, name: str) -> Any:
+        return getattr(self.task, name, None)
+
+    def _set(self, name: str, value: object) -> None:
+        self.task = replace(self.task, **{name: value})
+
+
+def _offers(allowed: tuple[str, ...], value: str) -> bool:
+    return bool(value) and (value in allowed or ANY in allowed)

@@ -1,0 +1,232 @@
+"""What the use cases need from the outside, as protocols, and the values that cross them."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+from services.generator.domain.facts import Cost, Failure, Identity, Output, Progress
+from services.generator.domain.generation import Generation
+from services.generator.domain.models import Model
+from services.generator.domain.orders import Order
+from services.generator.domain.tasks import Task
+
+Clock: TypeAlias = Callable[[], datetime]
+NewId: TypeAlias = Callable[[], str]
+
+CHUNK_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the ledger: the generation and what was ordered."""
+
+    generation: Generation
+    order: Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One generation as a back end sees it. `task` is ready to send: references are addresses."""
+
+    id: str
+    tenant: str
+    model: Model
+    identity: Identity
+    task: Task
+    order: Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The work was taken. `job` finds it again (opaque); `shown_id` is the vendor's own id."""
+
+    job: str
+    shown_id: str = ""
+    queued: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """Bytes of a result on their way: the type, facts known before storage measures them, chunks.
+
+    `sha256` and `size_bytes` are given where the maker knows them, and are then checked.
+    """
+
+    content_type: str
+    chunks: AsyncIterator[bytes]
+    sha256: str = ""
+    size_bytes: int = 0
+    source_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """The work is done. `opened` gives the bytes, as often as asked; 0 and None mean unknown."""
+
+    opened: Callable[[], AbstractAsyncContextManager[Content]]
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    duration_seconds: float = 0.0
+    seed: int | None = None
+    cost: Cost | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The work failed for good; `cost` is what the vendor takes all the same, when it says so."""
+
+    failure: Failure
+    cost: Cost | None = None
+
+
+Update: TypeAlias = Progress | Made | Lost
+
+
+class Backend(Protocol):
+    """Whatever can make a result: an engine in this process, or a vendor behind HTTP.
+
+    `remote` tells whether the work lives elsewhere: it then survives this process, may cost money,
+    and the answer to `submit` can be lost.
+    """
+
+    @property
+    def remote(self) -> bool:
+        """Whether the work outlives this process."""
+
+    async def submit(self, work: Work) -> "Accepted | Made":
+        """Ask for the work, once; some vendors answer with the result itself.
+
+        Raises UnknownOutcome when the answer was lost, Unavailable when the request provably never
+        arrived, any other ServiceError when it was refused.
+        """
+
+    async def look_up(self, work: Work) -> Accepted | None:
+        """Find what an unanswered `submit` led to; None when nobody can tell.
+
+        Raises NotFound when it certainly never arrived.
+        """
+
+    def updates(self, work: Work, job: str) -> AsyncGenerator[Update, None]:
+        """Yield how it goes, the last one Made or Lost. Can be called again after a restart."""
+
+    async def cancel(self, work: Work, job: str) -> None:
+        """Stop it where that is possible; no error when it cannot or has ended."""
+
+    async def forget(self, work: Work) -> None:
+        """Drop whatever was kept for work that has ended."""
+
+    def still_billed(self, generation: Generation) -> str:
+        """Return a sentence on what a cancelled generation costs all the same, "" for nothing."""
+
+
+class Backends(Protocol):
+    """Chooses the back end of a model and freezes where it is sent."""
+
+    def identity(self, model: Model, task: Task, tenant: str) -> Identity:
+        """Return where work on this model goes now."""
+
+    def limit(self, identity: Identity) -> int:
+        """Return how many jobs may be under way with this credential; 0 is any number."""
+
+    def serving(self, identity: Identity) -> Backend:
+        """Return the back end of an identity. Raises NoCredentials or NoDevice when it is gone."""
+
+
+class Ledger(Protocol):
+    """The intents and what became of them. Every method is one transaction."""
+
+    async def open(self, entry: Entry, owner: str) -> tuple[Entry, bool]:
+        """Insert the intent, or return the row that has its (tenant, request_id), and whether new.
+
+        A tombstone takes the request in, stays cancelled, and counts as not new.
+        """
+
+    async def save(self, generation: Generation, *, owner: str = "", release: bool = False) -> bool:
+        """Write the next state where the row has the one before; False when somebody was faster.
+
+        With `owner` the row must still be that owner's. `release` gives it up.
+        """
+
+    async def save_within(self, generation: Generation, *, owner: str, limit: int) -> bool | None:
+        """As `save`, unless `limit` jobs are under way with its credential: then None.
+
+        Replicas that ask at once are answered one after the other.
+        """
+
+    async def get(self, tenant: str, identifier: str) -> Generation | None:
+        """Return the tenant's generation."""
+
+    async def find(self, tenant: str, request_id: str) -> Entry | None:
+        """Return the tenant's row by request id; a tombstone is not one."""
+
+    async def load(self, identifier: str) -> Entry | None:
+        """Return a row, whoever's it is."""
+
+    async def bury(self, mark: Generation) -> Generation | None:
+        """Insert a tombstone, or return what is there already under its request id."""
+
+    async def heartbeat(self, owner: str, *, now: datetime) -> Sequence[str]:
+        """Say that `owner` lives; returns the ids of its rows that somebody else cancelled."""
+
+    async def claim(self, owner: str, *, dead_before: datetime) -> Sequence[Entry]:
+        """Take over every row whose owner was not heard of since then."""
+
+    async def succeed(self, replica: str, owner: str) -> None:
+        """Forget earlier lives of a replica; owners of one replica are named `{replica}/…`."""
+
+    async def retire(self, owner: str) -> None:
+        """Forget an owner that ends, so that others take its rows over at once."""
+
+    async def adopt(self, identifier: str, owner: str) -> bool:
+        """Take one row that nobody owns; False when it is owned."""
+
+    async def release(self, identifier: str, owner: str) -> None:
+        """Give a row up without changing it."""
+
+
+class Step(StrEnum):
+    """Named points between two steps of a generation, where a crash leaves something half done."""
+
+    LEDGER_WRITTEN = "ledger_written"
+    BEFORE_SEND = "before_send"
+    AFTER_SEND = "after_send"
+    AFTER_ID = "after_id"
+    POLLING = "polling"
+    BEFORE_UPLOAD = "before_upload"
+    AFTER_UPLOAD = "after_upload"
+
+
+class Faults(Protocol):
+    """Is told when a step is reached. In production nothing follows; a crash test dies."""
+
+    def reached(self, step: Step) -> None:
+        """Take note."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What storage says about an asset it took."""
+
+    asset: str
+    output: Output
+
+
+class AssetStorage(Protocol):
+    """The storage service as the generator uses it."""
+
+    async def upload(self, entry: Entry, content: Content) -> Stored:
+        """Stream the bytes in under the generation's id, once however often it is asked."""
+
+    async def sign(self, tenant: str, asset: str) -> str:
+        """Return an address from which the asset's bytes can be fetched for a while."""
+
+    async def read(self, tenant: str, asset: str) -> tuple[bytes, str]:
+        """Return a picture's bytes and media type. Raises InvalidArgument when it is too big."""
+
+    async def take_in(self, tenant: str, url: str, request_id: str) -> str:
+        """Fetch an address into storage, under its own rules; returns the asset."""

@@ -1,0 +1,202 @@
+"""What a generation can be asked to make: one frozen dataclass per kind of task.
+
+The words are those of the contract; a field that is unset ("" or None) leaves the choice to the
+model. Whether a given model can honour a task is `limits.validate_request`'s business: a task only
+refuses what no model could ever mean.
+"""
+
+import base64
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from services.common.errors import InvalidArgument
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+NO_OPTIONS: Mapping[str, Json] = {}
+MAX_SEED = 2**63 - 1
+
+
+class Operation(StrEnum):
+    """The kinds of work a model may do."""
+
+    VIDEO = "video"
+    IMAGE = "image"
+    SPEECH = "speech"
+    MUSIC = "music"
+    SOUND = "sound"
+    UPSCALE = "upscale"
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A reference file: exactly one of an absolute URL and the bytes themselves."""
+
+    url: str = ""
+    data: bytes = field(default=b"", repr=False)
+    media_type: str = "image/png"
+
+    def __post_init__(self) -> None:
+        """Refuse none, both, and addresses that are not http(s)."""
+        if bool(self.url) == bool(self.data):
+            raise InvalidArgument("image", "give either a URL or bytes, not both and not neither")
+        if self.url and (urlsplit(self.url).scheme not in {"http", "https"}):
+            raise InvalidArgument("image", "is not an http(s) URL", allowed=("http", "https"))
+
+    @property
+    def base64(self) -> str:
+        """The bytes in base64 without a prefix."""
+        return base64.b64encode(self.data).decode("ascii")
+
+    @property
+    def uri(self) -> str:
+        """The URL, or the bytes as a data URI."""
+        return self.url or f"data:{self.media_type};base64,{self.base64}"
+
+
+def _positive(name: str, value: float | None) -> None:
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise InvalidArgument(name, "must be a finite number greater than zero")
+
+
+def _seed(value: int | None) -> None:
+    if value is not None and not 0 <= value <= MAX_SEED:
+        raise InvalidArgument("seed", f"must lie between 0 and {MAX_SEED}")
+
+
+def _ratio(value: str) -> None:
+    width, colon, height = value.partition(":")
+    whole = width.isascii() and width.isdigit() and height.isascii() and height.isdigit()
+    if value and not (colon and whole and int(width) and int(height)):
+        raise InvalidArgument("aspect_ratio", 'must look like "16:9"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoTask:
+    """A clip to make. Durations in seconds; `audio` None leaves the sound track to the model."""
+
+    prompt: str = ""
+    duration_seconds: float | None = None
+    aspect_ratio: str = ""
+    resolution: str = ""
+    fps: float | None = None
+    seed: int | None = None
+    negative_prompt: str = ""
+    image: Media | None = None
+    last_image: Media | None = None
+    camera_motion: str = ""
+    style: str = ""
+    audio: bool | None = None
+    options: Mapping[str, Json] = field(default_factory=lambda: NO_OPTIONS)
+
+    def __post_init__(self) -> None:
+        """Refuse values that no model could mean."""
+        _positive("duration", self.duration_seconds)
+        _positive("fps", self.fps)
+        _seed(self.seed)
+        _ratio(self.aspect_ratio)
+        if not (self.prompt.strip() or self.image or self.last_image):
+            raise InvalidArgument("prompt", "must not be empty when there is no image")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageTask:
+    """Still pictures to make; `image` is a picture to start from; `count` pictures at once."""
+
+    prompt: str = ""
+    aspect_ratio: str = ""
+    resolution: str = ""
+    seed: int | None = None
+    negative_prompt: str = ""
+    image: Media | None = None
+    style: str = ""
+    count: int = 1
+    options: Mapping[str, Json] = field(default_factory=lambda: NO_OPTIONS)
+
+    def __post_init__(self) -> None:
+        """Refuse values that no model could mean."""
+        _seed(self.seed)
+        _ratio(self.aspect_ratio)
+        if not self.prompt.strip():
+            raise InvalidArgument("prompt", "must not be empty")
+        if self.count < 1:
+            raise InvalidArgument("count", "must be at least 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechTask:
+    """Words to speak. `language` is an ISO 639-1 code, `speed` 1.0 is the voice's own pace."""
+
+    text: str = ""
+    voice: str = ""
+    language: str = ""
+    speed: float | None = None
+    format: str = "mp3"
+    seed: int | None = None
+    options: Mapping[str, Json] = field(default_factory=lambda: NO_OPTIONS)
+
+    def __post_init__(self) -> None:
+        """Refuse values that no model could mean."""
+        _positive("speed", self.speed)
+        _seed(self.seed)
+        if not self.text.strip():
+            raise InvalidArgument("text", "must not be empty")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MusicTask:
+    """Music to make; `lyrics` asks for a song, `instrumental` forbids a voice."""
+
+    prompt: str = ""
+    duration_seconds: float | None = None
+    lyrics: str = ""
+    instrumental: bool | None = None
+    seed: int | None = None
+    options: Mapping[str, Json] = field(default_factory=lambda: NO_OPTIONS)
+
+    def __post_init__(self) -> None:
+        """Refuse values that no model could mean."""
+        _positive("duration", self.duration_seconds)
+        _seed(self.seed)
+        if not (self.prompt.strip() or self.lyrics.strip()):
+            raise InvalidArgument("prompt", "must not be empty when there are no lyrics")
+        if self.lyrics and self.instrumental:
+            raise InvalidArgument("instrumental", "contradicts the lyrics", allowed=(False,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundTask:
+    """A sound effect to make; `loop` asks for one that repeats without a seam."""
+
+    prompt: str = ""
+    duration_seconds: float | None = None
+    loop: bool | None = None
+    seed: int | None = None
+    options: Mapping[str, Json] = field(default_factory=lambda: NO_OPTIONS)
+
+    def __post_init__(self) -> None:
+        """Refuse values that no model could mean."""
+        _positive("duration", self.duration_seconds)
+        _seed(self.seed)
+        if not self.prompt.strip():
+            raise InvalidArgument("prompt", "must not be empty")
+
+
+Task: TypeAlias = VideoTask | ImageTask | SpeechTask | MusicTask | SoundTask
+
+_OPERATIONS: Mapping[type[object], Operation] = {
+    VideoTask: Operation.VIDEO,
+    ImageTask: Operation.IMAGE,
+    SpeechTask: Operation.SPEECH,
+    MusicTask: Operation.MUSIC,
+    SoundTask: Operation.SOUND,
+}
+
+
+def operation_of(task: Task) -> Operation:
+    """Return the kind of work that a task asks for."""
+    return _OPERATIONS[type(task)]

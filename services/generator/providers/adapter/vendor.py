@@ -1,0 +1,123 @@
+"""What a vendor's adapter has to do; most vendors need a part of it only."""
+
+from abc import ABC, abstractmethod
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from services.generator.domain.tasks import Json
+from services.generator.providers.adapter.contract import (
+    Accepted,
+    Call,
+    Failed,
+    Outcome,
+    Reply,
+    Submission,
+    Update,
+)
+from services.generator.providers.adapter.faults import (
+    Fault,
+    fault_of_status,
+    sounds_moderated,
+    text_of,
+)
+from services.generator.providers.adapter.reading import text
+
+
+class Signature(StrEnum):
+    """How a vendor proves that a callback is its own. TOKEN: only our secret in the URL."""
+
+    NONE = "none"
+    TOKEN = "token"  # noqa: S105 - a scheme, not a secret
+    ED25519 = "ed25519"
+    STANDARD = "standard"
+
+
+class Adapter(BaseModel, ABC):
+    """One vendor. Its fields are its settings; every method is pure.
+
+    Credentials go to the host of `base_url`, and with authenticated results to `result_hosts`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    poll_seconds: ClassVar[float] = 5.0
+    signature: ClassVar[Signature] = Signature.NONE
+    cancels: ClassVar[bool] = False
+    cancel_destroys: ClassVar[bool] = False  # on a finished job it deletes the result
+    job_key: ClassVar[tuple[str | int, ...]] = ("id",)
+    webhook_key: ClassVar[tuple[str | int, ...]] = ()
+    result_hosts: ClassVar[frozenset[str]] = frozenset()
+
+    base_url: str
+    api_key: SecretStr = SecretStr("")
+
+    def auth(self, now: datetime) -> dict[str, str]:
+        """Return the headers that prove who we are: a bearer token unless the vendor differs."""
+        key = self.api_key.get_secret_value()
+        return {"authorization": f"Bearer {key}"} if key else {}
+
+    @abstractmethod
+    def submit(self, submission: Submission) -> Call:
+        """Return the one call that asks for the job and may cost money."""
+
+    def accepted(self, reply: Reply) -> Outcome:
+        """Read the 2xx answer to `submit`: the job's id lies at `job_key` unless told otherwise."""
+        job = text(reply.body, *self.job_key)
+        return Accepted(job=job, shown_id=job)
+
+    def poll(self, job: str) -> Call:
+        """Return the call that asks how the job stands. Vendors that answer at once have none."""
+        message = f"{type(self).__name__} answers at once: there is nothing to poll for {job}"
+        raise NotImplementedError(message)
+
+    def update(self, job: str, reply: Reply) -> Update | Call:
+        """Read the 2xx answer to `poll`, or ask for one more call."""
+        message = f"{type(self).__name__} answers at once: {job} has no {reply.status}"
+        raise NotImplementedError(message)
+
+    def refusal(self, reply: Reply) -> Failed | None:
+        """Read a non-2xx answer to `submit`; None leaves it to its HTTP status."""
+        return None
+
+    def trouble(self, job: str, reply: Reply) -> Update | Call | None:
+        """Read a non-2xx answer to `poll`; None means that it says nothing about the job."""
+        if reply.status in {404, 410}:
+            return Failed(fault=Fault.LOST, message="the vendor no longer knows the job")
+        return None
+
+    def cancel(self, job: str) -> Call | None:
+        """Return the call that stops the job, None where the vendor has none."""
+        return None
+
+    def look_up(self, submission: Submission) -> Call | None:
+        """Return the call that finds a job whose `submit` was not answered, None where none is."""
+        return None
+
+    def found(self, submission: Submission, reply: Reply) -> Accepted | None:
+        """Read the 2xx answer to `look_up`, which looks like the answer to `submit` elsewhere."""
+        outcome = self.accepted(reply)
+        return outcome if isinstance(outcome, Accepted) and outcome.shown_id else None
+
+    def webhook_job(self, body: Json) -> str:
+        """Return the vendor's id of the job that a callback speaks of, "" when it names none.
+
+        It lies at `webhook_key` unless told otherwise.
+        """
+        return text(body, *self.webhook_key) if self.webhook_key else ""
+
+
+def failed(message: str, *, code: str = "") -> Failed:
+    """Return the failure of a job: moderated where the words say so, else the vendor's own."""
+    moderated = sounds_moderated(f"{code} {message}")
+    fault = Fault.MODERATED if moderated else Fault.VENDOR
+    return Failed(fault=fault, message=message or "generation failed", code=code)
+
+
+def refused(reply: Reply, fault: Fault | None = None, *, code: str = "") -> Failed:
+    """Return the failure that an HTTP answer means, by its status unless `fault` is given."""
+    message = text_of(reply.body) or f"HTTP {reply.status}"
+    kind = fault or fault_of_status(reply.status)
+    return Failed(fault=kind, message=message, code=code, retry_after=reply.retry_after)

@@ -1,0 +1,113 @@
+"""Runway's developer API, version 2024-11-06: text and image to video.
+
+Contract: https://docs.dev.runwayml.com/api (read 2026-07-27). 24 fps; poll at most every 5 s.
+"""
+
+from datetime import datetime
+from typing import ClassVar
+
+from typing_extensions import override
+
+from services.generator.providers.adapter import (
+    Adapter,
+    Call,
+    Failed,
+    Fault,
+    Json,
+    Output,
+    Phase,
+    Reply,
+    Running,
+    Submission,
+    Succeeded,
+    Update,
+    items,
+    merged,
+    number,
+    phase_of,
+    refused,
+    text,
+)
+
+RATIOS = {
+    "16:9": "1280:720",
+    "9:16": "720:1280",
+    "4:3": "1104:832",
+    "3:4": "832:1104",
+    "1:1": "960:960",
+    "21:9": "1584:672",
+}
+# The longest prefix of `failureCode` decides; codes are an open set.
+FAILURES = {
+    "SAFETY": Fault.MODERATED,
+    "INPUT_PREPROCESSING.SAFETY": Fault.MODERATED,
+    "ASSET.INVALID": Fault.INVALID,
+    "THIRD_PARTY.UNAVAILABLE": Fault.UNAVAILABLE,
+}
+
+
+class Runway(Adapter):
+    """Runway."""
+
+    cancels: ClassVar[bool] = True
+    cancel_destroys: ClassVar[bool] = True
+
+    base_url: str = "https://api.dev.runwayml.com"
+    version: str = "2024-11-06"
+
+    @override
+    def auth(self, now: datetime) -> dict[str, str]:
+        return {**super().auth(now), "x-runway-version": self.version}
+
+    @override
+    def submit(self, submission: Submission) -> Call:
+        task = submission.video
+        body: dict[str, Json] = {
+            "model": submission.vendor_model,
+            "ratio": RATIOS[task.aspect_ratio],
+            "duration": int(task.duration_seconds or 5),
+        }
+        if task.prompt:
+            body["promptText"] = task.prompt
+        if task.seed is not None:
+            body["seed"] = task.seed
+        if task.image is None:
+            return Call(method="POST", path="/v1/text_to_video", json=merged(body, task.options))
+        body["promptImage"] = [{"uri": task.image.uri, "position": "first"}]
+        return Call(method="POST", path="/v1/image_to_video", json=merged(body, task.options))
+
+    @override
+    def poll(self, job: str) -> Call:
+        return Call(method="GET", path=f"/v1/tasks/{job}")
+
+    @override
+    def update(self, job: str, reply: Reply) -> Update | Call:
+        phase = phase_of(text(reply.body, "status"))
+        if phase is Phase.SUCCEEDED:
+            urls = [str(url) for url in items(reply.body, "output")]
+            credits = number(reply.body, "cost", "credits")
+            cost = None if credits is None else round(credits * 10_000)
+            return Succeeded(outputs=tuple(Output(url=url) for url in urls), cost_micros=cost)
+        if phase is Phase.FAILED:
+            return _failure(text(reply.body, "failureCode"), text(reply.body, "failure"))
+        if phase is Phase.CANCELLED:
+            return Failed(fault=Fault.CANCELLED, message="cancelled")
+        progress = number(reply.body, "progress")
+        return Running(queued=phase is Phase.QUEUED, progress=progress)
+
+    @override
+    def refusal(self, reply: Reply) -> Failed | None:
+        if reply.status == 400 and "enough credits" in text(reply.body, "error").lower():
+            return refused(reply, Fault.BILLING)
+        return refused(reply, Fault.DAILY_QUOTA) if reply.status == 429 else None
+
+    @override
+    def cancel(self, job: str) -> Call:
+        return Call(method="DELETE", path=f"/v1/tasks/{job}")
+
+
+def _failure(code: str, message: str) -> Failed:
+    known = [prefix for prefix in FAILURES if code.startswith(prefix)]
+    fault = FAILURES[max(known, key=len)] if known else Fault.VENDOR
+    billed = True if code.startswith("SAFETY.INPUT") else None
+    return Failed(fault=fault, message=message or "generation failed", code=code, billed=billed)

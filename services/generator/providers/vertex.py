@@ -1,0 +1,120 @@
+"""Google Veo's long-running operations, on Vertex AI.
+
+Contract: docs.cloud.google.com (read 2026-09). Polling is a POST; `done` without samples but with
+reasons is moderation; the clip comes as an address in a bucket or inline.
+"""
+
+from datetime import datetime
+from typing import ClassVar
+
+from pydantic import SecretStr
+from typing_extensions import override
+
+from services.generator.domain.tasks import Media
+from services.generator.providers.adapter import (
+    Accepted,
+    Adapter,
+    Call,
+    Failed,
+    Fault,
+    Json,
+    Outcome,
+    Output,
+    Reply,
+    Running,
+    Submission,
+    Succeeded,
+    Update,
+    at,
+    decoded,
+    items,
+    merged,
+    refused,
+    sounds_moderated,
+    text,
+    text_of,
+)
+
+
+class Vertex(Adapter):
+    """Veo on Vertex AI. `access_token` is a bearer token of a service account."""
+
+    poll_seconds: ClassVar[float] = 10.0
+    result_hosts: ClassVar[frozenset[str]] = frozenset({"storage.googleapis.com"})
+
+    base_url: str = "https://us-central1-aiplatform.googleapis.com"
+    access_token: SecretStr
+    project: str
+    location: str = "us-central1"
+    storage_uri: str = ""
+
+    @override
+    def auth(self, now: datetime) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.access_token.get_secret_value()}"}
+
+    @override
+    def submit(self, submission: Submission) -> Call:
+        task = submission.video
+        instance: dict[str, Json] = {"prompt": task.prompt}
+        for key, media in (("image", task.image), ("lastFrame", task.last_image)):
+            if media is not None:
+                instance[key] = _picture(media)
+        parameters: dict[str, Json] = {
+            "aspectRatio": task.aspect_ratio,
+            "durationSeconds": int(task.duration_seconds or 8),
+            "resolution": task.resolution,
+            "negativePrompt": task.negative_prompt,
+            "storageUri": self.storage_uri,
+            "seed": task.seed,
+            "generateAudio": task.audio,
+            "sampleCount": 1,
+        }
+        body: Json = {"instances": [instance], "parameters": merged(parameters, task.options)}
+        where = f"/v1/projects/{self.project}/locations/{self.location}/publishers/google/models"
+        path = f"{where}/{submission.vendor_model}:predictLongRunning"
+        return Call(method="POST", path=path, json=body)
+
+    @override
+    def accepted(self, reply: Reply) -> Outcome:
+        job = text(reply.body, "name")
+        return Accepted(job=job, shown_id=job.rpartition("/")[2])
+
+    @override
+    def poll(self, job: str) -> Call:
+        path = f"/v1/{job.partition('/operations/')[0]}:fetchPredictOperation"
+        return Call(method="POST", path=path, json={"operationName": job})
+
+    @override
+    def update(self, job: str, reply: Reply) -> Update | Call:
+        if at(reply.body, "done") is not True:
+            return Running()
+        if at(reply.body, "error"):
+            message = text_of(reply.body)
+            fault = Fault.MODERATED if sounds_moderated(message) else Fault.VENDOR
+            return Failed(fault=fault, message=message, code=text(reply.body, "error", "status"))
+        answer = at(reply.body, "response")
+        outputs = tuple(filter(None, map(_output, items(answer, "videos"))))
+        if outputs:
+            return Succeeded(outputs=outputs)
+        why = "; ".join(map(str, items(answer, "raiMediaFilteredReasons")))
+        return Failed(fault=Fault.MODERATED, message=why or "no video came back", billed=False)
+
+    @override
+    def refusal(self, reply: Reply) -> Failed | None:
+        if reply.status == 400 and sounds_moderated(text_of(reply.body)):
+            return refused(reply, Fault.MODERATED)
+        return refused(reply, Fault.RETIRED) if reply.status == 404 else None
+
+
+def _picture(media: Media) -> Json:
+    return {"bytesBase64Encoded": media.base64, "mimeType": media.media_type}
+
+
+def _output(video: Json) -> Output | None:
+    kind = text(video, "mimeType") or "video/mp4"
+    data = decoded(video, "bytesBase64Encoded")
+    if data:
+        return Output(data=data, media_type=kind)
+    name = text(video, "gcsUri").removeprefix("gs://")
+    url = f"https://storage.googleapis.com/{name}"
+    return Output(url=url, media_type=kind, authenticated=True) if name else None

@@ -1,0 +1,60 @@
+from typing import Any
+
+import pytest
+
+from services.generator.catalogue.loader import load_catalogue
+from services.generator.domain.catalogue import Catalogue
+from services.generator.domain.limits import validate_request
+from services.generator.domain.pricing import estimate_micros
+from services.generator.domain.tasks import ImageTask, Media, SpeechTask, VideoTask
+
+LIVE = load_catalogue()
+SEED = load_catalogue("seed-2025")
+PNG = Media(data=b"x")
+
+
+def video(**values: Any) -> VideoTask:
+    return VideoTask(prompt="x", **values)
+
+
+@pytest.mark.parametrize(
+    ("catalogue", "model_id", "task", "micros"),
+    [
+        (LIVE, "runway_gen4_5", video(duration_seconds=5), 600_000),
+        (LIVE, "pika_v2", video(duration_seconds=5, resolution="1080p"), 450_000),
+        (LIVE, "pika_v2", video(duration_seconds=10, resolution="1080p"), None),
+        (LIVE, "luma_ray_3_2", video(duration_seconds=10, resolution="720p"), 900_000),
+        (LIVE, "kling", video(duration_seconds=10, resolution="1080p", audio=True), 1_680_000),
+        (LIVE, "kling", video(duration_seconds=10, resolution="1080p", audio=False), 1_120_000),
+        (LIVE, "fal_veo_3_1", video(duration_seconds=8, resolution="720p"), 3_200_000),
+        (LIVE, "fal_veo_3_1", video(duration_seconds=8, resolution="4k"), None),
+        (LIVE, "minimax_h3", video(duration_seconds=5, resolution="2K"), 650_000),
+        (LIVE, "minimax", video(duration_seconds=5), 50_000),
+        (LIVE, "minimax", video(duration_seconds=7), 100_000),
+        (LIVE, "storyboard", video(duration_seconds=60), 0),
+        (LIVE, "huggingface_api", video(duration_seconds=5), None),
+        (LIVE, "vllm_omni", video(duration_seconds=5), None),
+        (LIVE, "fal_flux", ImageTask(prompt="x", count=7), 21_000),
+        (LIVE, "openai_tts", SpeechTask(text="x" * 1000), 15_000),
+        (LIVE, "openai_tts", SpeechTask(text="x"), 15),
+        (LIVE, "elevenlabs", SpeechTask(text="x" * 33), 3_300),
+        (SEED, "kling", video(duration_seconds=5), 920_000),
+        (SEED, "minimax", video(duration_seconds=5), 50_000),
+        (SEED, "fal_flux", ImageTask(prompt="x"), 3_000),
+        (SEED, "elevenlabs", SpeechTask(text="x" * 1000), 300_000),
+    ],
+)
+def test_the_price_of_a_task_is_exact_and_an_unknown_one_stays_unknown(
+    catalogue: Catalogue, model_id: str, task: Any, micros: int | None
+) -> None:
+    assert estimate_micros(catalogue.get(model_id), task) == micros
+
+
+def test_a_fraction_of_a_micro_dollar_is_rounded_up() -> None:
+    assert estimate_micros(LIVE.get("runway_gen4_5"), video(duration_seconds=3.0000001)) == 360_001
+
+
+def test_a_price_per_second_of_an_open_length_is_unknown_until_the_model_fills_it_in() -> None:
+    model = LIVE.get("runway_gen4_5")
+    assert estimate_micros(model, video()) is None
+    assert estimate_micros(model, validate_request(model, video()).task) == 600_000

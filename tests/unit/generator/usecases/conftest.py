@@ -1,0 +1,78 @@
+from dataclasses import dataclass, field
+
+import pytest
+
+from services.generator.domain.catalogue import Catalogue
+from services.generator.domain.generation import Generation
+from services.generator.domain.ports import Entry
+from services.generator.usecases.drive import Drive, Means
+from services.generator.usecases.hub import Hub
+from services.generator.usecases.machine import Machine
+from services.generator.usecases.row import Books
+from services.generator.usecases.sending import Sending
+from services.generator.usecases.storing import Storing
+from tests.fakes.generator_parts import (
+    Clock,
+    MemoryLedger,
+    MemoryStorage,
+    OneBackend,
+    ScriptedBackend,
+    Steps,
+    paid_model,
+)
+
+OWNER = "local/1"
+
+
+@dataclass
+class Plant:
+    """One generator without a network: change a part before driving."""
+
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    storage: MemoryStorage = field(default_factory=MemoryStorage)
+    backend: ScriptedBackend = field(default_factory=ScriptedBackend)
+    clock: Clock = field(default_factory=Clock)
+    hub: Hub = field(default_factory=Hub)
+    steps: Steps = field(default_factory=Steps)
+    patience: float = 5.0
+    maximum: int = 0
+    queue_seconds: float = 5.0
+    broken: list[BaseException] = field(default_factory=list)
+
+    def means(self) -> Means:
+        catalogue = Catalogue([paid_model()])
+        return Means(
+            books=Books(ledger=self.ledger, hub=self.hub, now=self.clock, owner=OWNER),
+            catalogue=catalogue,
+            backends=OneBackend(self.backend, self.maximum),
+            sending=Sending(self.storage),
+            storing=Storing(self.storage, catalogue.get, patience=self.patience),
+            faults=self.steps,
+            queue_seconds=self.queue_seconds,
+        )
+
+    def machine(self) -> Machine:
+        return Machine(self.means(), lambda _, error: self.broken.append(error))
+
+    async def drive(self, entry: Entry) -> Generation:
+        """Write the intent, drive it, return what the ledger says."""
+        opened, _ = await self.ledger.open(entry, OWNER)
+        await Drive(opened, self.means()).run()
+        return await self.present(entry)
+
+    async def resume(self, entry: Entry) -> Generation:
+        """Drive a row as it stands, as whoever takes it over does."""
+        self.ledger.rows[entry.generation.id] = entry
+        self.ledger.owners[entry.generation.id] = OWNER
+        await Drive(entry, self.means()).run()
+        return await self.present(entry)
+
+    async def present(self, entry: Entry) -> Generation:
+        loaded = await self.ledger.load(entry.generation.id)
+        assert loaded is not None
+        return loaded.generation
+
+
+@pytest.fixture
+def plant() -> Plant:
+    return Plant()

@@ -1,0 +1,379 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from services.common.errors import (
+    AlreadyEnded,
+    DataLoss,
+    GenerationFailed,
+    Moderated,
+    NotFound,
+    RateLimited,
+    Unavailable,
+    UnknownOutcome,
+)
+from services.generator.domain.facts import Cost, Failure, Progress
+from services.generator.domain.generation import State
+from services.generator.domain.orders import asset_media
+from services.generator.domain.ports import Accepted, Entry, Lost, Step
+from services.generator.domain.tasks import VideoTask
+from services.generator.usecases.drive import Drive
+from services.generator.usecases.reconciliation import Reconciliation
+from tests.fakes.generator_parts import START, ScriptedBackend, entry, made, order
+
+
+def states(plant) -> list[State]:
+    return [generation.state for generation in plant.ledger.history]
+
+
+async def test_a_generation_passes_through_every_state_and_is_stored(plant) -> None:
+    plant.backend.scripts = [[Progress(percent=10, source="provider"), made(cost=None)]]
+    done = await plant.drive(entry())
+    assert states(plant) == [
+        State.PENDING,
+        State.SUBMITTING,
+        State.RUNNING,
+        State.RUNNING,
+        State.STORING,
+        State.SUCCEEDED,
+    ]
+    assert done.asset == "assets/g1"
+    assert done.output is not None
+    assert done.output.seed == 7
+    assert done.cost == Cost(micros=250_000, source="catalogue")
+    assert plant.ledger.owners["g1"] == ""
+    assert plant.backend.forgotten == ["g1"]
+
+
+async def test_the_row_says_submitting_before_the_call_and_the_job_is_known_before_a_look(
+    plant,
+) -> None:
+    seen: list[State] = []
+    jobs: list[str] = []
+    submit, updates = plant.backend.submit, plant.backend.updates
+
+    async def watched_submit(work):
+        seen.append((await plant.present(entry())).state)
+        return await submit(work)
+
+    async def watched_updates(work, job):
+        jobs.append((await plant.present(entry())).job)
+        async for update in updates(work, job):
+            yield update
+
+    plant.backend.submit, plant.backend.updates = watched_submit, watched_updates
+    await plant.drive(entry())
+    assert seen == [State.SUBMITTING]
+    assert jobs == ["job-g1"]
+
+
+async def test_the_engine_of_this_process_needs_four_writes(plant) -> None:
+    plant.backend.remote = False
+    await plant.drive(entry())
+    assert states(plant) == [State.PENDING, State.RUNNING, State.STORING, State.SUCCEEDED]
+
+
+async def test_a_lost_answer_is_never_sent_again(plant, monkeypatch) -> None:
+    monkeypatch.setattr("services.generator.usecases.drive._LOOK_UP_SECONDS", (0.01,))
+    plant.backend.answers = [UnknownOutcome("lost")]
+    opened, _ = await plant.ledger.open(entry(), "local/1")
+    drive = Drive(opened, plant.means())
+    task = asyncio.create_task(drive.run())
+    await asyncio.sleep(0.1)
+    assert drive.generation.state is State.UNKNOWN_OUTCOME
+    plant.backend.found = [Accepted(job="found")]
+    await task
+    done = await plant.present(entry())
+    assert (done.state, done.job, done.failure) == (State.SUCCEEDED, "found", None)
+    assert len(plant.backend.submitted) == 1
+
+
+async def test_a_request_that_certainly_never_arrived_fails_and_may_be_tried_as_a_new_one(
+    plant,
+) -> None:
+    plant.backend.answers = [UnknownOutcome("lost")]
+    plant.backend.found = [NotFound("job", "x")]
+    done = await plant.drive(entry())
+    assert done.state is State.FAILED
+    assert done.failure is not None
+    assert done.failure.retryable
+    assert len(plant.backend.submitted) == 1
+
+
+async def test_an_undelivered_request_is_sent_again(plant, monkeypatch) -> None:
+    monkeypatch.setattr("services.generator.usecases.sending._FIRST_WAIT_SECONDS", 0.01)
+    plant.backend.answers = [Unavailable("no route"), RateLimited("slow down", 0.01)]
+    done = await plant.drive(entry())
+    assert done.state is State.SUCCEEDED
+    assert len(plant.backend.submitted) == 3
+
+
+async def test_a_wait_of_hours_is_told_at_once(plant) -> None:
+    plant.backend.answers = [RateLimited("tomorrow", 3600.0)]
+    done = await plant.drive(entry())
+    assert done.failure is not None
+    assert (done.state, done.failure.retry_after) == (State.FAILED, 3600.0)
+    assert len(plant.backend.submitted) == 1
+
+
+async def test_a_refusal_ends_it(plant) -> None:
+    plant.backend.answers = [Moderated("no")]
+    done = await plant.drive(entry())
+    assert done.failure is not None
+    assert (done.state, done.failure.reason) == (State.FAILED, "MODERATED")
+
+
+async def test_a_failure_keeps_what_the_vendor_takes_for_it(plant) -> None:
+    why = Failure.of(GenerationFailed("bad luck"))
+    plant.backend.scripts = [[Lost(why, Cost(micros=9, source="reported"))]]
+    done = await plant.drive(entry())
+    assert (done.state, done.failure, done.cost) == (
+        State.FAILED,
+        why,
+        Cost(micros=9, source="reported"),
+    )
+
+
+async def test_a_result_in_the_answer_itself_is_stored(plant) -> None:
+    plant.backend.answers = [made(cost=Cost(micros=3, source="reported"))]
+    done = await plant.drive(entry())
+    assert states(plant) == [State.PENDING, State.SUBMITTING, State.STORING, State.SUCCEEDED]
+    assert done.cost == Cost(micros=3, source="reported")
+
+
+async def test_storage_that_is_away_is_waited_for(plant, monkeypatch) -> None:
+    monkeypatch.setattr("services.generator.usecases.storing._FIRST_WAIT_SECONDS", 0.01)
+    plant.storage.failures = [Unavailable("away"), Unavailable("away")]
+    done = await plant.drive(entry())
+    assert done.state is State.SUCCEEDED
+    assert plant.storage.uploads == 3
+
+
+async def test_storage_that_stays_away_fails_it_with_its_cost(plant) -> None:
+    plant.patience = 0.0
+    plant.storage.failures = [Unavailable("away")]
+    done = await plant.drive(entry())
+    assert (done.state, done.cost) == (
+        State.FAILED,
+        Cost(micros=250_000, source="catalogue"),
+    )
+
+
+async def test_damaged_bytes_are_not_a_success(plant) -> None:
+    plant.storage.failures = [DataLoss("torn")]
+    done = await plant.drive(entry())
+    assert done.failure is not None
+    assert done.failure.reason == "DATA_LOSS"
+
+
+async def test_a_deadline_stops_the_work(plant) -> None:
+    plant.backend.hold = asyncio.Event()
+    late = entry(deadline=START + timedelta(seconds=0.05))
+    done = await plant.drive(late)
+    assert done.failure is not None
+    assert (done.state, done.failure.reason) == (State.FAILED, "DEADLINE_EXCEEDED")
+    assert plant.backend.cancelled == ["job-g1"]
+
+
+async def test_a_deadline_during_the_call_leaves_the_outcome_unknown(plant) -> None:
+    plant.backend.hold_submit = asyncio.Event()
+    done = await plant.drive(entry(deadline=START + timedelta(seconds=0.05)))
+    assert done.state is State.UNKNOWN_OUTCOME
+    assert plant.ledger.owners["g1"] == ""
+
+
+async def test_progress_is_written_in_steps(plant) -> None:
+    plant.backend.scripts = [[*(Progress(percent=n) for n in range(1, 100)), made()]]
+    await plant.drive(entry())
+    written = [g.progress for g in plant.ledger.history if g.state is State.RUNNING]
+    assert 10 <= len(written) <= 22
+    assert written == sorted(written)
+
+
+async def test_references_to_assets_are_signed_for_the_sending_only(plant) -> None:
+    task = VideoTask(prompt="a dog", image=asset_media("abc"))
+    given = Entry(entry().generation, order("r-g1", task=task))
+    await plant.drive(given)
+    sent = plant.backend.submitted[0].task
+    assert sent.image.url == "https://signed.example/acme/assets/abc"
+    assert "signed" not in str(plant.ledger.rows["g1"])
+
+
+class TestTakingOver:
+    """A row whose owner died."""
+
+    async def test_what_was_not_sent_is_sent(self, plant) -> None:
+        done = await plant.resume(entry())
+        assert (done.state, done.submissions) == (State.SUCCEEDED, 1)
+
+    async def test_a_call_without_an_answer_is_looked_up_and_not_repeated(self, plant) -> None:
+        torn = Entry(entry().generation.submitting(START), entry().order)
+        plant.backend.found = [Accepted(job="found")]
+        done = await plant.resume(torn)
+        assert (done.state, done.job) == (State.SUCCEEDED, "found")
+        assert plant.backend.submitted == []
+
+    async def test_a_call_that_nobody_can_look_up_becomes_unknown(self, plant) -> None:
+        torn = Entry(entry().generation.submitting(START), entry().order)
+        plant.ledger.rows["g1"], plant.ledger.owners["g1"] = torn, "local/1"
+        drive = Drive(torn, plant.means())
+        task = asyncio.create_task(drive.run())
+        await asyncio.sleep(0.05)
+        assert drive.generation.state is State.UNKNOWN_OUTCOME
+        assert plant.backend.submitted == []
+        task.cancel()
+        await asyncio.wait([task])
+
+    @pytest.mark.parametrize("stage", ["running", "storing"])
+    async def test_accepted_work_is_followed_on(self, plant, stage: str) -> None:
+        generation = entry().generation.submitting(START).accepted("job", "id", at=START)
+        if stage == "storing":
+            generation = generation.storing()
+        done = await plant.resume(Entry(generation, entry().order))
+        assert done.state is State.SUCCEEDED
+        assert plant.backend.submitted == []
+
+    async def test_what_was_done_while_nobody_looked_is_fetched_after_the_deadline(
+        self, plant
+    ) -> None:
+        generation = entry().generation.submitting(START).accepted("job", "id", at=START)
+        plant.clock.advance(hours=2)
+        done = await plant.resume(Entry(generation, entry().order))
+        assert done.state is State.SUCCEEDED
+
+    async def test_a_row_that_another_replica_took_is_left_alone(self, plant) -> None:
+        plant.backend.hold = asyncio.Event()
+        opened, _ = await plant.ledger.open(entry(), "local/1")
+        task = asyncio.create_task(Drive(opened, plant.means()).run())
+        await asyncio.sleep(0.02)
+        plant.ledger.owners["g1"] = "other/2"
+        plant.backend.hold.set()
+        await task
+        assert (await plant.present(entry())).state is State.RUNNING
+        assert plant.ledger.owners["g1"] == "other/2"
+
+
+class TestCancel:
+    """The row says CANCELLED while somebody drives it."""
+
+    async def cancel(self, plant, drive: Drive) -> None:
+        present = await plant.present(entry())
+        assert await plant.ledger.save(present.cancelled(at=START))
+        drive.cancel()
+
+    async def begin(self, plant) -> tuple[Drive, asyncio.Task[None]]:
+        opened, _ = await plant.ledger.open(entry(), "local/1")
+        drive = Drive(opened, plant.means())
+        task = asyncio.create_task(drive.run())
+        await asyncio.sleep(0.02)
+        return drive, task
+
+    async def test_running_work_is_stopped_at_the_vendor(self, plant) -> None:
+        plant.backend.hold = asyncio.Event()
+        plant.backend.scripts = [
+            [made()],
+            [Lost(Failure.of(GenerationFailed("cancelled")))],
+        ]
+        drive, task = await self.begin(plant)
+        await self.cancel(plant, drive)
+        await asyncio.sleep(0.02)
+        plant.backend.hold.set()
+        await task
+        done = await plant.present(entry())
+        assert (done.state, done.asset) == (State.CANCELLED, "")
+        assert plant.backend.cancelled == ["job-g1"]
+        assert plant.ledger.owners["g1"] == ""
+
+    async def test_a_result_that_comes_all_the_same_is_kept_and_marked(self, plant) -> None:
+        plant.backend.hold = asyncio.Event()
+        drive, task = await self.begin(plant)
+        await self.cancel(plant, drive)
+        await asyncio.sleep(0.02)
+        plant.backend.hold.set()
+        await task
+        done = await plant.present(entry())
+        assert (done.state, done.asset) == (State.CANCELLED, "assets/g1")
+        assert "after the end" in done.warnings[-1]
+        assert done.cost == Cost(micros=250_000, source="catalogue")
+
+    async def test_a_cancel_during_the_call_waits_for_the_answer_and_stops_the_job(
+        self, plant
+    ) -> None:
+        plant.backend.hold_submit = asyncio.Event()
+        drive, task = await self.begin(plant)
+        await self.cancel(plant, drive)
+        await asyncio.sleep(0.02)
+        assert not task.done()
+        plant.backend.hold_submit.set()
+        await task
+        done = await plant.present(entry())
+        assert (done.state, done.job) == (State.CANCELLED, "job-g1")
+        assert plant.backend.cancelled == ["job-g1"]
+
+    async def test_a_cancel_before_the_call_prevents_it(self, plant) -> None:
+        opened, _ = await plant.ledger.open(entry(), "local/1")
+        await plant.ledger.save(opened.generation.cancelled(at=START))
+        await Drive(opened, plant.means()).run()
+        assert plant.backend.submitted == []
+        assert (await plant.present(entry())).submissions == 0
+
+    async def test_the_work_of_an_engine_here_just_ends(self, plant) -> None:
+        plant.backend = ScriptedBackend([made()], remote=False)
+        plant.backend.hold = asyncio.Event()
+        drive, task = await self.begin(plant)
+        await self.cancel(plant, drive)
+        await task
+        assert (await plant.present(entry())).state is State.CANCELLED
+        assert plant.backend.forgotten == ["g1"]
+
+
+async def test_the_steps_of_a_crash_test_come_in_this_order(plant) -> None:
+    plant.backend.scripts = [[Progress(percent=1), made()]]
+    await plant.drive(entry())
+    assert plant.steps.reached_steps == [
+        Step.LEDGER_WRITTEN,
+        Step.BEFORE_SEND,
+        Step.AFTER_SEND,
+        Step.AFTER_ID,
+        Step.POLLING,
+        Step.BEFORE_UPLOAD,
+        Step.AFTER_UPLOAD,
+    ]
+
+
+class TestOperator:
+    """An operator looked into the vendor's dashboard."""
+
+    async def test_a_job_that_was_found_is_followed_by_whoever_waits(self, plant, monkeypatch):
+        monkeypatch.setattr("services.generator.usecases.drive._LOOK_UP_SECONDS", (0.02,))
+        plant.backend.answers = [UnknownOutcome("lost")]
+        opened, _ = await plant.ledger.open(entry(), "local/1")
+        task = asyncio.create_task(Drive(opened, plant.means()).run())
+        await asyncio.sleep(0.05)
+        await Reconciliation(plant.ledger, now=plant.clock).found("g1", "their-job")
+        await task
+        done = await plant.present(entry())
+        assert (done.state, done.provider_job_id) == (State.SUCCEEDED, "their-job")
+        assert len(plant.backend.submitted) == 1
+
+    async def test_a_job_that_nobody_waits_for_is_left_to_the_next_sweep(self, plant) -> None:
+        lost = Failure.of(UnknownOutcome("lost"))
+        unknown = entry().generation.submitting(START).unknown(lost)
+        plant.ledger.rows["g1"], plant.ledger.owners["g1"] = Entry(unknown, entry().order), ""
+        await Reconciliation(plant.ledger, now=plant.clock).found("g1", "their-job")
+        claimed = await plant.ledger.claim("local/1", dead_before=START)
+        assert [row.generation.job for row in claimed] == ["their-job"]
+
+    async def test_a_request_that_never_arrived_ends_and_may_be_ordered_again(self, plant) -> None:
+        lost = Failure.of(UnknownOutcome("lost"))
+        unknown = entry().generation.submitting(START).unknown(lost)
+        plant.ledger.rows["g1"], plant.ledger.owners["g1"] = Entry(unknown, entry().order), ""
+        settled = await Reconciliation(plant.ledger, now=plant.clock).never_arrived("g1")
+        assert settled.failure is not None
+        assert settled.failure.retryable
+        assert (await plant.present(entry())).state is State.FAILED
+        with pytest.raises(AlreadyEnded):
+            await Reconciliation(plant.ledger, now=plant.clock).found("g1", "x")
+        with pytest.raises(NotFound):
+            await Reconciliation(plant.ledger, now=plant.clock).found("nobody", "x")
