@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -201,13 +202,17 @@ async def run(size_mib: int, count: int) -> dict[str, Any]:
     try:
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
-            return {
-                "find_postgres": await find_latency(count, postgres.create_database()),
-                "find_sqlite": await find_latency(count, f"sqlite:///{root / 'find.db'}"),
-                "upload_folder": await upload_cost(root / "a", None),
-                "upload_s3": await upload_cost(root / "b", s3.create_bucket()),
-                "import": await import_rate(s3, root, size_mib),
-            }
+            found: dict[str, Any] = {}
+            for name, measure in (
+                ("find_postgres", find_latency(count, postgres.create_database())),
+                ("find_sqlite", find_latency(count, f"sqlite:///{root / 'find.db'}")),
+                ("upload_folder", upload_cost(root / "a", None)),
+                ("upload_s3", upload_cost(root / "b", s3.create_bucket())),
+                ("import", import_rate(s3, root, size_mib)),
+            ):
+                found[name] = await measure
+                print(name, found[name], file=sys.stderr, flush=True)
+            return found
     finally:
         postgres.close()
         s3.close()

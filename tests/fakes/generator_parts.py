@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -223,7 +223,7 @@ class ScriptedBackend:
         self.cancelled: list[str] = []
         self.forgotten: list[str] = []
         self.answers: list[Accepted | Made | ServiceError] = []
-        self.found: list[Accepted | None | ServiceError] = []
+        self.found: list[Accepted | ServiceError | None] = []
         self.hold: asyncio.Event | None = None
         self.hold_submit: asyncio.Event | None = None
 

@@ -1,0 +1,1 @@
+"""One generation: one attempt on one model."""

@@ -1,0 +1,233 @@
+"""Starts the generator service: `python -m services.generator`."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from reelmesh.generator.v1.generator_service_pb2_grpc import add_GeneratorServiceServicer_to_server
+from services.common import clock
+from services.common.channels import Channel
+from services.common.database import Database
+from services.common.errors import ServiceError
+from services.common.ids import new_id
+from services.common.migrate import migrate
+from services.common.readiness import Readiness
+from services.common.server import serve, wait_for_signal
+from services.common.telemetry import configure_logging, get_logger
+from services.common.url_policy import UrlPolicy, fetching_client
+from services.generator.adapters.storage_client import StorageClient
+from services.generator.catalogue.loader import load_catalogue
+from services.generator.domain.catalogue import Surroundings
+from services.generator.domain.circuit import Circuits
+from services.generator.domain.generation import Generation
+from services.generator.engines.placeholder import Placeholder
+from services.generator.engines.storyboard import StoryboardEngine
+from services.generator.ledger import SqlLedger
+from services.generator.providers import configured as configured_providers
+from services.generator.providers.adapter import Adapter
+from services.generator.providers.client import TIMEOUT, Client, vendor_http
+from services.generator.providers.download import Downloader
+from services.generator.servicer import GeneratorServicer
+from services.generator.settings import Settings
+from services.generator.usecases.admission import Admission
+from services.generator.usecases.drive import Means
+from services.generator.usecases.generations import Generations, Limits
+from services.generator.usecases.hub import Hub
+from services.generator.usecases.listing import Listing
+from services.generator.usecases.machine import Machine
+from services.generator.usecases.reconciliation import Reconciliation
+from services.generator.usecases.row import Books
+from services.generator.usecases.sending import Sending
+from services.generator.usecases.storing import Storing
+from services.generator.worker.backends import Hosted, ModelBackends
+from services.generator.worker.faults import Crash
+from services.generator.worker.hosted import HostedBackend, Vendor
+from services.generator.worker.keeper import Keeper
+from services.generator.worker.local import LocalBackend
+from services.generator.worker.operator import parse, reconcile
+from services.generator.worker.pace import Pacer
+
+MIGRATIONS = Path(__file__).parent / "adapters" / "migrations"
+
+log = get_logger(__name__)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[str]:
+    """Serve while the block runs; yields the bound `host:port` once ready, drains on exit."""
+    async with AsyncExitStack() as stack:
+        database = Database(
+            settings.database_location(), schema="generator", pool_size=settings.database_pool_size
+        )
+        stack.push_async_callback(database.close)
+        if settings.migrate_at_start:
+            await migrate(database, MIGRATIONS)
+        readiness = Readiness()
+        readiness.add("database", database.ping)
+        servicer, hub = await _build(settings, database, stack)
+        registration = (add_GeneratorServiceServicer_to_server, servicer)
+        listening = await stack.enter_async_context(
+            serve(settings, [registration], readiness=readiness)
+        )
+        stack.callback(hub.drain)  # before the server stops: watches end, so that it can
+        yield listening.address
+
+
+async def _build(
+    settings: Settings, database: Database, stack: AsyncExitStack
+) -> tuple[GeneratorServicer, Hub]:
+    books = Books(
+        ledger=SqlLedger(database),
+        hub=Hub(),
+        now=clock.now,
+        owner=f"{settings.replica_name or settings.host}/{new_id()}",
+    )
+    rest = timedelta(seconds=settings.circuit_rest_seconds)
+    circuits = Circuits(settings.circuit_failures, rest)
+    means = await _means(settings, books, circuits=circuits, stack=stack)
+    machine = Machine(means, _report)
+    await _keep(settings, books, machine=machine, stack=stack)
+    admission = Admission(means.catalogue, partial(_surroundings, settings, circuits))
+    generations = Generations(
+        ledger=books.ledger,
+        admission=admission,
+        backends=means.backends,
+        hub=books.hub,
+        owner=books.owner,
+        start=machine.start,
+        cancelled=machine.cancelled,
+        now=clock.now,
+        new_id=new_id,
+        limits=Limits(deadline=settings.deadline),
+    )
+    limits = {**settings.concurrency, "reelmesh": settings.cores}
+    listing = Listing(admission, machine.generations, limits)
+    return GeneratorServicer(generations, listing), books.hub
+
+
+async def _means(
+    settings: Settings, books: Books, *, circuits: Circuits, stack: AsyncExitStack
+) -> Means:
+    catalogue = load_catalogue(settings.price_list)
+    storage = await _storage(settings, stack)
+    backends = ModelBackends(
+        {"reelmesh": await _placeholder(settings, stack)},
+        configured_providers(settings.vendors),
+        hosted=await _hosted(settings, circuits, stack),
+        configured=frozenset(settings.vendors),
+        limits=settings.concurrency,
+    )
+    return Means(
+        books=books,
+        catalogue=catalogue,
+        backends=backends,
+        sending=Sending(storage),
+        storing=Storing(storage, catalogue.get, patience=settings.storing_patience_seconds),
+        faults=Crash(settings.fault_point),
+        queue_seconds=settings.queue_seconds,
+    )
+
+
+async def _keep(
+    settings: Settings, books: Books, *, machine: Machine, stack: AsyncExitStack
+) -> None:
+    keeper = Keeper(
+        books.ledger,
+        machine,
+        owner=books.owner,
+        every=settings.heartbeat_seconds,
+        lease=settings.lease_seconds,
+        now=clock.now,
+    )
+    stack.push_async_callback(books.ledger.retire, books.owner)
+    stack.push_async_callback(machine.close, settings.drain_grace)
+    await stack.enter_async_context(keeper.keeping(settings.replica_name))
+
+
+async def _storage(settings: Settings, stack: AsyncExitStack) -> StorageClient:
+    channel = Channel(settings.storage_address, settings.signer())
+    return StorageClient(await stack.enter_async_context(channel))
+
+
+async def _hosted(settings: Settings, circuits: Circuits, stack: AsyncExitStack) -> Hosted:
+    http = await stack.enter_async_context(vendor_http())
+    fetching = await stack.enter_async_context(fetching_client(timeout=TIMEOUT))
+    policy = UrlPolicy(allowed_hosts=settings.result_allowed_hosts)
+    downloader = Downloader(fetching, policy, now=clock.now, max_bytes=settings.result_max_bytes)
+    pacer = Pacer(settings.polls_per_second)
+
+    def hosted(provider: str, adapter: Adapter) -> HostedBackend:
+        return HostedBackend(
+            Vendor(
+                provider=provider,
+                adapter=adapter,
+                client=Client(adapter, http, now=clock.now),
+                downloader=downloader,
+                pacer=pacer,
+                now=clock.now,
+                circuit=circuits.of(provider),
+                poll_seconds=settings.poll_seconds,
+            )
+        )
+
+    return hosted
+
+
+def _surroundings(settings: Settings, circuits: Circuits) -> Surroundings:
+    now = clock.now()
+    return Surroundings(
+        now=now,
+        configured=frozenset(settings.vendors),
+        device_present=settings.device,
+        open_circuits=circuits.open(now),
+    )
+
+
+async def _placeholder(settings: Settings, stack: AsyncExitStack) -> LocalBackend:
+    engine = StoryboardEngine(
+        settings.data_dir / "placeholders",
+        workers=settings.cores,
+        cache_bytes=settings.placeholder_cache_bytes,
+    )
+    await stack.enter_async_context(engine)
+    drawn = Placeholder(engine, watermark=settings.placeholder_watermark)
+    return LocalBackend(drawn, settings.scratch, limit=settings.cores)
+
+
+def _report(generation: Generation, error: BaseException) -> None:
+    log.error("drive broke", generation=generation.name, state=generation.state, exc_info=error)
+
+
+async def _serve(settings: Settings) -> None:
+    async with running(settings):
+        await wait_for_signal()
+
+
+async def _reconcile(settings: Settings, asked: argparse.Namespace) -> Generation:
+    location = settings.database_location()
+    async with Database(location, schema="generator", pool_size=0) as database:
+        return await reconcile(Reconciliation(SqlLedger(database), now=clock.now), asked)
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT, or do what an operator asks."""
+    asked = parse(sys.argv[1:])
+    settings = Settings()
+    configure_logging(settings)
+    if asked.command is None:
+        asyncio.run(_serve(settings))
+        return
+    try:
+        settled = asyncio.run(_reconcile(settings, asked))
+    except ServiceError as error:
+        sys.exit(error.message)
+    print(f"{settled.name} is {settled.state}")
+
+
+if __name__ == "__main__":
+    main()

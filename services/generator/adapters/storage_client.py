@@ -1,0 +1,126 @@
+"""The storage service as the generator uses it."""
+
+from collections.abc import AsyncIterator
+
+from google.protobuf import duration_pb2
+
+from reelmesh.storage.v1 import asset_pb2
+from reelmesh.storage.v1 import storage_service_pb2 as pb
+from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
+from services.common.channels import Channel
+from services.common.errors import DataLoss, InvalidArgument
+from services.common.identity import Identity, acting_as
+from services.generator.domain.facts import Output
+from services.generator.domain.orders import Order, prompt_of
+from services.generator.domain.ports import Content, Entry, Stored
+
+_SIGNED_SECONDS = 24 * 3600
+_UPLOAD_SECONDS = 900.0
+_LARGEST_REFERENCE = 64 * 1024 * 1024
+
+
+class StorageClient:
+    """Speaks to storage in the name of the tenant whose generation it is."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._stub = StorageServiceStub(channel)
+
+    async def upload(self, entry: Entry, content: Content) -> Stored:
+        """Stream the bytes in under the generation's id; raises DataLoss, Unavailable."""
+        with acting_as(Identity(entry.generation.tenant)):
+            response = await self._stub.UploadAsset(_parts(entry, content), timeout=_UPLOAD_SECONDS)
+        asset = response.asset
+        if content.sha256 and asset.sha256 != content.sha256:
+            raise DataLoss(
+                "storage holds other bytes than were sent", metadata={"asset": asset.name}
+            )
+        return Stored(asset=asset.name, output=_output(asset))
+
+    async def sign(self, tenant: str, asset: str) -> str:
+        """Return an address that gives the asset's bytes for a day; raises NotFound."""
+        lifetime = duration_pb2.Duration(seconds=_SIGNED_SECONDS)
+        request = pb.SignAssetUrlRequest(name=asset, lifetime=lifetime)
+        with acting_as(Identity(tenant)):
+            response = await self._stub.SignAssetUrl(request)
+        return response.url
+
+    async def read(self, tenant: str, asset: str) -> tuple[bytes, str]:
+        """Return the asset's bytes and media type; raises NotFound, InvalidArgument (too big)."""
+        content, media_type = bytearray(), ""
+        with acting_as(Identity(tenant)):
+            async for part in self._stub.DownloadAsset(pb.DownloadAssetRequest(name=asset)):
+                media_type = part.asset.content_type or media_type
+                content += part.chunk
+                if len(content) > _LARGEST_REFERENCE:
+                    message = f"{asset} has more than {_LARGEST_REFERENCE} bytes"
+                    raise InvalidArgument("image", message)
+        return bytes(content), media_type
+
+    async def take_in(self, tenant: str, url: str, request_id: str) -> str:
+        """Fetch an address into storage and return the asset; storage's own rules apply."""
+        request = pb.ImportAssetRequest(
+            uri=url, request_id=request_id, max_bytes=_LARGEST_REFERENCE
+        )
+        with acting_as(Identity(tenant)):
+            return (await self._stub.ImportAsset(request)).asset.name
+
+
+async def _parts(entry: Entry, content: Content) -> AsyncIterator[pb.UploadAssetRequest]:
+    header = pb.UploadHeader(
+        asset=_described(entry, content),
+        request_id=entry.generation.id,
+        sha256=content.sha256,
+        size_bytes=content.size_bytes,
+    )
+    yield pb.UploadAssetRequest(header=header)
+    async for chunk in content.chunks:
+        yield pb.UploadAssetRequest(chunk=chunk)
+
+
+def _described(entry: Entry, content: Content) -> asset_pb2.Asset:
+    generation, order = entry.generation, entry.order
+    labels = order.labels
+    return asset_pb2.Asset(
+        content_type=content.content_type,
+        facets=_facets(order),
+        labels=dict(labels.labels),
+        creative_id=labels.creative_id,
+        iteration=labels.iteration or 1,
+        placeholder=generation.placeholder,
+        lineage=asset_pb2.Lineage(
+            job=labels.job,
+            generation=generation.name,
+            model=generation.model,
+            provider=generation.identity.provider,
+            prompt=prompt_of(order.task)[:20_000],
+            seed=getattr(order.task, "seed", None),
+            original_url=content.source_url,
+        ),
+    )
+
+
+def _facets(order: Order) -> asset_pb2.Facets:
+    style = getattr(order.task, "style", "")
+    return asset_pb2.Facets(
+        characters=order.labels.characters,
+        landscapes=order.labels.landscapes,
+        styles=[style] if style else [],
+        mood=order.hints.mood,
+        time_of_day=order.hints.time_of_day,
+        shot_type=order.hints.shot_type,
+    )
+
+
+def _output(asset: asset_pb2.Asset) -> Output:
+    media = asset.media
+    return Output(
+        sha256=asset.sha256,
+        size_bytes=asset.size_bytes,
+        content_type=asset.content_type,
+        width=media.width,
+        height=media.height,
+        fps=media.fps,
+        duration_seconds=media.duration.ToMicroseconds() / 1e6,
+        storage_url=asset.storage_url,
+        thumbnail=asset.derived.get("thumbnail", ""),
+    )

@@ -1,0 +1,7 @@
+"""Protobuf to domain and back: total functions, no input or output, no decisions."""
+
+from services.generator.convert.generations import generation_to_proto
+from services.generator.convert.models import model_to_proto
+from services.generator.convert.orders import identifier_of, order_of
+
+__all__ = ["generation_to_proto", "identifier_of", "model_to_proto", "order_of"]

@@ -1,0 +1,5 @@
+"""The intent ledger: a row before the call, the vendor's id after it, a tombstone on cancel."""
+
+from services.generator.ledger.sql_ledger import SqlLedger
+
+__all__ = ["SqlLedger"]

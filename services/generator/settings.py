@@ -1,0 +1,112 @@
+"""Settings of the generator service."""
+
+import os
+import socket
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from services.common.settings import ServiceSettings
+from services.generator.catalogue.loader import load_catalogue
+from services.generator.domain.ports import Step
+from services.generator.providers import adapters, variables
+
+
+def vendor_environment() -> dict[str, str]:
+    """Return what the environment says about vendors, by the variables' own names."""
+    names = {name for provider in adapters() for name in variables(provider)}
+    for model in load_catalogue():
+        names.update(*model.credentials)
+    return {name: value for name in sorted(names) if (value := os.environ.get(name, ""))}
+
+
+class Settings(ServiceSettings):
+    """Where work is done, how much of it at once, and how long it may take."""
+
+    model_config = SettingsConfigDict(env_prefix="GENERATOR_")
+    service: ClassVar[str] = "generator"
+
+    address: str = "127.0.0.1:50052"
+    storage_address: str = Field("127.0.0.1:50053", validation_alias="STORAGE_ADDRESS")
+    """Where the storage service is."""
+    replica: str = ""
+    """Name of this replica, the same after a restart: what it left behind is taken up at once.
+    "" is "local" on SQLite, where it is the only one, and a new name each time on PostgreSQL."""
+    heartbeat_seconds: float = Field(2.0, gt=0)
+    """How often a replica says that it lives and looks for what dead ones left."""
+    lease_seconds: float = Field(6.0, gt=0)
+    """Silence after which a replica counts as dead; at least twice the heartbeat."""
+    deadline: timedelta = timedelta(hours=1)
+    """Longest time that one generation may take, storing aside."""
+    storing_patience_seconds: float = Field(900.0, gt=0)
+    """How long a finished result waits for a storage that is away."""
+    cpu_slots: int = Field(0, ge=0)
+    """Placeholder clips drawn at once; 0 is the number of processor cores."""
+    scratch_folder: Path | None = None
+    """Where engines write before storage takes over; unset is `scratch` in the data folder."""
+    placeholder_cache_bytes: int = Field(512 * 1024**2, ge=0)
+    """Room for placeholder clips that are kept to be given out again."""
+    placeholder_watermark: bool = True
+    """Whether each frame of a placeholder says what it is."""
+    price_list: str = "live"
+    """Price list of the catalogue."""
+    device: bool = False
+    """Whether a GPU worker is attached."""
+    vendors: dict[str, str] = Field(default_factory=vendor_environment, repr=False)
+    """Keys and addresses of vendors by the names of their variables, such as RUNWAY_API_KEY."""
+    concurrency: dict[str, int] = Field(default_factory=dict)
+    """Jobs that may be under way with one credential, for all replicas together, by provider, such
+    as {"runway": 2}; a provider that is not named has no limit."""
+    queue_seconds: float = Field(1800.0, gt=0)
+    """How long a generation waits for its turn where a limit holds."""
+    circuit_failures: int = Field(5, ge=1)
+    """Failures of a vendor in a row after which it is rested."""
+    circuit_rest_seconds: float = Field(30.0, gt=0)
+    """How long a vendor is rested."""
+    polls_per_second: float = Field(50.0, gt=0)
+    """Most questions a second that are put to all vendors together about jobs under way."""
+    poll_seconds: float | None = Field(None, gt=0)
+    """Seconds between two looks at one job; unset is each vendor's own advice."""
+    result_allowed_hosts: frozenset[str] = frozenset()
+    """Hosts (host or host:port) from which results may be fetched although private; a JSON list."""
+    result_max_bytes: int = Field(4 * 1024**3, ge=1)
+    """Largest result that is fetched."""
+    environment: Literal["production", "embedded", "test"] = Field(
+        "embedded", validation_alias="REELMESH_ENVIRONMENT"
+    )
+    """What kind of deployment this is."""
+    fault_point: Step | None = None
+    """For crash tests: the step at which the process kills itself. Refused in production."""
+
+    @property
+    def scratch(self) -> Path:
+        """Folder in which engines write."""
+        return self.scratch_folder or self.data_dir / "scratch"
+
+    @property
+    def cores(self) -> int:
+        """Placeholder clips drawn at once."""
+        return self.cpu_slots or len(os.sched_getaffinity(0))
+
+    @property
+    def replica_name(self) -> str:
+        """Name under which rows are held over restarts, "" for none."""
+        return self.replica or ("" if self.database_url.startswith("postgres") else "local")
+
+    @property
+    def host(self) -> str:
+        """Name of this machine, for logs and the owner's name."""
+        return socket.gethostname()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.lease_seconds < 2 * self.heartbeat_seconds:
+            msg = "GENERATOR_LEASE_SECONDS must be at least twice GENERATOR_HEARTBEAT_SECONDS"
+            raise ValueError(msg)
+        if self.fault_point is not None and self.environment == "production":
+            msg = "GENERATOR_FAULT_POINT is for crash tests and refused in production"
+            raise ValueError(msg)
+        return self

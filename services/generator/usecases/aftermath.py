@@ -1,0 +1,74 @@
+"""What is left to do for a generation that was cancelled while somebody drove it."""
+
+import asyncio
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+
+from services.common.errors import ServiceError
+from services.generator.domain.facts import Progress
+from services.generator.domain.orders import Order
+from services.generator.domain.ports import Accepted, Backend, Entry, Made, Work
+from services.generator.usecases.row import Row, SupersededError
+from services.generator.usecases.storing import Storing
+
+
+@dataclass(slots=True)
+class Aftermath:
+    """Stops the work, and keeps and marks a result that comes all the same: it was paid for.
+
+    The state stays CANCELLED. `answer` is what the one call led to and `made` the result, as far as
+    the driver knows them.
+    """
+
+    row: Row
+    order: Order
+    storing: Storing
+    answer: Accepted | Made | None = None
+    made: Made | None = None
+
+    async def wind_up(self, backend: Backend, work: Work) -> None:
+        """Stop the work, wait for a late result until the deadline, give the row up."""
+        with suppress(TimeoutError, ServiceError, SupersededError):
+            async with asyncio.timeout(self.row.seconds_left):
+                await self._learn_answer(backend, work)
+                if isinstance(self.answer, Accepted) and self.made is None:
+                    await _stop(backend, work, self.answer.job)
+                    await self._await_result(backend, work, self.answer.job)
+        if self.made is not None and not self.row.generation.asset:
+            with suppress(ServiceError, SupersededError):
+                await self._keep(self.made)
+        await self.row.release()
+
+    async def _learn_answer(self, backend: Backend, work: Work) -> None:
+        """Find the job that a call led to which was under way when the cancel came."""
+        present = self.row.generation
+        if present.job:
+            self.answer = Accepted(job=present.job, shown_id=present.provider_job_id)
+            return
+        if self.answer is None and present.submissions:
+            self.answer = await backend.look_up(work)
+        if isinstance(self.answer, Made):
+            self.made = self.answer
+        elif self.answer is not None:
+            await self.row.amend(present.with_late_job(self.answer.job, self.answer.shown_id))
+
+    async def _await_result(self, backend: Backend, work: Work, job: str) -> None:
+        if not backend.remote:
+            return
+        async with aclosing(backend.updates(work, job)) as updates:
+            async for update in updates:
+                if not isinstance(update, Progress):
+                    self.made = update if isinstance(update, Made) else None
+                    return
+
+    async def _keep(self, made: Made) -> None:
+        entry = Entry(self.row.generation, self.order)
+        stored = await self.storing.store(entry, made)
+        cost = self.storing.cost(entry, made)
+        after = self.row.generation.with_late_result(stored.asset, stored.output, cost)
+        await self.row.amend(after)
+
+
+async def _stop(backend: Backend, work: Work, job: str) -> None:
+    with suppress(ServiceError):
+        await backend.cancel(work, job)

@@ -1,0 +1,250 @@
+"""Drives one generation from the intent to the stored asset, or to the truth about why not.
+
+The order of writes is the whole point: SUBMITTING is committed before the one call, the reference
+to the work before the first look at it, SUCCEEDED after storage has the bytes. Wherever the process
+dies, the row says what may have happened, and whoever takes it over goes on without sending again.
+"""
+
+import asyncio
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
+
+from services.common.errors import (
+    DeadlineExceeded,
+    NotFound,
+    RateLimited,
+    ServiceError,
+    Unavailable,
+    UnknownOutcome,
+)
+from services.generator.domain.catalogue import Catalogue
+from services.generator.domain.facts import Failure, Identity, Progress
+from services.generator.domain.generation import Generation, State
+from services.generator.domain.ports import (
+    Accepted,
+    Backend,
+    Backends,
+    Entry,
+    Faults,
+    Lost,
+    Made,
+    Step,
+    Work,
+)
+from services.generator.usecases.aftermath import Aftermath
+from services.generator.usecases.interruption import Interruption
+from services.generator.usecases.row import Books, Row, SupersededError
+from services.generator.usecases.sending import Sending
+from services.generator.usecases.storing import Storing
+from services.generator.usecases.turns import Turns
+
+_LOOK_UP_SECONDS = (5.0, 10.0, 20.0, 40.0, 60.0)
+_LAST_LOOK_SECONDS = 60.0
+_UNANSWERED = frozenset({State.SUBMITTING, State.UNKNOWN_OUTCOME})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What every drive works with."""
+
+    books: Books
+    catalogue: Catalogue
+    backends: Backends
+    sending: Sending
+    storing: Storing
+    faults: Faults
+    turns: Turns = field(default_factory=Turns)
+    queue_seconds: float = 1800.0
+
+
+class Drive:
+    """One generation on its way. `run` once; `cancel` tells it that the row says CANCELLED."""
+
+    def __init__(self, entry: Entry, means: Means) -> None:
+        self.sending = False
+        self.broken = False
+        self._row = Row(entry.generation, means.books)
+        self._order = entry.order
+        self._means = means
+        self._interruption = Interruption()
+        self._answer: Accepted | Made | None = None
+        self._made: Made | None = None
+
+    @property
+    def generation(self) -> Generation:
+        """The state that was written last."""
+        return self._row.generation
+
+    def cancel(self) -> None:
+        """Stop what can be stopped."""
+        self._interruption.come()
+
+    async def run(self) -> None:
+        """Go on from where the row stands until it has ended, or nothing more can be done here."""
+        with self._means.books.hub.driving(self.generation):
+            try:
+                backend = self._means.backends.serving(self.generation.identity)
+                work = self._work()
+            except ServiceError as error:
+                if self.generation.submissions and self._row.seconds_left:
+                    raise  # it was paid for: try again, the key may come back
+                await self._row.failed(error)
+                return
+            try:
+                await self._carry_out(backend, work)
+            except SupersededError:
+                if await self._row.reload():
+                    await self._aftermath().wind_up(backend, work)
+            if self._row.state.terminal:
+                await backend.forget(work)
+
+    async def _carry_out(self, backend: Backend, work: Work) -> None:
+        if self._row.state is State.CANCELLED:
+            raise SupersededError
+        # What was sent before a restart gets one more look, however late it is: it may be done.
+        least = _LAST_LOOK_SECONDS if self.generation.submissions else 0.0
+        try:
+            async with asyncio.timeout(max(least, self._row.seconds_left)):
+                self._made = await self._obtain(backend, work)
+            self._means.turns.leave(self.generation.identity.account)
+        except TimeoutError:
+            await self._expire(backend, work)
+        else:
+            if self._made is not None:
+                await self._store(self._made)
+
+    async def _obtain(self, backend: Backend, work: Work) -> Made | None:
+        if self._row.state is State.PENDING:
+            self._means.faults.reached(Step.LEDGER_WRITTEN)
+            await self._submit(backend, work)
+        if self._answer is None and self._row.state in _UNANSWERED:
+            await self._find_out(backend, work)
+        if self._row.state.terminal:
+            return None
+        if isinstance(self._answer, Made):
+            return self._answer
+        outcome = await self._interruption.unless_come(self._follow(backend, work))
+        if isinstance(outcome, Made):
+            return outcome
+        await self._row.failed(outcome.failure, outcome.cost)
+        return None
+
+    async def _submit(self, backend: Backend, work: Work) -> None:
+        try:
+            ready = await self._interruption.unless_come(self._means.sending.prepare(work))
+        except ServiceError as error:
+            await self._row.failed(error)
+            return
+        if backend.remote and not await self._claim_turn():
+            return
+        self._means.faults.reached(Step.BEFORE_SEND)
+        self.sending = True
+        try:
+            self._answer = await self._means.sending.send(backend, ready)
+        except UnknownOutcome:
+            await self._row.unknown()
+        except ServiceError as error:
+            await self._row.failed(error)
+        else:
+            self._means.faults.reached(Step.AFTER_SEND)
+            if isinstance(self._answer, Accepted):
+                await self._row.accepted(self._answer)
+                self._means.faults.reached(Step.AFTER_ID)
+        finally:
+            self.sending = False
+
+    async def _claim_turn(self) -> bool:
+        """Write SUBMITTING as soon as the credential has room; False when that took too long."""
+        identity = self.generation.identity
+        limit = self._means.backends.limit(identity)
+        try:
+            async with asyncio.timeout(self._means.queue_seconds):
+                await self._interruption.unless_come(self._wait_for_room(identity, limit))
+        except TimeoutError:
+            if self._row.state is State.SUBMITTING:
+                return True  # the turn came at the last moment
+            message = f"{limit} jobs are under way with this credential, and the wait was too long"
+            await self._row.failed(RateLimited(message, limit=identity.account))
+            return False
+        return True
+
+    async def _wait_for_room(self, identity: Identity, limit: int) -> None:
+        if not limit:
+            await self._row.submitting(0)
+            return
+        turns = self._means.turns
+        async with turns.turn(identity.account, self.generation.tenant):
+            while not await self._row.submitting(limit):
+                await turns.room(identity.account)
+
+    async def _find_out(self, backend: Backend, work: Work) -> None:
+        """Learn what an unanswered call led to: asked at once, then ever more seldom."""
+        tries = 0
+        while self._row.state in _UNANSWERED:
+            try:
+                found = await backend.look_up(work)
+            except NotFound as error:
+                await self._row.failed(Unavailable(f"it never arrived: {error.message}"))
+                return
+            except ServiceError:
+                found = None
+            if found is not None:
+                await self._row.accepted(found)
+                return
+            if self._row.state is State.SUBMITTING:
+                await self._row.unknown()
+            pause = _LOOK_UP_SECONDS[min(tries, len(_LOOK_UP_SECONDS) - 1)]
+            await self._interruption.unless_come(asyncio.sleep(pause))
+            await self._row.refresh()  # an operator may have found it
+            tries += 1
+
+    async def _follow(self, backend: Backend, work: Work) -> Made | Lost:
+        async with aclosing(backend.updates(work, self.generation.job)) as updates:
+            async for update in updates:
+                if not isinstance(update, Progress):
+                    return update
+                await self._row.note(update)
+                self._means.faults.reached(Step.POLLING)
+        return Lost(Failure.of(Unavailable("the work ended without a word")))
+
+    async def _store(self, made: Made) -> None:
+        if self._row.state is not State.STORING:
+            await self._row.write(self.generation.storing(made.warnings))
+        self._means.faults.reached(Step.BEFORE_UPLOAD)
+        entry = Entry(self.generation, self._order)
+        cost = self._means.storing.cost(entry, made)
+        try:
+            stored = await self._means.storing.store(entry, made)
+        except ServiceError as error:
+            await self._row.failed(error, cost)
+            return
+        self._means.faults.reached(Step.AFTER_UPLOAD)
+        now = self._means.books.now()
+        await self._row.write(self.generation.succeeded(stored.asset, stored.output, cost, at=now))
+
+    async def _expire(self, backend: Backend, work: Work) -> None:
+        """Deal with a deadline that passed: what was sent and not answered stays unknown."""
+        if self._row.state is State.SUBMITTING:
+            await self._row.unknown()
+        if self._row.state is State.UNKNOWN_OUTCOME:
+            await self._row.release()
+            return
+        with suppress(ServiceError):
+            await backend.cancel(work, self.generation.job)
+        await self._row.failed(DeadlineExceeded("it was not done before its deadline"))
+
+    def _aftermath(self) -> Aftermath:
+        return Aftermath(
+            self._row, self._order, self._means.storing, answer=self._answer, made=self._made
+        )
+
+    def _work(self) -> Work:
+        generation = self.generation
+        return Work(
+            id=generation.id,
+            tenant=generation.tenant,
+            model=self._means.catalogue.get(generation.model),
+            identity=generation.identity,
+            task=self._order.task,
+            order=self._order,
+        )

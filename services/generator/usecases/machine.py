@@ -1,0 +1,91 @@
+"""Every generation that this process drives, as one task each."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from services.generator.domain.generation import Generation
+from services.generator.domain.ports import Entry
+from services.generator.usecases.drive import Drive, Means
+
+Report = Callable[[Generation, BaseException], None]
+
+_PAUSES_SECONDS = (1.0, 5.0, 20.0, 60.0)
+
+
+class Machine:
+    """Starts drives, passes cancels on, and lets go at the end.
+
+    A drive that broke, be it on a database that is away or on a defect, is reported and goes on
+    after a pause from where its row stands.
+    """
+
+    def __init__(self, means: Means, report: Report) -> None:
+        self._means = means
+        self._report = report
+        self._drives: dict[str, Drive] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, entry: Entry) -> None:
+        """Drive this generation, unless it is being driven already."""
+        identifier = entry.generation.id
+        if identifier in self._drives:
+            return
+        self._drives[identifier] = Drive(entry, self._means)
+        task = asyncio.create_task(self._drive(entry), name=entry.generation.name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def cancelled(self, generation: Generation) -> None:
+        """Tell the drive of a generation that was cancelled."""
+        self.cancel_all([generation.id])
+
+    def cancel_all(self, identifiers: Iterable[str]) -> None:
+        """Tell the drives of generations that were cancelled, here or by another replica."""
+        for identifier in identifiers:
+            if identifier in self._drives:
+                self._drives[identifier].cancel()
+
+    def generations(self) -> list[Generation]:
+        """Return the states of all generations that are being driven."""
+        return [drive.generation for drive in self._drives.values()]
+
+    async def close(self, grace: float) -> None:
+        """Let calls whose answer must not be lost finish, then let go of everything."""
+        end = asyncio.get_running_loop().time() + grace
+        while any(drive.sending for drive in self._drives.values()):
+            left = end - asyncio.get_running_loop().time()
+            if left <= 0:
+                break
+            await asyncio.sleep(min(0.05, left))
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _drive(self, entry: Entry) -> None:
+        identifier = entry.generation.id
+        try:
+            breaks = 0
+            while not await self._ran(identifier):
+                pause = _PAUSES_SECONDS[min(breaks, len(_PAUSES_SECONDS) - 1)]
+                await asyncio.sleep(pause)
+                breaks += 1
+        finally:
+            self._drives.pop(identifier, None)
+
+    async def _ran(self, identifier: str) -> bool:
+        """Run the drive; False when it broke and a new one stands ready to go on."""
+        drive = self._drives[identifier]
+        try:
+            if drive.broken:
+                entry = await self._means.books.ledger.load(identifier)
+                if entry is None:
+                    return True
+                drive = self._drives[identifier] = Drive(entry, self._means)
+            await drive.run()
+        except Exception as error:
+            drive.broken = True
+            self._report(drive.generation, error)
+            return False
+        return True

@@ -1,0 +1,150 @@
+"""The row of one generation in its driver's hands: every change is written, then told."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from services.common.errors import ServiceError, UnknownOutcome
+from services.generator.domain.facts import Cost, Failure, Progress
+from services.generator.domain.generation import Generation, State
+from services.generator.domain.ports import Accepted, Clock, Ledger
+from services.generator.usecases.hub import Hub
+
+_T = TypeVar("_T")
+_STEP_PERCENT = 5
+_STEP_SECONDS = 1.0
+
+
+class SupersededError(Exception):
+    """Somebody else changed the row first: a cancel, or whoever took it over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """Where changes are written and told. `owner` is the name in which this process holds rows."""
+
+    ledger: Ledger
+    hub: Hub
+    now: Clock
+    owner: str
+
+
+async def _finished(work: Coroutine[Any, Any, _T]) -> _T:
+    """Await a write that is not to be torn: a cancelled caller waits for its end all the same.
+
+    Otherwise a row might be changed without its driver knowing.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()
+        raise
+
+
+class Row:
+    """The state of one generation; each method writes the next or raises SupersededError."""
+
+    def __init__(self, generation: Generation, books: Books) -> None:
+        self.generation = generation
+        self._books = books
+        self._noted = 0.0
+
+    @property
+    def state(self) -> State:
+        """Where it stands."""
+        return self.generation.state
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until its deadline, 0 when it has passed."""
+        return max(0.0, (self.generation.deadline - self._books.now()).total_seconds())
+
+    async def submitting(self, limit: int) -> bool:
+        """Write that the one call begins; False while `limit` jobs are under way (0: any)."""
+        after = self.generation.submitting(self._books.now())
+        if not limit:
+            await self.write(after)
+            return True
+        return await _finished(self._write_within(after, limit))
+
+    async def accepted(self, found: Accepted) -> None:
+        """Write down how the work is found again."""
+        after = self.generation.accepted(
+            found.job, found.shown_id, at=self._books.now(), queued=found.queued
+        )
+        await self.write(after)
+
+    async def unknown(self) -> None:
+        """Write that nobody knows whether the call arrived."""
+        facts = {"generation": self.generation.name, "provider": self.generation.identity.provider}
+        message = "the request was sent and its answer was lost; it is never sent again by itself"
+        error = UnknownOutcome(message, metadata=facts)
+        await self.write(self.generation.unknown(Failure.of(error)))
+
+    async def note(self, progress: Progress) -> None:
+        """Write progress where it says something new, at most every second or five points."""
+        present, moment = self.generation, asyncio.get_running_loop().time()
+        begins = present.state is State.QUEUED and not progress.queued
+        gained = progress.percent - present.progress
+        early = gained < _STEP_PERCENT and moment - self._noted < _STEP_SECONDS
+        if begins or (gained > 0 and not early):
+            self._noted = moment
+            await self.write(present.progressed(progress))
+
+    async def failed(self, failure: Failure | ServiceError, cost: Cost | None = None) -> None:
+        """Write that it failed for good."""
+        why = Failure.of(failure) if isinstance(failure, ServiceError) else failure
+        await self.write(self.generation.failed(why, at=self._books.now(), cost=cost))
+
+    async def write(self, after: Generation) -> None:
+        """Write and tell the next state; an ended row is given up in the same write."""
+        await _finished(self._write(after))
+
+    async def _write(self, after: Generation) -> None:
+        books = self._books
+        released = after.state.terminal
+        if not await books.ledger.save(after, owner=books.owner, release=released):
+            raise SupersededError
+        self._told(after)
+
+    async def _write_within(self, after: Generation, limit: int) -> bool:
+        books = self._books
+        written = await books.ledger.save_within(after, owner=books.owner, limit=limit)
+        if written is False:
+            raise SupersededError
+        if written:
+            self._told(after)
+        return bool(written)
+
+    def _told(self, after: Generation) -> None:
+        self.generation = after
+        self._books.hub.publish(after)
+
+    async def amend(self, after: Generation) -> None:
+        """Write a late fact of an ended row, which stays ours."""
+        if not await self._books.ledger.save(after, owner=self._books.owner):
+            raise SupersededError
+        self.generation = after
+
+    async def reload(self) -> bool:
+        """Read the row again; tells whether somebody cancelled it, for us to wind up."""
+        entry = await self._books.ledger.load(self.generation.id)
+        if entry is None or entry.generation.state is not State.CANCELLED:
+            return False
+        self.generation = entry.generation
+        self._books.hub.publish(self.generation)
+        return True
+
+    async def refresh(self) -> None:
+        """Take over what somebody else wrote, while the row is still ours."""
+        entry = await self._books.ledger.load(self.generation.id)
+        if entry is not None and entry.generation.sequence > self.generation.sequence:
+            self._told(entry.generation)
+
+    async def release(self) -> None:
+        """Give the row up as it is."""
+        await self._books.ledger.release(self.generation.id, self._books.owner)

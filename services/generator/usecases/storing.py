@@ -1,0 +1,72 @@
+"""Brings a result into storage and says what is known of it and what it cost."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from services.common.errors import DataLoss, Unavailable
+from services.generator.domain.facts import Cost, Output
+from services.generator.domain.models import Model
+from services.generator.domain.ports import AssetStorage, Entry, Made, Stored
+from services.generator.domain.pricing import estimate_micros
+
+_FIRST_WAIT_SECONDS = 0.5
+_LONGEST_WAIT_SECONDS = 30.0
+
+
+class Storing:
+    """Uploads results. Storage keeps one asset per generation however often it is asked.
+
+    A finished clip was paid for: while storage or the vendor's file server is away, it is tried
+    again for `patience` seconds.
+    """
+
+    def __init__(
+        self, storage: AssetStorage, model: Callable[[str], Model], *, patience: float = 900.0
+    ) -> None:
+        self._storage = storage
+        self._model = model
+        self._patience = patience
+
+    async def store(self, entry: Entry, made: Made) -> Stored:
+        """Return the asset. Raises DataLoss for damaged bytes, Unavailable when patience ends."""
+        loop = asyncio.get_running_loop()
+        end, wait = loop.time() + self._patience, _FIRST_WAIT_SECONDS
+        while True:
+            try:
+                return await self._once(entry, made)
+            except Unavailable:
+                if loop.time() + wait >= end:
+                    raise
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
+
+    def cost(self, entry: Entry, made: Made) -> Cost | None:
+        """Return what the vendor reported, else what the catalogue says, None when nobody knows."""
+        if made.cost is not None:
+            return made.cost
+        micros = estimate_micros(self._model(entry.generation.model), entry.order.task)
+        if micros is None:
+            return None
+        return Cost(micros=micros, source="catalogue" if micros else "free")
+
+    async def _once(self, entry: Entry, made: Made) -> Stored:
+        async with made.opened() as content:
+            stored = await self._storage.upload(entry, content)
+        if content.sha256 and stored.output.sha256 != content.sha256:
+            message = "storage holds other bytes than were made"
+            raise DataLoss(message, metadata={"asset": stored.asset})
+        return replace(stored, output=_completed(stored.output, made, entry))
+
+
+def _completed(output: Output, made: Made, entry: Entry) -> Output:
+    """Fill in what storage could not measure from what the maker says."""
+    seed = made.seed if made.seed is not None else getattr(entry.order.task, "seed", None)
+    return replace(
+        output,
+        width=output.width or made.width,
+        height=output.height or made.height,
+        fps=output.fps or made.fps,
+        duration_seconds=output.duration_seconds or made.duration_seconds,
+        seed=seed,
+    )

@@ -1,0 +1,199 @@
+"""A vendor behind HTTP as a back end: sent once, asked until done, fetched as often as needed."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import exp
+
+from services.common.errors import (
+    ProviderRefused,
+    RateLimited,
+    ServiceError,
+    Unavailable,
+    UnknownOutcome,
+)
+from services.generator.domain.circuit import Circuit
+from services.generator.domain.facts import Cost, Failure, Progress
+from services.generator.domain.generation import Generation
+from services.generator.domain.models import Latency
+from services.generator.domain.ports import Accepted, Content, Lost, Made, Update, Work
+from services.generator.providers import adapter as vendor
+from services.generator.providers.client import Client
+from services.generator.providers.download import Downloader
+from services.generator.worker.pace import Pacer, Rhythm, after_trouble
+
+_ESTIMATE_CAP = 95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """One vendor at one address with one credential, and what is needed to speak to it."""
+
+    provider: str
+    adapter: vendor.Adapter
+    client: Client
+    downloader: Downloader
+    pacer: Pacer
+    now: Callable[[], datetime]
+    circuit: Circuit
+    poll_seconds: float | None = None
+
+
+class HostedBackend:
+    """Carries out work at a vendor. What it makes costs money and outlives this process."""
+
+    remote = True
+
+    def __init__(self, at: Vendor) -> None:
+        self._at = at
+
+    async def submit(self, work: Work) -> Accepted | Made:
+        """Send it once. Raises UnknownOutcome, Unavailable (never arrived), or the refusal."""
+        if not self._at.circuit.allows(self._at.now()):
+            message = f"{self._at.provider} keeps failing and is rested"
+            raise Unavailable(message, metadata={"provider": self._at.provider})
+        with self._watched():
+            outcome = await self._at.client.submit(submission_of(work))
+        match outcome:
+            case vendor.Accepted():
+                self._at.circuit.succeeded()
+                return Accepted(job=outcome.job, shown_id=outcome.shown_id)
+            case vendor.Succeeded():
+                self._at.circuit.succeeded()
+                return self._made(work, "", outcome)
+            case vendor.Failed():
+                with self._watched():
+                    raise self._blamed(outcome.error())
+
+    async def look_up(self, work: Work) -> Accepted | None:
+        """Find what an unanswered call led to; None where the vendor cannot be asked."""
+        found = await self._at.client.look_up(submission_of(work))
+        return None if found is None else Accepted(job=found.job, shown_id=found.shown_id)
+
+    async def updates(self, work: Work, job: str) -> AsyncGenerator[Update, None]:
+        """Ask again and again; trouble on the way ends nothing, only the deadline does."""
+        base = self._at.poll_seconds or self._at.adapter.poll_seconds
+        rhythm = Rhythm(base, 0.0 if self._at.poll_seconds else work.model.latency.p50_seconds or 0)
+        begun, tries = self._at.now(), 0
+        asked: float | None = None
+        while True:
+            age = (self._at.now() - begun).total_seconds()
+            pause = rhythm.pause(age)
+            await self._at.pacer.wait(after_trouble(pause, tries, asked) if tries else pause)
+            try:
+                with self._watched():
+                    update = await self._at.client.poll(job)
+                    self._at.circuit.succeeded()
+            except (Unavailable, RateLimited, ProviderRefused) as error:
+                tries, asked = tries + 1, error.retry_after
+                continue
+            tries, asked = 0, None
+            yield self._told(work, job, update, begun=begun)
+            if not isinstance(update, vendor.Running):
+                return
+
+    async def cancel(self, work: Work, job: str) -> None:
+        """Stop it at the vendor; a finished result is not touched, for some would delete it."""
+        if not self._at.adapter.cancels:
+            return
+        if isinstance(await self._at.client.poll(job), vendor.Running):
+            await self._at.client.cancel(job)
+
+    async def forget(self, work: Work) -> None:
+        """Keep nothing: everything lies at the vendor or in storage."""
+
+    def still_billed(self, generation: Generation) -> str:
+        """Return what a cancel cannot take back."""
+        if self._at.adapter.cancels:
+            return f"{self._at.provider} was asked to stop; what it did until then may be billed"
+        return f"{self._at.provider} cannot be stopped and bills it in full"
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Learn from a call how the vendor fares; a rate limit says nothing about that."""
+        try:
+            yield
+        except (Unavailable, UnknownOutcome, ProviderRefused):
+            self._at.circuit.failed(self._at.now())
+            raise
+
+    def _told(self, work: Work, job: str, update: vendor.Update, *, begun: datetime) -> Update:
+        match update:
+            case vendor.Running():
+                return progress_of(update, work.model.latency, begun=begun, now=self._at.now())
+            case vendor.Succeeded():
+                return self._made(work, job, update)
+            case vendor.Failed():
+                cost = Cost(micros=0, source="reported") if update.billed is False else None
+                return Lost(Failure.of(self._blamed(update.error())), cost)
+
+    def _made(self, work: Work, job: str, result: vendor.Succeeded) -> Made:
+        micros = result.cost_micros
+        return Made(
+            opened=_Result(self._at, job, result.outputs[0]).opened,
+            seed=result.seed,
+            cost=None if micros is None else Cost(micros=micros, source="reported"),
+        )
+
+    def _blamed(self, error: ServiceError) -> ServiceError:
+        error.metadata.setdefault("provider", self._at.provider)
+        return error
+
+
+class _Result:
+    """A finished result; from the second opening on, its address is asked for anew."""
+
+    def __init__(self, at: Vendor, job: str, output: vendor.Output) -> None:
+        self._at = at
+        self._job = job
+        self._output = output
+        self._openings = 0
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Content]:
+        """Give the bytes as they come; see `Downloader.open` for what it raises."""
+        self._openings += 1
+        if self._openings > 1 and self._job and self._output.url:
+            update = await self._at.client.poll(self._job)
+            if isinstance(update, vendor.Succeeded):
+                self._output = update.outputs[0]
+        async with self._at.downloader.open(self._output, self._at.adapter) as download:
+            yield Content(
+                content_type=download.content_type,
+                chunks=download.chunks,
+                size_bytes=download.size or 0,
+                source_url=self._output.url,
+            )
+
+
+def submission_of(work: Work) -> vendor.Submission:
+    """Return the work in the adapters' words."""
+    return vendor.Submission(
+        vendor_model=work.identity.vendor_model,
+        task=work.task,
+        generation=work.id,
+        wire=work.model.wire,
+    )
+
+
+def progress_of(
+    update: vendor.Running, latency: Latency, *, begun: datetime, now: datetime
+) -> Progress:
+    """Return the vendor's own progress, else an estimate from the model's typical time.
+
+    The estimate nears 95 percent and never says that it is done; without a typical time there is
+    none.
+    """
+    typical, late = latency.p50_seconds, latency.p90_seconds or latency.p50_seconds
+    eta = begun + timedelta(seconds=late) if late else None
+    shown = eta if eta is not None and eta > now else None
+    if update.progress is not None:
+        percent = int(max(0.0, min(1.0, update.progress)) * 99)
+        return Progress(percent=percent, source="provider", eta=shown, queued=update.queued)
+    if not typical:
+        return Progress(queued=update.queued)
+    share = 1 - exp(-1.5 * (now - begun).total_seconds() / typical)
+    return Progress(
+        percent=int(_ESTIMATE_CAP * share), source="estimate", eta=shown, queued=update.queued
+    )

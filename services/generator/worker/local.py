@@ -1,0 +1,140 @@
+"""An engine in this process as a back end: a queue in order of arrival, and files until stored."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from services.common.errors import ServiceError, Unavailable
+from services.generator.domain.facts import Cost, Failure, Progress
+from services.generator.domain.generation import Generation
+from services.generator.domain.ports import CHUNK_BYTES, Accepted, Content, Lost, Made, Update, Work
+from services.generator.engines.engine import Engine, Product
+
+
+class LocalBackend:
+    """At most `limit` pieces of work at once, first come first served; the others say QUEUED.
+
+    Work that was under way when the process died is Lost and may be ordered again, for it cost
+    nothing; a file that was finished but not yet stored is found again by its receipt.
+    """
+
+    remote = False
+
+    def __init__(self, engine: Engine, scratch: Path, *, limit: int) -> None:
+        self._engine = engine
+        self._scratch = scratch
+        self._slots = asyncio.Semaphore(limit)
+        self._taken: set[str] = set()
+        scratch.mkdir(parents=True, exist_ok=True)
+
+    async def submit(self, work: Work) -> Accepted:
+        """Take the work in; it begins when `updates` is asked and a place is free."""
+        self._taken.add(work.id)
+        return Accepted(job=work.id, queued=self._slots.locked())
+
+    async def look_up(self, work: Work) -> Accepted | None:
+        """Return None: a call within this process is never left unanswered."""
+        return None
+
+    async def updates(self, work: Work, job: str) -> AsyncGenerator[Update, None]:
+        """Wait for a place, make it, yield the progress and the result."""
+        if job not in self._taken:
+            yield self._left_behind(work)
+            return
+        self._taken.discard(job)
+        if self._slots.locked():
+            yield Progress(queued=True)
+        async with self._slots:
+            yield Progress(source="steps")
+            async with aclosing(self._make(work)) as made:
+                async for update in made:
+                    yield update
+
+    async def cancel(self, work: Work, job: str) -> None:
+        """Do nothing more: closing `updates` has ended the work already."""
+
+    async def forget(self, work: Work) -> None:
+        """Remove the files of work that has ended."""
+        self._taken.discard(work.id)
+        for path in self._paths(work):
+            path.unlink(missing_ok=True)
+
+    def still_billed(self, generation: Generation) -> str:
+        """Return "": our own processor sends no bill."""
+        return ""
+
+    async def _make(self, work: Work) -> AsyncGenerator[Update, None]:
+        path, receipt = self._paths(work)
+        told: asyncio.Queue[float | None] = asyncio.Queue()
+        task = asyncio.create_task(self._engine.make(work, path, on_progress=told.put_nowait))
+        task.add_done_callback(lambda _: told.put_nowait(None))
+        try:
+            while (fraction := await told.get()) is not None:
+                if fraction < 1:  # the end is told by the result itself
+                    yield Progress(percent=int(fraction * 99), source="steps")
+            try:
+                product = await task
+            except ServiceError as error:
+                yield Lost(Failure.of(error), Cost(micros=0, source="free"))
+                return
+        finally:
+            if not task.done():
+                task.cancel()
+                with suppress(asyncio.CancelledError, ServiceError):
+                    await task
+        await asyncio.to_thread(receipt.write_text, json.dumps(asdict(product)))
+        yield _made(path, product)
+
+    def _left_behind(self, work: Work) -> Update:
+        path, receipt = self._paths(work)
+        try:
+            values: dict[str, Any] = json.loads(receipt.read_text())
+            product = Product(**{**values, "warnings": tuple(values["warnings"])})
+            if path.stat().st_size != product.size_bytes:
+                raise FileNotFoundError(path)
+        except (OSError, ValueError, TypeError, KeyError):
+            gone = Unavailable("interrupted by a restart; nothing was charged")
+            return Lost(Failure.of(gone), Cost(micros=0, source="free"))
+        return _made(path, product)
+
+    def _paths(self, work: Work) -> tuple[Path, Path]:
+        path = self._scratch / f"{work.id}{self._engine.suffix}"
+        return path, path.with_suffix(".json")
+
+
+def _made(path: Path, product: Product) -> Made:
+    return Made(
+        opened=partial(_content, path, product),
+        width=product.width,
+        height=product.height,
+        fps=product.fps,
+        duration_seconds=product.duration_seconds,
+        seed=product.seed,
+        cost=Cost(micros=0, source="free"),
+        warnings=product.warnings,
+    )
+
+
+@asynccontextmanager
+async def _content(path: Path, product: Product) -> AsyncIterator[Content]:
+    file = await asyncio.to_thread(path.open, "rb")
+    try:
+        yield Content(
+            content_type=product.content_type,
+            chunks=_chunks(file),
+            sha256=product.sha256,
+            size_bytes=product.size_bytes,
+        )
+    finally:
+        file.close()
+
+
+async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
+    read: Callable[[int], bytes] = file.read
+    while chunk := await asyncio.to_thread(read, CHUNK_BYTES):
+        yield chunk
