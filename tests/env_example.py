@@ -17,6 +17,8 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 from services.common.settings import ServiceSettings
+from services.generator.providers import adapters
+from services.generator.providers import variables as providers_variables
 
 ROOT = Path(__file__).parents[1]
 HEAD = """\
@@ -50,6 +52,23 @@ def variables(settings: type[BaseSettings]) -> Iterator[Variable]:
     """What the class reads from the environment."""
     config = settings.model_config
     yield from _fields(settings, config.get("env_prefix", ""), config.get("env_nested_delimiter"))
+
+
+def vendors() -> Iterator[Variable]:
+    """What the vendors' adapters read, in their order; a name that several read comes once."""
+    seen: set[str] = set()
+    for provider, adapter in adapters().items():
+        for name in providers_variables(provider):
+            if name in seen:
+                continue
+            seen.add(name)
+            key = next(k for k in adapter.model_fields if name.endswith(f"_{k.upper()}"))
+            field = adapter.model_fields[key]
+            words = (
+                _comments(adapter).get(key)
+                or f"{key.replace('_', ' ').capitalize()} of {provider}."
+            )
+            yield Variable(name, _default(field), words)
 
 
 def _fields(model: type[BaseModel], prefix: str, delimiter: str | None) -> Iterator[Variable]:
@@ -125,6 +144,7 @@ def render() -> str:
         fresh = [each for each in own if each.name not in seen and not each.name.startswith(others)]
         seen |= {each.name for each in fresh}
         sections += _section(service, fresh)
+    sections += _section("vendors", [each for each in vendors() if each.name not in seen])
     left = [each for own in read.values() for each in own if each.name not in seen]
     assert not left, f"named after a service that does not read them: {left}"
     return "".join(sections)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -69,7 +70,7 @@ async def test_accepting_writes_job_event_request_and_order_at_once(database_url
         assert [e.kind for e in await found.events(wanted.id, 0)] == ["accepted"]
         assert await rows(database, jobs, job_events, requests) == [1, 1, 1]
         client = DBOSClient(system_database_url=engine_url(database_url))
-        order = await client.retrieve_workflow_async(f"generate_video.{wanted.id}")
+        order: Any = await client.retrieve_workflow_async(f"generate_video.{wanted.id}")
         assert (await order.get_status()).status == "ENQUEUED"
         client.destroy()
 
