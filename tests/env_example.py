@@ -64,10 +64,9 @@ def vendors() -> Iterator[Variable]:
             seen.add(name)
             key = next(k for k in adapter.model_fields if name.endswith(f"_{k.upper()}"))
             field = adapter.model_fields[key]
-            words = (
-                _comments(adapter).get(key)
-                or f"{key.replace('_', ' ').capitalize()} of {provider}."
-            )
+            told = {"api_key": "API key", "base_url": "Address"}.get(key, key.replace("_", " "))
+            vendor = name.removesuffix(f"_{key.upper()}").lower()
+            words = _comments(adapter).get(key) or f"{told[0].upper()}{told[1:]} of {vendor}."
             yield Variable(name, _default(field), words)
 
 

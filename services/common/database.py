@@ -8,11 +8,13 @@ an ordinary transaction.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import event, text
+import asyncpg
+from sqlalchemy import event, exc, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -22,6 +24,26 @@ if TYPE_CHECKING:
     from typing import Any
 
 _WRITES = "reelmesh_writes"
+_OURS = (exc.DataError, exc.IntegrityError, exc.NotSupportedError, exc.ProgrammingError)
+# The driver's own errors, which SQLAlchemy lets through while it connects.
+_DRIVER = (
+    ConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.TooManyConnectionsError,
+    exc.TimeoutError,
+)
+
+
+def away(error: BaseException) -> bool:
+    """Return whether ``error`` says that the database cannot serve now, and may again soon."""
+    if not isinstance(error, exc.DBAPIError):
+        return isinstance(error, _DRIVER)
+    if isinstance(error.orig, sqlite3.Error):
+        return "locked" in str(error.orig) or "busy" in str(error.orig)
+    return not isinstance(error, _OURS)
 
 
 def normalise_url(url: str) -> URL:

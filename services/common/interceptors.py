@@ -17,8 +17,15 @@ import grpc
 from structlog.contextvars import bind_contextvars
 from typing_extensions import override
 
+from services.common.database import away
 from services.common.decoding import checked, checked_stream, tolerant
-from services.common.errors import DeadlineExceeded, PermissionDenied, ServiceError, Unimplemented
+from services.common.errors import (
+    DeadlineExceeded,
+    PermissionDenied,
+    ServiceError,
+    Unavailable,
+    Unimplemented,
+)
 from services.common.identity import IDENTITY_KEY, acting_as
 from services.common.ids import new_id
 from services.common.request_context import REQUEST_ID_KEY, TRACEPARENT_KEY, request_scope
@@ -203,6 +210,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if not isinstance(error, ServiceError):
             if already is grpc.StatusCode.UNIMPLEMENTED:
                 error = Unimplemented()
+            elif away(error):
+                log.warning("database_away", method=call.method, error=repr(error)[:300])
+                error = Unavailable("the database is away for the moment", 1.0)
             else:
                 log.error("call_failed", method=call.method, exc_info=error)
         status = to_status(error, call.request_id)

@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ class Postgres:
     def __init__(self, admin_url: str = "") -> None:
         self._server: Server | None = None
         self._numbers = itertools.count()
+        self._launch: Callable[[], None] = lambda: None
         self._admin_url = admin_url or self._start()
         # TEST_DATABASE_URL may name a driver, as SQLAlchemy does; libpq does not know drivers.
         self._admin_url = self._admin_url.replace("+asyncpg", "").replace("+psycopg", "")
@@ -40,10 +43,32 @@ class Postgres:
         [port] = free_ports(1)
         options = [f"-c{option}" for option in [*_SPEED, *_SIZE]]
         argv = [str(programs / "postgres"), "-D", str(data), "-k", str(data), "-p", str(port)]
-        server.start([*argv, *options], uid=uid, death_signal=signal.SIGQUIT)
+        self._launch = lambda: server.start(
+            [*argv, *options], uid=uid, death_signal=signal.SIGQUIT
+        )
+        self._launch()
         url = f"postgresql://app@127.0.0.1:{port}/postgres"
         server.wait_until(lambda: _answers(url))
         return url
+
+    def kill(self) -> None:
+        """`kill -9` of the postmaster; its data stay. Only for a cluster of ours."""
+        assert self._server is not None, "not our server"
+        self._admin.close()
+        self._server.kill()
+
+    def start_again(self) -> None:
+        """Start after `kill`, on the same port and data, once the last of its processes is gone."""
+        assert self._server is not None, "not our server"
+        self._launch()
+        deadline = time.monotonic() + 30
+        while not _answers(self._admin_url):
+            if self._server.ended:
+                # A process of the killed cluster still held its shared memory.
+                self._launch()
+            assert time.monotonic() < deadline, self._server.log.read_text()[-2000:]
+            time.sleep(0.05)
+        self._admin = psycopg.connect(self._admin_url, autocommit=True)
 
     @property
     def directory(self) -> Path:
@@ -57,11 +82,13 @@ class Postgres:
         assert self._server is not None, "not our server"
         return self._server.pid
 
-    def create_database(self) -> str:
-        """The URL of a new, empty database."""
+    def create_database(self, *, durable: bool = False) -> str:
+        """The URL of a new, empty database; `durable`: what it committed outlives `kill`."""
         name = f"test_{os.getpid()}_{next(self._numbers)}"
         # FILE_COPY of the smallest template: half the time of the default strategy.
         self._admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0 STRATEGY file_copy')
+        if durable:
+            self._admin.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = on')
         address, _, query = self._admin_url.partition("?")
         return f"{address.rsplit('/', 1)[0]}/{name}" + (f"?{query}" if query else "")
 

@@ -65,6 +65,11 @@ class Server:
         assert self._process is not None, "not started"
         return self._process.pid
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process is gone, or was never started."""
+        return self._process is None or self._process.poll() is not None
+
     def wait_until(self, ready: Callable[[], bool], seconds: float = 20) -> None:
         """Poll `ready`; raise with the end of the log when the server dies or is too slow."""
         deadline = time.monotonic() + seconds

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from reelmesh.orchestrator.v1 import video_service_pb2
 from services.common.bus import Bus
-from services.common.errors import Unavailable
 from services.common.events import Event, event_subject
 from services.common.telemetry import get_logger
 from services.orchestrator.adapters.feed import JobFeed
@@ -65,7 +64,8 @@ class BusListener:
     async def _fan_out(self, job_id: str) -> None:
         try:
             changes = await self._jobs.events(job_id, self._heard.get(job_id, 0))
-        except (OSError, Unavailable) as error:
+        except Exception as error:
+            # Watchers look into the database themselves; the listener must not end with this.
             _log.warning("event_not_read", job=job_id, error=repr(error))
             return
         for change in changes:

@@ -45,7 +45,7 @@ class Housekeeping:
         while True:
             try:
                 await self.tidy()
-            except (sa.exc.SQLAlchemyError, OSError) as error:
+            except Exception as error:
                 _log.warning("housekeeping_failed", error=str(error))
             await asyncio.sleep(EVERY.total_seconds())
 

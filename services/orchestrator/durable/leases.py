@@ -58,7 +58,8 @@ class Leases:
         try:
             await self.renew()
             dead = await self._sweep()
-        except (sa.exc.SQLAlchemyError, OSError) as error:
+        except Exception as error:
+            # Whatever it is, a worker that stopped to renew would lose its jobs for ever.
             _log.warning("lease_not_renewed", error=str(error))
             return
         if dead:

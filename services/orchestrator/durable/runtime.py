@@ -15,8 +15,8 @@ from typing import Any
 
 from dbos import DBOS, DBOSConfig
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
 
+from services.common.database import away
 from services.common.errors import ServiceError
 from services.orchestrator.durable.names import (
     APPLICATION,
@@ -58,9 +58,9 @@ class DurableSlot:
         options = {
             "name": name,
             "retries_allowed": True,
-            "max_attempts": 8,
+            "max_attempts": 16,  # eleven minutes in all
             "interval_seconds": 0.5,
-            "backoff_rate": 2.0,
+            "backoff_rate": 1.5,
             "should_retry": _passing,
         }
         return await self.reservation.run_async(options, step, *arguments)
@@ -68,8 +68,9 @@ class DurableSlot:
 
 def _passing(error: BaseException) -> bool:
     """Whether a database or the network is away; anything else would fail again."""
-    away = (InterfaceError, OperationalError, OSError, TimeoutError)
-    return isinstance(error, away) or (isinstance(error, ServiceError) and error.retryable)
+    if isinstance(error, ServiceError):
+        return error.retryable
+    return away(error) or isinstance(error, OSError)
 
 
 class DurableRunner:
