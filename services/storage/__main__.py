@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import secrets
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reelmesh.storage.v1.storage_service_pb2_grpc import add_StorageServiceServicer_to_server
 from services.common import clock
 from services.common.access import open_keys
 from services.common.database import Database
+from services.common.errors import Unavailable
 from services.common.identity import READ
 from services.common.ids import new_id
 from services.common.media_urls import MediaUrlSigner
@@ -20,32 +23,56 @@ from services.common.readiness import Readiness
 from services.common.server import serve, wait_for_signal
 from services.common.telemetry import configure_logging, get_logger
 from services.common.url_policy import UrlPolicy
+from services.storage.adapters.derive_maker import DeriveMaker
 from services.storage.adapters.disk import Disk
 from services.storage.adapters.folder_blobs import FolderBlobs
+from services.storage.adapters.folder_spool import FolderSpool
 from services.storage.adapters.media_inspector import MediaInspector
 from services.storage.adapters.s3_blobs import S3Blobs
 from services.storage.adapters.s3_calls import S3Calls
 from services.storage.adapters.s3_client import S3Connection
 from services.storage.adapters.sql_assets import SqlAssets
+from services.storage.adapters.sql_search import SqlSearch
 from services.storage.adapters.staging import FolderStaging
 from services.storage.adapters.url_source import UrlSource
 from services.storage.domain.keys import KeyLayout
 from services.storage.servicer import StorageServicer
 from services.storage.settings import Settings
+from services.storage.usecases.derive import Derive
+from services.storage.usecases.flush import Flush
 from services.storage.usecases.ingest import Ingest
+from services.storage.usecases.keeper import Keeper
 from services.storage.usecases.library import Library
 from services.storage.usecases.sweep import Sweep
-from services.storage.worker import sweeping
+from services.storage.worker import flushing, working
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from services.storage.domain.ports import BlobStore
 
 MIGRATIONS = Path(__file__).parent / "adapters" / "migrations"
 SCOPES = {"/reelmesh.storage.v1.StorageService/SignAssetUrl": READ}
 
+# Seconds in which the store answers when it is well.
+_PATIENCE = 1.5
+
 log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the use cases share."""
+
+    settings: Settings
+    disk: Disk
+    assets: SqlAssets
+    blobs: BlobStore
+    staging: FolderStaging
+    keeper: Keeper
+    ingest: Ingest
+    library: Library
+    spool: FolderSpool | None
 
 
 @asynccontextmanager
@@ -58,14 +85,22 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         stack.push_async_callback(database.close)
         if settings.migrate_at_start:
             await migrate(database, MIGRATIONS)
-        disk = Disk()
-        stack.callback(disk.close)
-        blobs = await _blobs(settings, disk, stack)
+        wake = asyncio.Event()
+        parts = await _parts(settings, database, stack, stored=wake.set)
+        await _start_work(parts, stack, wake)
         readiness = Readiness()
         readiness.add("database", database.ping)
-        readiness.add("objects", blobs.check)
-        servicer, sweep = _build(settings, database, disk=disk, blobs=blobs, stack=stack)
-        await stack.enter_async_context(sweeping(sweep, settings.sweep_every))
+        readiness.add("objects", partial(_objects_or_spool, parts))
+        source = UrlSource(
+            UrlPolicy(
+                allow_http=settings.import_allow_http, allowed_hosts=settings.import_allowed_hosts
+            ),
+            ca_bundle=settings.import_ca_bundle,
+        )
+        stack.push_async_callback(source.close)
+        servicer = StorageServicer(
+            parts.ingest, parts.library, source=source, storage_url=parts.blobs.url
+        )
         keys = await stack.enter_async_context(open_keys(settings))
         registration = (add_StorageServiceServicer_to_server, servicer)
         listening = await stack.enter_async_context(
@@ -74,38 +109,76 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         yield listening.address
 
 
-def _build(
-    settings: Settings, database: Database, *, disk: Disk, blobs: BlobStore, stack: AsyncExitStack
-) -> tuple[StorageServicer, Sweep]:
-    assets = SqlAssets(database, now=clock.now)
+async def _parts(
+    settings: Settings, database: Database, stack: AsyncExitStack, *, stored: Callable[[], None]
+) -> Parts:
+    disk = Disk()
+    stack.callback(disk.close)
+    blobs = await _blobs(settings, disk, stack)
+    assets, search = SqlAssets(database, now=clock.now), SqlSearch(database)
     staging = FolderStaging(
         settings.receiving_folder, disk, new_id=new_id, min_free_bytes=settings.min_free_bytes
     )
-    ingest = Ingest(
+    spool = None
+    if settings.on_s3 and settings.spool_max_bytes:
+        folder = settings.data_dir / "spool"
+        spool = FolderSpool(folder, disk, max_bytes=settings.spool_max_bytes)
+    keeper = Keeper(
         assets=assets,
         blobs=blobs,
+        spool=spool,
+        policies=settings.policies,
+        on_stored=stored,
+        now=clock.now,
+    )
+    ingest = Ingest(
+        assets=assets,
         staging=staging,
         inspector=MediaInspector(disk),
+        keeper=keeper,
+        policies=settings.policies,
         layout=KeyLayout(settings.video_prefix),
         max_bytes=settings.max_asset_bytes,
         now=clock.now,
         new_id=new_id,
     )
-    library = Library(assets=assets, blobs=blobs, now=clock.now)
-    policy = UrlPolicy(
-        allow_http=settings.import_allow_http, allowed_hosts=settings.import_allowed_hosts
-    )
-    source = UrlSource(policy, ca_bundle=settings.import_ca_bundle)
-    stack.push_async_callback(source.close)
-    sweep = Sweep(
-        assets=assets,
-        blobs=blobs,
-        staging=staging,
-        library=library,
-        now=clock.now,
-        stale_after=settings.stale_after,
-    )
-    return StorageServicer(ingest, library, source=source, storage_url=blobs.url), sweep
+    library = Library(assets=assets, blobs=blobs, index=search, now=clock.now)
+    return Parts(settings, disk, assets, blobs, staging, keeper, ingest, library, spool)
+
+
+async def _start_work(parts: Parts, stack: AsyncExitStack, wake: asyncio.Event) -> None:
+    # Ports of several types under the names that both use cases have for them.
+    shared: dict[str, Any] = {
+        "assets": parts.assets,
+        "blobs": parts.blobs,
+        "staging": parts.staging,
+        "library": parts.library,
+        "now": clock.now,
+    }
+    settings = parts.settings
+    maker = DeriveMaker()
+    stack.push_async_callback(maker.close)
+    sweep = Sweep(**shared, stale_after=settings.stale_after)
+    derive = Derive(**shared, ingest=parts.ingest, maker=maker, roles=settings.roles)
+    every = settings.sweep_every
+    await stack.enter_async_context(working(sweep, derive, every=every, wake=wake))
+    if parts.spool is not None:
+        flush = Flush(assets=parts.assets, spool=parts.spool, keeper=parts.keeper)
+        await stack.enter_async_context(flushing(flush, settings.flush_every))
+
+
+async def _objects_or_spool(parts: Parts) -> bool:
+    """Ready when the store is there, or when the spool can stand in for it."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await parts.blobs.check()
+    except (Unavailable, TimeoutError):
+        if parts.spool is None:
+            return False
+        used = await parts.spool.used()
+        log.warning("object_store_away", spooled_bytes=used)
+        return used < parts.settings.spool_max_bytes
+    return True
 
 
 async def _blobs(settings: Settings, disk: Disk, stack: AsyncExitStack) -> BlobStore:

@@ -10,7 +10,7 @@ from typing_extensions import override
 from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceServicer
-from services.common.errors import InvalidArgument, Unimplemented
+from services.common.errors import InvalidArgument
 from services.common.identity import current_identity
 from services.storage import convert
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from services.storage.domain.assets import Asset
-    from services.storage.domain.ports import Source
+    from services.storage.domain.media_ports import Source
     from services.storage.usecases.ingest import Ingest
     from services.storage.usecases.library import Library
 
@@ -90,9 +90,15 @@ class StorageServicer(StorageServiceServicer):
     async def SearchAssets(
         self, request: pb.SearchAssetsRequest, context: object
     ) -> pb.SearchAssetsResponse:
-        """Say that searching by meaning is not served."""
-        msg = "SearchAssets is not served by this version; FindAssets searches by facets"
-        raise Unimplemented(msg)
+        """Return the assets nearest in meaning, best first."""
+        hits = await self._library.search(
+            current_identity().tenant,
+            request.query,
+            facets=convert.facets(request.facets),
+            limit=request.limit,
+        )
+        found = (pb.SearchHit(asset=self._message(asset), score=score) for asset, score in hits)
+        return pb.SearchAssetsResponse(hits=found)
 
     @override
     async def DownloadAsset(

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.common.settings import ServiceSettings
+from services.storage.domain.policies import Policies, Policy
+
+ROLES = ("thumbnail", "poster", "contact_sheet", "preview")
+
+
+def _split(value: object) -> object:
+    """Return the parts of a text that is separated by commas; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+class TenantPolicy(BaseModel):
+    """What one tenant has instead of the default."""
+
+    quota_bytes: int = Field(default=0, ge=0)
+    retention: timedelta | None = None
 
 
 class Settings(ServiceSettings):
@@ -29,14 +46,26 @@ class Settings(ServiceSettings):
     """Room that staging leaves on its disk."""
     max_asset_bytes: int = Field(default=4 * 1024**3, ge=1)
     """Largest file that is taken."""
+    quota_bytes: int = Field(default=0, ge=0)
+    """Bytes that a tenant may have in storage; 0 is no quota."""
+    retention: timedelta | None = None
+    """How long assets are kept; unset keeps them until they are deleted."""
+    tenants: dict[str, TenantPolicy] = Field(default_factory=dict)
+    """Policies of single tenants: {"acme": {"quota_bytes": 1000, "retention": "P30D"}}."""
     media_base_url: str = ""
     """Public address of the gateway, in front of signed /media URLs; "" makes them relative."""
     import_allow_http: bool = False
     """Whether ImportAsset may fetch over plain http."""
-    import_allowed_hosts: frozenset[str] = frozenset()
-    """Hosts (host or host:port) that ImportAsset may reach although private; a JSON list."""
+    import_allowed_hosts: Annotated[frozenset[str], NoDecode, BeforeValidator(_split)] = frozenset()
+    """Hosts (host or host:port) that ImportAsset may reach although private; by commas."""
     import_ca_bundle: str = ""
     """PEM file of the authorities that ImportAsset trusts; "" is the system's."""
+    derive: str = "thumbnail,poster,contact_sheet,preview"
+    """Files that are made of every film, separated by commas; "" for none."""
+    spool_max_bytes: int = Field(default=8 * 1024**3, ge=0)
+    """Bytes that may wait on the local disk while S3 is away; 0 is no spool."""
+    flush_every: timedelta = timedelta(seconds=5)
+    """How often the spool is tried."""
     sweep_every: timedelta = timedelta(minutes=5)
     """How often the worker looks for what crashes left behind."""
     stale_after: timedelta = timedelta(hours=24)
@@ -71,6 +100,17 @@ class Settings(ServiceSettings):
         return self.backend == "s3" or (self.backend == "auto" and bool(self.bucket))
 
     @property
+    def policies(self) -> Policies:
+        """Quota and retention of every tenant."""
+        own = {name: Policy(p.quota_bytes, p.retention) for name, p in self.tenants.items()}
+        return Policies(Policy(self.quota_bytes, self.retention), own)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Roles of the files that are made of every film."""
+        return tuple(part.strip() for part in self.derive.split(",") if part.strip())
+
+    @property
     def asset_folder(self) -> Path:
         """Folder of the folder back end."""
         return self.folder or self.data_dir / "assets"
@@ -84,5 +124,8 @@ class Settings(ServiceSettings):
     def _complete(self) -> Self:
         if self.backend == "s3" and not self.bucket:
             msg = "S3_BUCKET_NAME must be set where STORAGE_BACKEND is s3"
+            raise ValueError(msg)
+        if unknown := set(self.roles) - set(ROLES):
+            msg = f"STORAGE_DERIVE: {sorted(unknown)[0]!r} is not one of {', '.join(ROLES)}"
             raise ValueError(msg)
         return self

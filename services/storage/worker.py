@@ -1,8 +1,9 @@
-"""The background work of storage: one sweep after the other."""
+"""The background work of storage: sweeping up, and making derived files."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -11,18 +12,26 @@ from services.common.errors import ServiceError
 from services.common.telemetry import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from datetime import timedelta
 
+    from services.storage.usecases.derive import Derive
+    from services.storage.usecases.flush import Flush
     from services.storage.usecases.sweep import Sweep
 
 log = get_logger(__name__)
 
 
 @asynccontextmanager
-async def sweeping(sweep: Sweep, every: timedelta) -> AsyncIterator[None]:
-    """Sweep while the block runs; an error is logged and the next sweep tries again."""
-    task = asyncio.create_task(_sweep_for_ever(sweep, every))
+async def flushing(flush: Flush, every: timedelta) -> AsyncIterator[None]:
+    """Take the spool to the store while the block runs."""
+
+    async def flushed() -> None:
+        stored = await flush.once()
+        if stored:
+            log.info("spool_flushed", stored=stored)
+
+    task = asyncio.create_task(_repeat("flush", flushed, every, asyncio.Event()))
     try:
         yield
     finally:
@@ -30,15 +39,45 @@ async def sweeping(sweep: Sweep, every: timedelta) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _sweep_for_ever(sweep: Sweep, every: timedelta) -> None:
+@asynccontextmanager
+async def working(
+    sweep: Sweep, derive: Derive, *, every: timedelta, wake: asyncio.Event
+) -> AsyncIterator[None]:
+    """Work while the block runs; ``wake`` is set when there may be something to derive."""
+
+    async def swept() -> None:
+        report = await sweep.once()
+        if report.worked:
+            log.info("swept", **asdict(report))
+
+    async def derived() -> None:
+        wake.clear()
+        while await derive.once():
+            continue
+
+    tasks = [
+        asyncio.create_task(_repeat("sweep", swept, every, asyncio.Event())),
+        asyncio.create_task(_repeat("derive", derived, every, wake)),
+    ]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _repeat(
+    name: str, work: Callable[[], Awaitable[None]], every: timedelta, wake: asyncio.Event
+) -> None:
+    """Do the work whenever woken, and at the latest after ``every``; an error is tried again."""
     while True:
         try:
-            report = await sweep.once()
+            await work()
         except ServiceError as error:
-            log.warning("sweep_failed", reason=error.reason, message=error.message)
+            log.warning("work_failed", work=name, reason=error.reason, message=error.message)
         except Exception:
-            log.exception("sweep_failed")
-        else:
-            if report.worked:
-                log.info("swept", **asdict(report))
-        await asyncio.sleep(every.total_seconds())
+            log.exception("work_failed", work=name)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(every.total_seconds()):
+                await wake.wait()

@@ -15,10 +15,13 @@ from services.storage.domain.assets import (
 )
 from services.storage.domain.facets import Facets
 from services.storage.domain.keys import ObjectKey
+from services.storage.domain.meaning import concepts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+# Axis of the concepts that an asset is about.
+WORD = "word"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -55,6 +58,7 @@ def to_row(asset: Asset) -> dict[str, Any]:
         "role": asset.role,
         "attempt": asset.attempt,
         "spool": "",
+        "derive_time": None if asset.derivable else 0,
         "create_time": micros(asset.create_time),
         "update_time": micros(asset.create_time),
         "expire_time": None if asset.expire_time is None else micros(asset.expire_time),
@@ -84,11 +88,12 @@ def document(asset: Asset) -> dict[str, Any]:
 
 
 def terms_of(asset: Asset) -> Iterator[dict[str, str]]:
-    """Yield the rows of ``asset_terms``: every facet value and every label."""
+    """Yield the rows of ``asset_terms``: facet values, labels and concepts."""
     told = asset.description
     pairs = dict.fromkeys(told.facets.pairs())
     pairs[("asset_type", told.asset_type)] = None
     pairs.update({(f"label:{key}", value): None for key, value in told.labels.items()})
+    pairs.update({(WORD, word): None for word in concepts_of(told)})
     for axis, value in pairs:
         yield {"tenant": asset.tenant, "axis": axis, "value": value, "asset_id": asset.id}
 
@@ -104,6 +109,7 @@ def from_row(row: Mapping[str, Any], derived: Mapping[str, str] | None = None) -
         request_id=row["request_id"],
         fingerprint=row["fingerprint"],
         attempt=row["attempt"],
+        spool=row["spool"],
         create_time=_EPOCH + timedelta(microseconds=row["create_time"]),
         size_bytes=row["size_bytes"],
         sha256=row["sha256"],

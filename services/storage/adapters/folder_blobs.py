@@ -88,7 +88,7 @@ class FolderBlobs:
                 left -= len(block)
 
     async def delete(self, key: str) -> None:
-        """Remove file, sidecar and the folders that they leave empty."""
+        """Remove file and sidecar."""
         await self._disk.run(self._delete, key)
 
     async def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
@@ -189,14 +189,9 @@ class FolderBlobs:
         return BlobInfo(key, facts.st_size, stored["content_type"], stored["metadata"], modified)
 
     def _delete(self, key: str) -> None:
-        for path, top in (
-            (self._path(key), self._root),
-            (self._sidecar(key), self._root / _HIDDEN),
-        ):
-            path.unlink(missing_ok=True)
-            for folder in path.parents:
-                if folder == top or not _removed_if_empty(folder):
-                    break
+        # Empty folders stay: removing one could race with a file that is just being linked into it.
+        self._path(key).unlink(missing_ok=True)
+        self._sidecar(key).unlink(missing_ok=True)
 
     def _keys(self, prefix: str) -> Iterator[str]:
         start = self._root / prefix.rpartition("/")[0]
@@ -217,11 +212,3 @@ class FolderBlobs:
         probe = self._temporary()
         probe.write_bytes(b"ok")
         probe.unlink()
-
-
-def _removed_if_empty(folder: Path) -> bool:
-    try:
-        folder.rmdir()
-    except OSError:
-        return False
-    return True

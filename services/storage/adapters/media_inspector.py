@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from services.storage.domain.ports import StagedFile
 
 _SNIFF_BYTES = 16
+# 16K x 16K: what unpacks to more is meant to exhaust memory.
+_MAX_PIXELS = 1 << 28
+_PICTURES = frozenset({"png", "jpeg", "gif", "webp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,10 @@ def _measure(container: Any, found: _Format) -> MediaInfo:
     if video is None and audio is None:
         msg = f"the {found.container} file has neither picture nor sound"
         raise DataLoss(msg)
-    frames = _count(container, video)
+    if video is not None and not 0 < video.width * video.height <= _MAX_PIXELS:
+        msg = f"the {found.container} file has an impossible picture size"
+        raise DataLoss(msg)
+    frames = _decoded(container) if found.container in _PICTURES else _count(container, video)
     if video is not None and (frames == 0 or frames < video.frames):
         msg = f"the {found.container} file is cut off: {frames} of {video.frames} frames"
         raise DataLoss(msg)
@@ -116,6 +122,12 @@ def _count(container: Any, video: Any) -> int:
         if packet.stream is video and packet.size:
             frames += 1
     return frames
+
+
+def _decoded(container: Any) -> int:
+    """Decode a picture: it has no index that could tell whether it is whole."""
+    container.streams.video[0].codec_context.options = {"err_detect": "explode"}
+    return sum(1 for frame in container.decode(video=0) if not frame.is_corrupt)
 
 
 def _rate(video: Any, frames: int) -> float:

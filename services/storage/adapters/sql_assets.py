@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, exists, func, insert, select, text, update
+from sqlalchemy import delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from services.common.errors import Aborted, RequestConflict
@@ -16,16 +16,22 @@ from services.storage.adapters.asset_rows import (
     terms_of,
     to_row,
 )
-from services.storage.adapters.tables import assets, terms, vectors
+from services.storage.adapters.sql_steps import (
+    at,
+    criteria,
+    derived,
+    free_key,
+    give_back,
+    reused,
+    use,
+)
+from services.storage.adapters.tables import assets, terms, usage
 from services.storage.domain.assets import Asset, AssetState
-from services.storage.domain.keys import ObjectKey
 from services.storage.domain.ports import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
-
-    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from services.common.database import Database
     from services.storage.domain.ports import Query
@@ -54,18 +60,46 @@ class SqlAssets:
     async def move(self, asset: Asset) -> Asset:
         """Give a WRITING record the next free iteration after its present one."""
         async with self._database.begin() as connection:
-            key = await _free_key(connection, asset.key.next())
+            key = await free_key(connection, asset.key.next())
             changes = {**key_columns(key), "update_time": micros(self._now())}
-            await connection.execute(
-                update(assets).where(assets.c.id == asset.id).values(**changes)
-            )
-        return _at(asset, key)
+            await connection.execute(update(assets).where(assets.c.id == asset.id).values(changes))
+        return at(asset, key)
 
-    async def commit(self, asset: Asset) -> Asset:
+    async def spooled(self, asset: Asset) -> None:
+        """Note size, digest and media of a WRITING record whose bytes wait in a spool."""
+        columns = to_row(asset)
+        values = {name: columns[name] for name in ("size_bytes", "sha256", "document")}
+        mine = (assets.c.id == asset.id) & (assets.c.attempt == asset.attempt)
+        async with self._database.begin() as connection:
+            await connection.execute(
+                update(assets)
+                .where(mine, assets.c.state == AssetState.WRITING)
+                .values(**values, spool="local", update_time=micros(self._now()))
+            )
+
+    async def waiting(self, limit: int) -> Sequence[Asset]:
+        """Return WRITING records of every tenant whose bytes wait in a spool, oldest first."""
+        wanted = (assets.c.state == AssetState.WRITING) & (assets.c.spool != "")
+        return await self._fetch(select(assets).where(wanted).order_by(assets.c.id).limit(limit))
+
+    async def used(self, tenant: str) -> int:
+        """Return the bytes that the tenant has in storage."""
+        wanted = select(usage.c.size_bytes).where(usage.c.tenant == tenant)
+        async with self._database.read() as connection:
+            return await connection.scalar(wanted) or 0
+
+    async def commit(self, asset: Asset, *, quota_bytes: int = 0) -> Asset:
         """Turn WRITING into STORED; the first of several twins wins, and its record is returned."""
         columns = to_row(replace(asset, state=AssetState.STORED))
-        changed = ("state", "size_bytes", "sha256", "document", "expire_time")
-        values = {name: columns[name] for name in changed} | key_columns(asset.key)
+        changed = (
+            "state",
+            "size_bytes",
+            "sha256",
+            "document",
+            "expire_time",
+            *key_columns(asset.key),
+        )
+        values = {name: columns[name] for name in changed}
         writing = (assets.c.id == asset.id) & (assets.c.state == AssetState.WRITING)
         async with self._database.begin() as connection:
             done = await connection.execute(
@@ -75,8 +109,8 @@ class SqlAssets:
             )
             if done.rowcount:
                 await connection.execute(insert(terms), list(terms_of(asset)))
-                await _reused(connection, asset)
-                await _use(connection, asset, 1)
+                await reused(connection, asset)
+                await use(connection, asset, quota_bytes=quota_bytes)
         stored = await self.get(asset.tenant, asset.id)
         if stored is None:
             msg = "the upload was given up meanwhile; send it again"
@@ -86,13 +120,9 @@ class SqlAssets:
     async def abandon(self, asset: Asset) -> None:
         """Forget a WRITING record."""
         async with self._database.begin() as connection:
-            await connection.execute(
-                delete(assets).where(
-                    assets.c.id == asset.id,
-                    assets.c.state == AssetState.WRITING,
-                    assets.c.attempt == asset.attempt,
-                )
-            )
+            mine = (assets.c.id == asset.id) & (assets.c.attempt == asset.attempt)
+            unfinished = delete(assets).where(mine, assets.c.state == AssetState.WRITING)
+            await connection.execute(unfinished)
 
     async def get(self, tenant: str, identifier: str) -> Asset | None:
         """Return the tenant's asset, whatever its state."""
@@ -100,6 +130,11 @@ class SqlAssets:
             select(assets).where(assets.c.id == identifier, assets.c.tenant == tenant)
         )
         return found[0] if found else None
+
+    async def many(self, tenant: str, identifiers: Iterable[str]) -> Sequence[Asset]:
+        """Return the tenant's STORED assets among ``identifiers``, in any order."""
+        mine = (assets.c.tenant == tenant) & (assets.c.state == AssetState.STORED)
+        return await self._fetch(select(assets).where(mine, assets.c.id.in_(list(identifiers))))
 
     async def page(self, query: Query) -> list[Asset]:
         """Return STORED assets, newest first."""
@@ -112,7 +147,7 @@ class SqlAssets:
             wanted = wanted.where(assets.c.id < query.before)
         if query.creative_id:
             wanted = wanted.where(assets.c.creative_id == query.creative_id)
-        for axis, value in _criteria(query):
+        for axis, value in criteria(query):
             wanted = wanted.where(
                 exists().where(
                     terms.c.tenant == query.tenant,
@@ -125,9 +160,9 @@ class SqlAssets:
 
     async def twin(self, tenant: str, sha256: str, size_bytes: int) -> Asset | None:
         """Return a STORED asset of the tenant with the same bytes."""
-        same = (assets.c.tenant == tenant) & (assets.c.sha256 == sha256)
-        stored = (assets.c.size_bytes == size_bytes) & (assets.c.state == AssetState.STORED)
-        found = await self._fetch(select(assets).where(same & stored).limit(1))
+        same = (assets.c.sha256 == sha256) & (assets.c.size_bytes == size_bytes)
+        stored = (assets.c.tenant == tenant) & (assets.c.state == AssetState.STORED)
+        found = await self._fetch(select(assets).where(same, stored).limit(1))
         return found[0] if found else None
 
     async def mark_deleted(self, asset: Asset, moment: datetime) -> Asset:
@@ -139,22 +174,18 @@ class SqlAssets:
                 update(assets).where(stored).values(**values, update_time=micros(moment))
             )
             await connection.execute(delete(terms).where(terms.c.asset_id == asset.id))
-            await connection.execute(delete(vectors).where(vectors.c.asset_id == asset.id))
             if done.rowcount:
-                await _use(connection, asset, -1)
+                await give_back(connection, asset)
         return replace(asset, state=AssetState.DELETED, delete_time=moment)
 
     async def mark_purged(self, asset: Asset, moment: datetime) -> None:
         """Note that the bytes of a DELETED asset are gone."""
-        async with self._database.begin() as connection:
-            await connection.execute(
-                update(assets).where(assets.c.id == asset.id).values(purge_time=micros(moment))
-            )
+        await self._set(asset, purge_time=micros(moment))
 
     async def left_behind(self, before: datetime, limit: int) -> Sequence[Asset]:
         """Return WRITING records of every tenant that were not touched since ``before``."""
         old = (assets.c.state == AssetState.WRITING) & (assets.c.update_time < micros(before))
-        return await self._fetch(select(assets).where(old).limit(limit))
+        return await self._fetch(select(assets).where(old, assets.c.spool == "").limit(limit))
 
     async def not_purged(self, before: datetime, limit: int) -> Sequence[Asset]:
         """Return DELETED records of every tenant, older than ``before``, not yet purged."""
@@ -162,6 +193,15 @@ class SqlAssets:
         return await self._fetch(
             select(assets).where(old, assets.c.purge_time.is_(None)).limit(limit)
         )
+
+    async def underived(self, limit: int) -> Sequence[Asset]:
+        """Return STORED pictures and films of every tenant without derived files, oldest first."""
+        todo = assets.c.derive_time.is_(None) & (assets.c.state == AssetState.STORED)
+        return await self._fetch(select(assets).where(todo).order_by(assets.c.id).limit(limit))
+
+    async def mark_derived(self, asset: Asset, moment: datetime) -> None:
+        """Note that there is nothing more to derive from the asset."""
+        await self._set(asset, derive_time=micros(moment))
 
     async def expired(self, moment: datetime, limit: int) -> Sequence[Asset]:
         """Return STORED assets of every tenant whose time is over and that nothing holds."""
@@ -171,7 +211,7 @@ class SqlAssets:
         )
 
     async def children(self, asset: Asset) -> Sequence[Asset]:
-        """Return the STORED assets that were derived from this one."""
+        """Return the STORED assets derived from this one."""
         return await self._fetch(
             select(assets).where(
                 assets.c.tenant == asset.tenant,
@@ -185,8 +225,8 @@ class SqlAssets:
             same = (assets.c.tenant == asset.tenant) & (assets.c.request_id == asset.request_id)
             row = (await connection.execute(select(assets).where(same))).mappings().first()
             if row is None:
-                key = await _free_key(connection, asset.key)
-                claimed = _at(asset, key)
+                key = await free_key(connection, asset.key)
+                claimed = at(asset, key)
                 await connection.execute(insert(assets).values(**to_row(claimed)))
                 return Claim(asset=claimed, replayed=False)
             if row["fingerprint"] != asset.fingerprint:
@@ -198,70 +238,13 @@ class SqlAssets:
             await connection.execute(update(assets).where(assets.c.id == found.id).values(**mine))
         return Claim(asset=replace(found, attempt=asset.attempt), replayed=False)
 
+    async def _set(self, asset: Asset, **values: int) -> None:
+        async with self._database.begin() as connection:
+            await connection.execute(update(assets).where(assets.c.id == asset.id).values(values))
+
     async def _fetch(self, wanted: Any) -> list[Asset]:
         """Run a select over ``assets`` with the derived files; SQLAlchemy's types are ``Any``."""
         async with self._database.read() as connection:
             rows = (await connection.execute(wanted)).mappings().all()
-            derived = await _derived(connection, [row["id"] for row in rows])
-        return [from_row(dict(row), derived.get(row["id"])) for row in rows]
-
-
-def _criteria(query: Query) -> list[tuple[str, str]]:
-    pairs = list(query.facets.pairs()) if query.facets else []
-    return pairs + [(f"label:{key}", value) for key, value in (query.labels or {}).items()]
-
-
-def _at(asset: Asset, key: ObjectKey) -> Asset:
-    return replace(asset, key=key, description=replace(asset.description, iteration=key.iteration))
-
-
-async def _free_key(connection: AsyncConnection, key: ObjectKey) -> ObjectKey:
-    """Return ``key`` or the next iteration that nobody has; others wait until we have written."""
-    if connection.dialect.name == "postgresql":
-        # Two keys may share a lock by chance, which costs a moment and nothing else.
-        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:stem, 0))")
-        await connection.execute(lock, {"stem": f"storage {key.stem}"})
-    same = (assets.c.stem == key.stem) & (assets.c.extension == key.extension)
-    taken = select(assets.c.id).where(same, assets.c.iteration == key.iteration)
-    if (await connection.execute(taken)).first() is None:
-        return key
-    last = await connection.scalar(select(func.max(assets.c.iteration)).where(same))
-    return ObjectKey(key.stem, (last or 0) + 1, key.extension)
-
-
-async def _derived(connection: AsyncConnection, ids: list[str]) -> Mapping[str, dict[str, str]]:
-    if not ids:
-        return {}
-    wanted = select(assets.c.parent_id, assets.c.role, assets.c.id).where(
-        assets.c.parent_id.in_(ids), assets.c.state == AssetState.STORED
-    )
-    found: dict[str, dict[str, str]] = {}
-    for parent, role, identifier in (await connection.execute(wanted)).all():
-        found.setdefault(parent, {})[role] = f"assets/{identifier}"
-    return found
-
-
-async def _reused(connection: AsyncConnection, asset: Asset) -> None:
-    """Count a use for every asset of the same tenant that this one was made from."""
-    parents = [name.removeprefix("assets/") for name in asset.description.lineage.parents]
-    if parents:
-        await connection.execute(
-            update(assets)
-            .where(assets.c.id.in_(parents), assets.c.tenant == asset.tenant)
-            .values(reuse_count=assets.c.reuse_count + 1)
-        )
-
-
-_COUNT_USE = text(
-    "INSERT INTO tenant_usage (tenant, size_bytes, assets) "
-    "VALUES (:tenant, :size_bytes, :assets) "
-    "ON CONFLICT (tenant) DO UPDATE SET "
-    "size_bytes = tenant_usage.size_bytes + excluded.size_bytes, "
-    "assets = tenant_usage.assets + excluded.assets"
-)
-
-
-async def _use(connection: AsyncConnection, asset: Asset, sign: int) -> None:
-    """Add (1) or take away (-1) one asset in what its tenant uses."""
-    row = {"tenant": asset.tenant, "size_bytes": sign * asset.size_bytes, "assets": sign}
-    await connection.execute(_COUNT_USE, row)
+            found = await derived(connection, [row["id"] for row in rows])
+        return [from_row(dict(row), found.get(row["id"])) for row in rows]

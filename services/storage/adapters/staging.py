@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
+import threading
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, BinaryIO
@@ -33,6 +35,8 @@ class FolderStage:
         self._pending_bytes = 0
         self._digest = hashlib.sha256()
         self._file: BinaryIO | None = None
+        self._turn = threading.Lock()
+        self._discarded = False
         self.size_bytes = 0
 
     async def write(self, chunk: bytes) -> None:
@@ -52,24 +56,33 @@ class FolderStage:
         return StagedFile(self._path, self.size_bytes, self._digest.hexdigest())
 
     def discard(self) -> None:
-        """Close and remove the file; a published one lives on under its key."""
-        if self._file is not None:
-            self._file.close()
-        self._path.unlink(missing_ok=True)
+        """Close and remove the file; a published one lives on under its key.
+
+        A write that was cancelled may still wait for its thread: it finds the file discarded.
+        """
+        with self._turn:
+            self._discarded = True
+            if self._file is not None:
+                self._file.close()
+            self._path.unlink(missing_ok=True)
 
     def _flush(self) -> None:
-        if self._file is None:
-            self._file = self._path.open("xb", buffering=0)
-        pending, self._pending, self._pending_bytes = self._pending, [], 0
-        for chunk in pending:
-            self._digest.update(chunk)
-            _write_all(self._file, chunk)
+        with self._turn:
+            if self._discarded:
+                return
+            if self._file is None:
+                self._file = self._path.open("xb", buffering=0)
+            pending, self._pending, self._pending_bytes = self._pending, [], 0
+            for chunk in pending:
+                self._digest.update(chunk)
+                _write_all(self._file, chunk)
 
     def _finish(self) -> None:
         self._flush()
-        if self._file is not None:
-            os.fsync(self._file.fileno())
-            self._file.close()
+        with self._turn:
+            if self._file is not None and not self._discarded:
+                os.fsync(self._file.fileno())
+                self._file.close()
 
 
 def _write_all(file: BinaryIO, chunk: bytes) -> None:
@@ -99,8 +112,7 @@ class FolderStaging:
         try:
             yield stage
         finally:
-            # In place, not in a thread: it is one unlink, and must happen while being cancelled.
-            stage.discard()
+            await asyncio.shield(self._disk.run(stage.discard))
 
     async def sweep(self, older_than: timedelta) -> int:
         """Remove parts that nobody has touched for ``older_than``; returns how many."""

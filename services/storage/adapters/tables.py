@@ -9,7 +9,6 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     String,
@@ -50,6 +49,8 @@ assets = Table(
     Column("expire_time", BigInteger),
     Column("delete_time", BigInteger),
     Column("purge_time", BigInteger),
+    # When the derived files were made; 0 where there are none to make.
+    Column("derive_time", BigInteger),
     UniqueConstraint("key", name="assets_key"),
     UniqueConstraint("tenant", "request_id", name="assets_request"),
     Index("assets_page", "tenant", "state", "id"),
@@ -59,9 +60,10 @@ assets = Table(
     Index("assets_parent", "parent_id"),
     Index("assets_expiry", "expire_time"),
     Index("assets_age", "state", "update_time"),
+    Index("assets_underived", "derive_time", "id"),
 )
 
-# One row per facet value and label of a stored asset.
+# One row per facet value, label and concept of a stored asset.
 terms = Table(
     "asset_terms",
     metadata,
@@ -71,17 +73,6 @@ terms = Table(
     Column("asset_id", String(64), nullable=False),
     PrimaryKeyConstraint("tenant", "axis", "value", "asset_id"),
     Index("asset_terms_asset", "asset_id"),
-)
-
-# What each stored asset means, as a vector of 32-bit floats.
-vectors = Table(
-    "asset_vectors",
-    metadata,
-    Column("asset_id", String(64), primary_key=True),
-    Column("tenant", String(64), nullable=False),
-    Column("space", String(64), nullable=False),
-    Column("vector", LargeBinary, nullable=False),
-    Index("asset_vectors_tenant", "tenant", "space", "asset_id"),
 )
 
 # What a tenant has, kept in the transaction that changes it, so that a quota cannot be overshot.

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from services.common.url_policy import UrlPolicy
 
 KIND = "uri"
-_READ_BYTES = 256 * 1024
 _PARTIAL = 206
 _NOT_SATISFIABLE = 416
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
@@ -86,7 +85,8 @@ class UrlSource:
         ) as response:
             skip = _begin(response, progress)
             try:
-                async for chunk in response.aiter_raw(_READ_BYTES):
+                # As they come: gathering would lose what had arrived when a connection breaks.
+                async for chunk in response.aiter_raw():
                     kept = chunk[skip:]
                     skip = max(0, skip - len(chunk))
                     if kept:

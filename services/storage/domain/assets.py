@@ -123,6 +123,7 @@ class Asset:
     fingerprint: str
     create_time: datetime
     attempt: str = ""
+    spool: str = ""
     size_bytes: int = 0
     sha256: str = ""
     media: MediaInfo | None = None
@@ -138,6 +139,12 @@ class Asset:
     def name(self) -> str:
         """Resource name, ``assets/{id}``."""
         return f"assets/{self.id}"
+
+    @property
+    def derivable(self) -> bool:
+        """Whether thumbnails and the like can be made of it."""
+        pictured = self.description.content_type.startswith(("video/", "image/"))
+        return pictured and not self.parent_id
 
     @property
     def file_name(self) -> str:

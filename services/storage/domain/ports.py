@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime, timedelta
     from pathlib import Path
 
-    from services.storage.domain.assets import Asset, Description, MediaInfo
+    from services.storage.domain.assets import Asset
     from services.storage.domain.facets import Facets
 
     Clock = Callable[[], datetime]
@@ -148,10 +148,20 @@ class AssetStore(Protocol):
     async def move(self, asset: Asset) -> Asset:
         """Give a WRITING record the next free iteration after its present one."""
 
-    async def commit(self, asset: Asset) -> Asset:
+    async def spooled(self, asset: Asset) -> None:
+        """Note size, digest and media of a WRITING record whose bytes wait in a spool."""
+
+    async def waiting(self, limit: int) -> Sequence[Asset]:
+        """Return WRITING records of every tenant whose bytes wait in a spool, oldest first."""
+
+    async def used(self, tenant: str) -> int:
+        """Return the bytes that the tenant has in storage."""
+
+    async def commit(self, asset: Asset, *, quota_bytes: int = 0) -> Asset:
         """Turn WRITING into STORED with size, digest and media; the first of several twins wins.
 
-        Returns the stored record, which is another's when a twin was faster.
+        Returns the stored record, which is another's when a twin was faster. Raises
+        ``ResourceExhausted`` when the tenant would have more than ``quota_bytes`` (0: no quota).
         """
 
     async def abandon(self, asset: Asset) -> None:
@@ -159,6 +169,9 @@ class AssetStore(Protocol):
 
     async def get(self, tenant: str, identifier: str) -> Asset | None:
         """Return the tenant's asset, whatever its state."""
+
+    async def many(self, tenant: str, identifiers: Iterable[str]) -> Sequence[Asset]:
+        """Return the tenant's STORED assets among ``identifiers``, in any order."""
 
     async def page(self, query: Query) -> list[Asset]:
         """Return STORED assets, newest first."""
@@ -173,10 +186,16 @@ class AssetStore(Protocol):
         """Note that the bytes of a DELETED asset are gone."""
 
     async def left_behind(self, before: datetime, limit: int) -> Sequence[Asset]:
-        """Return records of every tenant that are WRITING and were not touched since ``before``."""
+        """Return records of every tenant WRITING, not spooled, not touched since ``before``."""
 
     async def not_purged(self, before: datetime, limit: int) -> Sequence[Asset]:
         """Return DELETED records of every tenant, from ``before``, whose bytes may be there."""
+
+    async def underived(self, limit: int) -> Sequence[Asset]:
+        """Return STORED pictures and films of every tenant without derived files, oldest first."""
+
+    async def mark_derived(self, asset: Asset, moment: datetime) -> None:
+        """Note that there is nothing more to derive from the asset."""
 
     async def expired(self, moment: datetime, limit: int) -> Sequence[Asset]:
         """Return STORED assets of every tenant whose time is over and that nothing holds."""
@@ -185,18 +204,23 @@ class AssetStore(Protocol):
         """Return the STORED assets that were derived from this one."""
 
 
-class Inspector(Protocol):
-    """Looks into media files with a real demuxer."""
+class SpoolRoom(Protocol):
+    """Keeps files on the local disk while the blob store is away."""
 
-    async def inspect(self, staged: StagedFile, description: Description) -> MediaInfo | None:
-        """Return the measured facts, ``None`` for other files; raises ``DataLoss`` for damage."""
+    async def keep(self, asset: Asset, staged: StagedFile) -> bool:
+        """Keep the file; false when there is no room for it."""
+
+    async def find(self, asset: Asset) -> StagedFile | None:
+        """Return the file of the asset when it waits here."""
+
+    async def drop(self, asset: Asset) -> None:
+        """Forget the file."""
 
 
-class Source(Protocol):
-    """Fetches from URLs."""
+class Search(Protocol):
+    """Ranks assets by meaning."""
 
-    def fetch(self, uri: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Open the URL and yield its bytes.
-
-        Raises ``InvalidArgument``, ``PermissionDenied`` or ``Unavailable``.
-        """
+    async def best(
+        self, tenant: str, words: Sequence[str], *, facets: Facets, limit: int
+    ) -> Sequence[tuple[str, float]]:
+        """Return ids of STORED assets with scores from 0 to 1, best first."""

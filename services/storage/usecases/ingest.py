@@ -10,28 +10,27 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from services.common.errors import Aborted, DataLoss, InvalidArgument
+from services.common.errors import DataLoss, InvalidArgument
 from services.storage.domain.assets import Asset, AssetState, fingerprint
 from services.storage.domain.keys import KeyLayout, ObjectKey
-from services.storage.domain.metadata import object_metadata
-from services.storage.domain.ports import KeyTakenError, ObjectFacts
+from services.storage.domain.policies import Policies, quota_exceeded
+from services.storage.usecases.keeper import SpooledError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from contextlib import AbstractAsyncContextManager
 
-    from services.storage.domain.assets import Description
+    from services.storage.domain.assets import Description, MediaInfo
+    from services.storage.domain.media_ports import Inspector
     from services.storage.domain.ports import (
         AssetStore,
-        BlobStore,
         Clock,
-        Inspector,
         NewId,
         StagedFile,
         StagingArea,
     )
+    from services.storage.usecases.keeper import Keeper
 
-_MAX_MOVES = 1000
 _MAX_REQUEST_ID = 128
 
 
@@ -48,6 +47,7 @@ class Intake:
     origin: str = ""
     parent_id: str = ""
     role: str = ""
+    stem: str = ""
 
     def __post_init__(self) -> None:
         """Raise ``InvalidArgument`` for what can never work."""
@@ -71,16 +71,17 @@ class Intake:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingest:
-    """Stores files; one instance serves every tenant."""
+    """Receives files; one instance serves every tenant."""
 
     assets: AssetStore
-    blobs: BlobStore
     staging: StagingArea
     inspector: Inspector
+    keeper: Keeper
     now: Clock
     new_id: NewId
     max_bytes: int
     layout: KeyLayout = field(default_factory=KeyLayout)
+    policies: Policies = field(default_factory=Policies)
 
     async def receive(
         self, intake: Intake, source: AbstractAsyncContextManager[AsyncIterator[bytes]]
@@ -93,24 +94,38 @@ class Ingest:
         claim = await self.assets.claim(self._record(intake))
         if claim.replayed:
             return claim.asset
+        if claim.asset.spool and (waiting := await self.keeper.waiting(claim.asset)):
+            return await self.keeper.resume(claim.asset, waiting)
         try:
+            await self._check_room(intake)
             async with source as chunks, self.staging.receive(self._cap(intake)) as stage:
                 async for chunk in chunks:
                     await stage.write(chunk)
                 staged = await stage.finish()
                 _verify(intake, staged)
-                return await self._keep(claim.asset, staged)
+                media = await self.inspector.inspect(staged, intake.description)
+                return await self.keeper.keep(_whole(claim.asset, staged, media), staged)
+        except SpooledError as spooled:
+            raise spooled.error from spooled
         except BaseException:
             # Also when cancelled: a record without bytes must not wait for the sweeper.
             await asyncio.shield(self.assets.abandon(claim.asset))
             raise
+
+    async def _check_room(self, intake: Intake) -> None:
+        """Refuse before the transfer what cannot fit; the commit decides for good."""
+        quota = self.policies.of(intake.tenant).quota_bytes
+        used = await self.assets.used(intake.tenant) if quota else 0
+        if quota and used + max(1, intake.size_bytes) > quota:
+            raise quota_exceeded(intake.tenant, quota)
 
     def _cap(self, intake: Intake) -> int:
         return min(intake.max_bytes or self.max_bytes, self.max_bytes)
 
     def _record(self, intake: Intake) -> Asset:
         now, identifier, told = self.now(), self.new_id(), intake.description
-        stem = self.layout.stem(intake.tenant, told.creative_id or identifier, now)
+        creative = told.creative_id or identifier
+        stem = intake.stem or self.layout.stem(intake.tenant, creative, now)
         return Asset(
             id=identifier,
             tenant=intake.tenant,
@@ -120,56 +135,15 @@ class Ingest:
             request_id=intake.request_id,
             fingerprint=intake.fingerprint,
             create_time=now,
+            expire_time=None if intake.parent_id else self.policies.of(intake.tenant).expiry(now),
             attempt=self.new_id(),
             parent_id=intake.parent_id,
             role=intake.role,
         )
 
-    async def _keep(self, record: Asset, staged: StagedFile) -> Asset:
-        media = await self.inspector.inspect(staged, record.description)
-        whole = replace(record, size_bytes=staged.size_bytes, sha256=staged.sha256, media=media)
-        published = await self._publish(whole, staged)
-        stored = await self.assets.commit(published)
-        if stored.key != published.key:
-            # A twin of this request was faster; its copy is the asset.
-            await self.blobs.delete(str(published.key))
-        return stored
 
-    async def _publish(self, asset: Asset, staged: StagedFile) -> Asset:
-        """Make the bytes visible under the first free iteration from the record's own on."""
-        twin = await self.assets.twin(asset.tenant, asset.sha256, asset.size_bytes)
-        for _ in range(_MAX_MOVES):
-            facts = self._facts(asset)
-            try:
-                if twin is None or not await self._cloned(twin, asset, facts):
-                    await self.blobs.publish(staged, str(asset.key), facts)
-            except KeyTakenError:
-                if await self._is_ours(asset):
-                    return asset
-                asset = await self.assets.move(asset)
-            else:
-                return asset
-        msg = "no free object key was found"
-        raise Aborted(msg)
-
-    async def _cloned(self, twin: Asset, asset: Asset, facts: ObjectFacts) -> bool:
-        """Copy the same bytes of the same tenant inside the store, unless they have just gone."""
-        try:
-            await self.blobs.clone(str(twin.key), str(asset.key), facts)
-        except DataLoss:
-            return False
-        return True
-
-    async def _is_ours(self, asset: Asset) -> bool:
-        """Whether the object in the way is this asset, published before an answer was lost."""
-        there = await self.blobs.head(str(asset.key))
-        if there is None:
-            return False
-        known = there.metadata.get("asset"), there.metadata.get("sha256")
-        return known == (asset.name, asset.sha256) and there.size_bytes == asset.size_bytes
-
-    def _facts(self, asset: Asset) -> ObjectFacts:
-        return ObjectFacts(asset.description.content_type, object_metadata(asset, self.now()))
+def _whole(record: Asset, staged: StagedFile, media: MediaInfo | None) -> Asset:
+    return replace(record, size_bytes=staged.size_bytes, sha256=staged.sha256, media=media)
 
 
 def _verify(intake: Intake, staged: StagedFile) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from services.common.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound
 from services.storage.domain.assets import AssetState, asset_id
+from services.storage.domain.meaning import concepts
 from services.storage.domain.paging import next_token, read_page
 from services.storage.domain.ports import Query
 
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
     from services.storage.domain.assets import Asset
     from services.storage.domain.facets import Facets
     from services.storage.domain.paging import PageRequest
-    from services.storage.domain.ports import AssetStore, BlobStore, Clock
+    from services.storage.domain.ports import AssetStore, BlobStore, Clock, Search
 
 KIND = "asset"
 DEFAULT_LIFETIME = timedelta(hours=1)
 MAX_LIFETIME = timedelta(days=7)
 MAX_DOWNLOAD_NAME = 200
+MAX_QUERY = 2000
+DEFAULT_HITS = 10
+MAX_HITS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,7 @@ class Library:
 
     assets: AssetStore
     blobs: BlobStore
+    index: Search
     now: Clock
 
     async def get(self, tenant: str, name: str) -> Asset:
@@ -64,6 +69,21 @@ class Library:
         found = await self.assets.page(query)
         token = next_token(found[size - 1].id, scope) if len(found) > size else ""
         return found[:size], token
+
+    async def search(
+        self, tenant: str, query: str, *, facets: Facets, limit: int
+    ) -> Sequence[tuple[Asset, float]]:
+        """Return the assets nearest in meaning to ``query`` with scores, best first."""
+        if not 0 < len(query.strip()) <= MAX_QUERY:
+            field = "query"
+            raise InvalidArgument(field, f"must have 1 to {MAX_QUERY} characters")
+        if not 0 <= limit <= MAX_HITS:
+            field = "limit"
+            raise InvalidArgument(field, f"must be 1 to {MAX_HITS}, or 0 for {DEFAULT_HITS}")
+        hits = limit or DEFAULT_HITS
+        ranked = await self.index.best(tenant, concepts(query), facets=facets, limit=hits)
+        found = {asset.id: asset for asset in await self.assets.many(tenant, dict(ranked))}
+        return [(found[key], score) for key, score in ranked if key in found]
 
     async def read(
         self, tenant: str, name: str, *, offset: int, length: int

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -200,15 +201,19 @@ async def test_close_ups_of_emma_in_victorian_attics_are_exactly_those(store: Sq
 
 async def test_every_axis_and_label_restricts(store: SqlAssets) -> None:
     full = Facets(
-        characters=("emma",), landscapes=("attic",), styles=("noir",), mood="calm",
-        time_of_day="night", shot_type="wide", asset_type="video",
-    )  # fmt: skip
+        characters=("emma",),
+        landscapes=("attic",),
+        styles=("noir",),
+        mood="calm",
+        time_of_day="night",
+        shot_type="wide",
+        asset_type="video",
+    )
     asset = await stored(store, "full", facets=full, labels={"campaign": "winter"})
     await stored(store, "bare", facets=Facets(asset_type="image"))
     for axis, value in full.pairs():
-        single = Facets(
-            **{axis: (value,) if axis in {"characters", "landscapes", "styles"} else value}
-        )  # type: ignore[arg-type]
+        told: Any = (value,) if axis in {"characters", "landscapes", "styles"} else value
+        single = Facets(**{axis: told})
         found = await store.page(Query(tenant="acme", limit=10, facets=single))
         assert [item.id for item in found] == [asset.id], axis
     labelled = await store.page(Query(tenant="acme", limit=10, labels={"campaign": "winter"}))

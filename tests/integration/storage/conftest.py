@@ -1,6 +1,7 @@
 """The real service on real sockets, on both back ends."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
         "signing_key": SIGNING_KEY,
         "video_prefix": "videos",
         "min_free_bytes": 0,
+        "derive": "",
     }
     if request.param == "s3":
         bucket = request.getfixturevalue("s3")
@@ -108,3 +110,9 @@ async def acme(address: str) -> AsyncIterator[Client]:
 async def other(address: str) -> AsyncIterator[Client]:
     async with client_of(address, "other") as client:
         yield client
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until the condition holds; the test's own limit ends it."""
+    while not condition():  # noqa: ASYNC110 - what is waited for lies on a disk or a server
+        await asyncio.sleep(0.02)

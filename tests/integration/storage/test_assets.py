@@ -24,7 +24,7 @@ from services.common.errors import (
 )
 from services.storage.__main__ import running
 from services.storage.settings import Settings
-from tests.integration.storage.conftest import Client, client_of
+from tests.integration.storage.conftest import Client, client_of, until
 from tests.unit.storage.clips import mp4, png
 
 pytestmark = pytest.mark.timeout(60)
@@ -37,22 +37,35 @@ def files_of(settings: Settings) -> list[str]:
     return sorted(str(path.relative_to(root)) for path in found if ".reelmesh" not in path.parts)
 
 
+def receiving(settings: Settings) -> int:
+    """Number of files that are being received."""
+    return len(list(settings.receiving_folder.glob("*.part")))
+
+
 async def test_a_clip_comes_back_byte_for_byte_with_its_facts(acme: Client) -> None:
     clip = mp4(sound=True, seconds=1)
     facets = asset_pb2.Facets(characters=["Emma"], mood="calm")
     lineage = asset_pb2.Lineage(model="m", prompt="a fox", seed=0)
     asset = await acme.upload(
-        clip, "r1", creative_id="creative-123", iteration=3, facets=facets, lineage=lineage,
-        labels={"campaign": "winter"}, placeholder=True,
-    )  # fmt: skip
+        clip,
+        "r1",
+        creative_id="creative-123",
+        iteration=3,
+        facets=facets,
+        lineage=lineage,
+        labels={"campaign": "winter"},
+        placeholder=True,
+    )
     assert asset.state == asset_pb2.Asset.STATE_STORED
     assert asset.tenant_name == "acme"
     assert re.fullmatch(r"videos/acme/\d{8}_\d{6}-creative-123-003\.mp4", asset.key)
     assert asset.storage_url.endswith(asset.key)
     assert (asset.size_bytes, asset.sha256) == (len(clip), hashlib.sha256(clip).hexdigest())
     assert (asset.media.container, asset.media.video_codec, asset.media.audio_codec) == (
-        "mp4", "h264", "aac",
-    )  # fmt: skip
+        "mp4",
+        "h264",
+        "aac",
+    )
     assert (asset.media.width, asset.media.height, asset.media.fps) == (64, 48, 8)
     assert asset.media.frames == 8
     assert abs(asset.media.duration.ToTimedelta() - timedelta(seconds=1)) < timedelta(seconds=0.1)
@@ -137,7 +150,7 @@ async def test_bytes_other_than_announced_are_data_loss_and_leave_nothing(
         await acme.upload(clip, "r2", size_bytes=len(clip) + 1)
     assert files_of(settings) == []
     assert list(settings.receiving_folder.iterdir()) == []
-    assert await acme.upload(clip, "r2", size_bytes=len(clip) + 1 - 1)
+    assert (await acme.upload(clip, "r3", size_bytes=len(clip))).name
 
 
 @pytest.mark.parametrize(
@@ -182,7 +195,7 @@ async def test_another_tenants_asset_is_not_found_whatever_is_asked(
     ):
         with pytest.raises(NotFound):
             await call
-    assert await acme.get(name)
+    assert (await acme.get(name)).name == name
 
 
 async def test_deleting_takes_the_bytes_and_keeps_a_proof(acme: Client, settings: Settings) -> None:
@@ -229,9 +242,8 @@ async def test_ranges_outside_of_the_file_are_refused(
         await acme.download(asset.name, offset, length)
 
 
+@pytest.mark.parametrize("settings", ["folder"], indirect=True)
 async def test_a_download_of_lost_bytes_is_data_loss(acme: Client, settings: Settings) -> None:
-    if settings.on_s3:
-        pytest.skip("the folder's files are at hand; the blob contract covers S3")
     asset = await acme.upload(mp4(), "r1")
     (settings.asset_folder / asset.key).unlink()
     with pytest.raises(DataLoss):
@@ -251,15 +263,12 @@ async def test_an_upload_that_is_cancelled_leaves_nothing(acme: Client, settings
 
     upload = asyncio.ensure_future(acme.stub.UploadAsset(parts()))
     await begun.wait()
+    await until(lambda: receiving(settings) == 1)
     upload.cancel()
     with pytest.raises((asyncio.CancelledError, grpc.RpcError)):
         await upload
-    for _ in range(300):
-        if not any(settings.receiving_folder.iterdir()):
-            break
-        await asyncio.sleep(0.01)
-    assert list(settings.receiving_folder.iterdir()) == []
-    assert await acme.upload(mp4(), "r1"), "the request id is free again"
+    await until(lambda: receiving(settings) == 0)
+    assert (await acme.upload(mp4(), "r1")).name, "the request id is free again"
 
 
 async def test_pages_show_every_asset_once(acme: Client) -> None:
@@ -289,11 +298,10 @@ async def test_the_emma_example_over_the_wire(acme: Client) -> None:
     assert [asset.name for asset in found.assets] == [wanted.name]
 
 
+@pytest.mark.parametrize("settings", ["s3"], indirect=True)
 async def test_objects_carry_the_metadata_of_document_004(
     acme: Client, settings: Settings, request: pytest.FixtureRequest
 ) -> None:
-    if not settings.on_s3:
-        pytest.skip("the blob contract covers the folder's sidecars")
     asset = await acme.upload(mp4(), "r1", creative_id="ünï", placeholder=True)
     bucket = request.getfixturevalue("s3")
     head = bucket.client().head_object(Bucket=bucket.bucket, Key=asset.key)

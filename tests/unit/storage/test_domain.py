@@ -143,7 +143,7 @@ def test_metadata_values_are_printable_ascii_of_bounded_length(value: str, limit
     assert len(found) <= limit
     assert found.isascii()
     assert found == "" or found.isprintable()
-    assert "%" not in found[-2:] or len(value) >= 0 and found[-3:].startswith("%") is True
+    assert "%" not in found[-2:] or (len(value) >= 0 and found[-3:].startswith("%") is True)
 
 
 @given(
@@ -151,9 +151,13 @@ def test_metadata_values_are_printable_ascii_of_bounded_length(value: str, limit
 )
 def test_all_metadata_fits_into_what_s3_allows(creative: str, licence: str) -> None:
     lineage = Lineage(
-        job="j" * 200, generation="g" * 200, model="m" * 200, provider="p" * 200,
-        licence=licence, original_url="https://x/" + "é" * 2000,
-    )  # fmt: skip
+        job="j" * 200,
+        generation="g" * 200,
+        model="m" * 200,
+        provider="p" * 200,
+        licence=licence,
+        original_url="https://x/" + "é" * 2000,
+    )
     found = object_metadata(asset(creative_id=creative, lineage=lineage), NOW)
     assert sum(len(key) + len(value) for key, value in found.items()) <= 2048
 

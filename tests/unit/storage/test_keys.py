@@ -15,11 +15,29 @@ SAFE = set("abcdefghijklmnopqrstuvwxyz0123456789._-")
 @pytest.mark.parametrize(
     ("tenant", "creative", "iteration", "moment", "key"),
     [
-        ("tenant-1", "creative-123", 1, (14, 30, 52), "videos/tenant-1/20250812_143052-creative-123-001.mp4"),
-        ("tenant-1", "creative-123", 2, (14, 30, 52), "videos/tenant-1/20250812_143052-creative-123-002.mp4"),
-        ("tenant-2", "creative-456", 1, (15, 1, 34), "videos/tenant-2/20250812_150134-creative-456-001.mp4"),
+        (
+            "tenant-1",
+            "creative-123",
+            1,
+            (14, 30, 52),
+            "videos/tenant-1/20250812_143052-creative-123-001.mp4",
+        ),
+        (
+            "tenant-1",
+            "creative-123",
+            2,
+            (14, 30, 52),
+            "videos/tenant-1/20250812_143052-creative-123-002.mp4",
+        ),
+        (
+            "tenant-2",
+            "creative-456",
+            1,
+            (15, 1, 34),
+            "videos/tenant-2/20250812_150134-creative-456-001.mp4",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_keys_of_document_004(
     tenant: str, creative: str, iteration: int, moment: tuple[int, int, int], key: str
 ) -> None:
@@ -67,9 +85,31 @@ def test_two_names_never_share_a_segment(one: str, other: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["..", "../../etc/passwd", "a/b", "a\\b", "a\0b", "", " ", "Acme", "ACME", "ünï", "x" * 300,
-     "\u202eevil", "con", "a..b", "-a", ".a", "a.", "\ud800", "acme\n", "ａｃｍｅ", "%2e%2e", "~root"],
-)  # fmt: skip
+    [
+        "..",
+        "../../etc/passwd",
+        "a/b",
+        "a\\b",
+        "a\0b",
+        "",
+        " ",
+        "Acme",
+        "ACME",
+        "ünï",
+        "x" * 300,
+        "\u202eevil",
+        "con",
+        "a..b",
+        "-a",
+        ".a",
+        "a.",
+        "\ud800",
+        "acme\n",
+        "ａｃｍｅ",
+        "%2e%2e",
+        "~root",
+    ],
+)
 def test_hostile_names_stay_apart_from_the_clean_ones_they_resemble(name: str) -> None:
     found = slug(name)
     assert set(found) <= SAFE

@@ -1,4 +1,4 @@
-"""Assets, their searchable terms, their vectors and the usage of tenants."""
+"""Assets, their searchable terms, and the usage of tenants."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("expire_time", sa.BigInteger),
         sa.Column("delete_time", sa.BigInteger),
         sa.Column("purge_time", sa.BigInteger),
+        sa.Column("derive_time", sa.BigInteger),
         sa.UniqueConstraint("key", name="assets_key"),
         sa.UniqueConstraint("tenant", "request_id", name="assets_request"),
     )
@@ -47,6 +48,7 @@ def upgrade() -> None:
     op.create_index("assets_stem", "assets", ["stem", "extension", "iteration"])
     op.create_index("assets_parent", "assets", ["parent_id"])
     op.create_index("assets_expiry", "assets", ["expire_time"])
+    op.create_index("assets_underived", "assets", ["derive_time", "id"])
     op.create_index("assets_age", "assets", ["state", "update_time"])
     op.create_table(
         "asset_terms",
@@ -58,14 +60,6 @@ def upgrade() -> None:
     )
     op.create_index("asset_terms_asset", "asset_terms", ["asset_id"])
     op.create_table(
-        "asset_vectors",
-        sa.Column("asset_id", sa.String(64), primary_key=True),
-        sa.Column("tenant", sa.String(64), nullable=False),
-        sa.Column("space", sa.String(64), nullable=False),
-        sa.Column("vector", sa.LargeBinary, nullable=False),
-    )
-    op.create_index("asset_vectors_tenant", "asset_vectors", ["tenant", "space", "asset_id"])
-    op.create_table(
         "tenant_usage",
         sa.Column("tenant", sa.String(64), primary_key=True),
         sa.Column("size_bytes", sa.BigInteger, nullable=False),
@@ -74,5 +68,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("tenant_usage", "asset_vectors", "asset_terms", "assets"):
+    for table in ("tenant_usage", "asset_terms", "assets"):
         op.drop_table(table)

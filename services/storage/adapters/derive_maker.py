@@ -1,0 +1,93 @@
+"""Talks to the process that draws derived files; starts it when first needed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from services.common.errors import DataLoss
+from services.storage.domain.media_ports import DerivedFile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MODULE = "services.storage.adapters.derive_process"
+_ROOT = Path(__file__).resolve().parents[3]
+_TYPES = {".jpg": "image/jpeg", ".mp4": "video/mp4"}
+
+
+class DeriveMaker:
+    """One child process, one file at a time; a child that hangs or dies is replaced."""
+
+    def __init__(self, *, timeout: float = 120.0) -> None:
+        self._timeout = timeout
+        self._child: asyncio.subprocess.Process | None = None
+        self._turn = asyncio.Lock()
+
+    async def make(
+        self, source: Path, folder: Path, *, frames: int, roles: Sequence[str]
+    ) -> Sequence[DerivedFile]:
+        """Make the files inside ``folder``; raises ``DataLoss`` when ``source`` cannot be read."""
+        told = {"source": str(source), "folder": str(folder), "frames": frames, "roles": [*roles]}
+        async with self._turn:
+            answer = await self._ask(json.dumps(told))
+        if "error" in answer:
+            msg = f"no derived files: {answer['error']}"
+            raise DataLoss(msg)
+        return [
+            DerivedFile(role, _TYPES[Path(path).suffix], Path(path))
+            for role, path in answer["files"].items()
+        ]
+
+    async def close(self) -> None:
+        """End the child: it leaves when its input ends, and is killed when it does not."""
+        child, self._child = self._child, None
+        if child is None or child.stdin is None:
+            return
+        child.stdin.close()
+        try:
+            async with asyncio.timeout(2):
+                await child.wait()
+        except TimeoutError:
+            child.kill()
+            await child.wait()
+
+    async def _ask(self, line: str) -> Any:
+        child = await self._running()
+        assert child.stdin is not None  # noqa: S101 - it was started with pipes
+        assert child.stdout is not None  # noqa: S101 - as above
+        try:
+            async with asyncio.timeout(self._timeout):
+                child.stdin.write(line.encode() + b"\n")
+                await child.stdin.drain()
+                answer = await child.stdout.readline()
+                return json.loads(answer)
+        except (TimeoutError, OSError, ValueError) as error:
+            await self._discard(child)
+            return {"error": f"the process that draws failed: {type(error).__name__}"}
+        except asyncio.CancelledError:
+            # Its answer would be taken for that of the next question.
+            await asyncio.shield(self._discard(child))
+            raise
+
+    async def _discard(self, child: asyncio.subprocess.Process) -> None:
+        self._child = None
+        if child.returncode is None:
+            child.kill()
+        await child.wait()
+
+    async def _running(self) -> asyncio.subprocess.Process:
+        if self._child is None or self._child.returncode is not None:
+            self._child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                _MODULE,
+                cwd=_ROOT,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+        return self._child

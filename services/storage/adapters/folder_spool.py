@@ -1,0 +1,75 @@
+"""Room on the local disk for files that wait for the object store."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from services.storage.adapters.disk import sync_folder
+from services.storage.domain.ports import StagedFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from services.storage.adapters.disk import Disk
+    from services.storage.domain.assets import Asset
+
+
+class FolderSpool:
+    """Keeps whole files by asset and attempt, up to ``max_bytes`` in all."""
+
+    def __init__(self, folder: Path, disk: Disk, *, max_bytes: int) -> None:
+        self._folder = folder
+        self._disk = disk
+        self._max_bytes = max_bytes
+
+    async def keep(self, asset: Asset, staged: StagedFile) -> bool:
+        """Keep the file; false when the spool has no room for it."""
+        return await self._disk.run(self._keep, asset, staged)
+
+    async def find(self, asset: Asset) -> StagedFile | None:
+        """Return the file of the asset when it waits here."""
+        path = self._path(asset)
+        there = await self._disk.run(path.is_file)
+        return StagedFile(path, asset.size_bytes, asset.sha256) if there else None
+
+    async def drop(self, asset: Asset) -> None:
+        """Forget the file."""
+        await self._disk.run(self._path(asset).unlink, missing_ok=True)
+
+    async def used(self) -> int:
+        """Return the bytes that wait."""
+        return await self._disk.run(self._used)
+
+    def _path(self, asset: Asset) -> Path:
+        return self._folder / f"{asset.id}.{asset.sha256}.spool"
+
+    def _keep(self, asset: Asset, staged: StagedFile) -> bool:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if self._used() + staged.size_bytes > self._max_bytes:
+            return False
+        path = self._path(asset)
+        try:
+            os.link(staged.path, path)
+        except FileExistsError:
+            return True
+        except OSError as error:
+            if error.errno not in {errno.EXDEV, errno.EPERM, errno.ENOTSUP}:
+                raise
+            self._copy(staged.path, path)
+        sync_folder(self._folder)
+        return True
+
+    def _copy(self, source: Path, path: Path) -> None:
+        half = path.with_suffix(".half")
+        shutil.copyfile(source, half)
+        with half.open("rb") as file:
+            os.fsync(file.fileno())
+        half.replace(path)
+
+    def _used(self) -> int:
+        if not self._folder.is_dir():
+            return 0
+        return sum(path.stat().st_size for path in self._folder.glob("*.spool"))

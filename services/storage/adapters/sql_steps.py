@@ -1,0 +1,93 @@
+"""Statements that run inside a transaction over assets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, bindparam, func, select, text, update
+
+from services.storage.adapters.tables import assets, usage
+from services.storage.domain.assets import AssetState
+from services.storage.domain.keys import ObjectKey
+from services.storage.domain.policies import quota_exceeded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from services.storage.domain.assets import Asset
+    from services.storage.domain.ports import Query
+
+
+async def free_key(connection: AsyncConnection, key: ObjectKey) -> ObjectKey:
+    """Return ``key`` or the next iteration that nobody has; others wait until we have written."""
+    if connection.dialect.name == "postgresql":
+        # Two keys may share a lock by chance, which costs a moment and nothing else.
+        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:stem, 0))")
+        await connection.execute(lock, {"stem": f"storage {key.stem}"})
+    same = (assets.c.stem == key.stem) & (assets.c.extension == key.extension)
+    taken = select(assets.c.id).where(same, assets.c.iteration == key.iteration)
+    if (await connection.execute(taken)).first() is None:
+        return key
+    last = await connection.scalar(select(func.max(assets.c.iteration)).where(same))
+    return ObjectKey(key.stem, (last or 0) + 1, key.extension)
+
+
+async def derived(connection: AsyncConnection, ids: list[str]) -> Mapping[str, dict[str, str]]:
+    """Return role and name of the files that were derived from each of ``ids``."""
+    if not ids:
+        return {}
+    wanted = select(assets.c.parent_id, assets.c.role, assets.c.id).where(
+        assets.c.parent_id.in_(ids), assets.c.state == AssetState.STORED
+    )
+    found: dict[str, dict[str, str]] = {}
+    for parent, role, identifier in (await connection.execute(wanted)).all():
+        found.setdefault(parent, {})[role] = f"assets/{identifier}"
+    return found
+
+
+async def reused(connection: AsyncConnection, asset: Asset) -> None:
+    """Count a use for every asset of the same tenant that this one was made from."""
+    parents = [name.removeprefix("assets/") for name in asset.description.lineage.parents]
+    if parents:
+        await connection.execute(
+            update(assets)
+            .where(assets.c.id.in_(parents), assets.c.tenant == asset.tenant)
+            .values(reuse_count=assets.c.reuse_count + 1)
+        )
+
+
+_USE = text(
+    "INSERT INTO tenant_usage (tenant, size_bytes, assets) VALUES (:tenant, :size_bytes, 1) "
+    "ON CONFLICT (tenant) DO UPDATE SET "
+    "size_bytes = tenant_usage.size_bytes + excluded.size_bytes, "
+    "assets = tenant_usage.assets + 1 "
+    "WHERE :quota = 0 OR tenant_usage.size_bytes + excluded.size_bytes <= :quota"
+).bindparams(bindparam("quota", type_=BigInteger))
+
+
+async def use(connection: AsyncConnection, asset: Asset, *, quota_bytes: int) -> None:
+    """Count the asset in what its tenant has; raises ``ResourceExhausted`` over the quota."""
+    row = {"tenant": asset.tenant, "size_bytes": asset.size_bytes, "quota": quota_bytes}
+    counted = await connection.execute(_USE, row)
+    if not counted.rowcount or 0 < quota_bytes < asset.size_bytes:
+        raise quota_exceeded(asset.tenant, quota_bytes)
+
+
+async def give_back(connection: AsyncConnection, asset: Asset) -> None:
+    """Take the asset out of what its tenant has."""
+    less = {"size_bytes": usage.c.size_bytes - asset.size_bytes, "assets": usage.c.assets - 1}
+    await connection.execute(update(usage).where(usage.c.tenant == asset.tenant).values(**less))
+
+
+def criteria(query: Query) -> list[tuple[str, str]]:
+    """Return every (axis, value) that the query asks for."""
+    pairs = list(query.facets.pairs()) if query.facets else []
+    return pairs + [(f"label:{key}", value) for key, value in (query.labels or {}).items()]
+
+
+def at(asset: Asset, key: ObjectKey) -> Asset:
+    """Return the asset under another key."""
+    return replace(asset, key=key, description=replace(asset.description, iteration=key.iteration))

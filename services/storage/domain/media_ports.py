@@ -1,0 +1,49 @@
+"""What the use cases need to look into media, to make more of it, and to fetch it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from services.storage.domain.assets import Description, MediaInfo
+    from services.storage.domain.ports import StagedFile
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedFile:
+    """A file made from another one: what it is for, its media type, where it lies for now."""
+
+    role: str
+    content_type: str
+    path: Path
+
+
+class Maker(Protocol):
+    """Makes thumbnails, posters, contact sheets and previews."""
+
+    async def make(
+        self, source: Path, folder: Path, *, frames: int, roles: Sequence[str]
+    ) -> Sequence[DerivedFile]:
+        """Make the files inside ``folder``; raises ``DataLoss`` when ``source`` cannot be read."""
+
+
+class Inspector(Protocol):
+    """Looks into media files with a real demuxer."""
+
+    async def inspect(self, staged: StagedFile, description: Description) -> MediaInfo | None:
+        """Return the measured facts, ``None`` for other files; raises ``DataLoss`` for damage."""
+
+
+class Source(Protocol):
+    """Fetches from URLs."""
+
+    def fetch(self, uri: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Open the URL and yield its bytes.
+
+        Raises ``InvalidArgument``, ``PermissionDenied`` or ``Unavailable``.
+        """

@@ -1,0 +1,51 @@
+"""What a tenant may keep, and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from services.common.errors import InvalidArgument, ResourceExhausted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """``quota_bytes`` 0 means no quota; ``retention`` ``None`` keeps assets for ever."""
+
+    quota_bytes: int = 0
+    retention: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ``InvalidArgument`` for what would delete or refuse everything."""
+        if self.quota_bytes < 0:
+            name = "quota_bytes"
+            raise InvalidArgument(name, "must not be negative")
+        if self.retention is not None and self.retention.total_seconds() < 1:
+            name = "retention"
+            raise InvalidArgument(name, "must be a second at least")
+
+    def expiry(self, moment: datetime) -> datetime | None:
+        """Return when an asset of ``moment`` is to be deleted, ``None`` for never."""
+        return None if self.retention is None else moment + self.retention
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The policy of every tenant: its own, or the default."""
+
+    default: Policy = field(default_factory=Policy)
+    by_tenant: Mapping[str, Policy] = field(default_factory=dict)
+
+    def of(self, tenant: str) -> Policy:
+        """Return the policy of the tenant."""
+        return self.by_tenant.get(tenant, self.default)
+
+
+def quota_exceeded(tenant: str, quota_bytes: int) -> ResourceExhausted:
+    """Return the error that a tenant gets whose quota is used up."""
+    msg = f"the storage quota of {quota_bytes} bytes is used up"
+    return ResourceExhausted(msg, metadata={"quota": f"storage_bytes/{tenant}"})

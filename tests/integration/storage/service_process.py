@@ -1,0 +1,136 @@
+"""The service as a process of its own, which may be told to die (kill -9) at a named step.
+
+Run as a script: ``service_process.py SETTINGS_JSON STEP``; prints the bound address.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from services.storage.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[3]
+STEPS = {
+    "before the record": ("sql_assets", "SqlAssets", "claim", "before"),
+    "after the record": ("sql_assets", "SqlAssets", "claim", "after"),
+    "while receiving": ("staging", "FolderStage", "write", "after"),
+    "once received": ("staging", "FolderStage", "finish", "after"),
+    "once inspected": ("media_inspector", "MediaInspector", "inspect", "after"),
+    "before publishing": ("BLOBS", "BLOBS", "publish", "before"),
+    "while sending parts": ("s3_upload", "Sending", "_part", "after"),
+    "once published": ("BLOBS", "BLOBS", "publish", "after"),
+    "once committed": ("sql_assets", "SqlAssets", "commit", "after"),
+    "before the bytes are deleted": ("BLOBS", "BLOBS", "delete", "before"),
+    "once the bytes are deleted": ("BLOBS", "BLOBS", "delete", "after"),
+}
+
+
+class Process:
+    """A running child with its address."""
+
+    def __init__(self, address: str, process: asyncio.subprocess.Process) -> None:
+        self.address = address
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def peak_memory(self) -> int:
+        """Largest resident size since the last reset, in bytes."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+
+    def reset_peak(self) -> None:
+        """Let ``peak_memory`` begin anew."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
+    async def died(self) -> int:
+        """Wait for its end and return the signal that killed it."""
+        return -await self._process.wait()
+
+
+@asynccontextmanager
+async def process(settings: Settings, step: str = "") -> AsyncIterator[Process]:
+    """Run the service in a child while the block runs."""
+    facts = {name: getattr(settings, name) for name in settings.model_fields_set}
+    told = json.dumps(
+        {
+            **facts,
+            "signing_key": settings.signing_key.get_secret_value(),
+            "s3_secret_access_key": settings.s3_secret_access_key.get_secret_value(),
+        },
+        default=_plain,
+    )
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        __file__,
+        told,
+        step,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},  # noqa: TID251 - a child inherits our environment
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert child.stdout is not None
+    try:
+        async for line in child.stdout:
+            if line.startswith(b"address "):
+                yield Process(line.split()[1].decode(), child)
+                break
+        else:
+            message = "the service did not start"
+            raise RuntimeError(message)
+    finally:
+        if child.returncode is None:
+            child.kill()
+        await child.wait()
+        child._transport.close()  # type: ignore[attr-defined]
+
+
+def _plain(value: object) -> object:
+    return sorted(value) if isinstance(value, frozenset) else str(value)
+
+
+def _arm(step: str, settings: Settings) -> None:
+    """Patch one method of one adapter to end this process with SIGKILL."""
+    import importlib
+
+    module, name, method, moment = STEPS[step]
+    if module == "BLOBS":
+        module, name = (
+            ("s3_blobs", "S3Blobs") if settings.on_s3 else ("folder_blobs", "FolderBlobs")
+        )
+    owner = getattr(importlib.import_module(f"services.storage.adapters.{module}"), name)
+    original: Callable[..., Any] = getattr(owner, method)
+
+    async def deadly(*args: Any, **kwargs: Any) -> Any:
+        if moment == "after":
+            await original(*args, **kwargs)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(owner, method, deadly)
+
+
+async def _main(settings: Settings) -> None:
+    from services.common.telemetry import configure_logging
+    from services.storage.__main__ import running
+
+    configure_logging(settings)  # to standard error: nobody reads standard output after the address
+    async with running(settings) as address:
+        print("address", address, flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    told = Settings(**json.loads(sys.argv[1]))
+    if sys.argv[2]:
+        _arm(sys.argv[2], told)
+    asyncio.run(_main(told))

@@ -1,0 +1,175 @@
+"""kill -9 at every step of an upload and of a deletion; disk full; flat memory."""
+
+import signal
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reelmesh.storage.v1 import asset_pb2
+from reelmesh.storage.v1 import storage_service_pb2 as pb
+from services.common.errors import ServiceError
+from services.storage.__main__ import running
+from services.storage.settings import Settings
+from tests.fakes.file_server import FileServer
+from tests.integration.storage.conftest import SIGNING_KEY, client_of, until
+from tests.integration.storage.service_process import STEPS, process
+from tests.servers import Bucket
+from tests.unit.storage.clips import mp4
+
+pytestmark = pytest.mark.timeout(60)
+
+UPLOAD_STEPS = [step for step in STEPS if "deleted" not in step and "parts" not in step]
+UPLOAD_CASES = [
+    *(("folder", step) for step in UPLOAD_STEPS),
+    ("s3", "before publishing"),
+    ("s3", "once published"),
+]
+CLIP = mp4()
+
+
+def padded(clip: bytes, size: int) -> bytes:
+    """A valid MP4 of ``size`` bytes: the clip and a free box."""
+    room = size - len(clip)
+    return clip + room.to_bytes(4, "big") + b"free" + bytes(room - 8)
+
+
+def visible(settings: Settings, bucket: Bucket | None) -> list[str]:
+    """Keys that can be seen in the back end."""
+    if bucket is not None:
+        found = bucket.client().list_objects_v2(Bucket=bucket.bucket).get("Contents", [])
+        return [item["Key"] for item in found]
+    root = settings.asset_folder
+    return [
+        str(path.relative_to(root)) for path in root.rglob("*.mp4") if ".reelmesh" not in path.parts
+    ]
+
+
+@pytest.fixture
+def bucket(settings: Settings, request: pytest.FixtureRequest) -> Bucket | None:
+    return request.getfixturevalue("s3") if settings.on_s3 else None
+
+
+@pytest.mark.parametrize(("settings", "step"), UPLOAD_CASES, indirect=["settings"])
+async def test_an_upload_killed_at_any_step_can_be_sent_again_and_exists_once(
+    settings: Settings, bucket: Bucket | None, step: str
+) -> None:
+    async with process(settings, step) as service:
+        async with client_of(service.address) as acme:
+            with pytest.raises(ServiceError):
+                await acme.upload(CLIP, "r1", creative_id="c")
+        assert await service.died() == signal.SIGKILL
+    async with running(settings) as address, client_of(address) as acme:
+        listed = (await acme.stub.ListAssets(pb.ListAssetsRequest())).assets
+        assert [await acme.download(asset.name) for asset in listed] in ([], [CLIP])
+        asset = await acme.upload(CLIP, "r1", creative_id="c")
+        assert await acme.download(asset.name) == CLIP
+        assert len((await acme.stub.ListAssets(pb.ListAssetsRequest())).assets) == 1
+        assert visible(settings, bucket) == [asset.key]
+
+
+@pytest.mark.parametrize(
+    ("settings", "step"),
+    [
+        ("folder", "while receiving"),
+        ("folder", "once received"),
+        ("folder", "once published"),
+        ("s3", "once published"),
+    ],
+    indirect=["settings"],
+)
+async def test_what_a_killed_upload_leaves_is_swept(
+    settings: Settings, bucket: Bucket | None, step: str
+) -> None:
+    async with process(settings, step) as service:
+        async with client_of(service.address) as acme:
+            with pytest.raises(ServiceError):
+                await acme.upload(CLIP, "r1", creative_id="c")
+        await service.died()
+    soon = {"stale_after": timedelta(0), "sweep_every": timedelta(milliseconds=20)}
+    async with running(settings.model_copy(update=soon)):
+        await until(
+            lambda: not (visible(settings, bucket) or any(settings.receiving_folder.glob("*.part")))
+        )
+
+
+@pytest.mark.parametrize("settings", ["s3"], indirect=True)
+async def test_the_parts_of_a_killed_upload_are_swept(settings: Settings, s3: Bucket) -> None:
+    async with process(settings, "while sending parts") as service:
+        async with client_of(service.address) as acme:
+            with pytest.raises(ServiceError):
+                await acme.upload(padded(CLIP, 20 * 1024 * 1024), "r1", creative_id="c")
+        await service.died()
+    client = s3.client()
+    assert client.list_multipart_uploads(Bucket=s3.bucket)["Uploads"]
+    soon = {"stale_after": timedelta(0), "sweep_every": timedelta(milliseconds=20)}
+    async with running(settings.model_copy(update=soon)):
+        await until(lambda: "Uploads" not in client.list_multipart_uploads(Bucket=s3.bucket))
+    assert visible(settings, s3) == []
+
+
+@pytest.mark.parametrize("settings", ["folder"], indirect=True)
+@pytest.mark.parametrize("step", ["before the bytes are deleted", "once the bytes are deleted"])
+async def test_a_deletion_that_is_killed_is_finished(
+    settings: Settings, bucket: Bucket | None, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with process(settings, step) as service:
+        async with client_of(service.address) as acme:
+            asset = await acme.upload(CLIP, "r1")
+            with pytest.raises(ServiceError):
+                await acme.delete(asset.name)
+        await service.died()
+    monkeypatch.setattr("services.storage.usecases.sweep.PURGE_AFTER", timedelta(0))
+    soon = settings.model_copy(update={"sweep_every": timedelta(milliseconds=20)})
+    async with running(soon) as address, client_of(address) as acme:
+        assert (await acme.get(asset.name)).state == asset_pb2.Asset.STATE_DELETED
+        await until(lambda: not (visible(settings, bucket)))
+
+
+@pytest.mark.parametrize("settings", ["folder", "s3"], indirect=True)
+async def test_memory_stays_flat_from_1_mib_to_64_mib(settings: Settings) -> None:
+    async with process(settings) as service, client_of(service.address) as acme:
+        for number in range(3):
+            await acme.upload(padded(CLIP, 1024 * 1024), f"small {number}")
+        await acme.download((await acme.upload(padded(CLIP, 2 * 1024 * 1024), "warm")).name)
+        service.reset_peak()
+        await acme.upload(padded(CLIP, 1024 * 1024 + 1), "one mebibyte")
+        small = service.peak_memory()
+        large = padded(CLIP, 64 * 1024 * 1024)
+        asset = await acme.upload(large, "large")
+        assert len(await acme.download(asset.name)) == len(large)
+        grown = service.peak_memory() - small
+    # On S3 three parts of 8 MiB are in flight, each read once and sent once.
+    assert grown < (56 if settings.on_s3 else 16) * 1024 * 1024
+
+
+async def test_a_full_disk_is_resource_exhausted_and_loses_nothing(tmp_path: Path) -> None:
+    settings = Settings(
+        address="127.0.0.1:0", data_dir=tmp_path, signing_key=SIGNING_KEY, min_free_bytes=1 << 60
+    )
+    async with running(settings) as address, client_of(address) as acme:
+        with pytest.raises(ServiceError) as caught:
+            await acme.upload(CLIP, "r1")
+    assert caught.value.reason == "QUOTA_EXCEEDED"
+
+
+@pytest.mark.stress
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("settings", ["folder", "s3"], indirect=True)
+async def test_memory_stays_flat_up_to_1_gib(settings: Settings, tmp_path: Path) -> None:
+    async with FileServer(data=bytes(1024 * 1024), repeat=1024).serving() as vendor:
+        hosts = frozenset({f"127.0.0.1:{vendor.port}"})
+        allowing = Settings(
+            **{name: getattr(settings, name) for name in settings.model_fields_set},
+            import_allowed_hosts=hosts,
+        )
+        async with process(allowing) as service, client_of(service.address) as acme:
+            await acme.upload(padded(CLIP, 1024 * 1024), "small")
+            service.reset_peak()
+            await acme.upload(padded(CLIP, 1024 * 1024 + 1), "one mebibyte")
+            small = service.peak_memory()
+            told = asset_pb2.Asset(content_type="application/octet-stream")
+            request = pb.ImportAssetRequest(uri=vendor.url, asset=told, request_id="large")
+            answer = await acme.stub.ImportAsset(request, timeout=500)
+            assert answer.asset.size_bytes == 1 << 30
+            assert service.peak_memory() - small < 56 * 1024 * 1024

@@ -1,0 +1,101 @@
+"""The object store goes away, resets connections, and comes back: nothing is lost."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+
+from reelmesh.storage.v1 import storage_service_pb2 as pb
+from services.common.errors import Unavailable
+from services.storage.__main__ import running
+from services.storage.settings import Settings
+from tests.fakes.tcp_proxy import TcpProxy
+from tests.integration.storage.conftest import Client, client_of, until
+from tests.integration.storage.test_crashes import padded
+from tests.servers import Bucket
+from tests.unit.storage.clips import mp4
+
+pytestmark = [
+    pytest.mark.timeout(60),
+    pytest.mark.parametrize("settings", ["s3"], indirect=True),
+]
+CLIP = mp4()
+
+
+@pytest.fixture
+async def proxy(s3: Bucket) -> AsyncIterator[TcpProxy]:
+    port = urlsplit(s3.endpoint_url).port
+    assert port is not None
+    async with TcpProxy(port).serving() as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def proxied(settings: Settings, proxy: TcpProxy) -> Settings:
+    return settings.model_copy(
+        update={
+            "s3_endpoint_url": f"http://127.0.0.1:{proxy.port}",
+            "flush_every": timedelta(milliseconds=100),
+        }
+    )
+
+
+def spooled(settings: Settings) -> int:
+    return len(list((settings.data_dir / "spool").glob("*.spool")))
+
+
+async def listed(client: Client) -> int:
+    return len((await client.stub.ListAssets(pb.ListAssetsRequest())).assets)
+
+
+async def test_a_file_waits_in_the_spool_and_is_stored_later(
+    proxied: Settings, proxy: TcpProxy
+) -> None:
+    async with running(proxied) as address, client_of(address) as acme:
+        proxy.leave()
+        with pytest.raises(Unavailable, match="safe in the spool") as caught:
+            await acme.upload(CLIP, "r1", creative_id="c")
+        assert caught.value.retry_after
+        assert (spooled(proxied), await listed(acme)) == (1, 0)
+        with pytest.raises(Unavailable, match="safe in the spool"):
+            await acme.upload(b"", "r1", creative_id="c")
+        proxy.away = False
+        await until(lambda: spooled(proxied) == 0)
+        asset = await acme.upload(b"", "r1", creative_id="c")
+        assert await acme.download(asset.name) == CLIP
+        assert await listed(acme) == 1
+
+
+async def test_the_spool_outlives_the_service(proxied: Settings, proxy: TcpProxy) -> None:
+    async with running(proxied) as address, client_of(address) as acme:
+        proxy.leave()
+        with pytest.raises(Unavailable):
+            await acme.upload(CLIP, "r1")
+    proxy.away = False
+    async with running(proxied) as address, client_of(address) as acme:
+        await until(lambda: spooled(proxied) == 0)
+        assert await acme.download((await acme.upload(b"", "r1")).name) == CLIP
+
+
+async def test_a_full_spool_keeps_nothing_and_says_so(proxied: Settings, proxy: TcpProxy) -> None:
+    tight = proxied.model_copy(update={"spool_max_bytes": 10})
+    async with running(tight) as address, client_of(address) as acme:
+        proxy.leave()
+        with pytest.raises(Unavailable, match="away"):
+            await acme.upload(CLIP, "r1")
+        assert spooled(tight) == 0
+        proxy.away = False
+        assert (await acme.upload(CLIP, "r1")).name
+
+
+async def test_connections_reset_in_the_middle_of_parts_do_not_damage_the_object(
+    proxied: Settings, proxy: TcpProxy
+) -> None:
+    data = padded(CLIP, 20 * 1024 * 1024)
+    async with running(proxied) as address, client_of(address) as acme:
+        proxy.leave()
+        proxy.away, proxy.reset_after = False, [-1, 1_000_000, 3_000_000, 200]
+        asset = await acme.upload(data, "r1")
+        assert await acme.download(asset.name) == data
+        assert proxy.resets >= 2

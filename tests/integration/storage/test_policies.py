@@ -1,0 +1,71 @@
+"""Quota and retention of tenants, and legal hold."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from reelmesh.storage.v1 import asset_pb2
+from services.common.database import Database
+from services.common.errors import FailedPrecondition, ResourceExhausted
+from services.storage.__main__ import running
+from services.storage.adapters.tables import assets
+from services.storage.settings import Settings, TenantPolicy
+from tests.integration.storage.conftest import client_of
+from tests.integration.storage.test_assets import files_of
+from tests.unit.storage.clips import mp4
+
+pytestmark = [
+    pytest.mark.timeout(60),
+    pytest.mark.parametrize("settings", ["folder"], indirect=True),
+]
+CLIP = mp4()
+
+
+async def test_a_quota_cannot_be_overshot_by_uploads_at_once(settings: Settings) -> None:
+    limited = settings.model_copy(update={"quota_bytes": 3 * len(CLIP)})
+    async with running(limited) as address, client_of(address) as acme:
+        uploads = (acme.upload(CLIP, f"r{number}") for number in range(8))
+        outcomes = await asyncio.gather(*uploads, return_exceptions=True)
+        stored = [each for each in outcomes if isinstance(each, asset_pb2.Asset)]
+        assert len(stored) == 3
+        refused = [each for each in outcomes if isinstance(each, ResourceExhausted)]
+        assert len(refused) == 5
+        assert refused[0].metadata == {"quota": "storage_bytes/acme"}
+        assert len(files_of(settings)) == 3
+        await acme.delete(stored[0].name)
+        assert (await acme.upload(CLIP, "again")).name
+        async with client_of(address, "other") as other:
+            assert (await other.upload(CLIP, "r1")).name, "a quota is a tenant's own"
+
+
+async def test_a_tenant_may_have_a_policy_of_its_own(settings: Settings) -> None:
+    own = {"acme": TenantPolicy(quota_bytes=10), "other": TenantPolicy(retention=timedelta(days=1))}
+    async with running(settings.model_copy(update={"tenants": own})) as address:
+        async with client_of(address) as acme:
+            with pytest.raises(ResourceExhausted):
+                await acme.upload(CLIP, "r1")
+        async with client_of(address, "other") as other:
+            expires = (await other.upload(CLIP, "r1")).expire_time.ToDatetime(UTC)
+            left = expires - datetime.now(UTC)
+            assert timedelta(hours=23) < left <= timedelta(days=1)
+
+
+async def test_assets_over_their_time_are_deleted_unless_held(settings: Settings) -> None:
+    brief = settings.model_copy(
+        update={"retention": timedelta(seconds=1), "sweep_every": timedelta(milliseconds=50)}
+    )
+    async with running(brief) as address, client_of(address) as acme:
+        held = await acme.upload(CLIP, "held")
+        database = Database(settings.database_location(), schema="storage")
+        async with database, database.begin() as connection:
+            await connection.execute(
+                assets.update().where(assets.c.key == held.key).values(legal_hold=True)
+            )
+        with pytest.raises(FailedPrecondition, match="legal hold"):
+            await acme.delete(held.name)
+        gone = await acme.upload(CLIP, "gone")
+        while (await acme.get(gone.name)).state != asset_pb2.Asset.STATE_DELETED:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        assert (await acme.get(held.name)).state == asset_pb2.Asset.STATE_STORED
+        assert files_of(settings) == [held.key]

@@ -1,0 +1,101 @@
+"""What the inspector measures and what it refuses, on real files."""
+
+import zlib
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.common.errors import DataLoss
+from services.storage.adapters.media_inspector import measure
+from services.storage.adapters.mp4_boxes import begins_with_index, top_level_boxes
+from services.storage.domain.assets import MediaInfo
+from tests.unit.storage.clips import mp4, png
+
+CLIP = mp4(sound=True, seconds=1)
+
+
+def written(folder: Path, data: bytes) -> Path:
+    path = folder / "file"
+    path.write_bytes(data)
+    return path
+
+
+def test_a_clip_is_measured(tmp_path: Path) -> None:
+    found = measure(written(tmp_path, mp4(seconds=1)), "video/mp4")
+    assert found == MediaInfo(
+        container="mp4",
+        video_codec="h264",
+        width=64,
+        height=48,
+        fps=8,
+        duration=timedelta(seconds=1),
+        frames=8,
+    )
+
+
+def test_a_picture_is_measured(tmp_path: Path) -> None:
+    found = measure(written(tmp_path, png(size=(16, 12))), "image/png")
+    assert (found.video_codec, found.width, found.height, found.fps) == ("png", 16, 12, 0)
+
+
+@given(cut=st.integers(min_value=0, max_value=len(CLIP) - 1))
+@settings(max_examples=60, deadline=None)
+def test_a_clip_cut_anywhere_is_refused(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
+    path = written(tmp_path_factory.mktemp("cut"), CLIP[:cut])
+    with pytest.raises(DataLoss):
+        measure(path, "video/mp4")
+
+
+@given(tail=st.binary(min_size=1, max_size=64))
+@settings(max_examples=60, deadline=None)
+def test_a_clip_with_something_appended_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, tail: bytes
+) -> None:
+    path = written(tmp_path_factory.mktemp("tail"), CLIP + tail)
+    with pytest.raises(DataLoss):
+        measure(path, "video/mp4")
+
+
+@given(junk=st.binary(max_size=200))
+@settings(max_examples=100, deadline=None)
+def test_random_bytes_are_never_media(
+    tmp_path_factory: pytest.TempPathFactory, junk: bytes
+) -> None:
+    path = written(tmp_path_factory.mktemp("junk"), junk)
+    for content_type in ("video/mp4", "video/webm", "image/png"):
+        with pytest.raises(DataLoss):
+            measure(path, content_type)
+
+
+def test_a_file_of_another_kind_than_it_says_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataLoss, match="not video/webm"):
+        measure(written(tmp_path, CLIP), "video/webm")
+
+
+def test_where_the_index_lies_is_seen(tmp_path: Path) -> None:
+    assert begins_with_index(top_level_boxes(written(tmp_path, mp4(faststart=True))))
+    assert not begins_with_index(top_level_boxes(written(tmp_path, mp4(faststart=False))))
+
+
+PICTURE = png(size=(64, 48))
+
+
+@given(cut=st.integers(min_value=0, max_value=len(PICTURE) - 13))
+@settings(max_examples=40, deadline=None)
+def test_a_picture_cut_anywhere_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
+    path = written(tmp_path_factory.mktemp("cut"), PICTURE[:cut])
+    with pytest.raises(DataLoss):
+        measure(path, "image/png")
+
+
+def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    huge = bytearray(png())
+    huge[16:24] = (60_000).to_bytes(4, "big") * 2
+    huge[29:33] = zlib.crc32(bytes(huge[12:29])).to_bytes(4, "big")
+    with pytest.raises(DataLoss):
+        measure(written(tmp_path, bytes(huge)), "image/png")
