@@ -52,7 +52,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         if settings.role != "front":
             await stack.enter_async_context(working(settings, parts))
         feed = JobFeed()
-        listener = BusListener(bus, parts.jobs, feed)
+        listener = BusListener(bus, feed)
         await stack.enter_async_context(background("listener", listener.run()))
         servicer = Videos(_use_cases(parts, feed), readiness.draining)
         registrations: list[tuple[Callable[[Any, Any], None], Any]] = [
@@ -93,7 +93,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Bus]:
     stack.push_async_callback(bus.close)
     orders = DurableOrders(location)
     stack.callback(orders.close)
-    outbox = Outbox(database, BusPublisher(bus))
+    outbox = Outbox(database, BusPublisher(bus), now=clock.now)
     signer = settings.signer()
     generator = Channel(settings.generator_address, signer, retry=[CREATE])
     storage = Channel(settings.storage_address, signer)
@@ -102,8 +102,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Bus]:
         stack.push_async_callback(channel.close)
     models = ModelsClient(generator)
     stack.push_async_callback(models.close)
-    if settings.role != "front":  # workers make most events, and relay the front's with them
-        await stack.enter_async_context(background("outbox", outbox.run()))
+    await stack.enter_async_context(background("outbox", outbox.run()))
     parts = Parts(
         database=database,
         jobs=SqlJobs(database, orders, now=clock.now, committed=outbox.written),

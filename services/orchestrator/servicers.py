@@ -1,11 +1,10 @@
 """gRPC in, a use case, gRPC out."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from typing_extensions import override
 
@@ -18,17 +17,18 @@ from reelmesh.orchestrator.v1 import (
 from reelmesh.orchestrator.v1.video_service_pb2_grpc import VideoServiceServicer
 from services.common.errors import InvalidArgument, ServiceError, Unimplemented
 from services.common.identity import current_identity
-from services.orchestrator.convert.jobs import assets_of, job_message
+from services.common.telemetry import get_logger
+from services.orchestrator.convert.jobs import job_message
 from services.orchestrator.convert.models import models_message, plan_message
 from services.orchestrator.convert.requests import job_filter, video_request
 from services.orchestrator.domain.job import Job
-from services.orchestrator.domain.ports import AssetPort, JobEvent, JobStore, ModelsPort
+from services.orchestrator.domain.ports import AssetPort, HeardEvent, JobStore, ModelsPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.usecases.accept import AcceptVideo
 from services.orchestrator.usecases.plan import PlanVideo
-from services.orchestrator.usecases.read import ReadJobs, job_id
+from services.orchestrator.usecases.read import Change, ReadJobs, job_id
 
-_REMEMBERED = 512
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +50,6 @@ class Videos(VideoServiceServicer):
         """`draining` ends watches, so that a stop does not wait for them."""
         self._use = use
         self._draining = draining
-        self._events: OrderedDict[tuple[str, int], video_service_pb2.WatchVideoJobResponse] = (
-            OrderedDict()
-        )
 
     @override
     async def GenerateVideo(
@@ -111,29 +108,39 @@ class Videos(VideoServiceServicer):
     ) -> video_service_pb2.BatchGenerateVideosResponse:
         raise Unimplemented("batches are not served yet; call GenerateVideo once per video")
 
-    async def _event(self, event: JobEvent) -> video_service_pb2.WatchVideoJobResponse:
-        """The event's message, made once however many watch; with URLs once the job has ended."""
-        key = (event.job.id, event.sequence)
-        known = self._events.get(key)
-        if known is None or known.kind != event.kind:
-            ended = event.job.state.terminal
-            message = await self._with_urls(event.job) if ended else job_message(event.job)
-            known = video_service_pb2.WatchVideoJobResponse(
-                sequence=event.sequence, kind=event.kind, job=message
-            )
-            self._events[key] = known
-            if len(self._events) > _REMEMBERED:
-                self._events.popitem(last=False)
-        return known
+    async def _event(self, change: Change) -> video_service_pb2.WatchVideoJobResponse:
+        """The change's message; with URLs once the job has ended, looked up once for everybody."""
+        if isinstance(change, HeardEvent):
+            message = cast("video_service_pb2.WatchVideoJobResponse", change.message)
+            return await self._ended(message) if change.ends else message
+        message = video_service_pb2.WatchVideoJobResponse(
+            sequence=change.sequence, kind=change.kind, job=job_message(change.job)
+        )
+        return await self._ended(message) if change.ends else message
+
+    async def _ended(
+        self, message: video_service_pb2.WatchVideoJobResponse
+    ) -> video_service_pb2.WatchVideoJobResponse:
+        """A copy with URLs: a heard message is everybody's."""
+        told = video_service_pb2.WatchVideoJobResponse()
+        told.CopyFrom(message)
+        await self._add_urls(told.job)
+        return told
+
+    async def _add_urls(self, job: video_job_pb2.VideoJob) -> None:
+        """Sign the URLs of results; while storage is away they are missing and all else is told."""
+        stored = [result for result in job.results if result.asset]
+        try:
+            for result in stored:
+                links = await self._use.assets.links(job.tenant_name, result.asset)
+                result.content_url, result.thumbnail_url = links.content, links.thumbnail
+        except ServiceError as error:
+            _log.warning("links_missing", job=job.name, reason=error.reason)
 
     async def _with_urls(self, job: Job) -> video_job_pb2.VideoJob:
-        """The job with signed URLs; while storage is away they are missing and all else is told."""
-        names = assets_of(job)
-        try:
-            urls = await asyncio.gather(*(self._use.assets.links(job.tenant, n) for n in names))
-        except ServiceError:
-            return job_message(job)
-        return job_message(job, dict(zip(names, urls, strict=True)))
+        message = job_message(job)
+        await self._add_urls(message)
+        return message
 
 
 def _tenant() -> str:
@@ -148,11 +155,11 @@ def _request(message: video_service_pb2.GenerateVideoRequest) -> VideoRequest:
 
 
 async def _until(
-    events: AsyncGenerator[JobEvent, None], draining: asyncio.Event
-) -> AsyncGenerator[JobEvent, None]:
+    events: AsyncGenerator[Change, None], draining: asyncio.Event
+) -> AsyncGenerator[Change, None]:
     """The events until there are no more, the service drains, or nobody listens any longer."""
     stop = asyncio.ensure_future(draining.wait())
-    upcoming: asyncio.Future[JobEvent | None] | None = None
+    upcoming: asyncio.Future[Change | None] | None = None
     try:
         while True:
             upcoming = asyncio.ensure_future(anext(events, None))

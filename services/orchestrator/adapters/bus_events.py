@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
-from reelmesh.orchestrator.v1 import video_service_pb2
+from google.protobuf.message import DecodeError
+
+from reelmesh.orchestrator.v1 import video_job_pb2, video_service_pb2
 from services.common.bus import Bus
 from services.common.events import Event, event_subject
 from services.common.telemetry import get_logger
 from services.orchestrator.adapters.feed import JobFeed
 from services.orchestrator.convert.jobs import job_message
-from services.orchestrator.domain.ports import JobEvent, JobStore
+from services.orchestrator.domain.ports import HeardEvent, JobEvent
 
 _log = get_logger(__name__)
 KIND = "videoJob"
@@ -38,18 +40,12 @@ def _event(event: JobEvent) -> Event:
 
 
 class BusListener:
-    """Hears every job event of the deployment and hands those that are followed to the feed.
+    """Hears every job event of the deployment and hands those that are followed to the feed."""
 
-    The event says that something changed; what it is comes from the database, once per process,
-    however many watchers there are.
-    """
-
-    def __init__(self, bus: Bus, jobs: JobStore, feed: JobFeed) -> None:
-        """Take an open bus, the truth, and the watchers."""
+    def __init__(self, bus: Bus, feed: JobFeed) -> None:
+        """Take an open bus and the watchers."""
         self._bus = bus
-        self._jobs = jobs
         self._feed = feed
-        self._heard: dict[str, int] = {}
 
     async def run(self) -> None:
         """Listen until cancelled. While the bus is away watchers look into the database."""
@@ -57,19 +53,15 @@ class BusListener:
             async for event in events:
                 job_id = event.subject.rpartition(".")[2]
                 if self._feed.wanted(job_id):
-                    await self._fan_out(job_id)
-                else:
-                    self._heard.pop(job_id, None)
+                    self._hear(job_id, event.data)
 
-    async def _fan_out(self, job_id: str) -> None:
+    def _hear(self, job_id: str, data: bytes) -> None:
         try:
-            changes = await self._jobs.events(job_id, self._heard.get(job_id, 0))
-        except Exception as error:
-            # Watchers look into the database themselves; the listener must not end with this.
-            _log.warning("event_not_read", job=job_id, error=repr(error))
+            message = video_service_pb2.WatchVideoJobResponse.FromString(data)
+        except DecodeError:
+            # Watchers see the gap and read what is missing from the database.
+            _log.warning("event_not_readable", job=job_id)
             return
-        for change in changes:
-            self._feed.offer(change)
-            self._heard[job_id] = change.sequence
-            if change.job.state.terminal:
-                self._heard.pop(job_id, None)
+        ends = message.job.stage == video_job_pb2.VideoJob.STAGE_DONE
+        event = HeardEvent(job_id=job_id, sequence=message.sequence, ends=ends, message=message)
+        self._feed.offer(event)

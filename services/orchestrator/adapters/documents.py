@@ -9,7 +9,8 @@ _JOB = TypeAdapter(Job)
 
 def dump(job: Job) -> bytes:
     """The job as JSON."""
-    return _JOB.dump_json(job)
+    # Defaults are left out: a decision holds dozens of models with mostly empty fields.
+    return _JOB.dump_json(job, exclude_defaults=True)
 
 
 def load(document: bytes) -> Job:

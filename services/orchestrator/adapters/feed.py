@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from services.orchestrator.domain.ports import JobEvent, Subscription
+from services.orchestrator.domain.ports import HeardEvent, Subscription
 
 # A watcher that is this far behind reads the rest from the database.
 BACKLOG = 256
@@ -16,9 +16,9 @@ class Follower:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._queue: asyncio.Queue[JobEvent | None] = asyncio.Queue(BACKLOG)
+        self._queue: asyncio.Queue[HeardEvent] = asyncio.Queue(BACKLOG)
 
-    async def next(self, wait_seconds: float) -> JobEvent | None:
+    async def next(self, wait_seconds: float) -> HeardEvent | None:
         """The next event; None after a while, after a loss, or when the bus was away."""
         try:
             async with asyncio.timeout(wait_seconds):
@@ -26,7 +26,7 @@ class Follower:
         except TimeoutError:
             return None
 
-    def offer(self, event: JobEvent | None) -> None:
+    def offer(self, event: HeardEvent) -> None:
         """Hand an event over; a full queue drops its oldest, and the gap will be seen."""
         if self._queue.full():
             self._queue.get_nowait()
@@ -56,7 +56,7 @@ class JobFeed:
         """Whether anybody follows this job; others need not even be decoded."""
         return job_id in self._followers
 
-    def offer(self, event: JobEvent) -> None:
+    def offer(self, event: HeardEvent) -> None:
         """An event came in."""
-        for follower in self._followers.get(event.job.id, ()):
+        for follower in self._followers.get(event.job_id, ()):
             follower.offer(event)

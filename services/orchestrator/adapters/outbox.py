@@ -1,8 +1,10 @@
 """The outbox relay: every committed change reaches the bus, at least once, deduplicated by id."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
 
 import sqlalchemy as sa
 
@@ -14,8 +16,12 @@ from services.orchestrator.domain.ports import JobEvent
 
 _log = get_logger(__name__)
 BATCH = 200
-# Rows of a process that died between commit and publish are found after this long at the latest.
-SWEEP_SECONDS = 1.0
+# Rows of a process that died between commit and publish, or of one that does not relay, are found
+# by a sweep. It leaves young rows to the process that wrote them.
+SWEEP_SECONDS = 0.5
+YOUNG = timedelta(seconds=1)
+# Events that wait in memory while the bus is away; those beyond are left to the sweep.
+BACKLOG = 10_000
 
 
 class Publisher(Protocol):
@@ -26,50 +32,75 @@ class Publisher(Protocol):
 
 
 class Outbox:
-    """Reads what is not published, publishes it, marks it. Several replicas share the rows."""
+    """Publishes what this process has just committed, and sweeps up what others left."""
 
-    def __init__(self, database: Database, publisher: Publisher) -> None:
+    def __init__(
+        self, database: Database, publisher: Publisher, *, now: Callable[[], datetime]
+    ) -> None:
         """`publisher` must be idempotent by the event's identity: a crash may publish twice."""
         self._database = database
         self._publisher = publisher
-        self._written = asyncio.Event()
+        self._now = now
+        self._written: deque[tuple[int, JobEvent]] = deque(maxlen=BACKLOG)
+        self._wake = asyncio.Event()
 
-    def written(self) -> None:
+    def written(self, position: int, event: JobEvent) -> None:
         """Tell that an event was committed in this process."""
-        self._written.set()
+        self._written.append((position, event))
+        self._wake.set()
 
     async def run(self) -> None:
         """Relay until cancelled."""
+        swept = 0.0
+        clock = asyncio.get_running_loop().time
         while True:
             try:
-                async with asyncio.timeout(SWEEP_SECONDS):
-                    await self._written.wait()
-            except TimeoutError:
-                pass
-            self._written.clear()
-            try:
-                while await self.relay() == BATCH:
-                    pass
+                await self._relay_written()
+                if clock() - swept >= SWEEP_SECONDS:
+                    swept = clock()
+                    while await self.sweep() == BATCH:
+                        pass
             except Exception as error:
                 # The bus or the database is away; the rows stay and the next round tries again.
                 _log.warning("outbox_waits", error=repr(error))
                 await asyncio.sleep(SWEEP_SECONDS)
+            await self._rest()
 
-    async def relay(self) -> int:
-        """Publish one batch; returns how many."""
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(SWEEP_SECONDS):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        self._wake.clear()
+
+    async def _relay_written(self) -> None:
+        while self._written:
+            batch = [self._written.popleft() for _ in range(min(BATCH, len(self._written)))]
+            await self._publisher.publish([event for _, event in batch])
+            async with self._database.begin() as connection:
+                await connection.execute(_done([position for position, _ in batch]))
+
+    async def sweep(self) -> int:
+        """Publish one batch of rows that nobody has published; returns how many."""
         async with self._database.begin() as connection:
-            rows = (await connection.execute(self._pending())).all()
-            if not rows:
-                return 0
-            events = [JobEvent(kind=row.kind, job=load(row.document)) for row in rows]
-            await self._publisher.publish(events)
-            done = job_events.c.position.in_([row.position for row in rows])
-            await connection.execute(sa.update(job_events).where(done).values(published=True))
+            columns = (job_events.c.position, job_events.c.kind, job_events.c.document)
+            waiting = (
+                sa.select(*columns)
+                .where(job_events.c.published.is_(False))
+                .where(job_events.c.create_time < self._now() - YOUNG)
+                .order_by(job_events.c.position)
+                .limit(BATCH)
+                .with_for_update(skip_locked=True)
+            )
+            rows = (await connection.execute(waiting)).all()
+            if rows:
+                events = [JobEvent(kind=row.kind, job=load(row.document)) for row in rows]
+                await self._publisher.publish(events)
+                await connection.execute(_done([row.position for row in rows]))
         return len(rows)
 
-    def _pending(self) -> sa.Select[Any]:
-        columns = (job_events.c.position, job_events.c.kind, job_events.c.document)
-        statement = sa.select(*columns).where(job_events.c.published.is_(False))
-        return (
-            statement.order_by(job_events.c.position).limit(BATCH).with_for_update(skip_locked=True)
-        )
+
+def _done(positions: Sequence[int]) -> sa.Update:
+    chosen = job_events.c.position.in_(positions)
+    return sa.update(job_events).where(chosen).values(published=True)

@@ -37,9 +37,9 @@ class SqlJobs:
         orders: WorkOrders,
         *,
         now: Callable[[], datetime],
-        committed: Callable[[], None] = lambda: None,
+        committed: Callable[[int, JobEvent], None] = lambda _position, _event: None,
     ) -> None:
-        """Take the database, the engine's queue, the clock, and whom to tell of an event."""
+        """Take the database, the engine's queue, the clock, and whom to tell of events."""
         self._database = database
         self._orders = orders
         self._now = now
@@ -55,9 +55,9 @@ class SqlJobs:
                     return known, True
             document = dump(job)
             await connection.execute(sa.insert(jobs), _row(job, document))
-            await connection.execute(sa.insert(job_events), _event(job, "accepted", document))
+            position = await self._record(connection, job, "accepted", document)
             await connection.run_sync(self._orders.generate, job.id)
-        self._committed()
+        self._committed(position, JobEvent(kind="accepted", job=job))
         return job, False
 
     async def _claim_request(self, connection: AsyncConnection, job: Job) -> Job | None:
@@ -115,8 +115,8 @@ class SqlJobs:
             changed = mutate(job)
             if changed is None:
                 return job
-            await self._write(connection, changed, kind)
-        self._committed()
+            position = await self._write(connection, changed, kind)
+        self._committed(position, JobEvent(kind=kind, job=changed))
         return changed
 
     async def request_cancel(self, tenant: str, job_id: str) -> Job:
@@ -126,9 +126,9 @@ class SqlJobs:
             if job.state == "cancelling":
                 return job
             changed = job.cancelling(self._now())
-            await self._write(connection, changed, "cancelling")
+            position = await self._write(connection, changed, "cancelling")
             await connection.run_sync(self._orders.cancel, job_id)
-        self._committed()
+        self._committed(position, JobEvent(kind="cancelling", job=changed))
         return changed
 
     async def events(self, job_id: str, after: int) -> Sequence[JobEvent]:
@@ -157,21 +157,24 @@ class SqlJobs:
             raise NotFound("videoJob", f"videoJobs/{job_id}")
         return load(row.document)
 
-    async def _write(self, connection: AsyncConnection, job: Job, kind: str) -> None:
+    async def _write(self, connection: AsyncConnection, job: Job, kind: str) -> int:
         document = dump(job)
         await connection.execute(sa.update(jobs).where(jobs.c.id == job.id), _row(job, document))
-        await connection.execute(sa.insert(job_events), _event(job, kind, document))
+        return await self._record(connection, job, kind, document)
 
-
-def _event(job: Job, kind: str, document: bytes) -> dict[str, object]:
-    return {
-        "job_id": job.id,
-        "sequence": job.sequence,
-        "kind": kind,
-        "document": document,
-        "create_time": job.update_time,
-        "published": False,
-    }
+    async def _record(
+        self, connection: AsyncConnection, job: Job, kind: str, document: bytes
+    ) -> int:
+        row = {
+            "job_id": job.id,
+            "sequence": job.sequence,
+            "kind": kind,
+            "document": document,
+            "create_time": job.update_time,
+            "published": False,
+        }
+        added = sa.insert(job_events).values(row).returning(job_events.c.position)
+        return int((await connection.execute(added)).scalar_one())
 
 
 def _row(job: Job, document: bytes) -> dict[str, object]:

@@ -1,11 +1,8 @@
 """Jobs as the contract shows them."""
 
-from collections.abc import Mapping
-
 from reelmesh.orchestrator.v1 import video_job_pb2 as pb
 from services.orchestrator.adapters.wire import to_duration, to_error, to_money, to_timestamp
 from services.orchestrator.domain.job import Job
-from services.orchestrator.domain.ports import Links
 from services.orchestrator.domain.values import (
     Attempt,
     Candidate,
@@ -14,14 +11,9 @@ from services.orchestrator.domain.values import (
     Quantified,
 )
 
-# By asset name.
-Urls = Mapping[str, Links]
-_NO_URLS: Urls = {}
-_NO_LINKS = Links()
 
-
-def job_message(job: Job, urls: Urls = _NO_URLS) -> pb.VideoJob:
-    """The job with all that explains it; URLs where they are given."""
+def job_message(job: Job) -> pb.VideoJob:
+    """The job with all that explains it; URLs are signed by who shows it."""
     return pb.VideoJob(
         name=job.name,
         tenant_name=job.tenant,
@@ -35,7 +27,7 @@ def job_message(job: Job, urls: Urls = _NO_URLS) -> pb.VideoJob:
         quantified_prompt=quantified_message(job.quantified) if job.quantified else None,
         requested_model=job.request.model,
         resolved_model=job.resolved_model,
-        results=_results(job, urls),
+        results=_results(job),
         attempts=map(_attempt, job.attempts),
         decision=decision_message(job.decision) if job.decision else None,
         fallback=_fallback(job.fallback) if job.fallback else None,
@@ -53,11 +45,6 @@ def job_message(job: Job, urls: Urls = _NO_URLS) -> pb.VideoJob:
         update_time=to_timestamp(job.update_time),
         end_time=to_timestamp(job.end_time),
     )
-
-
-def assets_of(job: Job) -> list[str]:
-    """Names of the assets whose URLs a reader of the job would want."""
-    return [a.clip.asset for a in job.attempts if a.clip is not None]
 
 
 def quantified_message(found: Quantified) -> pb.QuantifiedPrompt:
@@ -102,13 +89,13 @@ def _candidate(candidate: Candidate) -> pb.Candidate:
     )
 
 
-def _results(job: Job, urls: Urls) -> list[pb.VideoResult]:
+def _results(job: Job) -> list[pb.VideoResult]:
     """One per variation that has a clip, or whose last attempt has failed for good."""
     results = []
     for iteration in range(1, job.request.variations + 1):
         made = job.clip(iteration)
         if made is not None:
-            results.append(_result(made, urls))
+            results.append(_result(made))
         elif job.state.terminal:
             last = job.last_attempt(iteration)
             error = (last.error if last else None) or job.error
@@ -123,16 +110,13 @@ def _results(job: Job, urls: Urls) -> list[pb.VideoResult]:
     return results
 
 
-def _result(made: Attempt, urls: Urls) -> pb.VideoResult:
+def _result(made: Attempt) -> pb.VideoResult:
     clip = made.clip
     assert clip is not None  # noqa: S101 - the caller asked for one
-    links = urls.get(clip.asset, _NO_LINKS)
     return pb.VideoResult(
         iteration=made.iteration,
         asset=clip.asset,
-        content_url=links.content,
         s3_url=clip.storage_url,
-        thumbnail_url=links.thumbnail,
         model=made.model,
         provider=made.provider,
         cost=to_money(made.cost_micros),

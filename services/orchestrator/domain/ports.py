@@ -24,6 +24,21 @@ class JobEvent:
         """Grows by one with every change of the job."""
         return self.job.sequence
 
+    @property
+    def ends(self) -> bool:
+        """Whether nothing follows."""
+        return self.job.state.terminal
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeardEvent:
+    """A change that came over the bus, as the message that watchers are sent."""
+
+    job_id: str
+    sequence: int
+    ends: bool
+    message: object
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobFilter:
@@ -75,7 +90,7 @@ class EventFeed(Protocol):
 class Subscription(Protocol):
     """Events of one job, and hints that some may have been missed."""
 
-    async def next(self, wait_seconds: float) -> JobEvent | None:
+    async def next(self, wait_seconds: float) -> HeardEvent | None:
         """The next event; None when it is time to look into the database."""
 
 

@@ -25,23 +25,21 @@ class FinishVideo:
 
     async def __call__(self, job_id: str) -> None:
         """End the job with what its attempts add up to."""
-        job = await self.jobs.read(job_id)
-        if job.state.terminal:
-            return
-        state = job.verdict()
-        errors = [a.error for a in job.attempts if a.error is not None]
-        at_fault = None
-        if state in {JobState.FAILED, JobState.FALLBACK}:
-            at_fault = errors[-1] if errors else DEFECT
-        await self.end(job_id, state, error=at_fault)
+        await self._end(job_id, lambda job: (job.verdict(), _fault(job)))
 
     async def end(self, job_id: str, state: JobState, *, error: Failure | None = None) -> Job:
         """End the job in this state, unless it has ended."""
+        return await self._end(job_id, lambda _: (state, error))
+
+    async def _end(
+        self, job_id: str, decide: Callable[[Job], tuple[JobState, Failure | None]]
+    ) -> Job:
         moment = self.now()
 
         def end(job: Job) -> Job | None:
             if job.state.terminal:
                 return None
+            state, error = decide(job)
             kind = friendly(job) if state is JobState.FALLBACK else None
             return job.ended(moment, state, error=error, fallback=kind)
 
@@ -50,6 +48,13 @@ class FinishVideo:
             "job_ended", job=job.name, tenant=job.tenant, state=job.state, micros=job.cost_micros
         )
         return job
+
+
+def _fault(job: Job) -> Failure | None:
+    if job.verdict() not in {JobState.FAILED, JobState.FALLBACK}:
+        return None
+    errors = [a.error for a in job.attempts if a.error is not None]
+    return errors[-1] if errors else DEFECT
 
 
 @dataclass(frozen=True, kw_only=True)

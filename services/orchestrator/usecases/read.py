@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from services.common.errors import InvalidArgument
 from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.options import check_identifier, check_text
-from services.orchestrator.domain.ports import EventFeed, JobEvent, JobFilter, JobStore
+from services.orchestrator.domain.ports import (
+    EventFeed,
+    HeardEvent,
+    JobEvent,
+    JobFilter,
+    JobStore,
+)
+
+Change = JobEvent | HeardEvent
 
 # A watcher looks into the database this often even when nothing is heard: a lost event costs time
 # and never a gap.
@@ -52,7 +60,7 @@ class ReadJobs:
         page = found[:size]
         return page, page[-1].id if len(found) > size else ""
 
-    async def watch(self, tenant: str, name: str, after: int) -> AsyncGenerator[JobEvent, None]:
+    async def watch(self, tenant: str, name: str, after: int) -> AsyncGenerator[Change, None]:
         """The present state (or all changes after a sequence), then every change to the end.
 
         Raises NotFound.
@@ -62,20 +70,19 @@ class ReadJobs:
         identifier = job_id(name)
         with self.feed.follow(identifier) as live:
             job = await self.jobs.get(tenant, identifier)
+            newest, ended = job.sequence, job.state.terminal and job.sequence <= after
             if after == 0:
                 yield JobEvent(kind="state", job=job)
                 after, ended = job.sequence, job.state.terminal
-            else:
-                ended = job.state.terminal and job.sequence <= after
             while not ended:
-                heard = await live.next(QUIET_SECONDS) if after >= job.sequence else None
-                for event in await self._since(identifier, after, heard):
-                    yield event
-                    after, ended, job = event.sequence, event.job.state.terminal, event.job
+                heard = await live.next(QUIET_SECONDS) if after >= newest else None
+                for change in await self._since(identifier, after, heard):
+                    yield change
+                    after, ended = change.sequence, change.ends
 
     async def _since(
-        self, identifier: str, after: int, heard: JobEvent | None
-    ) -> Sequence[JobEvent]:
+        self, identifier: str, after: int, heard: HeardEvent | None
+    ) -> Sequence[Change]:
         if heard is not None and heard.sequence <= after:
             return ()
         if heard is not None and heard.sequence == after + 1:
