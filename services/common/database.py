@@ -67,7 +67,9 @@ class Database:
         url: ``postgresql://…``, ``sqlite:///…`` or the path of a SQLite file.
         schema: PostgreSQL schema; it becomes the search path, so SQL names tables alone.
         pool_size: connections that are kept; as many again are opened in a rush. 0 keeps none.
-        pre_ping: whether a PostgreSQL connection is tried before it is used.
+        pre_ping: whether a PostgreSQL connection is tried before it is used. Without it a lost one
+            shows itself by an error that `away` knows and callers may repeat; with it every
+            transaction costs one round trip more.
         synchronous: SQLite durability; FULL survives a power cut, NORMAL may lose the last commits.
     """
 
@@ -77,7 +79,7 @@ class Database:
         *,
         schema: str,
         pool_size: int = 10,
-        pre_ping: bool = True,
+        pre_ping: bool = False,
         synchronous: str = "FULL",
     ) -> None:
         self.url = normalise_url(url)

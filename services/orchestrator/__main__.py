@@ -76,14 +76,7 @@ async def migrate_all(database: Database, location: str) -> None:
 async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Bus]:
     """Everything that a front and a worker share, closed in the reverse order."""
     location = settings.database_location()
-    database = Database(
-        location,
-        schema="orchestrator",
-        pool_size=settings.database_pool_size,
-        # A lost connection shows itself by an error that callers may repeat; to ask first would
-        # cost every accept a round trip.
-        pre_ping=False,
-    )
+    database = Database(location, schema="orchestrator", pool_size=settings.database_pool_size)
     stack.push_async_callback(database.close)
     if settings.migrate_at_start:
         await migrate_all(database, location)

@@ -93,7 +93,9 @@ async def running_engine(settings: EngineSettings, steps: VideoSteps) -> AsyncIt
             worker_concurrency=settings.jobs_at_once,
             polling_interval_sec=settings.polling_seconds,
         )
-        await DBOS.register_queue_async(CANCEL_QUEUE, polling_interval_sec=settings.polling_seconds)
+        await DBOS.register_queue_async(
+            CANCEL_QUEUE, polling_interval_sec=settings.polling_seconds * 2
+        )
         yield
     finally:
         await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=0)
@@ -123,6 +125,8 @@ def _config(settings: EngineSettings) -> DBOSConfig:
         "serializer": JsonSerializer(),
         "max_executor_threads": settings.threads,
         "sys_db_pool_size": 8,
+        # The engine repeats what a lost connection broke; to ask first would cost every step twice.
+        "db_engine_kwargs": {"pool_pre_ping": False},
         "run_migrations": False,  # `migrate_engine` has done it
         "log_level": "WARNING",
     }
