@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
 
 import psutil
@@ -81,10 +82,11 @@ def request(number: int, model: str) -> pb.CreateGenerationRequest:
     return pb.CreateGenerationRequest(request_id=f"bench-{number}", model=model, task=task)
 
 
-async def one(stub: GeneratorServiceStub, number: int) -> generation_pb2.Generation:
+async def one(stub: Any, number: int) -> generation_pb2.Generation:
     created = (await stub.CreateGeneration(request(number, "storyboard"))).generation
     watch = stub.WatchGeneration(pb.WatchGenerationRequest(name=created.name))
-    return [response.generation async for response in watch][-1]
+    seen: list[generation_pb2.Generation] = [response.generation async for response in watch]
+    return seen[-1]
 
 
 def cpu(process: psutil.Process) -> float:
@@ -169,7 +171,7 @@ async def waiting(folder: Path, count: int) -> None:
             async def caller() -> None:
                 for number in numbers:
                     try:
-                        await stub.CreateGeneration(request(number, "runway_gen4_5"))
+                        await stub.CreateGeneration(request(number, "runway_gen4_5"), timeout=300)
                     except ServiceError as error:
                         print(f"refused: {error}")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from reelmesh.generator.v1.generator_service_pb2_grpc import add_GeneratorServiceServicer_to_server
 from services.common import clock
+from services.common.access import open_keys
 from services.common.channels import Channel
 from services.common.database import Database
 from services.common.errors import ServiceError
@@ -71,8 +72,9 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         readiness.add("database", database.ping)
         servicer, hub = await _build(settings, database, stack)
         registration = (add_GeneratorServiceServicer_to_server, servicer)
+        keys = await stack.enter_async_context(open_keys(settings))
         listening = await stack.enter_async_context(
-            serve(settings, [registration], readiness=readiness)
+            serve(settings, [registration], readiness=readiness, keys=keys)
         )
         stack.callback(hub.drain)  # before the server stops: watches end, so that it can
         yield listening.address

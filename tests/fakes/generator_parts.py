@@ -1,4 +1,4 @@
-"""Hand-written parts around the generator's use cases: a ledger in memory, a scripted back end, storage."""
+"""Parts around the generator's use cases: a ledger in memory, a scripted back end, storage."""
 
 import asyncio
 import hashlib

@@ -43,7 +43,7 @@ class GeneratorProcess:
 
     async def start(self, **settings: str) -> None:
         """Start it and wait until it answers."""
-        environment = {**os.environ, **self._settings, **settings}
+        environment = {**os.environ, **self._settings, **settings}  # noqa: TID251 - a child inherits it
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "services.generator", env=environment, stderr=log

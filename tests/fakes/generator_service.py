@@ -5,6 +5,7 @@ import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from google.protobuf import duration_pb2
 from google.rpc import status_pb2
@@ -23,10 +24,11 @@ ENDED = {Generation.STATE_SUCCEEDED, Generation.STATE_FAILED, Generation.STATE_C
 
 @dataclass(frozen=True)
 class Succeed:
-    """Steps of progress, then a stored clip."""
+    """Steps of progress, then a stored clip; all of it once `after` is set, where it is given."""
 
     steps: tuple[int, ...] = (20, 60, 90)
     cost_micros: int = 0
+    after: asyncio.Event | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ Outcome = Succeed | Fail | Refuse | Hang | Unknown
 Script = Callable[[Request], Outcome]
 
 
-def model(identifier: str, **fields: object) -> model_pb2.Model:
+def model(identifier: str, **fields: Any) -> model_pb2.Model:
     """A ready video model that takes anything and costs nothing."""
     return model_pb2.Model(
         **{
@@ -130,6 +132,8 @@ class FakeGeneratorService(rpc.GeneratorServiceServicer):
     async def _play(self, name: str, outcome: Outcome) -> None:
         match outcome:
             case Succeed():
+                if outcome.after is not None:
+                    await outcome.after.wait()
                 for percent in outcome.steps:
                     await self._change(name, progress_percent=percent, progress_source="vendor")
                 await self._change(name, state=Generation.STATE_STORING)
@@ -147,7 +151,7 @@ class FakeGeneratorService(rpc.GeneratorServiceServicer):
     async def _fail(self, name: str, state: int, error: ServiceError) -> None:
         await self._change(name, state=state, error=to_status(error))
 
-    async def _change(self, name: str, **fields: object) -> None:
+    async def _change(self, name: str, **fields: Any) -> None:
         generation = self._generations[name]
         if generation.state in ENDED:
             return
@@ -173,7 +177,7 @@ class FakeGeneratorService(rpc.GeneratorServiceServicer):
     async def GetGeneration(self, request, context):
         return generator_service_pb2.GetGenerationResponse(generation=self._get(request.name))
 
-    async def WatchGeneration(self, request, context) -> AsyncIterator[object]:
+    async def WatchGeneration(self, request, context) -> AsyncIterator[Any]:
         seen = request.after_sequence
         while True:
             generation = self._get(request.name)
@@ -206,7 +210,7 @@ class FakeGeneratorService(rpc.GeneratorServiceServicer):
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-def _stored(name: str, outcome: Succeed) -> dict[str, object]:
+def _stored(name: str, outcome: Succeed) -> dict[str, Any]:
     digest = hashlib.sha256(name.encode()).hexdigest()
     units, rest = divmod(outcome.cost_micros, 1_000_000)
     output = generation_pb2.Output(

@@ -100,6 +100,8 @@ class Google(Adapter):
             return refused(reply, Fault.UNAUTHENTICATED)
         if reply.status == 400 and sounds_moderated(message):
             return refused(reply, Fault.MODERATED)
+        if text(reply.body, "error", "status") == "FAILED_PRECONDITION":
+            return refused(reply, Fault.BILLING)
         return refused(reply, Fault.RETIRED) if reply.status == 404 else None
 
     @override

@@ -91,7 +91,8 @@ class HuggingFace(Adapter):
 
     @override
     def trouble(self, job: str, reply: Reply) -> Update | Call | None:
-        if reply.step == RESULT and reply.status in {400, 422}:
+        explained = text(reply.body, "detail", 0, "type") or text(reply.body, "error_type")
+        if reply.step == RESULT and (reply.status in {400, 422} or explained):
             return _failure(reply)
         return super().trouble(job, reply)
 

@@ -27,6 +27,7 @@ from services.generator.providers.adapter import (
     Update,
     at,
     decoded,
+    failed,
     items,
     merged,
     refused,
@@ -89,9 +90,7 @@ class Vertex(Adapter):
         if at(reply.body, "done") is not True:
             return Running()
         if at(reply.body, "error"):
-            message = text_of(reply.body)
-            fault = Fault.MODERATED if sounds_moderated(message) else Fault.VENDOR
-            return Failed(fault=fault, message=message, code=text(reply.body, "error", "status"))
+            return failed(text_of(reply.body), code=text(reply.body, "error", "status"))
         answer = at(reply.body, "response")
         outputs = tuple(filter(None, map(_output, items(answer, "videos"))))
         if outputs:
@@ -101,9 +100,10 @@ class Vertex(Adapter):
 
     @override
     def refusal(self, reply: Reply) -> Failed | None:
-        if reply.status == 400 and sounds_moderated(text_of(reply.body)):
-            return refused(reply, Fault.MODERATED)
-        return refused(reply, Fault.RETIRED) if reply.status == 404 else None
+        faults = {"FAILED_PRECONDITION": Fault.BILLING, "NOT_FOUND": Fault.RETIRED}
+        moderated = reply.status == 400 and sounds_moderated(text_of(reply.body))
+        fault = Fault.MODERATED if moderated else faults.get(text(reply.body, "error", "status"))
+        return refused(reply, fault) if fault else None
 
 
 def _picture(media: Media) -> Json:

@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,6 @@ async def storage_address(tmp_path: Path) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def storage(storage_address: str) -> AsyncIterator[StorageServiceStub]:
+async def storage(storage_address: str) -> AsyncIterator[Any]:
     async with Channel(storage_address) as channel:
         yield StorageServiceStub(channel)

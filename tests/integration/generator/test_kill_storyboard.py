@@ -1,7 +1,8 @@
-"""kill -9 at each named step while the storyboard engine works: nothing is lost, nothing doubled."""
+"""kill -9 at each named step while the storyboard engine works: nothing lost, nothing doubled."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -9,7 +10,6 @@ from google.protobuf.duration_pb2 import Duration
 from reelmesh.generator.v1 import generation_pb2
 from reelmesh.generator.v1 import generator_service_pb2 as pb
 from reelmesh.storage.v1 import storage_service_pb2
-from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.generator.domain.ports import Step
 from tests.fakes.generator_process import GeneratorProcess, State
 
@@ -30,6 +30,14 @@ def request(request_id: str = "job1/n1/1") -> pb.CreateGenerationRequest:
     return pb.CreateGenerationRequest(request_id=request_id, model="storyboard", task=task)
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.stress)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Every step on one database always; `make stress` takes both."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.sqlite'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
 @pytest.fixture
 async def generator(
     tmp_path: Path, database_url: str, storage_address: str
@@ -42,7 +50,7 @@ async def generator(
 
 @pytest.mark.parametrize("step", list(Step))
 async def test_a_generation_ends_once_wherever_its_process_is_killed(
-    generator: GeneratorProcess, storage: StorageServiceStub, step: Step
+    generator: GeneratorProcess, storage: Any, step: Step
 ) -> None:
     await generator.start(GENERATOR_FAULT_POINT=step.value)
     first = (await generator.stub.CreateGeneration(request())).generation

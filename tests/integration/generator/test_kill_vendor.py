@@ -1,7 +1,8 @@
-"""kill -9 at each named step of a paid generation: the vendor's bill shows one charge, nothing lost."""
+"""kill -9 at each named step of a paid generation: one charge on the bill, nothing lost."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -9,7 +10,6 @@ from google.protobuf.duration_pb2 import Duration
 from reelmesh.generator.v1 import generation_pb2
 from reelmesh.generator.v1 import generator_service_pb2 as pb
 from reelmesh.storage.v1 import storage_service_pb2
-from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.generator.domain.ports import Step
 from tests.fakes.counting_vendor import KEY, CountingVendor
 from tests.fakes.generator_process import GeneratorProcess, State
@@ -38,6 +38,14 @@ async def vendor() -> AsyncIterator[CountingVendor]:
         yield vendor
 
 
+@pytest.fixture(params=["postgres", pytest.param("sqlite", marks=pytest.mark.stress)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Every step on one database always; `make stress` takes both."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.sqlite'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
 @pytest.fixture
 async def generator(
     tmp_path: Path, database_url: str, storage_address: str, vendor: CountingVendor
@@ -60,7 +68,7 @@ async def generator(
 
 
 async def assert_stored_once(
-    storage: StorageServiceStub, last: generation_pb2.Generation, vendor: CountingVendor
+    storage: Any, last: generation_pb2.Generation, vendor: CountingVendor
 ) -> None:
     assets = (await storage.ListAssets(storage_service_pb2.ListAssetsRequest())).assets
     assert last.state == State.STATE_SUCCEEDED
@@ -72,7 +80,7 @@ async def assert_stored_once(
 
 @pytest.mark.parametrize("step", list(Step))
 async def test_a_vendor_without_look_up_is_paid_once(
-    generator: GeneratorProcess, storage: StorageServiceStub, vendor: CountingVendor, step: Step
+    generator: GeneratorProcess, storage: Any, vendor: CountingVendor, step: Step
 ) -> None:
     await generator.start(GENERATOR_FAULT_POINT=step.value)
     first = (await generator.stub.CreateGeneration(request("runway_gen4_5"))).generation
@@ -92,7 +100,7 @@ async def test_a_vendor_without_look_up_is_paid_once(
 
 
 async def test_a_vendor_with_look_up_is_asked_what_became_of_the_call(
-    generator: GeneratorProcess, storage: StorageServiceStub, vendor: CountingVendor
+    generator: GeneratorProcess, storage: Any, vendor: CountingVendor
 ) -> None:
     await generator.start(GENERATOR_FAULT_POINT=Step.AFTER_SEND.value)
     first = (await generator.stub.CreateGeneration(request("kling"))).generation

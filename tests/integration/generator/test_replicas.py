@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -18,6 +19,7 @@ from services.generator.__main__ import running
 from services.generator.settings import Settings
 from tests.fakes.counting_vendor import KEY, CountingVendor
 from tests.fakes.generator_process import GeneratorProcess, State
+from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -30,9 +32,10 @@ def request(request_id: str) -> pb.CreateGenerationRequest:
     return pb.CreateGenerationRequest(request_id=request_id, model="runway_gen4_5", task=task)
 
 
-async def last_of(stub: GeneratorServiceStub, name: str) -> generation_pb2.Generation:
+async def last_of(stub: Any, name: str) -> generation_pb2.Generation:
     watch = stub.WatchGeneration(pb.WatchGenerationRequest(name=name))
-    return [response.generation async for response in watch][-1]
+    seen: list[generation_pb2.Generation] = [response.generation async for response in watch]
+    return seen[-1]
 
 
 @pytest.fixture
@@ -44,7 +47,7 @@ async def vendor() -> AsyncIterator[CountingVendor]:
 @pytest.fixture
 async def stubs(
     tmp_path: Path, postgres_url: str, storage_address: str, vendor: CountingVendor
-) -> AsyncIterator[Sequence[GeneratorServiceStub]]:
+) -> AsyncIterator[Sequence[Any]]:
     async with AsyncExitStack() as stack:
         found = []
         for number in range(3):
@@ -95,9 +98,7 @@ async def test_a_cancel_at_another_replica_reaches_the_vendor(stubs, vendor) -> 
         if response.generation.state == State.STATE_RUNNING:
             break
     await stubs[1].CancelGeneration(pb.CancelGenerationRequest(name=created.name))
-    async with asyncio.timeout(10):
-        while not vendor.cancels:
-            await asyncio.sleep(0.05)
+    await until(lambda: vendor.cancels)
 
 
 async def test_a_vendor_that_keeps_failing_is_rested_and_listed_so(stubs, vendor) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -27,6 +28,7 @@ from services.common.errors import (
 from services.generator.__main__ import running
 from services.generator.settings import Settings
 from tests.fakes.counting_vendor import KEY, CountingVendor
+from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.timeout(40)
 State = generation_pb2.Generation.State
@@ -56,13 +58,13 @@ def settings(tmp_path: Path, storage_address: str, vendor: CountingVendor) -> Se
 
 
 @pytest.fixture
-async def stub(settings: Settings) -> AsyncIterator[GeneratorServiceStub]:
+async def stub(settings: Settings) -> AsyncIterator[Any]:
     async with running(settings) as address, Channel(address) as channel:
         yield GeneratorServiceStub(channel)
 
 
-def video(**kwargs: object) -> generation_pb2.Task:
-    values: dict[str, object] = {
+def video(**kwargs: Any) -> generation_pb2.Task:
+    values: dict[str, Any] = {
         "prompt": "a heron",
         "duration": Duration(seconds=2),
         "aspect_ratio": "16:9",
@@ -72,17 +74,19 @@ def video(**kwargs: object) -> generation_pb2.Task:
     return generation_pb2.Task(video=generation_pb2.VideoTask(**values))
 
 
-def request(request_id: str = "r1", model: str = "storyboard", **kwargs) -> object:
+def request(
+    request_id: str = "r1", model: str = "storyboard", **kwargs: Any
+) -> pb.CreateGenerationRequest:
     task = kwargs.pop("task", None) or video()
     return pb.CreateGenerationRequest(request_id=request_id, model=model, task=task, **kwargs)
 
 
-async def follow(stub, name: str, after: int = 0) -> list[generation_pb2.Generation]:
+async def follow(stub: Any, name: str, after: int = 0) -> list[generation_pb2.Generation]:
     watch = stub.WatchGeneration(pb.WatchGenerationRequest(name=name, after_sequence=after))
     return [response.generation async for response in watch]
 
 
-def paid(request_id: str = "r1", **kwargs) -> pb.CreateGenerationRequest:
+def paid(request_id: str = "r1", **kwargs: Any) -> pb.CreateGenerationRequest:
     task = video(resolution="720p", duration=Duration(seconds=5))
     return request(request_id, "runway_gen4_5", task=task, **kwargs)
 
@@ -220,9 +224,7 @@ async def test_a_cancel_stops_the_vendor_and_says_what_is_billed(stub, vendor) -
     cancelled = await stub.CancelGeneration(pb.CancelGenerationRequest(name=created.name))
     assert cancelled.generation.state == State.STATE_CANCELLED
     assert "may be billed" in cancelled.still_billed
-    async with asyncio.timeout(10):
-        while not vendor.cancels:
-            await asyncio.sleep(0.05)
+    await until(lambda: vendor.cancels)
 
 
 async def test_a_cancel_ends_a_render_and_frees_its_place(stub) -> None:

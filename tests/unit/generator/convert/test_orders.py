@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import ParseDict
@@ -19,7 +21,7 @@ from services.generator.domain.tasks import (
 )
 
 
-def request(task: g.Task, **kwargs: object) -> pb.CreateGenerationRequest:
+def request(task: g.Task, **kwargs: Any) -> pb.CreateGenerationRequest:
     return pb.CreateGenerationRequest(request_id="r", model="m", task=task, **kwargs)
 
 

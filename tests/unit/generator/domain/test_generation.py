@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -126,7 +127,7 @@ def test_a_request_that_comes_after_its_cancel_stays_cancelled_and_unsent() -> N
     ],
 )
 def test_contradictions_cannot_be_built(change: dict[str, object], field: str) -> None:
-    values = {
+    values: dict[str, Any] = {
         "id": "g",
         "tenant": "acme",
         "request_id": "r",

@@ -14,8 +14,9 @@ from services.common.errors import (
 )
 from services.generator.domain.catalogue import Catalogue, Surroundings
 from services.generator.domain.facts import Progress
-from services.generator.domain.generation import State
+from services.generator.domain.generation import Generation, State
 from services.generator.domain.models import Price, PriceKind
+from services.generator.domain.ports import Entry
 from services.generator.domain.tasks import VideoTask
 from services.generator.usecases.admission import Admission
 from services.generator.usecases.generations import Generations, Limits
@@ -29,8 +30,8 @@ class Desk:
 
     def __init__(self, plant, *, hub=None) -> None:
         self.world = Surroundings(now=START, configured=frozenset({"VENDOR_KEY"}))
-        self.started = []
-        self.told = []
+        self.started: list[Entry] = []
+        self.told: list[Generation] = []
         self.model = paid_model(credentials=(("VENDOR_KEY",),))
         self._ids = iter(f"g{number}" for number in range(1, 99))
         admission = Admission(Catalogue([self.model]), lambda: self.world)

@@ -2,12 +2,11 @@ import asyncio
 
 from services.generator.domain.generation import State
 from tests.fakes.generator_parts import START, entry
+from tests.fakes.waiting import until
 
 
 async def until_idle(machine) -> None:
-    async with asyncio.timeout(5):
-        while machine.generations():
-            await asyncio.sleep(0.01)
+    await until(lambda: not machine.generations())
 
 
 async def test_a_generation_is_driven_once_however_often_it_is_started(plant) -> None:

@@ -5,6 +5,7 @@ import pytest
 from services.generator.domain.generation import State
 from services.generator.usecases.turns import Turns
 from tests.fakes.generator_parts import entry
+from tests.fakes.waiting import until
 
 
 async def test_tenants_take_turns_and_each_tenant_keeps_its_order() -> None:
@@ -59,9 +60,7 @@ async def test_a_full_credential_keeps_work_pending_and_sends_it_later(plant) ->
     states = {name: (await plant.present(entry(name))).state for name in ("g1", "g2")}
     assert states == {"g1": State.RUNNING, "g2": State.PENDING}
     plant.backend.hold.set()
-    async with asyncio.timeout(3):
-        while machine.generations():
-            await asyncio.sleep(0.01)
+    await until(lambda: not machine.generations())
     assert (await plant.present(entry("g2"))).state is State.SUCCEEDED
 
 

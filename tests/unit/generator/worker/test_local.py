@@ -9,7 +9,7 @@ from services.generator.domain.facts import Progress
 from services.generator.domain.ports import Lost, Made, Work
 from services.generator.engines.engine import Product
 from services.generator.worker.local import LocalBackend
-from tests.fakes.generator_parts import entry, paid_model
+from tests.fakes.generator_parts import FREE, entry, paid_model
 
 
 class SlowEngine:
@@ -70,7 +70,7 @@ async def test_it_says_how_far_it_is_and_gives_the_file_as_often_as_asked(engine
     ]
     made = updates[-1]
     assert isinstance(made, Made)
-    assert (made.seed, made.cost.micros) == (3, 0)
+    assert (made.seed, made.cost) == (3, FREE)
     for _ in range(2):
         async with made.opened() as content:
             sizes = [len(chunk) async for chunk in content.chunks]
@@ -116,7 +116,7 @@ async def test_a_failure_is_free(engine, tmp_path) -> None:
     await backend.submit(work("a"))
     lost = (await collect(backend, "a"))[-1]
     assert isinstance(lost, Lost)
-    assert (lost.failure.message, lost.cost.micros) == ("the worker died", 0)
+    assert (lost.failure.message, lost.cost) == ("the worker died", FREE)
 
 
 async def test_work_of_an_earlier_life_is_lost_and_may_be_ordered_again(engine, tmp_path) -> None:
