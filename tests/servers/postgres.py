@@ -43,9 +43,7 @@ class Postgres:
         [port] = free_ports(1)
         options = [f"-c{option}" for option in [*_SPEED, *_SIZE]]
         argv = [str(programs / "postgres"), "-D", str(data), "-k", str(data), "-p", str(port)]
-        self._launch = lambda: server.start(
-            [*argv, *options], uid=uid, death_signal=signal.SIGQUIT
-        )
+        self._launch = lambda: server.start([*argv, *options], uid=uid, death_signal=signal.SIGQUIT)
         self._launch()
         url = f"postgresql://app@127.0.0.1:{port}/postgres"
         server.wait_until(lambda: _answers(url))

@@ -47,7 +47,7 @@ def migrate(
             location = settings.database_location(schema)
             async with Database(location, schema=schema, pool_size=1) as database:
                 if schema == "orchestrator":  # the durable engine has tables of its own there
-                    from services.orchestrator.__main__ import migrate_all  # noqa: PLC0415 - dear
+                    from services.orchestrator.__main__ import migrate_all  # noqa: PLC0415 - it brings the durable engine along
 
                     await migrate_all(database, location)
                 else:

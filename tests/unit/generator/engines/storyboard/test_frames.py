@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -150,5 +151,6 @@ def test_a_palette_given_by_the_caller_colours_the_picture() -> None:
     red = Shot(dataclasses.replace(SMALL, palette=("#ff2020", "#400000"))).image(0)
     blue = Shot(dataclasses.replace(SMALL, palette=("#2020ff", "#000040"))).image(0)
     middle = (160, 80)
-    assert red.getpixel(middle)[0] > red.getpixel(middle)[2]
-    assert blue.getpixel(middle)[2] > blue.getpixel(middle)[0]
+    colours: list[Any] = [red.getpixel(middle), blue.getpixel(middle)]
+    assert colours[0][0] > colours[0][2]
+    assert colours[1][2] > colours[1][0]

@@ -1,0 +1,77 @@
+"""Every hosted model of the catalogue, through its own adapter, against the simulator."""
+
+import io
+
+import av
+import pytest
+
+from services.generator.catalogue.loader import load_catalogue
+from services.generator.domain.models import Lifecycle, Model, Need
+from services.generator.domain.pricing import estimate_micros
+from services.generator.domain.tasks import Operation, VideoTask
+from services.generator.providers import adapters, variables
+from services.generator.providers.adapter import Succeeded
+from services.suite.simulator.exports import variables as exported
+from tests.contract.simulator.driving import Drive, providers, submission, task
+from tests.fakes.simulator import Simulated
+
+pytestmark = pytest.mark.timeout(30)
+HOSTED = [
+    model
+    for model in load_catalogue()
+    if model.provider in adapters() and model.lifecycle is not Lifecycle.RETIRED
+]
+ROUTES = [
+    (model, pictured)
+    for model in HOSTED
+    for pictured in (False, True)
+    if model.inputs.image is not (Need.NONE if pictured else Need.REQUIRED)
+]
+
+
+def test_every_address_and_key_of_a_provider_is_printed(sim: Simulated):
+    told = exported(sim.world)
+    wanted = {
+        name
+        for provider in adapters()
+        for name in variables(provider)
+        if name.endswith(("_BASE_URL", "_API_KEY"))
+    }
+    keyless = {"VERTEX_API_KEY", "VLLM_OMNI_API_KEY", "SGLANG_API_KEY", "FASTVIDEO_API_KEY"}
+    assert wanted - keyless - set(told) == set()
+    assert {name for name, _ in providers(sim)} == set(adapters())
+
+
+@pytest.mark.parametrize(
+    ("model", "pictured"),
+    ROUTES,
+    ids=[f"{model.id}-{'image' if pictured else 'text'}" for model, pictured in ROUTES],
+)
+async def test_a_model_is_submitted_polled_and_fetched(
+    sim: Simulated, model: Model, pictured: bool
+):
+    adapter = providers(sim).get(model.provider)
+    assert adapter is not None
+    wanted = submission(model, task(model, pictured=pictured))
+    async with Drive(sim, adapter) as drive:
+        ended = await drive.make(wanted)
+        assert isinstance(ended, Succeeded), ended
+        data = await drive.fetch(ended.outputs[0])
+    with av.open(io.BytesIO(data)) as file:
+        kinds = {stream.type for stream in file.streams}
+        seconds = float(getattr(file, "duration", None) or 0) / 1_000_000
+    sound = model.operation in {Operation.SPEECH, Operation.MUSIC, Operation.SOUND}
+    assert kinds == {"audio" if sound else "video"}
+    if isinstance(wanted.task, VideoTask) and wanted.task.duration_seconds:
+        assert seconds == pytest.approx(wanted.task.duration_seconds, abs=0.3)
+    await _the_bill_is_right(sim, model, wanted.task)
+    assert await sim.kept("leaks") == []
+
+
+async def _the_bill_is_right(sim, model, wanted):
+    bill = await sim.bill()
+    assert bill["count"] == 1
+    assert not bill["rows"][0]["refunded"]
+    estimate = estimate_micros(model, wanted)
+    if estimate is not None:
+        assert bill["owed_micros"] == estimate

@@ -1,0 +1,85 @@
+"""The orchestrator in this process on real sockets; generator, prompt and storage as fakes."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reelmesh.generator.v1.generator_service_pb2_grpc import add_GeneratorServiceServicer_to_server
+from reelmesh.prompt.v1.prompt_service_pb2_grpc import add_PromptServiceServicer_to_server
+from services.common.identity import Identity, IdentitySigner
+from services.common.server import serve
+from services.common.settings import ServiceSettings
+from services.orchestrator.__main__ import running
+from services.orchestrator.settings import Settings
+from tests.fakes.generator_service import FakeGeneratorService, model
+from tests.fakes.prompt_service import FakePromptService
+from tests.stack import SIGNING_KEY, Client, Evidence
+
+SIGNER = IdentitySigner(SIGNING_KEY)
+
+
+@dataclass
+class House:
+    """A running orchestrator, its scripted generator, and what lies in its database."""
+
+    settings: Settings
+    generator: FakeGeneratorService
+    evidence: Evidence
+    address: str = ""
+
+    def client(self, tenant: str = "acme") -> Client:
+        """An application of a tenant."""
+        return Client(self.address, SIGNER, Identity(tenant))
+
+
+@asynccontextmanager
+async def house_on(
+    data_dir: Path, nats_url: str, database_url: str = "", **changes: Any
+) -> AsyncIterator[House]:
+    """Open everything for the length of the block."""
+    shared: dict[str, Any] = {
+        "data_dir": data_dir,
+        "nats_url": nats_url,
+        "signing_key": SIGNING_KEY,
+        "database_url": database_url,
+        "address": "127.0.0.1:0",
+        "drain_grace": 1.0,
+    }
+    generator = FakeGeneratorService(model("first_model"), model("second_model"))
+    plain = {k: v for k, v in shared.items() if k in {"address", "signing_key", "data_dir"}}
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(generator.close)
+        registration = (add_GeneratorServiceServicer_to_server, generator)
+        scripted = await stack.enter_async_context(serve(ServiceSettings(**plain), [registration]))
+        fake_prompt: Any = FakePromptService  # serves one method of the contract
+        words = (add_PromptServiceServicer_to_server, fake_prompt())
+        prompt = await stack.enter_async_context(serve(ServiceSettings(**plain), [words]))
+        settings = Settings(
+            **shared,
+            generator_address=scripted.address,
+            prompt_address=prompt.address,
+            storage_address="127.0.0.1:9",
+            executor="test",
+            **changes,
+        )
+        house = House(settings, generator, Evidence(data_dir, database_url))
+        house.address = await stack.enter_async_context(running(settings))
+        yield house
+
+
+@pytest.fixture
+async def house(tmp_path: Path, nats_url: str) -> AsyncIterator[House]:
+    """A fresh orchestrator on SQLite."""
+    async with house_on(tmp_path, nats_url) as found:
+        yield found
+
+
+@pytest.fixture
+async def acme(house: House) -> AsyncIterator[Client]:
+    """An application of the tenant acme."""
+    async with house.client() as found:
+        yield found
