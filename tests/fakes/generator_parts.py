@@ -51,7 +51,7 @@ class Clock:
 def order(request_id: str = "r1", digest: str = "hash", **kwargs: object) -> Order:
     task = VideoTask(prompt="a dog runs", duration_seconds=5, seed=7)
     values: dict[str, object] = {"model": "paid", "task": task, **kwargs}
-    return Order(request_id=request_id, request_hash=digest, **values)  # type: ignore[arg-type]
+    return Order(request_id=request_id, request_hash=digest, **values)  # type: ignore[arg-type]  # fields by name
 
 
 def entry(identifier: str = "g1", **kwargs: object) -> Entry:
@@ -68,7 +68,7 @@ def entry(identifier: str = "g1", **kwargs: object) -> Entry:
         id=identifier,
         request_id=ordered.request_id,
         request_hash=ordered.request_hash,
-        **values,  # type: ignore[arg-type]
+        **values,  # type: ignore[arg-type]  # fields by name
     )
     return Entry(generation, ordered)
 
@@ -85,7 +85,7 @@ def paid_model(**kwargs: object) -> Model:
         "price": Price(PriceKind.PER_CLIP, (PriceTier(250_000),)),
         **kwargs,
     }
-    return Model(**values)  # type: ignore[arg-type]
+    return Model(**values)  # type: ignore[arg-type]  # fields by name
 
 
 class MemoryLedger:
@@ -210,7 +210,7 @@ async def clip(content: bytes = CLIP) -> AsyncIterator[Content]:
 
 
 def made(**kwargs: object) -> Made:
-    return Made(opened=clip, **kwargs)  # type: ignore[arg-type]
+    return Made(opened=clip, **kwargs)  # type: ignore[arg-type]  # fields by name
 
 
 class ScriptedBackend:

@@ -69,7 +69,7 @@ def record(
 
 
 async def stored(store: SqlAssets, request_id: str, **facts: object) -> Asset:
-    claim = await store.claim(record(request_id, **facts))  # type: ignore[arg-type]
+    claim = await store.claim(record(request_id, **facts))  # type: ignore[arg-type]  # fields by name
     return await store.commit(replace(claim.asset, size_bytes=1000, sha256="ab" * 32))
 
 

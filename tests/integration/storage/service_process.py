@@ -92,7 +92,7 @@ async def process(settings: Settings, step: str = "") -> AsyncIterator[Process]:
         if child.returncode is None:
             child.kill()
         await child.wait()
-        child._transport.close()  # type: ignore[attr-defined]
+        child._transport.close()  # type: ignore[attr-defined]  # asyncio leaves no other way
 
 
 def _plain(value: object) -> object:

@@ -65,7 +65,7 @@ async def test_assets_over_their_time_are_deleted_unless_held(settings: Settings
         with pytest.raises(FailedPrecondition, match="legal hold"):
             await acme.delete(held.name)
         gone = await acme.upload(CLIP, "gone")
-        while (await acme.get(gone.name)).state != asset_pb2.Asset.STATE_DELETED:  # noqa: ASYNC110
+        while (await acme.get(gone.name)).state != asset_pb2.Asset.STATE_DELETED:  # noqa: ASYNC110 - the state is in another process
             await asyncio.sleep(0.05)
         assert (await acme.get(held.name)).state == asset_pb2.Asset.STATE_STORED
         assert files_of(settings) == [held.key]

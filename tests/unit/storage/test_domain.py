@@ -42,7 +42,7 @@ def test_facets_are_compared_without_case_and_spaces() -> None:
 )
 def test_wrong_facets_name_their_axis(facets: dict[str, object], field: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
-        Facets(**facets)  # type: ignore[arg-type]
+        Facets(**facets)  # type: ignore[arg-type]  # fields by name
     assert caught.value.violations[0].field == field
 
 
@@ -60,7 +60,7 @@ def test_wrong_facets_name_their_axis(facets: dict[str, object], field: str) -> 
 )
 def test_wrong_descriptions_name_the_field(told: dict[str, object], field: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
-        Description(**told)  # type: ignore[arg-type]
+        Description(**told)  # type: ignore[arg-type]  # fields by name
     assert caught.value.violations[0].field == field
 
 
@@ -109,7 +109,7 @@ def asset(**told: object) -> Asset:
         tenant="tenant-1",
         state=AssetState.WRITING,
         key=ObjectKey("videos/tenant-1/20250812_143052-creative-123", 2, "mp4"),
-        description=Description(content_type="video/mp4", **told),  # type: ignore[arg-type]
+        description=Description(content_type="video/mp4", **told),  # type: ignore[arg-type]  # fields by name
         request_id="r",
         fingerprint="f",
         create_time=NOW,

@@ -1,6 +1,5 @@
 """`reelmesh simulate` as a process."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,9 +13,10 @@ import pytest
 @pytest.mark.timeout(60)
 def test_the_command_prints_variables_that_lead_to_it_and_stops_when_told(tmp_path: Path):
     file = tmp_path / "sim.env"
-    command = [sys.executable, "-m", "services.suite", "simulate", "--port", "0"]
+    start = "from services.suite.cli import main; main()"
+    command = [sys.executable, "-c", start, "simulate", "--port", "0"]
     process = subprocess.Popen(
-        [*command, "--env-file", str(file)], stdout=subprocess.PIPE, text=True, env={**os.environ}
+        [*command, "--env-file", str(file)], stdout=subprocess.PIPE, text=True
     )
     try:
         while not file.exists() or not file.read_text().endswith("\n"):

@@ -33,7 +33,7 @@ class Ear:
         self.heard: list[tuple[dict[str, str], bytes]] = []
         self.url = ""
 
-    async def __call__(self, request: Request) -> Response:
+    async def listen(self, request: Request) -> Response:
         body = await request.body()
         found = await request.json()
         if "challenge" in found:
@@ -52,7 +52,7 @@ class Ear:
 @pytest.fixture
 async def ear() -> AsyncIterator[Ear]:
     listening = Ear()
-    app = Starlette(routes=[Route("/hook", listening, methods=["POST"])])
+    app = Starlette(routes=[Route("/hook", listening.listen, methods=["POST"])])
     async with serve_http(app, "127.0.0.1:0", grace=1.0) as address:
         listening.url = f"http://{address}/hook"
         yield listening

@@ -20,7 +20,7 @@ def test_no_vendor_is_left_out():
 
 @EVERY
 async def test_an_order_by_the_book_is_accepted_and_billed_once(sim: Simulated, order: Order):
-    answer = await order.send(sim.http, **{"idempotency-key": "once"})
+    answer = await order.send(sim.http, None, **{"idempotency-key": "once"})
     assert answer.status_code == order.status, answer.text
     row, *others = (await sim.bill())["rows"]
     assert not others
@@ -34,7 +34,7 @@ async def test_an_order_by_the_book_is_accepted_and_billed_once(sim: Simulated, 
 @EVERY
 async def test_a_key_of_the_real_vendor_is_refused(sim: Simulated, order: Order):
     wrong = {name: it.replace("sim-test", "real-secret") for name, it in order.key.items()}
-    answer = await order.send(sim.http, **wrong)
+    answer = await order.send(sim.http, None, **wrong)
     status, word = order.denied
     assert answer.status_code == status
     assert word in answer.text
@@ -70,10 +70,10 @@ async def test_a_path_that_is_none_is_answered_by_the_vendor(sim: Simulated, ord
 
 async def test_runway_wants_its_version_and_throttles_before_it_runs(sim: Simulated):
     order = ORDERS[0]
-    answer = await order.send(sim.http, **{"x-runway-version": "2023-01-01"})
+    answer = await order.send(sim.http, None, **{"x-runway-version": "2023-01-01"})
     assert answer.status_code == 400
     name = (await order.send(sim.http)).json()["id"]
-    words = []
+    words: list[str] = []
     while words[-1:] != ["SUCCEEDED"]:
         task = (await sim.http.get(f"/runway/v1/tasks/{name}", headers=RUNWAY)).json()
         words += [task["status"]] if task["status"] not in words else []

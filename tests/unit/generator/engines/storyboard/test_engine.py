@@ -48,7 +48,8 @@ async def test_a_clip_decodes_as_what_was_asked(
     spec = dataclasses.replace(
         SMALL, width=size[0], height=size[1], fps=fps, duration_seconds=seconds
     )
-    clip, seen = tmp_path / "clip.mp4", []
+    clip = tmp_path / "clip.mp4"
+    seen: list[float] = []
     async with StoryboardEngine(tmp_path / "cache") as engine:
         rendered = await engine.render(spec, clip, on_progress=seen.append)
     assert seen == sorted(seen)

@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_a_minute_of_1080p_at_60_fps_is_accepted() -> None:
         ("palette", ("#fff", "red")),
     ],
 )
-def test_a_wrong_value_is_refused_by_its_name(field: str, value: object) -> None:
+def test_a_wrong_value_is_refused_by_its_name(field: str, value: Any) -> None:
     with pytest.raises(InvalidArgument) as caught:
         StoryboardSpec(**{"prompt": "a lion", field: value})
     assert [violation.field for violation in caught.value.violations] == [field]
