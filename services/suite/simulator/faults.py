@@ -65,6 +65,7 @@ BEFORE: Final = frozenset(
         Fault.MODERATED_BEFORE,
     }
 )
+NOT_ACCEPTED: Final = BEFORE | {Fault.OK_ERROR}
 LOST: Final = frozenset(
     {
         Fault.LOST_RESPONSE,
@@ -95,6 +96,8 @@ FILE: Final = frozenset(
         Fault.SLOW_DRIP,
     }
 )
+# A result that comes in the answer has no address that could expire or lead astray.
+INLINE: Final = frozenset({Fault.TRUNCATED_FILE, Fault.WRONG_FILE})
 LINK: Final = FILE | {Fault.EXPIRED_URL, Fault.REDIRECT_PRIVATE}
 WEBHOOK: Final = frozenset(
     {
@@ -109,6 +112,7 @@ WEBHOOK: Final = frozenset(
 TIMES: Final[Mapping[Fault, int]] = {
     Fault.DROPPED_REQUEST: 1,
     Fault.SUBMIT_ERROR: 1,
+    Fault.OK_ERROR: 1,
     Fault.RATE_LIMITED: 2,
     Fault.POLL_ERROR: 2,
     Fault.POLL_RATE_LIMITED: 2,
@@ -175,7 +179,7 @@ class Scenario:
             if fault not in possible:
                 msg = f"{vendor} cannot show {fault}; it can show: {', '.join(sorted(possible))}"
                 raise UnknownFault(msg)
-            if fault not in BEFORE or self._obeys(vendor, fault, prompt, times):
+            if fault not in NOT_ACCEPTED or self._obeys(vendor, fault, prompt, times):
                 drawn[fault] = times
         for rule in self.rules:
             if rule.vendor in {"*", vendor} and rule.fault in possible and rule.strikes():

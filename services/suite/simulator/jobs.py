@@ -110,12 +110,20 @@ def view(job: Job, now: datetime) -> View:
         top = 0.99 if job.has(Fault.STALLS_AT_99) else 0.95
         share = min(top, (age - QUEUED_SHARE) / (1 - QUEUED_SHARE))
         return View(Phase.RUNNING, round(share, 2), odd=job.has(Fault.UNKNOWN_STATUS))
-    return _end(job, age)
+    return _end(job, now)
 
 
-def _end(job: Job, age: float) -> View:
+def _failing(job: Job, now: datetime) -> bool:
+    """Tell whether a job that failed first still does: until it was told, and as long again."""
+    if not job.has(Fault.LATE_SUCCESS):
+        return False
+    told = job.extra.get("told")
+    return told is None or (now - told).total_seconds() < job.seconds
+
+
+def _end(job: Job, now: datetime) -> View:
     if job.has(Fault.MODERATED_AFTER):
         return View(Phase.FAILED, failure=Failure.OUTPUT)
-    if job.has(Fault.FAILED) or (job.has(Fault.LATE_SUCCESS) and age < 2):
+    if job.has(Fault.FAILED) or _failing(job, now):
         return View(Phase.FAILED, failure=Failure.INTERNAL)
     return View(Phase.SUCCEEDED, 1.0)

@@ -67,7 +67,7 @@ def _plain(kind: Kind, seconds: float, size: tuple[int, int]) -> bytes:
 def _mp4(seconds: float, width: int, height: int) -> bytes:
     target = BytesIO()
     rows, columns = np.mgrid[0:height, 0:width]
-    with av.open(target, "w", format="mp4", options={"movflags": "faststart"}) as container:
+    with av.open(target, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=FPS, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for index in range(max(1, round(seconds * FPS))):

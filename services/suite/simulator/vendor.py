@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from enum import StrEnum
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from services.suite.simulator import faults as kinds
+from services.suite.simulator.asking import HTML, REFUSALS, WORDS, Ask, Refused, Why
 from services.suite.simulator.faults import Fault, UnknownFault
 from services.suite.simulator.jobs import Failure, Job, Order, Phase, View, view
+from services.suite.simulator.media import rendered
 from services.suite.simulator.settings import KEY_PREFIX
+from services.suite.simulator.signatures import Signature
 from services.suite.simulator.wire import HangUp, form_of
 from services.suite.simulator.world import World, digest_of
 
@@ -26,68 +29,8 @@ if TYPE_CHECKING:
 
     from services.suite.simulator.shape import Check, Issue
 
-    Handler = Callable[["Ask"], Awaitable[Response]]
-
-
-class Why(StrEnum):
-    """Why a call is refused."""
-
-    KEY = "key"
-    INVALID = "invalid"
-    MISSING = "missing"
-    RATE = "rate"
-    QUOTA = "quota"
-    CREDIT = "credit"
-    MODERATED = "moderated"
-    DOWN = "down"
-
-
-WORDS = {
-    Why.KEY: "Invalid API key provided",
-    Why.INVALID: "Invalid request",
-    Why.MISSING: "Not found",
-    Why.RATE: "Rate limit exceeded, please retry later",
-    Why.QUOTA: "You have used up your quota",
-    Why.CREDIT: "Insufficient balance",
-    Why.MODERATED: "The input was flagged by our content moderation system",
-    Why.DOWN: "The server is overloaded, please try again",
-}
-REFUSALS = {
-    Fault.SUBMIT_ERROR: Why.DOWN,
-    Fault.RATE_LIMITED: Why.RATE,
-    Fault.QUOTA: Why.QUOTA,
-    Fault.NO_CREDIT: Why.CREDIT,
-}
-
-
-class Refused(Exception):  # noqa: N818 - it carries an answer and is no defect
-    """Ends a call with the vendor's answer."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__(response.status_code)
-        self.response = response
-
-
-@dataclass(slots=True)
-class Ask:
-    """A call. `body` is its JSON or the plain values of its form."""
-
-    request: Request
-    raw: bytes
-    body: Any = None
-    files: dict[str, bytes] = field(default_factory=dict)
-
-    def path(self, name: str) -> str:
-        """Return a part of the path."""
-        return str(self.request.path_params[name])
-
-    def header(self, name: str) -> str:
-        """Return a header, "" where there is none."""
-        return self.request.headers.get(name, "")
-
-    def query(self, name: str) -> str:
-        """Return a parameter of the query, "" where there is none."""
-        return self.request.query_params.get(name, "")
+    Handler = Callable[[Ask], Awaitable[Response]]
+    Answer = Callable[[Job], Response | Awaitable[Response]]
 
 
 class Vendor(ABC):
@@ -100,6 +43,7 @@ class Vendor(ABC):
     moderates_at_submit: ClassVar[bool] = True
     link_seconds: ClassVar[float] = 86_400.0
     rotates_links: ClassVar[bool] = False
+    signature: ClassVar[Signature] = Signature.NONE
     statuses: ClassVar[dict[Why, int]] = {
         Why.KEY: 401,
         Why.INVALID: 400,
@@ -161,14 +105,16 @@ class Vendor(ABC):
         return endpoint
 
     def _note(self, ask: Ask, response: Response) -> None:
-        self.world.calls.append({
-            "time": self.world.now().isoformat(),
-            "vendor": self.name,
-            "method": ask.request.method,
-            "path": ask.request.url.path,
-            "query": ask.request.url.query,
-            "status": 0 if isinstance(response, HangUp) else response.status_code,
-        })
+        self.world.calls.append(
+            {
+                "time": self.world.now().isoformat(),
+                "vendor": self.name,
+                "method": ask.request.method,
+                "path": ask.request.url.path,
+                "query": ask.request.url.query,
+                "status": 0 if isinstance(response, HangUp) else response.status_code,
+            }
+        )
 
     def _locked(self, ask: Ask) -> Response | None:
         return None if self.opens(ask) else self.refuse(Why.KEY)
@@ -191,12 +137,11 @@ class Vendor(ABC):
         return ask
 
     def refuse(self, why: Why, message: str = "", issues: Sequence[Issue] = ()) -> Response:
-        """Return a refusal in the vendor's words, with Retry-After where it is about a rate."""
+        """Return a refusal in the vendor's words, with Retry-After under HTTP 429."""
         body = self.error(why, message or WORDS[why], issues)
-        headers = {"retry-after": str(self.world.settings.retry_after_seconds)}
-        return JSONResponse(
-            body, status_code=self.statuses[why], headers=headers if why is Why.RATE else None
-        )
+        status = self.statuses[why]
+        wait = {"retry-after": str(self.world.settings.retry_after_seconds)}
+        return JSONResponse(body, status_code=status, headers=wait if status == 429 else None)
 
     def check(self, body: Any, shape: Check, extra: Iterable[Issue] = ()) -> None:
         """Refuse a body that is not of this shape, or of which `extra` is wrong."""
@@ -210,24 +155,34 @@ class Vendor(ABC):
         """Return an id in the vendor's style."""
         return str(self.world.new_uuid())
 
-    async def take(self, ask: Ask, order: Order, answer: Callable[[Job], Response]) -> Response:
+    async def take(self, ask: Ask, order: Order, answer: Answer) -> Response:
         """Accept an order and answer it, or meet the fault that is due."""
         drawn = self.world.scenario.draw(self.name, order.prompt, self.faults)
-        if Fault.DROPPED_REQUEST in drawn:
-            return HangUp()
-        for fault, why in REFUSALS.items():
-            if fault in drawn:
-                return self.refuse(why)
-        if Fault.MODERATED_BEFORE in drawn and self.moderates_at_submit:
-            return self.refuse(Why.MODERATED)
+        refusal = self._refused(drawn)
+        if refusal is not None:
+            return refusal
         job = self.world.open_job(self.name, order, drawn, self.job_name())
         job.extra.update(order.extra)
         if "invalid" not in job.extra:
             key = ask.header("idempotency-key") or order.external_id
-            self.world.charge(job, digest_of(ask.raw, ask.body), key)
+            self.world.charge(job, digest_of(ask.raw), key)
         if order.webhook:
             self.world.announce(self, job)
-        return self._spoilt(drawn) or answer(job)
+        spoilt = self._spoilt(drawn)
+        if spoilt is not None:
+            return spoilt
+        answered = answer(job)
+        return await answered if isawaitable(answered) else answered
+
+    def _refused(self, drawn: dict[Fault, int]) -> Response | None:
+        if Fault.DROPPED_REQUEST in drawn:
+            return HangUp()
+        if Fault.OK_ERROR in drawn:
+            return JSONResponse(self.error(Why.DOWN, WORDS[Why.DOWN], ()))
+        if Fault.MODERATED_BEFORE in drawn and self.moderates_at_submit:
+            return self.refuse(Why.MODERATED)
+        why = next((why for fault, why in REFUSALS.items() if fault in drawn), None)
+        return None if why is None else self.refuse(why)
 
     def _spoilt(self, drawn: dict[Fault, int]) -> Response | None:
         if Fault.LOST_RESPONSE in drawn:
@@ -235,8 +190,10 @@ class Vendor(ABC):
         if Fault.HUNG_RESPONSE in drawn:
             return HangUp(self.world.settings.hang_seconds)
         if Fault.GARBLED_RESPONSE in drawn:
-            return Response("<html><body>502 Bad Gateway", media_type="text/html")
-        return self.refuse(Why.DOWN) if Fault.ACCEPTED_ERROR in drawn else None
+            return Response(HTML, media_type="text/html")
+        if Fault.ACCEPTED_ERROR in drawn:  # the vendor's front gives up, what is behind it does not
+            return Response(HTML, status_code=502, media_type="text/html")
+        return None
 
     def find(self, name: str) -> Job:
         """Return a job. Ends the call as the vendor does where there is none."""
@@ -255,8 +212,11 @@ class Vendor(ABC):
         return job, self.look(job)
 
     def look(self, job: Job) -> View:
-        """Return how a job stands."""
-        return view(job, self.world.now())
+        """Return how a job stands, to tell it."""
+        seen = view(job, self.world.now())
+        if seen.failure is Failure.INTERNAL:
+            job.extra.setdefault("told", self.world.now())
+        return seen
 
     def stop(self, job: Job) -> None:
         """Cancel a job."""
@@ -275,3 +235,14 @@ class Vendor(ABC):
     def link(self, job: Job, index: int = 0) -> str:
         """Return a fresh address of a result."""
         return self.world.link(job, self.link_seconds, index=index)
+
+    async def inline(self, job: Job, index: int = 0) -> bytes:
+        """Return a result that travels in the answer itself, spoilt where that is due."""
+        data = await rendered(job.order.clip, f"{job.id}/{index}")
+        if job.has(Fault.WRONG_FILE):
+            return b"<html><body>not what you asked for</body></html>"
+        return data[: len(data) // 2] if job.has(Fault.TRUNCATED_FILE) else data
+
+    async def work(self, job: Job) -> None:
+        """Take the time that the job takes, where the vendor answers when it is done."""
+        await asyncio.sleep(job.seconds)

@@ -43,7 +43,7 @@ class Charge:
 
 
 class World:
-    """State shared by the vendors. `refunds` tells whether a vendor gives the money back."""
+    """State shared by the vendors."""
 
     def __init__(
         self, settings: SimulatorSettings, *, now: Callable[[], datetime] = utc_now
@@ -55,6 +55,8 @@ class World:
         self.now = now
         self.calls: deque[dict[str, Any]] = deque(maxlen=MAX_CALLS)
         self.leaks: deque[dict[str, Any]] = deque(maxlen=MAX_CALLS)
+        self.deliveries: deque[dict[str, Any]] = deque(maxlen=MAX_CALLS)
+        self.announce: Callable[[Any, Job], None] = _nobody
         self.charges: deque[Charge] = deque(maxlen=MAX_CHARGES)
         self._jobs: OrderedDict[tuple[str, str], Job] = OrderedDict()
         self._sequence = 0
@@ -68,7 +70,7 @@ class World:
     def clear(self) -> None:
         """Forget everything but the settings."""
         self._jobs.clear()
-        for kept in (self.calls, self.leaks, self.charges):
+        for kept in (self.calls, self.leaks, self.deliveries, self.charges):
             kept.clear()
         self.scenario.clear()
         self._sequence = 0
@@ -119,10 +121,6 @@ class World:
         mine = [job for (name, _), job in self._jobs.items() if name == vendor and not job.deleted]
         return mine[::-1]
 
-    def every_job(self) -> list[Job]:
-        """Return all jobs, the deleted ones too, in the order of their acceptance."""
-        return list(self._jobs.values())
-
     def sign(self, words: str) -> str:
         """Return the signature of a link."""
         return hmac.digest(self._link_key, words.encode(), "sha256").hex()[:32]
@@ -138,10 +136,14 @@ class World:
         return f"{self.media_url}{path}?expires={stamp}&signature={self.sign(path + stamp)}"
 
 
-def digest_of(raw: bytes, body: Any) -> str:
+def _nobody(vendor: Any, job: Job) -> None:
+    """Tell nobody: where no postman is there, no callback is sent."""
+
+
+def digest_of(raw: bytes) -> str:
     """Return the SHA-256 of a request: of its canonical JSON where it is JSON."""
     try:
-        json.loads(raw)
+        body = json.loads(raw)
     except ValueError:
         return hashlib.sha256(raw).hexdigest()
     spelled = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -154,16 +156,18 @@ def bill(world: World, refunds: Callable[[Job, datetime], bool]) -> dict[str, An
     for charge in world.charges:
         back = refunds(charge.job, now)
         owed += 0 if back else charge.amount_micros
-        rows.append({
-            "sequence": charge.sequence,
-            "vendor": charge.job.vendor,
-            "job_id": charge.job.id,
-            "model": charge.job.order.model,
-            "amount_micros": charge.amount_micros,
-            "refunded": back,
-            "request_digest": charge.request_digest,
-            "idempotency_key": charge.idempotency_key,
-            "time": charge.time.isoformat(),
-            "state": view(charge.job, now).phase,
-        })
+        rows.append(
+            {
+                "sequence": charge.sequence,
+                "vendor": charge.job.vendor,
+                "job_id": charge.job.id,
+                "model": charge.job.order.model,
+                "amount_micros": charge.amount_micros,
+                "refunded": back,
+                "request_digest": charge.request_digest,
+                "idempotency_key": charge.idempotency_key,
+                "time": charge.time.isoformat(),
+                "state": view(charge.job, now).phase,
+            }
+        )
     return {"rows": rows, "count": len(rows), "owed_micros": owed}

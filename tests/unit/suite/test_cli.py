@@ -10,8 +10,9 @@ from services.suite.commands import generate, session
 from services.suite.commands.display import money
 
 COMMANDS = [
-    ["serve"], ["demo"], ["generate"], ["plan"], ["models"], ["jobs"], ["show"], ["watch"],
-    ["cancel"], ["doctor"], ["migrate"], ["keys", "create"], ["keys", "list"], ["keys", "revoke"],
+    ["serve"], ["demo"], ["simulate"], ["generate"], ["plan"], ["models"], ["jobs"], ["show"],
+    ["watch"], ["cancel"], ["doctor"], ["migrate"],
+    ["keys", "create"], ["keys", "list"], ["keys", "revoke"],
 ]  # fmt: skip
 
 
