@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 
+from services.orchestrator.flows.generate_video import MAX_REPEATS
 from tests.stack import Client, Stack, Watcher
 
 JOBS = 40
@@ -53,4 +54,10 @@ async def test_no_job_is_lost_or_doubled(stack: Stack, client: Client) -> None:
         assert seen.job.state in {seen.job.STATE_SUCCEEDED, seen.job.STATE_FALLBACK}
         if seen.job.state == seen.job.STATE_SUCCEEDED:
             stack.evidence.assert_stored(seen.job.results, seen.job.creative_id)
-    assert sum(seen.job.state == seen.job.STATE_SUCCEEDED for seen in watched) >= JOBS * 0.8
+    fell_back = [seen.job for seen in watched if seen.job.state == seen.job.STATE_FALLBACK]
+    print(f"{JOBS - len(fell_back)} succeeded, {len(fell_back)} used up their tries")
+    for job in fell_back:
+        # The one excuse: every try that a model has was lost to a restart, and none is left.
+        told = [(a.model, a.error.message) for a in job.attempts]
+        assert len(told) >= MAX_REPEATS, told
+        assert all("interrupted by a restart" in message for _, message in told), told

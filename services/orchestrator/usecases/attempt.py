@@ -21,7 +21,7 @@ from services.orchestrator.domain.ports import (
     JobStore,
 )
 from services.orchestrator.domain.values import Attempt, AttemptState, Failure
-from services.orchestrator.usecases.patience import failure, passing, patiently
+from services.orchestrator.usecases.patience import failure, ours, passing, patiently
 
 # What a step tells the flow: leave the variation alone, try the next model, or the same once more.
 Verdict = Literal["done", "next", "again"]
@@ -101,7 +101,7 @@ class AttemptVideo:
         known = job.attempt(identifier)
         if known is None or known.clip is not None or job.state is not JobState.RUNNING:
             return "done"
-        return "again" if known.error and known.error.retryable else "next"
+        return "again" if known.error and ours(known.error) else "next"
 
     def _begin(self, identifier: str, iteration: int, model: str) -> Callable[[Job], Job | None]:
         moment = self.now()

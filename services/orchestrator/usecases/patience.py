@@ -35,6 +35,11 @@ async def patiently(call: Callable[[], Awaitable[T]], *, seconds: float) -> T:
     raise AssertionError  # unreachable: the last attempt returns or raises
 
 
+def ours(fault: Failure) -> bool:
+    """Whether an attempt failed by a trouble of our own that will pass; see `passing`."""
+    return fault.retryable and "provider" not in fault.metadata
+
+
 def failure(error: ServiceError) -> Failure:
     """The error as a fact that a job can keep."""
     return Failure(
