@@ -1,22 +1,28 @@
-"""Runs the benchmarks that are named, or all: `python -m benchmarks accept`."""
+"""Runs the benchmarks that are named, or all: `python -m benchmarks accept watchers`."""
 
 import sys
 
-from benchmarks import jobs
+from benchmarks import generator, jobs, storage
 from benchmarks.table import Row, markdown
 
 BENCHMARKS = {
     "accept": lambda: jobs.run(jobs.accept),
     "end_to_end": lambda: jobs.run(jobs.end_to_end),
+    "watchers": lambda: jobs.run(jobs.watchers),
+    "waiting": lambda: jobs.run(jobs.waiting),
+    "generator": generator.rows,
+    "storage": storage.rows,
 }
 
 
 def main(names: list[str]) -> None:
-    """Print one table."""
+    """Print the table of each benchmark as it ends, and all of them together."""
     rows: list[Row] = []
     for name in names or list(BENCHMARKS):
         print(f"… {name}", file=sys.stderr, flush=True)
-        rows += BENCHMARKS[name]()
+        found = BENCHMARKS[name]()
+        print(markdown(found), file=sys.stderr, flush=True)
+        rows += found
     print(markdown(rows))
 
 

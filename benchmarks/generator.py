@@ -1,7 +1,5 @@
 """What one generation costs in the generator's own process, everything else kept apart.
 
-Run `python benchmarks/generator.py [placeholder|waiting] [count]`:
-
 * placeholder: clips served from the render cache, from CreateGeneration to the end of the watch;
 * waiting: generations that wait for a vendor; memory and CPU of the process while they do.
 """
@@ -21,6 +19,7 @@ from urllib.parse import parse_qs
 import psutil
 from google.protobuf.duration_pb2 import Duration
 
+from benchmarks.table import Row
 from reelmesh.generator.v1 import generation_pb2
 from reelmesh.generator.v1 import generator_service_pb2 as pb
 from reelmesh.generator.v1.generator_service_pb2_grpc import GeneratorServiceStub
@@ -94,7 +93,7 @@ def cpu(process: psutil.Process) -> float:
     return times.user + times.system
 
 
-async def placeholder(folder: Path, count: int) -> None:
+async def placeholder(folder: Path, count: int) -> list[Row]:
     settings = {"REELMESH_DATA_DIR": str(folder)}
     async with (
         service("storage", settings) as (storage, _),
@@ -116,10 +115,12 @@ async def placeholder(folder: Path, count: int) -> None:
     states = generation_pb2.Generation.State
     good = sum(generation.state == states.STATE_SUCCEEDED for generation in last)
     writes = sum(generation.sequence for generation in last) / len(last)
-    print(f"placeholder clips from the render cache   {good} of {count} succeeded")
-    print(f"generator CPU per generation              {spent / count * 1000:.1f} ms")
-    print(f"ledger transactions per generation        {writes:.1f}")
-    print(f"generations per second, {CALLERS} callers          {count / wall:.1f}")
+    assert good == count, f"{good} of {count} succeeded"
+    return [
+        Row("generator CPU per cached placeholder", f"{spent / count * 1000:.1f} ms", "< 25 ms"),
+        Row("  ledger transactions", f"{writes:.1f}", ""),
+        Row(f"  generations, {CALLERS} callers", f"{count / wall:.1f} /s", ""),
+    ]
 
 
 class SlowVendor:
@@ -152,7 +153,7 @@ class SlowVendor:
         ).encode()
 
 
-async def waiting(folder: Path, count: int) -> None:
+async def waiting(folder: Path, count: int) -> list[Row]:
     vendor = SlowVendor()
     server = await asyncio.start_server(vendor, "127.0.0.1", 0)
     host = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -179,24 +180,23 @@ async def waiting(folder: Path, count: int) -> None:
             await asyncio.gather(*(caller() for _ in range(CALLERS)))
             while vendor.jobs < count:  # noqa: ASYNC110 - a fake without events
                 await asyncio.sleep(0.2)
-            wall = time.perf_counter() - begun
-            print(f"accepted and sent                         {count} in {wall:.1f} s")
         await asyncio.sleep(5)
         looks, spent, begun = vendor.looks, cpu(process), time.perf_counter()
         await asyncio.sleep(20)
         wall = time.perf_counter() - begun
         resident = process.memory_info().rss / 2**20
-        print(f"resident memory, idle and with all        {idle:.0f} and {resident:.0f} MiB")
-        print(f"CPU while waiting, of one core            {(cpu(process) - spent) / wall:.1%}")
-        print(f"looks a second                            {(vendor.looks - looks) / wall:.1f}")
+        busy, asked = (cpu(process) - spent) / wall, (vendor.looks - looks) / wall
+    return [
+        Row(f"{count} generations wait: resident memory", f"{resident:.0f} MiB", "< 200 MiB"),
+        Row("  before", f"{idle:.0f} MiB", ""),
+        Row("  CPU of the generator", f"{busy:.1%} of a core", "< 20 %"),
+        Row("  looks at the vendor", f"{asked:.0f} /s", ""),
+    ]
 
 
-def main() -> None:
-    kind = sys.argv[1] if len(sys.argv) > 1 else "placeholder"
-    count = int(sys.argv[2]) if len(sys.argv) > 2 else {"placeholder": 200, "waiting": 5000}[kind]
+def rows() -> list[Row]:
+    """The figures for the table of `make bench`."""
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run({"placeholder": placeholder, "waiting": waiting}[kind](Path(folder), count))
-
-
-if __name__ == "__main__":
-    main()
+        drawn = asyncio.run(placeholder(Path(folder), 200))
+    with tempfile.TemporaryDirectory() as folder:
+        return [*drawn, *asyncio.run(waiting(Path(folder), 5000))]

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -122,6 +123,12 @@ async def _drain(
         await asyncio.sleep(settings.drain_delay)
     await server.stop(settings.drain_grace)
     log.info("stopped", service=settings.service)
+
+
+def give_way(settings: ServiceSettings) -> None:
+    """Lower this process's priority as far as ``settings`` say; for ``main`` alone, once."""
+    if settings.niceness:
+        os.nice(settings.niceness)
 
 
 def server_options(max_message_bytes: int) -> list[tuple[str, int]]:

@@ -83,6 +83,9 @@ class ServiceSettings(BaseSettings):
     drain_delay: float = Field(0.0, validation_alias="REELMESH_DRAIN_DELAY", ge=0)
     """Seconds between saying NOT_SERVING and refusing calls, for load balancers to notice."""
 
+    niceness: int = Field(0, validation_alias="REELMESH_NICENESS", ge=0, le=19)
+    """How far this process gives way to others on its machine: 10 for workers beside fronts."""
+
     @model_validator(mode="after")
     def _guarded(self) -> Self:
         if self.auth and len(self.signing_key.get_secret_value()) < 16:

@@ -18,7 +18,7 @@ from services.common.errors import ServiceError
 from services.common.ids import new_id
 from services.common.migrate import migrate
 from services.common.readiness import Readiness
-from services.common.server import serve, wait_for_signal
+from services.common.server import give_way, serve, wait_for_signal
 from services.common.telemetry import configure_logging, get_logger
 from services.common.url_policy import UrlPolicy, fetching_client
 from services.generator.adapters.storage_client import StorageClient
@@ -221,6 +221,7 @@ def main() -> None:
     asked = parse(sys.argv[1:])
     settings = Settings()
     configure_logging(settings)
+    give_way(settings)
     if asked.command is None:
         asyncio.run(_serve(settings))
         return

@@ -19,7 +19,7 @@ from services.common.database import Database
 from services.common.ids import new_id
 from services.common.migrate import migrate
 from services.common.readiness import Readiness
-from services.common.server import serve, wait_for_signal
+from services.common.server import give_way, serve, wait_for_signal
 from services.common.telemetry import configure_logging
 from services.orchestrator.adapters.bus_events import BusListener, BusPublisher
 from services.orchestrator.adapters.feed import JobFeed
@@ -135,6 +135,7 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     settings = Settings()
     configure_logging(settings)
+    give_way(settings)
     uvloop.run(_serve(settings))
 
 

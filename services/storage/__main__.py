@@ -20,7 +20,7 @@ from services.common.ids import new_id
 from services.common.media_urls import MediaUrlSigner
 from services.common.migrate import migrate
 from services.common.readiness import Readiness
-from services.common.server import serve, wait_for_signal
+from services.common.server import give_way, serve, wait_for_signal
 from services.common.telemetry import configure_logging, get_logger
 from services.common.url_policy import UrlPolicy
 from services.storage.adapters.derive_maker import DeriveMaker
@@ -220,6 +220,7 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     settings = Settings()
     configure_logging(settings)
+    give_way(settings)
     asyncio.run(_serve(settings))
 
 
