@@ -148,8 +148,9 @@ async def watchers(deployment: Deployment) -> list[Row]:
         async def watch() -> list[int]:
             sequences = []
             async for event in client.stub.WatchVideoJob(pb.WatchVideoJobRequest(name=job.name)):
+                if sequences:  # the first shows the present state, whenever the watcher came
+                    seen.setdefault(event.sequence, []).append(time.perf_counter())
                 sequences.append(event.sequence)
-                seen.setdefault(event.sequence, []).append(time.perf_counter())
             return sequences
 
         streams = await asyncio.gather(*(watch() for _ in range(WATCHERS)))

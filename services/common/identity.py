@@ -113,6 +113,7 @@ class IdentitySigner:
         self._lifetime = lifetime
         self._now = now
         self._signed: OrderedDict[Identity, tuple[datetime, str]] = OrderedDict()
+        self._verified: OrderedDict[str, tuple[float, Identity]] = OrderedDict()
 
     def sign(self, identity: Identity) -> str:
         """Return a token for the metadata key ``x-reelmesh-identity``, good for 30-60 seconds."""
@@ -136,6 +137,15 @@ class IdentitySigner:
 
     def verify(self, token: str) -> Identity:
         """Return who the token is for; raises ``Unauthenticated`` when it is forged or expired."""
+        expires, identity = self._verified.get(token) or self._read(token)
+        if self._now().timestamp() >= expires:
+            self._verified.pop(token, None)
+            msg = "the signed identity has expired"
+            raise Unauthenticated(msg)
+        return identity
+
+    def _read(self, token: str) -> tuple[float, Identity]:
+        """Return when the token ends and who it is for, once the signature has been checked."""
         try:
             claims = jwt.decode(
                 token,
@@ -153,7 +163,7 @@ class IdentitySigner:
         except (jwt.InvalidTokenError, InvalidArgument, KeyError, TypeError, ValueError) as error:
             msg = "the signed identity is not valid"
             raise Unauthenticated(msg) from error
-        if self._now().timestamp() >= expires:
-            msg = "the signed identity has expired"
-            raise Unauthenticated(msg)
-        return identity
+        self._verified[token] = (expires, identity)
+        while len(self._verified) > _CACHE_SIZE:
+            self._verified.popitem(last=False)
+        return expires, identity

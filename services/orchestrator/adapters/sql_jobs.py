@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,6 +16,20 @@ from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.ports import JobEvent, JobFilter
 
 REQUEST_ID_LIFETIME = timedelta(hours=24)
+
+
+# Built once: to build a statement costs as much as to send it.
+_ADD_EVENT = sa.insert(job_events).returning(job_events.c.position)
+
+
+def _claim(insert: Any) -> Any:
+    """Take a request_id that is free or has expired; returns a row when it was taken."""
+    claim = insert(requests)
+    return claim.on_conflict_do_update(
+        index_elements=["tenant", "request_id"],
+        set_={k: claim.excluded[k] for k in ("fingerprint", "job_id", "create_time")},
+        where=requests.c.create_time < sa.bindparam("expired", type_=requests.c.create_time.type),
+    ).returning(requests.c.job_id)
 
 
 class WorkOrders(Protocol):
@@ -44,7 +58,7 @@ class SqlJobs:
         self._orders = orders
         self._now = now
         self._committed = committed
-        self._insert = sqlite.insert if database.is_sqlite else postgresql.insert
+        self._claim = _claim(sqlite.insert if database.is_sqlite else postgresql.insert)
 
     async def accept(self, job: Job) -> tuple[Job, bool]:
         """See `JobStore.accept`: request id, job, event and work order commit together."""
@@ -69,13 +83,8 @@ class SqlJobs:
             "job_id": job.id,
             "create_time": job.create_time,
         }
-        insert = self._insert(requests).values(row)
-        claim = insert.on_conflict_do_update(
-            index_elements=["tenant", "request_id"],
-            set_={k: row[k] for k in ("fingerprint", "job_id", "create_time")},
-            where=requests.c.create_time < self._now() - REQUEST_ID_LIFETIME,
-        ).returning(requests.c.job_id)
-        if (await connection.execute(claim)).first() is not None:
+        expired = {"expired": self._now() - REQUEST_ID_LIFETIME}
+        if (await connection.execute(self._claim, row | expired)).first() is not None:
             return None
         where = (requests.c.tenant == job.tenant) & (requests.c.request_id == job.request_id)
         found = (await connection.execute(sa.select(requests).where(where))).one()
@@ -173,8 +182,7 @@ class SqlJobs:
             "create_time": job.update_time,
             "published": False,
         }
-        added = sa.insert(job_events).values(row).returning(job_events.c.position)
-        return int((await connection.execute(added)).scalar_one())
+        return int((await connection.execute(_ADD_EVENT, row)).scalar_one())
 
 
 def _row(job: Job, document: bytes) -> dict[str, object]:

@@ -43,6 +43,11 @@ class Router:
             return self._route(request, wanted, videos, standing_in)
         return self._named(request, wanted, videos, standing_in)
 
+    def admit(self, request: VideoRequest, wanted: Quantified, models: Sequence[Model]) -> None:
+        """Raise what `decide` would raise; cheaper where the placeholder can always stand in."""
+        if not request.routed or self._placeholder(request, models) is None:
+            self.decide(request, wanted, models)
+
     def _placeholder(self, request: VideoRequest, models: Sequence[Model]) -> Model | None:
         asked = request.routing.allow_placeholder
         allowed = self.allow_placeholder if asked is None else asked

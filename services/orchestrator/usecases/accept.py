@@ -51,7 +51,7 @@ class AcceptVideo:
         """
         check_text("request_id", request_id, MAX_REQUEST_ID)
         # Decided again when the words are understood; here so that a hopeless request is refused.
-        self.router.decide(request, as_asked(request), await self.models.models())
+        self.router.admit(request, as_asked(request), await self.models.models())
         request = await self._without_bytes(tenant, request)
         moment = self.now()
         job = Job(
