@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# Where a model's price orders a list, unknown is infinite: compared, never added or kept.
+# The simulator stands for vendors, and they do write prices as decimals of JSON.
+OUTSIDE = ROOT / "services" / "suite" / "simulator"
 ROOMS = ["orchestrator", "generator", "gateway", "suite", "prompt"]
 
 
@@ -68,6 +69,7 @@ def test_no_float_comes_near_money():
     found = [
         breach
         for path in files
+        if not path.is_relative_to(OUTSIDE)
         for breach in float_near_money(str(path.relative_to(ROOT)), path.read_text())
     ]
     assert found == []
