@@ -6,6 +6,7 @@ import sys
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 import sqlalchemy as sa
@@ -225,6 +226,7 @@ async def test_a_budget_for_seven_admits_seven_of_a_hundred_from_three_processes
             for number, requests in enumerate(["34", "33", "33"])
         ]  # fmt: skip
         for replica in replicas:
+            assert replica.stdout
             assert await replica.stdout.readline() == b"ready\n"
         answers = await asyncio.gather(*(replica.communicate(b"go\n") for replica in replicas))
         assert sum(int(out) for out, _ in answers) == 7
@@ -270,7 +272,7 @@ async def test_random_movements_with_faults_equal_an_oracle(kind, operations, tm
     chance = random.Random(20261121)
     async with opened(url) as database:
         oracle, faulty = MemoryLedger(), Faulty(database, chance)
-        ledger = SqlLedger(faulty, now=lambda: NOW)
+        ledger = SqlLedger(cast(Database, faulty), now=lambda: NOW)
         books = parts(database)[1]
         for scope, limit in (
             (Scope(ScopeKind.TENANT, "acme"), 900_000),
