@@ -58,7 +58,7 @@ def float_near_money(path: str, text: str) -> Iterator[str]:
                 ast.FunctionDef(name=name, returns=kind)
                 | ast.AsyncFunctionDef(name=name, returns=kind)
             ) if name.endswith("_micros") and is_float(kind):
-                yield f"{where}: {name} returns {ast.unparse(kind)}"
+                yield f"{where}: {name} returns a float"
             case ast.Call(func=ast.Name(id="float"), args=[amount]) if is_money(amount):
                 yield f"{where}: {ast.unparse(node)}"
 

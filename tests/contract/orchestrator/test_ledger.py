@@ -294,7 +294,7 @@ async def _same_on_both(ledger, oracle, faulty, chance):
 
     Returns how often it was asked for.
     """
-    job = f"j{chance.randrange(400)}"
+    job = f"j{chance.randrange(60)}"
     mine = charge(
         chance.randrange(3),
         job=job,
@@ -338,7 +338,7 @@ async def _agree(database, oracle):
         for scope, amounts in found.items():
             assert amounts == oracle.sums(tenant, scope), scope
             compared += 1
-        jobs = [f"j{number}" for number in range(400)]
+        jobs = [f"j{number}" for number in range(60)]
         totals = await SqlLedger(database, now=lambda: NOW).totals(tenant, jobs)
         wanted = await oracle.totals(tenant, jobs)
         assert {job: totals.get(job, Totals()) for job in wanted} == wanted

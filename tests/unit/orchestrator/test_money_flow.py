@@ -1,5 +1,6 @@
 """Money along the flow of a job: held before it is sent, and settled exactly once."""
 
+import asyncio
 import tempfile
 from contextlib import asynccontextmanager
 from typing import cast
@@ -269,7 +270,7 @@ async def live_through(outcomes, costs, seed, variations, ledger):
 
     def place(identifier):
         _, iteration, number = identifier.split("/")
-        return int(iteration) * 10 + int(number) - 11
+        return (int(iteration) * 10 + int(number) - 11) % len(outcomes)
 
     generator = ScriptedGenerator(
         lambda i: outcomes[place(i)],
@@ -284,7 +285,11 @@ async def live_through(outcomes, costs, seed, variations, ledger):
             await generate_video("j1", steps, journal)
             break
         except Crash:
-            continue
+            continue  # what ran beside it runs on, as in a worker that does not know it is dead
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)
+    journal.chance = 0.0
+    await late(jobs, ledger, generator)()
     job = jobs.jobs["j1"]
     made = [a for a in job.attempts if a.clip is not None]
     told = [generator.cost(a.id) for a in made]

@@ -70,7 +70,7 @@ def test_a_price_per_second_of_an_open_length_is_unknown_until_the_model_fills_i
 def test_the_first_designs_figures_come_out_exactly(
     video_model: str, speech_model: str, characters: int, of_5: int, of_30: int, of_100: int
 ) -> None:
-    parts = {
+    parts: dict[str, Any] = {
         "fal_flux": ImageTask(prompt="x"),
         video_model: video(duration_seconds=5),
         speech_model: SpeechTask(text="x" * characters),
