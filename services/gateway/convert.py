@@ -10,7 +10,7 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
-from reelmesh.orchestrator.v1 import video_job_pb2, video_service_pb2
+from reelmesh.orchestrator.v1 import budget_service_pb2, video_job_pb2, video_service_pb2
 from services.common.errors import InvalidArgument, ServiceError, Unauthenticated
 from services.common.status import to_status
 from services.gateway.domain.endpoints import API_PREFIX
@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
     from services.gateway.domain.endpoints import Endpoint
 
-_SERVICE = video_service_pb2.DESCRIPTOR.services_by_name["VideoService"]
+# Methods of the services that are spoken to over HTTP; no two have one name.
+_METHODS = {
+    method.name: method
+    for service in (
+        video_service_pb2.DESCRIPTOR.services_by_name["VideoService"],
+        budget_service_pb2.DESCRIPTOR.services_by_name["BudgetService"],
+    )
+    for method in service.methods
+}
 _NO_SUCH_FIELD = re.compile(r'has no field named "([^"]*)"')
 _FAILED_FIELD = re.compile(r"Failed to parse (\w+) field: (.*)", re.DOTALL)
 _MESSAGES = {
@@ -73,7 +81,7 @@ def request_message(
 
     Raises ``InvalidArgument`` naming the field for unknown fields, wrong types and broken JSON.
     """
-    descriptor = _SERVICE.methods_by_name[endpoint.rpc].input_type
+    descriptor = _METHODS[endpoint.rpc].input_type
     fields = _from_query(query, descriptor)
     if endpoint.collection:
         fields["name"] = f"{endpoint.collection}/{identifier}"

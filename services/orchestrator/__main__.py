@@ -27,14 +27,20 @@ from services.orchestrator.adapters.generator_client import CREATE, GeneratorCli
 from services.orchestrator.adapters.models_client import ModelsClient
 from services.orchestrator.adapters.outbox import Outbox
 from services.orchestrator.adapters.prompt_client import QUANTIFY, PromptClient
+from services.orchestrator.adapters.sql_books import SqlBooks
 from services.orchestrator.adapters.sql_jobs import SqlJobs
+from services.orchestrator.adapters.sql_ledger import SqlLedger
 from services.orchestrator.adapters.storage_client import StorageClient
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.durable.orders import DurableOrders
 from services.orchestrator.durable.runtime import migrate_engine
-from services.orchestrator.servicers import Budgets, Films, Videos, VideoUseCases
+from services.orchestrator.servicers.budgets import SCOPES, Budgets
+from services.orchestrator.servicers.films import Films
+from services.orchestrator.servicers.videos import Videos, VideoUseCases
 from services.orchestrator.settings import Settings
 from services.orchestrator.usecases.accept import AcceptVideo
+from services.orchestrator.usecases.afford import Affording
+from services.orchestrator.usecases.budgets import KeepBudgets
 from services.orchestrator.usecases.plan import PlanVideo
 from services.orchestrator.usecases.read import ReadJobs
 from services.orchestrator.worker import Parts, working
@@ -58,11 +64,14 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         registrations: list[tuple[Callable[[Any, Any], None], Any]] = [
             (add_VideoServiceServicer_to_server, servicer),
             (add_FilmServiceServicer_to_server, Films()),
-            (add_BudgetServiceServicer_to_server, Budgets()),
+            (
+                add_BudgetServiceServicer_to_server,
+                Budgets(KeepBudgets(books=SqlBooks(parts.database, now=clock.now))),
+            ),
         ]
         keys = await stack.enter_async_context(open_keys(settings)) if settings.auth else None
         listening = await stack.enter_async_context(
-            serve(settings, registrations, readiness=readiness, keys=keys)
+            serve(settings, registrations, readiness=readiness, keys=keys, scopes=SCOPES)
         )
         yield listening.address
 
@@ -104,25 +113,35 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Bus]:
         generator=GeneratorClient(generator),
         assets=StorageClient(storage),
         router=Router(allow_placeholder=settings.allow_placeholder),
+        ledger=SqlLedger(database, now=clock.now),
     )
     return parts, bus
 
 
 def _use_cases(parts: Parts, feed: JobFeed) -> VideoUseCases:
+    afford = Affording(ledger=parts.ledger)
     return VideoUseCases(
         accept=AcceptVideo(
             jobs=parts.jobs,
             models=parts.models,
             assets=parts.assets,
             router=parts.router,
+            afford=afford,
             now=clock.now,
             new_id=new_id,
         ),
-        plan=PlanVideo(models=parts.models, prompts=parts.prompts, router=parts.router),
+        plan=PlanVideo(
+            models=parts.models,
+            prompts=parts.prompts,
+            router=parts.router,
+            afford=afford,
+            now=clock.now,
+        ),
         read=ReadJobs(jobs=parts.jobs, feed=feed),
         jobs=parts.jobs,
         models=parts.models,
         assets=parts.assets,
+        ledger=parts.ledger,
     )
 
 

@@ -13,6 +13,7 @@ from services.common import clock
 from services.common.background import background
 from services.common.database import Database
 from services.common.errors import FailedPrecondition
+from services.orchestrator.domain.money.ledger import Ledger
 from services.orchestrator.domain.ports import (
     AssetPort,
     GeneratorPort,
@@ -25,9 +26,12 @@ from services.orchestrator.durable.housekeeping import Housekeeping
 from services.orchestrator.durable.leases import Leases
 from services.orchestrator.durable.runtime import EngineSettings, running_engine
 from services.orchestrator.settings import Settings
+from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.attempt import AttemptVideo
 from services.orchestrator.usecases.finish import CancelVideo, FinishVideo
 from services.orchestrator.usecases.prepare import PrepareVideo
+from services.orchestrator.usecases.settle import SettleLate
+from services.orchestrator.usecases.spend import Spending
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +45,7 @@ class Parts:
     generator: GeneratorPort
     assets: AssetPort
     router: Router
+    ledger: Ledger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +98,12 @@ async def working(settings: Settings, parts: Parts) -> AsyncIterator[None]:
             jobs_at_once=settings.jobs_at_once,
         )
         await stack.enter_async_context(running_engine(engine, _steps(settings, parts, finish)))
-        tidy = Housekeeping(parts.database, finish, now=clock.now, deadline=settings.job_deadline)
+        late = SettleLate(
+            jobs=parts.jobs, ledger=parts.ledger, generator=parts.generator, now=clock.now
+        )
+        tidy = Housekeeping(
+            parts.database, finish, late, now=clock.now, deadline=settings.job_deadline
+        )
         await stack.enter_async_context(background("housekeeping", tidy.run()))
         yield
 
@@ -106,11 +116,13 @@ def _steps(settings: Settings, parts: Parts, finish: FinishVideo) -> Steps:
             prompts=parts.prompts,
             router=parts.router,
             finish=finish,
+            afford=Affording(ledger=parts.ledger),
             now=clock.now,
         ),
         attempting=AttemptVideo(
             jobs=parts.jobs,
             generator=parts.generator,
+            spending=Spending(ledger=parts.ledger),
             now=clock.now,
             deadline=settings.job_deadline,
         ),

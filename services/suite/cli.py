@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.suite.commands import demo, doctor, generate, jobs, keys, migrate, serve, simulate
+from services.suite.commands import (
+    costs,
+    demo,
+    doctor,
+    generate,
+    jobs,
+    keys,
+    migrate,
+    serve,
+    simulate,
+)
 from services.suite.commands.session import EXIT_CODES
 from services.suite.settings import quiet_libraries
 
@@ -38,7 +48,7 @@ def reelmesh(
     """Video from a prompt: any vendor or your own GPU, a stored clip, an honest bill."""
 
 
-for module in (serve, demo, simulate, generate, jobs, doctor, migrate):
+for module in (serve, demo, simulate, generate, jobs, doctor, migrate, costs):
     module.register(app)
 app.add_typer(keys.app, name="keys", rich_help_panel="Operation")
 

@@ -3,7 +3,13 @@
 import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from services.common.errors import GenerationFailed, NotFound, ServiceError, Unavailable
+from services.common.errors import (
+    BudgetExceeded,
+    GenerationFailed,
+    NotFound,
+    ServiceError,
+    Unavailable,
+)
 from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.ports import (
@@ -28,6 +34,10 @@ class MemoryJobs:
         self.jobs[job.id] = job
         self.log.append(JobEvent(kind="accepted", job=job))
         return job, False
+
+    async def known(self, job: Job) -> Job | None:
+        twins = [j for j in self.jobs.values() if j.request_id == job.request_id]
+        return next((j for j in twins if j.tenant == job.tenant and j.request_id), None)
 
     async def get(self, tenant: str, job_id: str) -> Job:
         job = self.jobs.get(job_id)
@@ -88,18 +98,35 @@ class ScriptedGenerator:
     """Answers each attempt as `script` says by its id: "ok", "fail", "again", "moderated", "hang".
 
     Counts how often each attempt was begun: a second `create` with the same id begins nothing.
+    `cost` is what an attempt that has ended reports, `estimate` what it must be allowed to cost.
     """
 
-    def __init__(self, script: Callable[[str], str] = lambda _: "ok") -> None:
+    def __init__(
+        self,
+        script: Callable[[str], str] = lambda _: "ok",
+        *,
+        cost: Callable[[str], int | None] = lambda _: 0,
+        estimate: int = 0,
+    ) -> None:
         self.script = script
+        self.cost = cost
+        self.estimate = estimate
+        self.limits: dict[str, int | None] = {}
         self.begun: list[str] = []
         self.cancelled: set[str] = set()
         self.away = 0
 
     async def create(self, order: GenerationOrder) -> GenerationView:
         self._maybe_away()
-        if order.request_id not in self.begun:
+        most = order.max_price_micros
+        if order.request_id in self.begun:
+            assert self.limits[order.request_id] == most, "another body under the same request id"
+        elif most is not None and self.estimate > most:
+            needed = {"budget": "max_price", "limit": str(most), "needed": str(self.estimate)}
+            raise BudgetExceeded(metadata=needed)
+        else:
             self.begun.append(order.request_id)
+            self.limits[order.request_id] = most
         if self.script(order.request_id) == "refused":
             raise GenerationFailed(metadata={"provider": "vendor"})
         return self._view(order.request_id, "running", 1)
@@ -123,9 +150,16 @@ class ScriptedGenerator:
         state = "failed" if outcome in faults else "succeeded"
         yield self._view(identifier, state, next(steps), error=faults.get(outcome))
 
-    async def cancel(self, tenant: str, request_id: str) -> None:
+    async def cancel(self, tenant: str, request_id: str) -> GenerationView | None:
         self._maybe_away()
-        self.cancelled.add(request_id)
+        if request_id not in self.begun:
+            self.cancelled.add(request_id)
+            return None
+        outcome = self.script(request_id)
+        if outcome == "hang" or request_id in self.cancelled:
+            self.cancelled.add(request_id)
+            return self._view(request_id, "cancelled", 9)
+        return self._view(request_id, "succeeded" if outcome == "ok" else "failed", 9)
 
     def _maybe_away(self) -> None:
         if self.away:
@@ -159,4 +193,5 @@ class ScriptedGenerator:
             progress_percent=100 if done else percent,
             clip=clip if done else None,
             error=error,
+            cost_micros=None if state == "running" else self.cost(identifier),
         )

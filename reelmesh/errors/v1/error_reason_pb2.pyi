@@ -65,7 +65,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Metadata: `provider`.
     """
     ERROR_REASON_BUDGET_EXCEEDED: _ErrorReason.ValueType  # 17
-    """RESOURCE_EXHAUSTED. A budget would be exceeded. Metadata: `budget`, `limit`, `left`, `needed`."""
+    """RESOURCE_EXHAUSTED. A budget would be exceeded. Metadata: `budget`; `limit`, `left` and `needed` in
+    millionths of a US dollar (`needed` may be "unknown"); `fits`, a sentence on what would fit.
+    """
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 18
     """RESOURCE_EXHAUSTED. Too many calls. Details: RetryInfo. Metadata: `limit`."""
     ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 19
@@ -136,7 +138,9 @@ ERROR_REASON_PROVIDER_REFUSED: ErrorReason.ValueType  # 16
 Metadata: `provider`.
 """
 ERROR_REASON_BUDGET_EXCEEDED: ErrorReason.ValueType  # 17
-"""RESOURCE_EXHAUSTED. A budget would be exceeded. Metadata: `budget`, `limit`, `left`, `needed`."""
+"""RESOURCE_EXHAUSTED. A budget would be exceeded. Metadata: `budget`; `limit`, `left` and `needed` in
+millionths of a US dollar (`needed` may be "unknown"); `fits`, a sentence on what would fit.
+"""
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 18
 """RESOURCE_EXHAUSTED. Too many calls. Details: RetryInfo. Metadata: `limit`."""
 ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 19

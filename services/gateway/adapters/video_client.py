@@ -1,10 +1,10 @@
-"""Client of the orchestrator's ``VideoService``: calls by name, driven by the endpoint table."""
+"""Client of the orchestrator's services: calls by name, driven by the endpoint table."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from reelmesh.orchestrator.v1 import video_service_pb2_grpc
+from reelmesh.orchestrator.v1 import budget_service_pb2_grpc, video_service_pb2_grpc
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -21,10 +21,12 @@ class VideoClient:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         """Use ``channel``, which stays the caller's to close."""
         self._stub = video_service_pb2_grpc.VideoServiceStub(channel)
+        self._budgets = budget_service_pb2_grpc.BudgetServiceStub(channel)
 
     async def call(self, rpc: str, request: Message) -> Message:
         """Return the answer of the unary call ``rpc``; raises its ``ServiceError``."""
-        response: Message = await getattr(self._stub, rpc)(request)
+        stub = self._stub if hasattr(self._stub, rpc) else self._budgets
+        response: Message = await getattr(stub, rpc)(request)
         return response
 
     async def watch(self, request: Message) -> AsyncGenerator[Message, None]:

@@ -1,4 +1,4 @@
-"""Every REST endpoint: which HTTP request becomes which call of ``VideoService``.
+"""Every REST endpoint: which HTTP request becomes which call of which service.
 
 The table is the one truth: the routes and the OpenAPI document are both made from it. The mapping
 is that of google.api.http annotations: path variables and the query fill fields of the request
@@ -49,4 +49,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     EVENTS,
     Endpoint("GET", f"{API_PREFIX}/videoJobs/{{id}}", "GetVideoJob", collection="videoJobs"),
     Endpoint("GET", f"{API_PREFIX}/videoModels", "ListVideoModels"),
+    Endpoint("GET", f"{API_PREFIX}/budgets", "ListBudgets"),
+    Endpoint("POST", f"{API_PREFIX}/budgets", "SetBudget", body="*"),
+    Endpoint("GET", f"{API_PREFIX}/budgets/{{id}}", "GetBudget", collection="budgets"),
+    Endpoint("GET", f"{API_PREFIX}/ledgerEntries", "ListLedgerEntries"),
+    Endpoint("GET", f"{API_PREFIX}/costs", "GetCostReport"),
 )

@@ -17,7 +17,7 @@ DOCUMENT = Path(__file__).with_name("openapi.json")
 
 
 def render(protos: Path) -> str:
-    """Return the document's text for the video service of ``protos``; raises ``RuntimeError``."""
+    """Return the document's text for the services of ``protos``; raises ``RuntimeError``."""
     import google.rpc  # noqa: PLC0415 - only this build step needs to know where its protos lie
 
     includes = [protos, *(Path(folder).parent.parent for folder in google.rpc.__path__)]
@@ -31,6 +31,7 @@ def render(protos: Path) -> str:
             "--include_source_info",
             f"--descriptor_set_out={target}",
             "reelmesh/orchestrator/v1/video_service.proto",
+            "reelmesh/orchestrator/v1/budget_service.proto",
         ]
         if protoc.main(arguments):
             message = f"protoc could not read {protos}"

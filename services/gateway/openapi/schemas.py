@@ -60,7 +60,7 @@ class Catalogue:
             self._add_file(file)
 
     def method(self, name: str) -> tuple[MethodDescriptorProto, str]:
-        """Return a method of the video service and its comment."""
+        """Return a method of the services behind HTTP and its comment."""
         return self._methods[name], self._comments.get(f"method {name}", "")
 
     def message(self, full_name: str) -> DescriptorProto:
@@ -135,7 +135,7 @@ class Catalogue:
             self._add_enum(f"{file.package}.{enum.name}", enum, (5, number), comments)
         for number, service in enumerate(file.service):
             for position, method in enumerate(service.method):
-                if service.name == "VideoService":
+                if service.name in {"VideoService", "BudgetService"}:
                     self._methods[method.name] = method
                     comment = comments.get((6, number, 2, position), "")
                     self._comments[f"method {method.name}"] = comment

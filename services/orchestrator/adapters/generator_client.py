@@ -53,14 +53,15 @@ class GeneratorClient:
         async for answer in stream:
             yield _view(answer.generation)
 
-    async def cancel(self, tenant: str, request_id: str) -> None:
+    async def cancel(self, tenant: str, request_id: str) -> GenerationView | None:
         """See `GeneratorPort.cancel`."""
         request = generator_service_pb2.CancelGenerationRequest(request_id=request_id)
         with acting_as(Identity(tenant)):
             try:
-                await self._stub.CancelGeneration(request)
+                answer = await self._stub.CancelGeneration(request)
             except NotFound:
-                return
+                return None
+        return _view(answer.generation) if answer.HasField("generation") else None
 
 
 def _labels(order: GenerationOrder) -> generator_service_pb2.Labels:
@@ -138,7 +139,7 @@ def _view(generation: generation_pb2.Generation) -> GenerationView:
         progress_percent=generation.progress_percent,
         progress_source=generation.progress_source or "none",
         eta=from_timestamp(generation.eta),
-        cost_micros=from_money("cost", generation.cost),
+        cost_micros=(from_money("cost", generation.cost) if generation.HasField("cost") else None),
         clip=_clip(generation) if state == "succeeded" else None,
         error=from_error(generation.error),
         warnings=tuple(generation.warnings),

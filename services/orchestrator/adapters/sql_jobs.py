@@ -1,7 +1,7 @@
 """Jobs and their events on SQLite or PostgreSQL. Every change is one transaction with one event."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -83,14 +83,31 @@ class SqlJobs:
             "job_id": job.id,
             "create_time": job.create_time,
         }
-        expired = {"expired": self._now() - REQUEST_ID_LIFETIME}
+        expired = {"expired": self._forgotten()}
         if (await connection.execute(self._claim, row | expired)).first() is not None:
             return None
+        return await self._claimed(connection, job)
+
+    async def known(self, job: Job) -> Job | None:
+        """See `JobStore.known`."""
+        if not job.request_id:
+            return None
+        async with self._database.read() as connection:
+            return await self._claimed(connection, job)
+
+    async def _claimed(self, connection: AsyncConnection, job: Job) -> Job | None:
+        """The job that has the request_id. Raises RequestConflict for another body."""
         where = (requests.c.tenant == job.tenant) & (requests.c.request_id == job.request_id)
-        found = (await connection.execute(sa.select(requests).where(where))).one()
-        if found.fingerprint != row["fingerprint"]:
+        found = (await connection.execute(sa.select(requests).where(where))).first()
+        if found is None or found.create_time.replace(tzinfo=UTC) < self._forgotten():
+            return None
+        if found.fingerprint != job.request.fingerprint():
             raise RequestConflict(job.request_id)
         return await self._load(connection, found.job_id)
+
+    def _forgotten(self) -> datetime:
+        """Request ids of before this moment are free again."""
+        return self._now() - REQUEST_ID_LIFETIME
 
     async def get(self, tenant: str, job_id: str) -> Job:
         """See `JobStore.get`."""

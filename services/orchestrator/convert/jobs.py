@@ -3,6 +3,7 @@
 from reelmesh.orchestrator.v1 import video_job_pb2 as pb
 from services.orchestrator.adapters.wire import to_duration, to_error, to_money, to_timestamp
 from services.orchestrator.domain.job import Job
+from services.orchestrator.domain.money.ledger import Totals
 from services.orchestrator.domain.values import (
     Attempt,
     Candidate,
@@ -45,6 +46,12 @@ def job_message(job: Job) -> pb.VideoJob:
         update_time=to_timestamp(job.update_time),
         end_time=to_timestamp(job.end_time),
     )
+
+
+def tell_totals(message: pb.VideoJob, totals: Totals) -> None:
+    """Put what the ledger says of the job into its message."""
+    message.cost.CopyFrom(to_money(totals.cost_micros))
+    message.savings.CopyFrom(to_money(totals.savings_micros))
 
 
 def quantified_message(found: Quantified) -> pb.QuantifiedPrompt:

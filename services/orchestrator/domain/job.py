@@ -56,7 +56,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One accepted request and all that became of it. A change makes a new value, one on."""
+    """One accepted request and all that became of it. A change makes a new value, one on.
+
+    `user` is the id of the caller's API key, `film` the film that the job is a shot of.
+    """
 
     id: str
     tenant: str
@@ -64,6 +67,8 @@ class Job:
     create_time: datetime
     update_time: datetime
     request_id: str = ""
+    user: str = ""
+    film: str = ""
     state: JobState = JobState.QUEUED
     stage: Stage = Stage.QUEUED
     sequence: int = 1
@@ -225,4 +230,4 @@ class Job:
     def _chain_is_at_fault(self) -> bool:
         last = [self.last_attempt(i) for i in range(1, self.request.variations + 1)]
         reasons = {a.error.reason for a in last if a is not None and a.error is not None}
-        return not reasons <= {"INVALID_ARGUMENT", "MODERATED"}
+        return not reasons <= {"INVALID_ARGUMENT", "MODERATED", "BUDGET_EXCEEDED"}

@@ -61,6 +61,9 @@ class JobStore(Protocol):
         Raises RequestConflict for another body.
         """
 
+    async def known(self, job: Job) -> Job | None:
+        """The job that has this one's request_id already. Raises RequestConflict."""
+
     async def get(self, tenant: str, job_id: str) -> Job:
         """The job. Raises NotFound."""
 
@@ -125,7 +128,7 @@ class GenerationOrder:
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationView:
-    """A generation as the generator tells it."""
+    """A generation as the generator tells it. A cost of None is not known, which is not zero."""
 
     name: str
     state: str
@@ -135,7 +138,7 @@ class GenerationView:
     progress_percent: int = 0
     progress_source: str = "none"
     eta: datetime | None = None
-    cost_micros: int = 0
+    cost_micros: int | None = None
     clip: Clip | None = None
     error: Failure | None = None
     warnings: tuple[str, ...] = ()
@@ -155,8 +158,11 @@ class GeneratorPort(Protocol):
     def watch(self, tenant: str, name: str, after: int) -> AsyncIterator[GenerationView]:
         """Changes from the present state to the end. Raises ServiceError."""
 
-    async def cancel(self, tenant: str, request_id: str) -> None:
-        """Tombstone the attempt, known or not. Raises ServiceError."""
+    async def cancel(self, tenant: str, request_id: str) -> GenerationView | None:
+        """Tombstone the attempt, known or not; what has ended stays as it is.
+
+        Returns the generation as it is now, None when nothing was ever sent. Raises ServiceError.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

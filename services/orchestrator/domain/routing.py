@@ -43,10 +43,13 @@ class Router:
             return self._route(request, wanted, videos, standing_in)
         return self._named(request, wanted, videos, standing_in)
 
-    def admit(self, request: VideoRequest, wanted: Quantified, models: Sequence[Model]) -> None:
-        """Raise what `decide` would raise; cheaper where the placeholder can always stand in."""
-        if not request.routed or self._placeholder(request, models) is None:
-            self.decide(request, wanted, models)
+    def admit(
+        self, request: VideoRequest, wanted: Quantified, models: Sequence[Model]
+    ) -> Decision | None:
+        """What `decide` says; None, which is cheaper, where the placeholder can always stand in."""
+        if request.routed and self._placeholder(request, models) is not None:
+            return None
+        return self.decide(request, wanted, models)
 
     def _placeholder(self, request: VideoRequest, models: Sequence[Model]) -> Model | None:
         asked = request.routing.allow_placeholder
@@ -122,7 +125,7 @@ def _policy(model: Model, request: VideoRequest, wanted: Quantified) -> Rejectio
     routing = request.routing
     names = {model.id, model.provider, *model.aliases}
     price = model.price.of_clip(wanted.duration_seconds, wanted.resolution)
-    limits = [p for p in (routing.max_price_micros, request.budget_limit_micros) if p is not None]
+    limit = routing.max_price_micros
     rules: tuple[tuple[bool, str, str], ...] = (
         (not model.ready, model.availability.reason, model.unavailable_reason or "not available"),
         (bool(names & set(routing.deny)), "FAILED_PRECONDITION", "denied by the request"),
@@ -143,9 +146,9 @@ def _policy(model: Model, request: VideoRequest, wanted: Quantified) -> Rejectio
             "costs money, which is not allowed",
         ),
         (
-            bool(limits) and (price or 0) > min(limits, default=0),
+            limit is not None and (price or 0) > limit,
             "BUDGET_EXCEEDED",
-            "dearer than the limit",
+            "dearer than `max_price`",
         ),
     )
     return next((Rejection(code, reason) for broken, code, reason in rules if broken), None)

@@ -96,7 +96,7 @@ class Clip:
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One try on one model for one variation."""
+    """One try on one model for one variation; `charged_to` is the provider that holds money."""
 
     id: str
     iteration: int
@@ -104,6 +104,7 @@ class Attempt:
     provider: str
     state: AttemptState
     start_time: datetime
+    charged_to: str = ""
     generation: str = ""
     progress_percent: int = 0
     error: Failure | None = None

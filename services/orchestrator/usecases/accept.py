@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from services.common.errors import BudgetExceeded
 from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.options import ImageInput, check_text
 from services.orchestrator.domain.ports import AssetPort, JobStore, ModelsPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.domain.values import Quantified
+from services.orchestrator.usecases.afford import Affording
 
 MAX_REQUEST_ID = 128
 # What holds where neither the caller nor the words say anything; the prompt service has the same.
@@ -38,31 +40,44 @@ class AcceptVideo:
     models: ModelsPort
     assets: AssetPort
     router: Router
+    afford: Affording
     now: Callable[[], datetime]
     new_id: Callable[[], str]
 
     async def __call__(
-        self, tenant: str, request: VideoRequest, request_id: str
+        self, tenant: str, request: VideoRequest, request_id: str, user: str = ""
     ) -> tuple[Job, bool]:
-        """Return the job and whether the request_id was known.
+        """Return the job and whether the request_id was known; `user` is the API key's id.
 
         Raises InvalidArgument, RequestConflict, FailedPrecondition (ModelRetired, NoCredentials,
-        NoDevice, NoModel), Unavailable while the catalogue has never been loaded.
+        NoDevice, NoModel), BudgetExceeded when no model could be afforded, Unavailable while the
+        catalogue has never been loaded.
         """
         check_text("request_id", request_id, MAX_REQUEST_ID)
         # Decided again when the words are understood; here so that a hopeless request is refused.
-        self.router.admit(request, as_asked(request), await self.models.models())
-        request = await self._without_bytes(tenant, request)
+        decision = self.router.admit(request, as_asked(request), await self.models.models())
         moment = self.now()
         job = Job(
             id=self.new_id(),
             tenant=tenant,
             request=request,
             request_id=request_id,
+            user=user,
             create_time=moment,
             update_time=moment,
         )
-        return await self.jobs.accept(job)
+        try:
+            if decision is not None:  # where the placeholder can stand in, it costs nothing
+                await self.afford.all_of(job, decision, moment)
+        except BudgetExceeded:
+            known = await self.jobs.known(await self._stored(job)) if request_id else None
+            if known is None:
+                raise
+            return known, True  # its own money may be what has used up the budget
+        return await self.jobs.accept(await self._stored(job))
+
+    async def _stored(self, job: Job) -> Job:
+        return replace(job, request=await self._without_bytes(job.tenant, job.request))
 
     async def _without_bytes(self, tenant: str, request: VideoRequest) -> VideoRequest:
         """The request with pictures kept in storage: bytes never enter a job."""

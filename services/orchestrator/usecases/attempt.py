@@ -12,7 +12,7 @@ from typing import Literal
 
 from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
 
-from services.common.errors import DeadlineExceeded, ServiceError, Unavailable
+from services.common.errors import BudgetExceeded, DeadlineExceeded, ServiceError, Unavailable
 from services.orchestrator.domain.job import Job, JobState, Stage
 from services.orchestrator.domain.ports import (
     GenerationOrder,
@@ -22,6 +22,7 @@ from services.orchestrator.domain.ports import (
 )
 from services.orchestrator.domain.values import Attempt, AttemptState, Failure
 from services.orchestrator.usecases.patience import failure, ours, passing, patiently
+from services.orchestrator.usecases.spend import Spending
 
 # What a step tells the flow: leave the variation alone, try the next model, or the same once more.
 Verdict = Literal["done", "next", "again"]
@@ -58,6 +59,7 @@ class AttemptVideo:
 
     jobs: JobStore
     generator: GeneratorPort
+    spending: Spending
     now: Callable[[], datetime]
     deadline: timedelta
 
@@ -69,22 +71,12 @@ class AttemptVideo:
         known = job.attempt(identifier)
         if known is None:
             return Submitted()
-        order = GenerationOrder(
-            request_id=identifier,
-            tenant=job.tenant,
-            model=model,
-            job=job,
-            iteration=iteration,
-            seed=None
-            if job.request.seed is None
-            else (job.request.seed + iteration - 1) % (1 << 32),
-            max_price_micros=job.request.routing.max_price_micros,
-        )
-        try:
-            view = await patiently(lambda: self.generator.create(order), seconds=self._left(job))
-        except ServiceError as error:
-            job = await self._fail(job_id, identifier, failure(error))
+        if known.state.ended:  # it was refused, and the process died before it said so
             return Submitted(verdict="next" if job.state is JobState.RUNNING else "done")
+        try:
+            view = await self._create(job, known)
+        except ServiceError as error:
+            return await self._refused(job, known, error)
         return Submitted(view.name)
 
     async def follow(self, job_id: str, iteration: int, number: int, generation: str) -> Verdict:
@@ -95,13 +87,33 @@ class AttemptVideo:
             try:
                 async with asyncio.timeout(self._left(job)):
                     async for view in self._views(job.tenant, generation):
-                        job = await self._advance(job_id, identifier, view)
+                        job = await self._advance(job, identifier, view)
             except TimeoutError:
                 return await self._give_up(job, identifier)
         known = job.attempt(identifier)
         if known is None or known.clip is not None or job.state is not JobState.RUNNING:
             return "done"
         return "again" if known.error and ours(known.error) else "next"
+
+    async def _create(self, job: Job, attempt: Attempt) -> GenerationView:
+        """Hold the money, then ask; what is held is the most that the attempt may cost."""
+        most = await self.spending.hold(job, attempt)
+        try:
+            return await self._ask(_order(job, attempt, most))
+        except BudgetExceeded as error:
+            most = await self.spending.hold_more(job, attempt, error)
+            return await self._ask(_order(job, attempt, most))
+
+    async def _ask(self, order: GenerationOrder) -> GenerationView:
+        left = self._left(order.job)
+        return await patiently(lambda: self.generator.create(order), seconds=left)
+
+    async def _refused(self, job: Job, attempt: Attempt, error: ServiceError) -> Submitted:
+        """What a refusal leads to. A generator that stays away may have sent: the hold is kept."""
+        if not passing(error):
+            await self.spending.release(job, attempt)
+        job = await self._fail(job.id, attempt.id, failure(error))
+        return Submitted(verdict="next" if job.state is JobState.RUNNING else "done")
 
     def _begin(self, identifier: str, iteration: int, model: str) -> Callable[[Job], Job | None]:
         moment = self.now()
@@ -110,11 +122,13 @@ class AttemptVideo:
             if job.attempt(identifier) is not None or job.state is not JobState.RUNNING:
                 return None
             chosen = job.decision.chosen if job.decision else ()
+            provider = next((c.provider for c in chosen if c.model == model), "")
             attempt = Attempt(
                 id=identifier,
                 iteration=iteration,
                 model=model,
-                provider=next((c.provider for c in chosen if c.model == model), ""),
+                provider=provider,
+                charged_to=provider,
                 state=AttemptState.SUBMITTING,
                 start_time=moment,
             )
@@ -137,14 +151,16 @@ class AttemptVideo:
                 msg = "the generator ended the watch before the generation ended"
                 raise Unavailable(msg)
 
-    async def _advance(self, job_id: str, identifier: str, view: GenerationView) -> Job:
-        moment = self.now()
+    async def _advance(self, job: Job, identifier: str, view: GenerationView) -> Job:
+        moment, attempt = self.now(), job.attempt(identifier)
+        # Money first: a step that dies in between runs again, and then finds it moved already.
+        charged = await self.spending.close(job, attempt, view) if attempt and view.ended else 0
 
         def advance(job: Job) -> Job | None:
             known = job.attempt(identifier)
             if known is None or known.state.ended or job.state.terminal:
                 return None
-            changed = _moved(known, view, moment)
+            changed = _moved(known, view, moment, charged)
             if changed == known:
                 return None
             warned = replace(job, warnings=tuple(dict.fromkeys((*job.warnings, *view.warnings))))
@@ -153,7 +169,7 @@ class AttemptVideo:
                 moment, changed, stage=stage, source=view.progress_source, eta=view.eta
             )
 
-        return await self.jobs.change(job_id, _KINDS.get(view.state, "progress"), advance)
+        return await self.jobs.change(job.id, _KINDS.get(view.state, "progress"), advance)
 
     async def _fail(self, job_id: str, identifier: str, fault: Failure) -> Job:
         moment = self.now()
@@ -186,7 +202,21 @@ def _ended(job: Job, identifier: str) -> bool:
     return known is None or known.state.ended
 
 
-def _moved(known: Attempt, view: GenerationView, moment: datetime) -> Attempt:
+def _order(job: Job, attempt: Attempt, most: int | None) -> GenerationOrder:
+    limits = [p for p in (most, job.request.routing.max_price_micros) if p is not None]
+    seed = job.request.seed
+    return GenerationOrder(
+        request_id=attempt.id,
+        tenant=job.tenant,
+        model=attempt.model,
+        job=job,
+        iteration=attempt.iteration,
+        seed=None if seed is None else (seed + attempt.iteration - 1) % (1 << 32),
+        max_price_micros=min(limits, default=None),
+    )
+
+
+def _moved(known: Attempt, view: GenerationView, moment: datetime, charged: int) -> Attempt:
     return replace(
         known,
         state=_STATES.get(view.state, AttemptState.RUNNING),
@@ -195,7 +225,7 @@ def _moved(known: Attempt, view: GenerationView, moment: datetime) -> Attempt:
         provider=view.provider or known.provider,
         progress_percent=max(known.progress_percent, view.progress_percent),
         error=view.error,
-        cost_micros=view.cost_micros,
+        cost_micros=charged,
         clip=view.clip,
         end_time=moment if view.ended else None,
     )

@@ -1,11 +1,17 @@
 """PlanVideo: what GenerateVideo would do. No vendor is called, nothing is written."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
+from services.orchestrator.domain.money.ledger import payer_of
 from services.orchestrator.domain.ports import ModelsPort, PromptPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.domain.values import Decision, Quantified
+from services.orchestrator.usecases.afford import Affording
+
+_NOT_A_JOB = "plan"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +34,15 @@ class PlanVideo:
     models: ModelsPort
     prompts: PromptPort
     router: Router
+    afford: Affording
+    now: Callable[[], datetime]
 
-    async def __call__(self, tenant: str, request: VideoRequest) -> Plan:
+    async def __call__(self, tenant: str, request: VideoRequest, user: str = "") -> Plan:
         """Raises what GenerateVideo raises, and Unavailable when the prompt service is away."""
         quantified, warnings = await self.prompts.quantify(tenant, request)
         decision = self.router.decide(request, quantified, await self.models.models())
+        payer = payer_of(tenant, request, self.now(), job=_NOT_A_JOB, user=user)
+        decision = await self.afford(payer, request, decision, request.variations)
         prices = [c.price_micros for c in decision.chosen if c.price_micros is not None]
         known = len(prices) == len(decision.chosen)
         first = decision.chosen[0]

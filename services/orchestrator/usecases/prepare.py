@@ -11,6 +11,7 @@ from services.orchestrator.domain.ports import JobStore, ModelsPort, PromptPort
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.domain.values import Decision, Quantified
 from services.orchestrator.usecases.accept import as_asked
+from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.finish import FinishVideo
 from services.orchestrator.usecases.patience import failure, patiently
 
@@ -28,6 +29,7 @@ class PrepareVideo:
     prompts: PromptPort
     router: Router
     finish: FinishVideo
+    afford: Affording
     now: Callable[[], datetime]
 
     async def __call__(self, job_id: str) -> tuple[list[str], int]:
@@ -45,6 +47,7 @@ class PrepareVideo:
             quantified, warnings = await self._quantify(job)
             models = await patiently(self.models.models, seconds=MODELS_PATIENCE_SECONDS)
             decision = self.router.decide(job.request, quantified, models)
+            decision = await self.afford.any_of(job, decision, self.now())
         except ServiceError as error:
             return await self.finish.end(job.id, JobState.FAILED, error=failure(error))
         return await self._plan(job.id, quantified, decision, warnings)

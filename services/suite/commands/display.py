@@ -44,7 +44,7 @@ def stage_of(job: VideoJob) -> str:
 
 def money(amount: Money) -> str:
     """Return an amount such as ``$0.50``, with as many digits as it has."""
-    micros = amount.units * 1_000_000 + round(amount.nanos / 1000)
+    micros = amount.units * 1_000_000 + (amount.nanos + 500) // 1000
     digits = f"{micros // 1_000_000}.{micros % 1_000_000:06d}".rstrip("0")
     whole, _, cents = digits.partition(".")
     return f"${whole}.{cents:0<2}"

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.models import Availability, Lifecycle, Model, Price
+from services.orchestrator.domain.money.ledger import Charge
+from services.orchestrator.domain.money.scopes import Payer
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.values import (
     Attempt,
@@ -98,3 +100,15 @@ def unready(identifier, availability=Availability.NO_CREDENTIALS, **changes):
         "missing": ("VENDOR_API_KEY",),
     }
     return hosted(identifier, availability=availability, **(facts | changes))
+
+
+def charge(number=1, *, limit=None, provider="vendor", **payer):
+    """The charge of an attempt of acme's job j1, or of what `payer` says."""
+    facts = {"tenant": "acme", "job": "j1", "month": "2026-11"} | payer
+    return Charge(
+        payer=Payer(**facts),
+        attempt=f"{facts['job']}/1/{number}",
+        model="m",
+        provider=provider,
+        job_limit_micros=limit,
+    )

@@ -16,10 +16,13 @@ from services.orchestrator.flows.generate_video import (
     cancel_video,
     generate_video,
 )
+from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.attempt import AttemptVideo
 from services.orchestrator.usecases.finish import CancelVideo, FinishVideo
 from services.orchestrator.usecases.prepare import PrepareVideo
+from services.orchestrator.usecases.spend import Spending
 from services.orchestrator.worker import Steps
+from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.orchestrator_parts import (
     FixedModels,
     MemoryJobs,
@@ -67,8 +70,9 @@ class JournalSlot:
         return result
 
 
-def parts(job, generator, *models, prompts=None):
+def parts(job, generator, *models, prompts=None, ledger=None):
     jobs = MemoryJobs(job)
+    ledger = ledger or MemoryLedger()
     finish = FinishVideo(jobs=jobs, now=lambda: NOW)
     steps = Steps(
         preparing=PrepareVideo(
@@ -77,10 +81,15 @@ def parts(job, generator, *models, prompts=None):
             prompts=prompts or PlainPrompts(),
             router=Router(allow_placeholder=False),
             finish=finish,
+            afford=Affording(ledger=ledger),
             now=lambda: NOW,
         ),
         attempting=AttemptVideo(
-            jobs=jobs, generator=generator, now=lambda: NOW, deadline=timedelta(hours=1)
+            jobs=jobs,
+            generator=generator,
+            spending=Spending(ledger=ledger),
+            now=lambda: NOW,
+            deadline=timedelta(hours=1),
         ),
         finishing=finish,
         cancelling=CancelVideo(jobs=jobs, generator=generator, finish=finish),

@@ -71,7 +71,6 @@ def test_the_placeholder_comes_last_and_only_where_allowed():
         ({"routing": Routing(local_only=True)}, "FAILED_PRECONDITION"),
         ({"routing": Routing(allow_paid=False)}, "BUDGET_EXCEEDED"),
         ({"routing": Routing(max_price_micros=49_999)}, "BUDGET_EXCEEDED"),
-        ({"budget_limit_micros": 49_999}, "BUDGET_EXCEEDED"),
         ({"image": ImageInput(asset="assets/a")}, "INVALID_ARGUMENT"),
     ],
 )

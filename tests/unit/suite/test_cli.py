@@ -13,6 +13,7 @@ COMMANDS = [
     ["serve"], ["demo"], ["simulate"], ["generate"], ["plan"], ["models"], ["jobs"], ["show"],
     ["watch"], ["cancel"], ["doctor"], ["migrate"],
     ["keys", "create"], ["keys", "list"], ["keys", "revoke"],
+    ["costs"], ["budget", "set"], ["budget", "show"], ["budget", "list"],
 ]  # fmt: skip
 
 

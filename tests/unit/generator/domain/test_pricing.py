@@ -58,3 +58,25 @@ def test_a_price_per_second_of_an_open_length_is_unknown_until_the_model_fills_i
     model = LIVE.get("runway_gen4_5")
     assert estimate_micros(model, video()) is None
     assert estimate_micros(model, validate_request(model, video()).task) == 600_000
+
+
+@pytest.mark.parametrize(
+    ("video_model", "speech_model", "characters", "of_5", "of_30", "of_100"),
+    [
+        ("minimax", "openai_tts", 67, 270_000, 1_620_000, 5_400_000),
+        ("kling", "elevenlabs", 33, 4_665_000, 27_990_000, 93_300_000),
+    ],
+)
+def test_the_first_designs_figures_come_out_exactly(
+    video_model: str, speech_model: str, characters: int, of_5: int, of_30: int, of_100: int
+) -> None:
+    parts: dict[str, Any] = {
+        "fal_flux": ImageTask(prompt="x"),
+        video_model: video(duration_seconds=5),
+        speech_model: SpeechTask(text="x" * characters),
+    }
+    prices = [estimate_micros(SEED.get(name), task) for name, task in parts.items()]
+    # The document states a shot's parts in tenths of a cent.
+    shot = sum((price + 500) // 1000 * 1000 for price in prices if price is not None)
+    assert None not in prices
+    assert [shot * count for count in (5, 30, 100)] == [of_5, of_30, of_100]

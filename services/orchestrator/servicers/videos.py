@@ -1,27 +1,22 @@
 """gRPC in, a use case, gRPC out."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
 
 from typing_extensions import override
 
-from reelmesh.orchestrator.v1 import (
-    budget_service_pb2_grpc,
-    film_service_pb2_grpc,
-    video_job_pb2,
-    video_service_pb2,
-)
+from reelmesh.orchestrator.v1 import video_job_pb2, video_service_pb2
 from reelmesh.orchestrator.v1.video_service_pb2_grpc import VideoServiceServicer
 from services.common.errors import InvalidArgument, ServiceError, Unimplemented
 from services.common.identity import current_identity
 from services.common.telemetry import get_logger
-from services.orchestrator.convert.jobs import job_message
+from services.orchestrator.convert.jobs import job_message, tell_totals
 from services.orchestrator.convert.models import models_message, plan_message
 from services.orchestrator.convert.requests import job_filter, video_request
-from services.orchestrator.domain.job import Job
+from services.orchestrator.domain.money.ledger import Ledger
 from services.orchestrator.domain.ports import AssetPort, HeardEvent, JobStore, ModelsPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.usecases.accept import AcceptVideo
@@ -41,6 +36,7 @@ class VideoUseCases:
     jobs: JobStore
     models: ModelsPort
     assets: AssetPort
+    ledger: Ledger
 
 
 class Videos(VideoServiceServicer):
@@ -56,28 +52,31 @@ class Videos(VideoServiceServicer):
         self, request: video_service_pb2.GenerateVideoRequest, context: Any
     ) -> video_service_pb2.GenerateVideoResponse:
         asked = _request(request)
-        job, known = await self._use.accept(_tenant(), asked, request.request_id)
+        job, known = await self._use.accept(_tenant(), asked, request.request_id, _user())
         return video_service_pb2.GenerateVideoResponse(job=job_message(job), replayed=known)
 
     @override
     async def PlanVideo(
         self, request: video_service_pb2.PlanVideoRequest, context: Any
     ) -> video_service_pb2.PlanVideoResponse:
-        return plan_message(await self._use.plan(_tenant(), _request(request.request)))
+        return plan_message(await self._use.plan(_tenant(), _request(request.request), _user()))
 
     @override
     async def GetVideoJob(
         self, request: video_service_pb2.GetVideoJobRequest, context: Any
     ) -> video_service_pb2.GetVideoJobResponse:
         job = await self._use.read.get(_tenant(), request.name)
-        return video_service_pb2.GetVideoJobResponse(job=await self._with_urls(job))
+        message = job_message(job)
+        await self._complete([message])
+        return video_service_pb2.GetVideoJobResponse(job=message)
 
     @override
     async def ListVideoJobs(
         self, request: video_service_pb2.ListVideoJobsRequest, context: Any
     ) -> video_service_pb2.ListVideoJobsResponse:
         page, token = await self._use.read.list(_tenant(), job_filter(request))
-        jobs = await asyncio.gather(*map(self._with_urls, page))
+        jobs = [*map(job_message, page)]
+        await self._complete(jobs)
         return video_service_pb2.ListVideoJobsResponse(jobs=jobs, next_page_token=token)
 
     @override
@@ -109,7 +108,7 @@ class Videos(VideoServiceServicer):
         raise Unimplemented("batches are not served yet; call GenerateVideo once per video")
 
     async def _event(self, change: Change) -> video_service_pb2.WatchVideoJobResponse:
-        """The change's message; with URLs once the job has ended, looked up once for everybody."""
+        """The change's message; with URLs and the ledger's sums once the job has ended."""
         if isinstance(change, HeardEvent):
             message = cast("video_service_pb2.WatchVideoJobResponse", change.message)
             return await self._ended(message) if change.ends else message
@@ -121,11 +120,21 @@ class Videos(VideoServiceServicer):
     async def _ended(
         self, message: video_service_pb2.WatchVideoJobResponse
     ) -> video_service_pb2.WatchVideoJobResponse:
-        """A copy with URLs: a heard message is everybody's."""
+        """A copy with URLs and sums: a heard message is everybody's."""
         told = video_service_pb2.WatchVideoJobResponse()
         told.CopyFrom(message)
-        await self._add_urls(told.job)
+        await self._complete([told.job])
         return told
+
+    async def _complete(self, jobs: Sequence[video_job_pb2.VideoJob]) -> None:
+        """Tell what the ledger says of the jobs' money, and sign their URLs."""
+        if not jobs:
+            return
+        names = {job.name.removeprefix("videoJobs/"): job for job in jobs}
+        sums = await self._use.ledger.totals(jobs[0].tenant_name, list(names))
+        for identifier, totals in sums.items():
+            tell_totals(names[identifier], totals)
+        await asyncio.gather(*map(self._add_urls, jobs))
 
     async def _add_urls(self, job: video_job_pb2.VideoJob) -> None:
         """Sign the URLs of results; while storage is away they are missing and all else is told."""
@@ -137,14 +146,13 @@ class Videos(VideoServiceServicer):
         except ServiceError as error:
             _log.warning("links_missing", job=job.name, reason=error.reason)
 
-    async def _with_urls(self, job: Job) -> video_job_pb2.VideoJob:
-        message = job_message(job)
-        await self._add_urls(message)
-        return message
-
 
 def _tenant() -> str:
     return current_identity().tenant
+
+
+def _user() -> str:
+    return current_identity().key_id
 
 
 def _request(message: video_service_pb2.GenerateVideoRequest) -> VideoRequest:
@@ -174,24 +182,3 @@ async def _until(
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
         await events.aclose()
-
-
-def _later(service: str) -> Any:
-    async def refuse(self: Any, request: Any, context: Any) -> Any:
-        raise Unimplemented(f"{service} is part of the contract and not served by this version")
-
-    return refuse
-
-
-class Films(film_service_pb2_grpc.FilmServiceServicer):
-    """`FilmService`: in the contract, not served yet."""
-
-    CreateFilm = PlanFilm = GetFilm = ListFilms = WatchFilm = _later("FilmService")
-    CancelFilm = RegenerateShot = ResumeFilm = _later("FilmService")
-
-
-class Budgets(budget_service_pb2_grpc.BudgetServiceServicer):
-    """`BudgetService`: in the contract, not served yet."""
-
-    SetBudget = GetBudget = ListBudgets = _later("BudgetService")
-    ListLedgerEntries = GetCostReport = _later("BudgetService")

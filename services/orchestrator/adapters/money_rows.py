@@ -1,0 +1,86 @@
+"""Rows of the money tables as domain values, and back."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.orchestrator.adapters.money_tables import budgets, ledger_entries
+from services.orchestrator.domain.money.budgets import Budget
+from services.orchestrator.domain.money.ledger import Charge, Entry, EntryKind
+from services.orchestrator.domain.money.scopes import Payer, Scope, ScopeKind
+
+
+def on_scopes(tenant: str, scopes: Collection[Scope]) -> sa.ColumnElement[bool]:
+    """The condition for the accounts of these scopes."""
+    keys = [(str(scope.kind), scope.subject) for scope in scopes]
+    mine: sa.ColumnElement[bool] = budgets.c.tenant == tenant
+    return mine & sa.tuple_(budgets.c.scope, budgets.c.subject).in_(keys)
+
+
+def of_attempt(charge: Charge) -> sa.ColumnElement[bool]:
+    """The condition for the movements of an attempt."""
+    mine: sa.ColumnElement[bool] = ledger_entries.c.tenant == charge.payer.tenant
+    return mine & (ledger_entries.c.attempt == charge.attempt)
+
+
+def budget_from(row: Any) -> Budget:
+    """The limit in a row that has one."""
+    return Budget(
+        scope=Scope(ScopeKind(row.scope), row.subject),
+        limit_micros=row.limit_micros,
+        held_micros=row.held_micros,
+        spent_micros=row.spent_micros,
+        update_time=_aware(row.update_time) if row.update_time else None,
+    )
+
+
+def charge_from(row: Any) -> Charge:
+    """The charge that a movement belongs to."""
+    payer = Payer(
+        tenant=row.tenant,
+        job=row.job,
+        month=row.month,
+        project=row.project,
+        creative=row.creative,
+        film=row.film,
+        user=row.api_key,
+    )
+    return Charge(payer=payer, attempt=row.attempt, model=row.model, provider=row.provider)
+
+
+def entry_from(row: Any) -> Entry:
+    """One movement."""
+    return Entry(
+        position=row.position,
+        kind=EntryKind(row.kind),
+        amount_micros=row.amount_micros,
+        charge=charge_from(row),
+        create_time=_aware(row.create_time),
+    )
+
+
+def entry_row(charge: Charge, kind: EntryKind, amount: int, moment: datetime) -> dict[str, Any]:
+    """The row of a movement, but for its part."""
+    payer = charge.payer
+    return {
+        "tenant": payer.tenant,
+        "attempt": charge.attempt,
+        "kind": kind,
+        "amount_micros": amount,
+        "job": payer.job,
+        "model": charge.model,
+        "provider": charge.provider,
+        "project": payer.project,
+        "creative": payer.creative,
+        "film": payer.film,
+        "api_key": payer.user,
+        "month": payer.month,
+        "create_time": moment,
+    }
+
+
+def _aware(moment: datetime) -> datetime:
+    """The moment in UTC; SQLite keeps no zone, and we write none but UTC."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,215 @@
+"""The ledger on SQLite or PostgreSQL.
+
+Every movement is one transaction: the accounts that it touches are locked in a stable order, the
+attempt's own movements are read under these locks, one conditional statement moves the sums, and
+the entry is written beside them. SQLite has its one write lock instead.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.common.database import Database
+from services.orchestrator.adapters.money_rows import (
+    budget_from,
+    charge_from,
+    entry_row,
+    of_attempt,
+    on_scopes,
+)
+from services.orchestrator.adapters.money_tables import budgets, ledger_entries
+from services.orchestrator.domain.money.budgets import Budget, exceeded
+from services.orchestrator.domain.money.ledger import (
+    Balance,
+    Charge,
+    EntryKind,
+    OpenAttempt,
+    Totals,
+)
+from services.orchestrator.domain.money.scopes import Scope, ScopeKind
+
+
+class SqlLedger:
+    """`domain.money.ledger.Ledger` on SQLAlchemy."""
+
+    def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
+        """Take the database and the clock."""
+        self._database = database
+        self._now = now
+        self._insert = sqlite.insert if database.is_sqlite else postgresql.insert
+
+    async def hold(self, charge: Charge, amount_micros: int) -> int:
+        """See `Ledger.hold`."""
+        async with self._database.begin() as connection:
+            accounts, balance = await self._locked(connection, charge)
+            missing = amount_micros - balance.open
+            if balance.settled is not None or missing <= 0:
+                return balance.open
+            await self._take(connection, charge, accounts, missing)
+            await self._enter(connection, charge, EntryKind.HOLD, missing)
+            return amount_micros
+
+    async def settle(self, charge: Charge, cost_micros: int | None) -> int:
+        """See `Ledger.settle`."""
+        async with self._database.begin() as connection:
+            if not cost_micros and not await self._movements(connection, charge):
+                return 0  # what is free leaves no trace
+            _, balance = await self._locked(connection, charge)
+            if balance.settled is not None:
+                return balance.settled
+            cost = balance.peak if cost_micros is None else cost_micros
+            await self._move(connection, charge, held=-balance.open, spent=cost)
+            await self._enter(connection, charge, EntryKind.SETTLE, cost)
+            if balance.open > cost:
+                await self._enter(connection, charge, EntryKind.RELEASE, balance.open - cost)
+            return cost
+
+    async def release(self, charge: Charge) -> None:
+        """See `Ledger.release`."""
+        async with self._database.begin() as connection:
+            if not await self._movements(connection, charge):
+                return
+            _, balance = await self._locked(connection, charge)
+            if balance.open:
+                await self._move(connection, charge, held=-balance.open)
+                await self._enter(connection, charge, EntryKind.RELEASE, balance.open)
+
+    async def refund(self, charge: Charge, amount_micros: int) -> None:
+        """See `Ledger.refund`."""
+        async with self._database.begin() as connection:
+            _, balance = await self._locked(connection, charge)
+            back = min(amount_micros, balance.settled or 0)
+            if back and not balance.refunded:
+                await self._move(connection, charge, spent=-back)
+                await self._enter(connection, charge, EntryKind.REFUND, back)
+
+    async def save(self, charge: Charge, amount_micros: int) -> None:
+        """See `Ledger.save`."""
+        async with self._database.begin() as connection:
+            _, balance = await self._locked(connection, charge)
+            if amount_micros and not balance.saved:
+                await self._enter(connection, charge, EntryKind.SAVING, amount_micros)
+
+    async def budgets(self, tenant: str, scopes: Collection[Scope]) -> Sequence[Budget]:
+        """See `Ledger.budgets`."""
+        where = on_scopes(tenant, scopes) & budgets.c.limit_micros.is_not(None)
+        async with self._database.read() as connection:
+            rows = await connection.execute(sa.select(budgets).where(where))
+            return [budget_from(row) for row in rows]
+
+    async def totals(self, tenant: str, jobs: Collection[str]) -> Mapping[str, Totals]:
+        """See `Ledger.totals`."""
+        entries = ledger_entries.c
+        statement = (
+            sa.select(entries.job, entries.kind, sa.func.sum(entries.amount_micros).label("sum"))
+            .where((entries.tenant == tenant) & entries.job.in_(jobs))
+            .group_by(entries.job, entries.kind)
+        )
+        sums: dict[str, dict[str, int]] = {}
+        async with self._database.read() as connection:
+            for row in await connection.execute(statement):
+                sums.setdefault(row.job, {})[row.kind] = int(row.sum)
+        return {
+            job: Totals(
+                cost_micros=found.get("settle", 0) - found.get("refund", 0),
+                savings_micros=found.get("saving", 0),
+            )
+            for job, found in sums.items()
+        }
+
+    async def unsettled(self, since: datetime, after: int, limit: int) -> Sequence[OpenAttempt]:
+        """See `Ledger.unsettled`."""
+        hold, other = ledger_entries.alias(), ledger_entries.alias()
+        settled = sa.exists().where(
+            (other.c.tenant == hold.c.tenant)
+            & (other.c.attempt == hold.c.attempt)
+            & (other.c.kind == EntryKind.SETTLE)
+        )
+        first = (hold.c.kind == EntryKind.HOLD) & (hold.c.part == 0)
+        statement = sa.select(hold).where(
+            first & (hold.c.position > after) & (hold.c.create_time >= since) & ~settled
+        )
+        async with self._database.read() as connection:
+            rows = await connection.execute(statement.order_by(hold.c.position).limit(limit))
+            return [OpenAttempt(position=row.position, charge=charge_from(row)) for row in rows]
+
+    # -- inside a transaction ------------------------------------------------------------------
+
+    async def _locked(
+        self, connection: AsyncConnection, charge: Charge
+    ) -> tuple[list[Any], Balance]:
+        """Make the charge's accounts, lock them, then read the attempt.
+
+        They are made before any is locked and in the order of locking, or two could deadlock.
+        """
+        made = self._insert(budgets).values(_new_accounts(charge)).on_conflict_do_nothing()
+        await connection.execute(made)
+        where = on_scopes(charge.payer.tenant, charge.scopes())
+        statement = sa.select(budgets).where(where).order_by(budgets.c.scope, budgets.c.subject)
+        accounts = [*(await connection.execute(statement.with_for_update()))]
+        return accounts, Balance.of(await self._movements(connection, charge))
+
+    async def _movements(
+        self, connection: AsyncConnection, charge: Charge
+    ) -> list[tuple[EntryKind, int]]:
+        entries = ledger_entries.c
+        statement = sa.select(entries.kind, entries.amount_micros).where(of_attempt(charge))
+        rows = await connection.execute(statement.order_by(entries.position))
+        return [(EntryKind(row.kind), row.amount_micros) for row in rows]
+
+    async def _take(
+        self, connection: AsyncConnection, charge: Charge, accounts: Sequence[Any], amount: int
+    ) -> None:
+        """Hold the amount in all accounts, or in none: the condition is part of the statement."""
+        sums = budgets.c.held_micros + budgets.c.spent_micros
+        fits = budgets.c.limit_micros.is_(None) | (sums + amount <= budgets.c.limit_micros)
+        statement = (
+            sa.update(budgets)
+            .where(on_scopes(charge.payer.tenant, charge.scopes()) & fits)
+            .values(held_micros=budgets.c.held_micros + amount)
+        )
+        if (await connection.execute(statement)).rowcount != len(accounts):
+            limits = [budget_from(row) for row in accounts if row.limit_micros is not None]
+            raise exceeded(min(limits, key=lambda budget: budget.left_micros), amount)
+
+    async def _move(
+        self, connection: AsyncConnection, charge: Charge, *, held: int = 0, spent: int = 0
+    ) -> None:
+        await connection.execute(
+            sa.update(budgets)
+            .where(on_scopes(charge.payer.tenant, charge.scopes()))
+            .values(
+                held_micros=budgets.c.held_micros + held,
+                spent_micros=budgets.c.spent_micros + spent,
+            )
+        )
+
+    async def _enter(
+        self, connection: AsyncConnection, charge: Charge, kind: EntryKind, amount: int
+    ) -> None:
+        same = of_attempt(charge) & (ledger_entries.c.kind == kind)
+        counted = sa.select(sa.func.count()).select_from(ledger_entries).where(same)
+        row = entry_row(charge, kind, amount, self._now())
+        await connection.execute(
+            sa.insert(ledger_entries).values(**row, part=counted.scalar_subquery())
+        )
+
+
+def _new_accounts(charge: Charge) -> list[dict[str, Any]]:
+    """Rows for accounts that are not there yet; only a job with a limit has one of its own."""
+    return [
+        {
+            "tenant": charge.payer.tenant,
+            "scope": scope.kind,
+            "subject": scope.subject,
+            "limit_micros": charge.job_limit_micros if scope.kind is ScopeKind.JOB else None,
+            "held_micros": 0,
+            "spent_micros": 0,
+        }
+        for scope in charge.scopes()
+        if scope.kind is not ScopeKind.JOB or charge.job_limit_micros is not None
+    ]
