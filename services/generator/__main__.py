@@ -9,6 +9,8 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import uvloop
+
 from reelmesh.generator.v1.generator_service_pb2_grpc import add_GeneratorServiceServicer_to_server
 from services.common import clock
 from services.common.access import open_keys
@@ -223,7 +225,7 @@ def main() -> None:
     configure_logging(settings)
     give_way(settings)
     if asked.command is None:
-        asyncio.run(_serve(settings))
+        uvloop.run(_serve(settings))
         return
     try:
         settled = asyncio.run(_reconcile(settings, asked))

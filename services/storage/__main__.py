@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import uvloop
+
 from reelmesh.storage.v1.storage_service_pb2_grpc import add_StorageServiceServicer_to_server
 from services.common import clock
 from services.common.access import open_keys
@@ -221,7 +223,7 @@ def main() -> None:
     settings = Settings()
     configure_logging(settings)
     give_way(settings)
-    asyncio.run(_serve(settings))
+    uvloop.run(_serve(settings))
 
 
 if __name__ == "__main__":

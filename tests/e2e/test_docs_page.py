@@ -36,7 +36,7 @@ def test_the_page_shows_every_operation_and_sends_a_request(suite: Suite, page: 
     page.wait_for_selector("section.type")
     shown = page.locator("section.operation .path").all_inner_texts()
     assert shown[0] == "/api/v1/videoJobs"
-    assert len(shown) == 7
+    assert len(shown) == 12
 
     models = page.locator("#ListVideoModels")
     models.locator("summary").click()
