@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+import uvloop
 from google.protobuf import duration_pb2
 
 from benchmarks.measure import Latencies, closed_loop, cpu_seconds, open_loop, resident_mib
@@ -55,7 +56,7 @@ def run(measured: Callable[[Deployment], Coroutine[Any, Any, list[Row]]]) -> lis
     try:
         url = postgres.create_database()
         with Stack(nats, url, orchestrators=ROLES, env=SETTINGS) as stack:
-            return asyncio.run(measured(Deployment(stack, postgres)))
+            return uvloop.run(measured(Deployment(stack, postgres)))
     finally:
         postgres.close()
         nats.close()

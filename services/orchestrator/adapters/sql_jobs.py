@@ -19,6 +19,9 @@ REQUEST_ID_LIFETIME = timedelta(hours=24)
 
 
 # Built once: to build a statement costs as much as to send it.
+_LOAD_JOB = sa.select(jobs.c.document, jobs.c.tenant).where(jobs.c.id == sa.bindparam("wanted"))
+_LOCK_JOB = _LOAD_JOB.with_for_update()
+_WRITE_JOB = sa.update(jobs).where(jobs.c.id == sa.bindparam("wanted"))
 _ADD_EVENT = sa.insert(job_events).returning(job_events.c.position)
 
 
@@ -173,19 +176,15 @@ class SqlJobs:
         tenant: str | None = None,
         lock: bool = False,
     ) -> Job:
-        statement = sa.select(jobs.c.document).where(jobs.c.id == job_id)
-        if tenant is not None:
-            statement = statement.where(jobs.c.tenant == tenant)
-        if lock:
-            statement = statement.with_for_update()
-        row = (await connection.execute(statement)).first()
-        if row is None:
+        statement = _LOCK_JOB if lock else _LOAD_JOB
+        row = (await connection.execute(statement, {"wanted": job_id})).first()
+        if row is None or tenant not in {None, row.tenant}:
             raise NotFound("videoJob", f"videoJobs/{job_id}")
         return load(row.document)
 
     async def _write(self, connection: AsyncConnection, job: Job, kind: str) -> int:
         document = dump(job)
-        await connection.execute(sa.update(jobs).where(jobs.c.id == job.id), _row(job, document))
+        await connection.execute(_WRITE_JOB, _row(job, document) | {"wanted": job.id})
         return await self._record(connection, job, kind, document)
 
     async def _record(

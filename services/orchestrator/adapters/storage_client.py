@@ -26,26 +26,28 @@ class StorageClient:
         self._stub = StorageServiceStub(channel)
         self._known: OrderedDict[tuple[str, str], tuple[float, Links]] = OrderedDict()
 
-    async def links(self, tenant: str, asset: str) -> Links:
+    async def links(self, tenant: str, asset: str, *, still: bool = True) -> Links:
         """See `AssetPort.links`."""
         known = self._known.get((tenant, asset))
         if known is not None and known[0] > time.monotonic():
             return known[1]
         with acting_as(Identity(tenant)):
-            found = (
-                await self._stub.GetAsset(storage_service_pb2.GetAssetRequest(name=asset))
-            ).asset
-            still = found.derived.get("thumbnail", "")
+            thumbnail = await self._still_of(asset) if still else ""
             links = Links(
                 content=await self._sign(asset),
-                thumbnail=await self._sign(still) if still else "",
+                thumbnail=await self._sign(thumbnail) if thumbnail else "",
             )
         # A still is made a moment after its clip: without one the links are soon looked up again.
-        keep = LIFETIME_SECONDS / 2 if still else WITHOUT_STILL_SECONDS
+        keep = LIFETIME_SECONDS / 2 if thumbnail else WITHOUT_STILL_SECONDS
         self._known[tenant, asset] = (time.monotonic() + keep, links)
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return links
+
+    async def _still_of(self, asset: str) -> str:
+        request = storage_service_pb2.GetAssetRequest(name=asset)
+        found: asset_pb2.Asset = (await self._stub.GetAsset(request)).asset
+        return found.derived.get("thumbnail", "")
 
     async def _sign(self, asset: str) -> str:
         request = storage_service_pb2.SignAssetUrlRequest(

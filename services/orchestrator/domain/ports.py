@@ -176,7 +176,7 @@ class Links:
 class AssetPort(Protocol):
     """The storage service, on behalf of a tenant."""
 
-    async def links(self, tenant: str, asset: str) -> Links:
+    async def links(self, tenant: str, asset: str, *, still: bool = True) -> Links:
         """Signed URLs of a clip and its still. Raises NotFound, Unavailable."""
 
     async def store_image(self, tenant: str, data: bytes) -> str:

@@ -111,22 +111,27 @@ class Videos(VideoServiceServicer):
         """The change's message; with URLs and the ledger's sums once the job has ended."""
         if isinstance(change, HeardEvent):
             message = cast("video_service_pb2.WatchVideoJobResponse", change.message)
-            return await self._ended(message) if change.ends else message
+            return await self._ended(message, still=False) if change.ends else message
         message = video_service_pb2.WatchVideoJobResponse(
             sequence=change.sequence, kind=change.kind, job=job_message(change.job)
         )
         return await self._ended(message) if change.ends else message
 
     async def _ended(
-        self, message: video_service_pb2.WatchVideoJobResponse
+        self, message: video_service_pb2.WatchVideoJobResponse, *, still: bool = True
     ) -> video_service_pb2.WatchVideoJobResponse:
-        """A copy with URLs and sums: a heard message is everybody's."""
+        """A copy with URLs and sums: a heard message is everybody's.
+
+        A job that ends this moment has no still yet, so that none is asked for.
+        """
         told = video_service_pb2.WatchVideoJobResponse()
         told.CopyFrom(message)
-        await self._complete([told.job])
+        await self._complete([told.job], still=still)
         return told
 
-    async def _complete(self, jobs: Sequence[video_job_pb2.VideoJob]) -> None:
+    async def _complete(
+        self, jobs: Sequence[video_job_pb2.VideoJob], *, still: bool = True
+    ) -> None:
         """Tell what the ledger says of the jobs' money, and sign their URLs."""
         if not jobs:
             return
@@ -134,14 +139,14 @@ class Videos(VideoServiceServicer):
         sums = await self._use.ledger.totals(jobs[0].tenant_name, list(names))
         for identifier, totals in sums.items():
             tell_totals(names[identifier], totals)
-        await asyncio.gather(*map(self._add_urls, jobs))
+        await asyncio.gather(*(self._add_urls(job, still=still) for job in jobs))
 
-    async def _add_urls(self, job: video_job_pb2.VideoJob) -> None:
+    async def _add_urls(self, job: video_job_pb2.VideoJob, *, still: bool) -> None:
         """Sign the URLs of results; while storage is away they are missing and all else is told."""
         stored = [result for result in job.results if result.asset]
         try:
             for result in stored:
-                links = await self._use.assets.links(job.tenant_name, result.asset)
+                links = await self._use.assets.links(job.tenant_name, result.asset, still=still)
                 result.content_url, result.thumbnail_url = links.content, links.thumbnail
         except ServiceError as error:
             _log.warning("links_missing", job=job.name, reason=error.reason)
