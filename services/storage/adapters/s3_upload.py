@@ -39,8 +39,7 @@ class Sending:
 
     async def parts(self, headers: Mapping[str, object], condition: Mapping[str, str]) -> None:
         """Send in parts, a few at a time; whatever goes wrong, no part stays behind."""
-        started = await self.calls.request("create_multipart_upload", self.key, **headers)
-        upload = str(started["UploadId"])
+        upload = await self._begin(headers)
         try:
             await self.calls.request(
                 "complete_multipart_upload",
@@ -51,9 +50,24 @@ class Sending:
             )
         except BaseException:
             # Also on cancellation: parts that nobody completes would be stored and paid for ever.
-            abort = self.calls.request("abort_multipart_upload", self.key, UploadId=upload)
-            await asyncio.shield(abort)
+            await self._abort(upload)
             raise
+
+    async def _begin(self, headers: Mapping[str, object]) -> str:
+        """Open the upload; one that is opened while we are cancelled is aborted again."""
+        creating = asyncio.ensure_future(
+            self.calls.request("create_multipart_upload", self.key, **headers)
+        )
+        try:
+            started = await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            await self._abort(str((await creating)["UploadId"]))
+            raise
+        return str(started["UploadId"])
+
+    async def _abort(self, upload: str) -> None:
+        abort = self.calls.request("abort_multipart_upload", self.key, UploadId=upload)
+        await asyncio.shield(abort)
 
     async def _send(self, upload: str) -> list[dict[str, object]]:
         size = max(PART_BYTES, -(-self.size_bytes // MAX_PARTS))
