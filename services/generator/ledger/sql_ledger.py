@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.common.database import Database
+from services.common.database import Database, told_when_away
 from services.common.errors import RequestConflict
 from services.generator.domain.generation import Generation, State
 from services.generator.domain.orders import order_to_json
@@ -64,7 +64,7 @@ class SqlLedger:
     async def save(self, generation: Generation, *, owner: str = "", release: bool = False) -> bool:
         """Write the next state where the row has the one before."""
         update = _change(generation, owner=owner, release=release)
-        async with self._database.begin() as connection:
+        async with told_when_away(), self._database.begin() as connection:
             return bool((await connection.execute(update)).rowcount)
 
     async def save_within(self, generation: Generation, *, owner: str, limit: int) -> bool | None:
@@ -106,7 +106,7 @@ class SqlLedger:
     async def load(self, identifier: str) -> Entry | None:
         """Return a row, whoever's it is."""
         query = sa.select(GENERATIONS).where(_ROW.id == identifier, _ROW.request_hash != "")
-        async with self._database.read() as connection:
+        async with told_when_away(), self._database.read() as connection:
             row = (await connection.execute(query)).first()
         return entry_of(row) if row else None
 

@@ -5,7 +5,14 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from services.common.errors import ServiceError, UnknownOutcome
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_random_exponential,
+)
+
+from services.common.errors import ServiceError, Unavailable, UnknownOutcome
 from services.generator.domain.facts import Cost, Failure, Progress
 from services.generator.domain.generation import Generation, State
 from services.generator.domain.ports import Accepted, Clock, Ledger
@@ -14,6 +21,7 @@ from services.generator.usecases.hub import Hub
 _T = TypeVar("_T")
 _STEP_PERCENT = 5
 _STEP_SECONDS = 1.0
+_PATIENCE_SECONDS = 30.0
 
 
 class SupersededError(Exception):
@@ -105,11 +113,34 @@ class Row:
         await _finished(self._write(after))
 
     async def _write(self, after: Generation) -> None:
-        books = self._books
-        released = after.state.terminal
-        if not await books.ledger.save(after, owner=books.owner, release=released):
+        if not await self._saved(after):
             raise SupersededError
         self._told(after)
+
+    async def _saved(self, after: Generation) -> bool:
+        """Save, again while the database is away: what runs meanwhile must not be lost with it."""
+        ledger, tried = self._books.ledger, False
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(Unavailable),
+            wait=wait_random_exponential(multiplier=0.1, max=2.0),
+            stop=stop_after_delay(_PATIENCE_SECONDS),
+            reraise=True,
+        ):
+            with attempt:
+                if tried and await self._landed(after):
+                    return True
+                tried = True
+                released = after.state.terminal
+                return await ledger.save(after, owner=self._books.owner, release=released)
+        raise AssertionError  # unreachable: the last attempt returns or raises
+
+    async def _landed(self, after: Generation) -> bool:
+        """Whether a save whose answer was lost was committed all the same."""
+        entry = await self._books.ledger.load(after.id)
+        if entry is None:
+            return False
+        found = entry.generation
+        return (found.sequence, found.state) == (after.sequence, after.state)
 
     async def _write_within(self, after: Generation, limit: int) -> bool:
         books = self._books

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from services.common.children import Child, spawn
 from services.common.errors import DataLoss
 from services.storage.domain.media_ports import DerivedFile
 
@@ -24,7 +25,7 @@ class DeriveMaker:
 
     def __init__(self, *, timeout: float = 120.0) -> None:
         self._timeout = timeout
-        self._child: asyncio.subprocess.Process | None = None
+        self._child: Child | None = None
         self._turn = asyncio.Lock()
 
     async def make(
@@ -45,7 +46,7 @@ class DeriveMaker:
     async def close(self) -> None:
         """End the child: it leaves when its input ends, and is killed when it does not."""
         child, self._child = self._child, None
-        if child is None or child.stdin is None:
+        if child is None:
             return
         child.stdin.close()
         try:
@@ -57,15 +58,13 @@ class DeriveMaker:
 
     async def _ask(self, line: str) -> Any:
         child = await self._running()
-        assert child.stdin is not None  # noqa: S101 - it was started with pipes
-        assert child.stdout is not None  # noqa: S101 - as above
         try:
             async with asyncio.timeout(self._timeout):
                 child.stdin.write(line.encode() + b"\n")
                 await child.stdin.drain()
                 answer = await child.stdout.readline()
                 return json.loads(answer)
-        except (TimeoutError, OSError, ValueError) as error:
+        except (TimeoutError, OSError, RuntimeError, ValueError) as error:
             await self._discard(child)
             return {"error": f"the process that draws failed: {type(error).__name__}"}
         except asyncio.CancelledError:
@@ -73,21 +72,12 @@ class DeriveMaker:
             await asyncio.shield(self._discard(child))
             raise
 
-    async def _discard(self, child: asyncio.subprocess.Process) -> None:
+    async def _discard(self, child: Child) -> None:
         self._child = None
-        if child.returncode is None:
-            child.kill()
+        child.kill()
         await child.wait()
 
-    async def _running(self) -> asyncio.subprocess.Process:
-        if self._child is None or self._child.returncode is not None:
-            self._child = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                _MODULE,
-                cwd=_ROOT,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-            )
+    async def _running(self) -> Child:
+        if self._child is None or not self._child.alive:
+            self._child = await spawn([sys.executable, "-m", _MODULE], cwd=_ROOT)
         return self._child

@@ -1,8 +1,13 @@
 """URLs of databases, in every form that people write."""
 
-import pytest
+import sqlite3
 
-from services.common.database import normalise_url
+import asyncpg
+import pytest
+from sqlalchemy import exc
+
+from services.common.database import away, normalise_url, told_when_away
+from services.common.errors import Unavailable
 
 
 @pytest.mark.parametrize(
@@ -21,3 +26,30 @@ def test_every_usual_form_of_a_url_is_understood(given: str, used: str) -> None:
 def test_another_kind_of_database_is_refused() -> None:
     with pytest.raises(ValueError, match="mysql is not supported"):
         normalise_url("mysql://h/d")
+
+
+def dbapi(kind: type[exc.DBAPIError], original: Exception) -> exc.DBAPIError:
+    return kind("SELECT 1", None, original)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ConnectionRefusedError(), True),
+        (asyncpg.CannotConnectNowError(), True),
+        (asyncpg.TooManyConnectionsError(), True),
+        (exc.TimeoutError(), True),
+        (dbapi(exc.OperationalError, sqlite3.OperationalError("database is locked")), True),
+        (dbapi(exc.OperationalError, sqlite3.OperationalError("no such table: x")), False),
+        (dbapi(exc.InterfaceError, OSError("connection lost")), True),
+        (dbapi(exc.IntegrityError, ValueError("twice")), False),
+        (dbapi(exc.ProgrammingError, ValueError("no such column")), False),
+        (ValueError("a defect"), False),
+    ],
+)
+async def test_an_outage_is_told_from_a_defect(error: Exception, expected: bool) -> None:
+    assert away(error) is expected
+    with pytest.raises(Unavailable if expected else type(error)) as raised:
+        async with told_when_away():
+            raise error
+    assert (raised.value is error) is not expected

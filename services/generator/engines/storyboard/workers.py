@@ -8,7 +8,8 @@ import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from services.common.errors import Internal, ResourceExhausted
+from services.common.children import Child, spawn
+from services.common.errors import Internal, ResourceExhausted, Unavailable
 from services.generator.engines.storyboard.spec import Rendered
 
 if TYPE_CHECKING:
@@ -21,21 +22,13 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM}
 class Worker:
     """One process that draws one order at a time."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: Child) -> None:
         self._process = process
 
     @classmethod
     async def start(cls) -> "Worker":
         """Spawn a process; its imports load while the order is written."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            _MODULE,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        process = await spawn([sys.executable, "-m", _MODULE])
         return cls(process)
 
     @property
@@ -45,24 +38,23 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the process still runs."""
-        return self._process.returncode is None
+        """Whether the process still runs and can be told something."""
+        return self._process.alive and not self._process.stdin.is_closing()
 
     async def ask(self, order: dict[str, Any], on_progress: "Callable[[float], None]") -> Rendered:
         """Send an order and follow it.
 
         Raises:
             ResourceExhausted: no room on the disk.
-            Internal: the process died or could not draw.
+            Unavailable: the process died; another one may do better.
+            Internal: it could not draw.
         """
         stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None:
-            raise Internal("storyboard worker has no pipes")
         try:
             stdin.write(json.dumps(order).encode() + b"\n")
             await stdin.drain()
-        except ConnectionError as error:
-            raise Internal("storyboard worker died before it began") from error
+        except (ConnectionError, RuntimeError) as error:  # uvloop: the latter on a closed pipe
+            raise Unavailable("storyboard worker died before it began") from error
         while line := await stdout.readline():
             message = json.loads(line)
             if "done" in message:
@@ -72,12 +64,11 @@ class Worker:
             if "progress" in message:
                 done, total = message["progress"]
                 on_progress(done / total)
-        raise Internal(f"storyboard worker {self.pid} died while it was drawing")
+        raise Unavailable(f"storyboard worker {self.pid} died while it was drawing")
 
     async def kill(self) -> None:
         """End the process at once and reap it."""
-        if self.alive:
-            self._process.kill()
+        self._process.kill()
         await self._process.wait()
 
 

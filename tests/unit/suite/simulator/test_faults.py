@@ -16,6 +16,7 @@ from services.suite.simulator.faults import ALWAYS, Fault, Rule, Scenario, Unkno
 from services.suite.simulator.settings import WEBHOOK_SECRET
 from services.suite.simulator.world import utc_now
 from tests.fakes.simulator import Simulated
+from tests.stack.waiting import until
 from tests.unit.suite.simulator.orders import ORDERS, Order
 
 pytestmark = pytest.mark.timeout(20)
@@ -186,4 +187,8 @@ async def test_minimax_challenges_before_it_tells(sim: Simulated, ear: Ear):
     await order.send(sim.http, {**order.body, "callback_url": ear.url})
     await ear.wait()
     assert b'"status": "success"' in ear.heard[0][1]
-    assert [row["status"] for row in await sim.kept("deliveries")] == [200, 200]
+
+    async def delivered() -> bool:  # written after the answer that we gave
+        return [row["status"] for row in await sim.kept("deliveries")] == [200, 200]
+
+    await until(delivered, 10)

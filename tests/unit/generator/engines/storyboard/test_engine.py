@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from services.common.errors import Internal, InvalidArgument
+from services.common.errors import InvalidArgument, Unavailable
 from services.generator.engines.storyboard import StoryboardEngine, StoryboardSpec
 from services.generator.engines.storyboard.cache import RenderCache
 from services.generator.engines.storyboard.workers import _failure
@@ -121,7 +121,7 @@ async def test_a_killed_worker_is_an_error_without_a_file_and_the_next_order_wor
         )
         await begun.wait()
         os.kill(engine.worker_pids[0], signal.SIGKILL)
-        with pytest.raises(Internal, match="died"):
+        with pytest.raises(Unavailable, match="died"):
             await task
         assert [p.name for p in tmp_path.iterdir()] == ["cache"]
         await engine.render(SMALL, tmp_path / "next.mp4", on_progress=quiet)

@@ -1,0 +1,94 @@
+"""Child processes of a process that is full of threads.
+
+A plain fork() runs every fork handler that a library has registered, in the child as well: while
+gRPC works, a child may crash there before it has become its program. ``subprocess`` without
+``preexec_fn`` uses vfork(), which runs none. uvloop forks, so ``asyncio.create_subprocess_exec``
+is not for services (a house rule).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+# Runs in the child: asks the kernel for a signal when the parent's thread ends, then becomes the
+# program. Who lost its parent before that has nobody to die with, and leaves.
+_LAUNCH = """
+import ctypes, os, sys
+parent, sign, *argv = sys.argv[1:]
+ctypes.CDLL(None).prctl(1, int(sign))
+if os.getppid() != int(parent):
+    sys.exit("the parent is gone")
+os.execv(argv[0], argv)
+"""
+
+
+@dataclass(frozen=True)
+class Child:
+    """A program whose input and output are streams of this event loop."""
+
+    stdin: asyncio.StreamWriter
+    stdout: asyncio.StreamReader
+    _process: subprocess.Popen[bytes]
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs; asks the kernel, so a death shows at once."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL; does nothing when the process has ended."""
+        self._process.kill()
+
+    async def wait(self) -> int:
+        """Close the input, await the end of the process, and return its exit status."""
+        self.stdin.close()
+        return await asyncio.to_thread(self._process.wait)
+
+
+async def spawn(argv: Sequence[str], *, cwd: Path | None = None) -> Child:
+    """Start a program with pipes, in a session of its own; what it says on stderr is dropped.
+
+    Raises OSError when it cannot be started.
+    """
+    process = subprocess.Popen(  # noqa: ASYNC220 - returns once the program has begun, about 1 ms
+        argv,
+        cwd=cwd,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    loop = asyncio.get_running_loop()
+    stdout = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(stdout)
+    await loop.connect_read_pipe(lambda: protocol, process.stdout)
+    # The write end needs a protocol of its own: it tells the writer when the pipe has room.
+    waiting = asyncio.StreamReaderProtocol(asyncio.StreamReader())
+    transport, _ = await loop.connect_write_pipe(lambda: waiting, process.stdin)
+    return Child(asyncio.StreamWriter(transport, waiting, None, loop), stdout, process)
+
+
+def dying_with_parent(argv: Sequence[str]) -> list[str]:
+    """Return a command that runs ``argv`` and is killed when the thread that starts it ends.
+
+    Only Linux can do that; elsewhere the command is ``argv`` itself. ``argv[0]`` is a path.
+    """
+    if sys.platform != "linux":
+        return [*argv]
+    numbers = [str(os.getpid()), str(int(signal.SIGKILL))]
+    return [sys.executable, "-I", "-S", "-c", _LAUNCH, *numbers, *argv]

@@ -1,0 +1,73 @@
+"""Children are spoken to through pipes, and none outlives whoever it must die with."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from services.common.children import dying_with_parent, spawn
+
+_ECHO = "import sys\nfor line in sys.stdin: sys.stdout.write(line.upper()); sys.stdout.flush()"
+
+
+async def test_a_child_answers_and_leaves_when_its_input_ends() -> None:
+    child = await spawn([sys.executable, "-c", _ECHO])
+    child.stdin.write(b"one\n" + b"x" * 50_000 + b"\n")
+    await child.stdin.drain()
+    assert await child.stdout.readline() == b"ONE\n"
+    assert len(await child.stdout.readline()) == 50_001
+    assert child.alive
+    assert await child.wait() == 0
+    assert not child.alive
+    assert await child.stdout.read() == b""
+
+
+async def test_a_killed_child_is_dead_at_once_and_its_output_ends() -> None:
+    child = await spawn([sys.executable, "-c", _ECHO])
+    child.kill()
+    assert await child.wait() == -signal.SIGKILL
+    child.kill()
+    assert await child.stdout.readline() == b""
+
+
+async def test_a_program_that_is_not_there_is_told() -> None:
+    with pytest.raises(FileNotFoundError):
+        await spawn(["/nowhere/program"])
+
+
+_PARENT = """
+import subprocess, sys, time
+from services.common.children import dying_with_parent
+child = subprocess.Popen(dying_with_parent([sys.executable, "-c", "import time; time.sleep(60)"]))
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals the death of a parent")
+def test_a_child_dies_with_a_parent_that_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", _PARENT], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        parent.kill()
+    deadline = time.monotonic() + 8
+    while _runs(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+def test_the_command_runs_the_program_with_its_arguments() -> None:
+    command = dying_with_parent([sys.executable, "-c", "import sys; print(sys.argv[1:])", "a b"])
+    assert subprocess.check_output(command, text=True) == "['a b']\n"
