@@ -13,7 +13,7 @@ from services.common.channels import Channel
 from services.common.http_server import probe_routes, serve_http
 from services.common.media_urls import MediaUrlSigner
 from services.common.readiness import Readiness
-from services.common.server import wait_for_signal
+from services.common.server import keep_what_is_loaded, wait_for_signal
 from services.common.telemetry import Metrics, configure_logging
 from services.gateway.adapters.health_client import HealthClient
 from services.gateway.adapters.storage_client import StorageClient
@@ -86,6 +86,7 @@ async def _main() -> None:
     settings = Settings()
     configure_logging(settings)
     async with running(settings):
+        keep_what_is_loaded()
         await wait_for_signal()
 
 

@@ -20,7 +20,7 @@ from services.common.errors import ServiceError
 from services.common.ids import new_id
 from services.common.migrate import migrate
 from services.common.readiness import Readiness
-from services.common.server import give_way, serve, wait_for_signal
+from services.common.server import give_way, keep_what_is_loaded, serve, wait_for_signal
 from services.common.telemetry import configure_logging, get_logger
 from services.common.url_policy import UrlPolicy, fetching_client
 from services.generator.adapters.storage_client import StorageClient
@@ -209,6 +209,7 @@ def _report(generation: Generation, error: BaseException) -> None:
 
 async def _serve(settings: Settings) -> None:
     async with running(settings):
+        keep_what_is_loaded()
         await wait_for_signal()
 
 

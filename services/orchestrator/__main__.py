@@ -19,7 +19,7 @@ from services.common.database import Database
 from services.common.ids import new_id
 from services.common.migrate import migrate
 from services.common.readiness import Readiness
-from services.common.server import give_way, serve, wait_for_signal
+from services.common.server import give_way, keep_what_is_loaded, serve, wait_for_signal
 from services.common.telemetry import configure_logging
 from services.orchestrator.adapters.bus_events import BusListener, BusPublisher
 from services.orchestrator.adapters.feed import JobFeed
@@ -147,6 +147,7 @@ def _use_cases(parts: Parts, feed: JobFeed) -> VideoUseCases:
 
 async def _serve(settings: Settings) -> None:
     async with running(settings):
+        keep_what_is_loaded()
         await wait_for_signal()
 
 

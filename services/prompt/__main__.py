@@ -14,7 +14,7 @@ from services.common.database import Database
 from services.common.identity import READ
 from services.common.migrate import migrate
 from services.common.readiness import Readiness
-from services.common.server import give_way, serve, wait_for_signal
+from services.common.server import give_way, keep_what_is_loaded, serve, wait_for_signal
 from services.common.telemetry import configure_logging
 from services.prompt.adapters.llm.dialects import DIALECTS, dialect_of
 from services.prompt.adapters.llm.endpoint import Endpoint, Price
@@ -112,6 +112,7 @@ async def _main() -> None:
     configure_logging(settings)
     give_way(settings)
     async with running(settings):
+        keep_what_is_loaded()
         await wait_for_signal()
 
 

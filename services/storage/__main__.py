@@ -22,7 +22,7 @@ from services.common.ids import new_id
 from services.common.media_urls import MediaUrlSigner
 from services.common.migrate import migrate
 from services.common.readiness import Readiness
-from services.common.server import give_way, serve, wait_for_signal
+from services.common.server import give_way, keep_what_is_loaded, serve, wait_for_signal
 from services.common.telemetry import configure_logging, get_logger
 from services.common.url_policy import UrlPolicy
 from services.storage.adapters.derive_maker import DeriveMaker
@@ -215,6 +215,7 @@ def _signer(settings: Settings) -> MediaUrlSigner:
 
 async def _serve(settings: Settings) -> None:
     async with running(settings):
+        keep_what_is_loaded()
         await wait_for_signal()
 
 

@@ -24,9 +24,13 @@ ENDED = {Generation.STATE_SUCCEEDED, Generation.STATE_FAILED, Generation.STATE_C
 
 @dataclass(frozen=True)
 class Succeed:
-    """Steps of progress, then a stored clip; all of it once `after` is set, where it is given."""
+    """Steps of progress, then a stored clip; all of it once `after` is set, where it is given.
+
+    Steps without a pause between them come quicker than the orchestrator writes them down.
+    """
 
     steps: tuple[int, ...] = (20, 60, 90)
+    pause: float = 0.0
     cost_micros: int = 0
     after: asyncio.Event | None = None
 
@@ -136,6 +140,7 @@ class FakeGeneratorService(rpc.GeneratorServiceServicer):
                     await outcome.after.wait()
                 for percent in outcome.steps:
                     await self._change(name, progress_percent=percent, progress_source="vendor")
+                    await asyncio.sleep(outcome.pause)
                 await self._change(name, state=Generation.STATE_STORING)
                 await self._change(name, **_stored(name, outcome))
             case Fail():

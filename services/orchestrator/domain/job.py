@@ -137,21 +137,22 @@ class Job:
 
     def started(self, now: datetime) -> Self:
         """A worker has begun."""
-        return self._next(
-            now,
-            state=self._enter(JobState.RUNNING),
-            stage=Stage.QUANTIFYING,
-            start_time=now,
-            progress_percent=max(self.progress_percent, 1),
-            progress_source="steps",
-        )
+        begun = self._begun(now)
+        percent = max(self.progress_percent, 1)
+        return self._next(now, **begun, stage=Stage.QUANTIFYING, progress_percent=percent)
+
+    def _begun(self, now: datetime) -> dict[str, Any]:
+        state = self._enter(JobState.RUNNING)
+        return {"state": state, "start_time": now, "progress_source": "steps"}
 
     def planned(
         self, now: datetime, quantified: Quantified, decision: Decision, warnings: tuple[str, ...]
     ) -> Self:
-        """The words are understood and the models are chosen."""
+        """The words are understood and the models are chosen; that may be a job's beginning."""
+        begun = self._begun(now) if self.state is JobState.QUEUED else {}
         return self._next(
             now,
+            **begun,
             stage=Stage.GENERATING,
             quantified=quantified,
             decision=decision,

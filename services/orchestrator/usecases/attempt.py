@@ -5,7 +5,8 @@ asking again never pays again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -21,6 +22,7 @@ from services.orchestrator.domain.ports import (
     JobStore,
 )
 from services.orchestrator.domain.values import Attempt, AttemptState, Failure
+from services.orchestrator.usecases.newest import newest
 from services.orchestrator.usecases.patience import failure, ours, passing, patiently
 from services.orchestrator.usecases.spend import Spending
 
@@ -86,8 +88,9 @@ class AttemptVideo:
         if not _ended(job, identifier):
             try:
                 async with asyncio.timeout(self._left(job)):
-                    async for view in self._views(job.tenant, generation):
-                        job = await self._advance(job, identifier, view)
+                    async with aclosing(self._views(job.tenant, generation)) as views:
+                        async for view in newest(views, lambda view: view.ended):
+                            job = await self._advance(job, identifier, view)
             except TimeoutError:
                 return await self._give_up(job, identifier)
         known = job.attempt(identifier)
@@ -136,7 +139,7 @@ class AttemptVideo:
 
         return begin
 
-    async def _views(self, tenant: str, generation: str) -> AsyncIterator[GenerationView]:
+    async def _views(self, tenant: str, generation: str) -> AsyncGenerator[GenerationView]:
         seen = 0
         pause = wait_random_exponential(multiplier=0.1, max=2.0)
         async for attempt in AsyncRetrying(

@@ -1,8 +1,10 @@
 """The first step of a job: understand the words, choose the models."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from services.common.errors import InvalidArgument, ServiceError
 from services.common.telemetry import get_logger
@@ -18,6 +20,8 @@ from services.orchestrator.usecases.patience import failure, patiently
 _log = get_logger(__name__)
 PROMPT_PATIENCE_SECONDS = 20.0
 MODELS_PATIENCE_SECONDS = 300.0
+SLOW_SECONDS = 0.25
+_UNDECIDED = frozenset({JobState.QUEUED, JobState.RUNNING})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +38,23 @@ class PrepareVideo:
 
     async def __call__(self, job_id: str) -> tuple[list[str], int]:
         """Models in the order of trial and the number of variations; no models: the job is over."""
-        moment = self.now()
-        job = await self.jobs.change(job_id, "started", lambda j: _start(j, moment))
-        if job.state is JobState.RUNNING and job.decision is None:
-            job = await self._decide(job)
+        job = await self.jobs.read(job_id)
+        if job.state in _UNDECIDED and job.decision is None:
+            job = await self._shown(job, self._decide(job))
         if job.state is not JobState.RUNNING or job.decision is None:
             return [], 0
         return [c.model for c in job.decision.chosen], job.request.variations
+
+    async def _shown(self, job: Job, work: Coroutine[Any, Any, Job]) -> Job:
+        """Do the work; say that it has begun only where it is slow enough to be looked at."""
+        moment, task = self.now(), asyncio.create_task(work)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=SLOW_SECONDS)
+            if not done:
+                await self.jobs.change(job.id, "started", lambda j: _start(j, moment))
+            return await task
+        finally:
+            task.cancel()
 
     async def _decide(self, job: Job) -> Job:
         try:
@@ -71,7 +85,7 @@ class PrepareVideo:
         moment = self.now()
 
         def plan(job: Job) -> Job | None:
-            if job.state is not JobState.RUNNING or job.decision is not None:
+            if job.state not in _UNDECIDED or job.decision is not None:
                 return None
             return job.planned(moment, quantified, decision, warnings)
 

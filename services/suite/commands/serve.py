@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 import uvloop
 
-from services.common.server import wait_for_signal
+from services.common.server import keep_what_is_loaded, wait_for_signal
 from services.common.telemetry import configure_logging
 from services.suite.commands.session import EXIT_CODES, err, run
 from services.suite.settings import SuiteSettings, load_env_file
@@ -33,6 +33,7 @@ async def serving(settings: SuiteSettings) -> None:
 
 async def _until(stop: asyncio.Task[Any], suite: Any) -> None:
     async with suite as addresses:
+        keep_what_is_loaded()
         if not stop.done():
             err.print(
                 f"Reelmesh is ready: gRPC [bold]{addresses.orchestrator}[/], "

@@ -19,7 +19,9 @@ async def test_every_watcher_of_a_job_sees_everything(
     house: House, acme: Client, count: int
 ) -> None:
     gate = asyncio.Event()
-    house.generator.script = lambda _: Succeed(steps=tuple(range(5, 100, 5)), after=gate)
+    house.generator.script = lambda _: Succeed(
+        steps=tuple(range(5, 100, 10)), pause=0.15, after=gate
+    )
     job = await acme.generate()
     seen = [Watcher(job.name) for _ in range(count)]
     watches = [asyncio.create_task(acme.follow(each, 100)) for each in seen]
@@ -54,7 +56,7 @@ async def test_watchers_who_come_back_after_a_sequence_see_the_rest_only(
 async def test_one_slow_watcher_holds_nobody_up_and_loses_nothing(
     house: House, acme: Client
 ) -> None:
-    house.generator.script = lambda _: Succeed(steps=tuple(range(1, 99)))
+    house.generator.script = lambda _: Succeed(steps=tuple(range(1, 99, 7)), pause=0.15)
     job = await acme.generate()
     stream = acme.stub.WatchVideoJob(pb.WatchVideoJobRequest(name=job.name))
     slow: list[int] = []
