@@ -105,6 +105,9 @@ class Database:
         if pool_size:
             options = {"pool_size": pool_size, "max_overflow": pool_size}
         self.engine = self._sqlite(options) if self.is_sqlite else self._postgres(options, pre_ping)
+        self._single: AsyncEngine | None = None
+        if not self.is_sqlite:
+            self._single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def _sqlite(self, options: dict[str, Any]) -> AsyncEngine:
         if self.url.database:
@@ -151,6 +154,19 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction that only reads: one consistent view, in no writer's way."""
         async with self.engine.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def statement(self, *, writes: bool = False) -> AsyncIterator[AsyncConnection]:
+        """Open a connection for one statement, which is a transaction of its own.
+
+        On PostgreSQL neither BEGIN nor COMMIT is sent: one round trip instead of three.
+        """
+        if self._single is not None:
+            async with self._single.connect() as connection:
+                yield connection
+            return
+        async with self.begin() if writes else self.read() as connection:
             yield connection
 
     @asynccontextmanager

@@ -53,7 +53,15 @@ class MemoryJobs:
         older = [j for j in mine if not query.before or j.id < query.before]
         return sorted(older, key=lambda j: j.id, reverse=True)[: query.limit]
 
-    async def change(self, job_id: str, kind: str, mutate: Callable[[Job], Job | None]) -> Job:
+    async def change(
+        self,
+        job_id: str,
+        kind: str,
+        mutate: Callable[[Job], Job | None],
+        *,
+        known: Job | None = None,
+    ) -> Job:
+        del known
         changed = mutate(self.jobs[job_id])
         if changed is None:
             return self.jobs[job_id]

@@ -64,7 +64,7 @@ class SqlLedger:
     async def save(self, generation: Generation, *, owner: str = "", release: bool = False) -> bool:
         """Write the next state where the row has the one before."""
         update = _change(generation, owner=owner, release=release)
-        async with told_when_away(), self._database.begin() as connection:
+        async with told_when_away(), self._database.statement(writes=True) as connection:
             return bool((await connection.execute(update)).rowcount)
 
     async def save_within(self, generation: Generation, *, owner: str, limit: int) -> bool | None:
@@ -93,20 +93,20 @@ class SqlLedger:
     async def get(self, tenant: str, identifier: str) -> Generation | None:
         """Return the tenant's generation; a tombstone of something never created is not one."""
         query = sa.select(GENERATIONS).where(_ROW.id == identifier, _ROW.tenant == tenant)
-        async with self._database.read() as connection:
+        async with self._database.statement() as connection:
             row = (await connection.execute(query)).first()
         return generation_of(row) if row and row.request_hash else None
 
     async def find(self, tenant: str, request_id: str) -> Entry | None:
         """Return the tenant's row by request id; a tombstone is not one."""
-        async with self._database.read() as connection:
+        async with self._database.statement() as connection:
             row = await _find(connection, tenant, request_id)
         return entry_of(row) if row and row.request_hash else None
 
     async def load(self, identifier: str) -> Entry | None:
         """Return a row, whoever's it is."""
         query = sa.select(GENERATIONS).where(_ROW.id == identifier, _ROW.request_hash != "")
-        async with told_when_away(), self._database.read() as connection:
+        async with told_when_away(), self._database.statement() as connection:
             row = (await connection.execute(query)).first()
         return entry_of(row) if row else None
 

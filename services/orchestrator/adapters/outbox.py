@@ -78,7 +78,7 @@ class Outbox:
         while self._written:
             batch = [self._written.popleft() for _ in range(min(BATCH, len(self._written)))]
             await self._publisher.publish([event for _, event in batch])
-            async with self._database.begin() as connection:
+            async with self._database.statement(writes=True) as connection:
                 await connection.execute(_done([position for position, _ in batch]))
 
     async def sweep(self) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -11,28 +11,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.common.database import Database
 from services.common.errors import NotFound, RequestConflict
 from services.orchestrator.adapters.documents import dump, load
+from services.orchestrator.adapters.job_statements import (
+    ADD_EVENT,
+    LOAD_JOB,
+    LOCK_JOB,
+    SWAP_JOB,
+    WRITE_JOB,
+    claim_request,
+    job_values,
+    swap_values,
+)
 from services.orchestrator.adapters.tables import job_events, jobs, requests
 from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.ports import JobEvent, JobFilter
 
 REQUEST_ID_LIFETIME = timedelta(hours=24)
-
-
-# Built once: to build a statement costs as much as to send it.
-_LOAD_JOB = sa.select(jobs.c.document, jobs.c.tenant).where(jobs.c.id == sa.bindparam("wanted"))
-_LOCK_JOB = _LOAD_JOB.with_for_update()
-_WRITE_JOB = sa.update(jobs).where(jobs.c.id == sa.bindparam("wanted"))
-_ADD_EVENT = sa.insert(job_events).returning(job_events.c.position)
-
-
-def _claim(insert: Any) -> Any:
-    """Take a request_id that is free or has expired; returns a row when it was taken."""
-    claim = insert(requests)
-    return claim.on_conflict_do_update(
-        index_elements=["tenant", "request_id"],
-        set_={k: claim.excluded[k] for k in ("fingerprint", "job_id", "create_time")},
-        where=requests.c.create_time < sa.bindparam("expired", type_=requests.c.create_time.type),
-    ).returning(requests.c.job_id)
 
 
 class WorkOrders(Protocol):
@@ -61,7 +54,7 @@ class SqlJobs:
         self._orders = orders
         self._now = now
         self._committed = committed
-        self._claim = _claim(sqlite.insert if database.is_sqlite else postgresql.insert)
+        self._claim = claim_request(sqlite.insert if database.is_sqlite else postgresql.insert)
 
     async def accept(self, job: Job) -> tuple[Job, bool]:
         """See `JobStore.accept`: request id, job, event and work order commit together."""
@@ -71,7 +64,7 @@ class SqlJobs:
                 if known is not None:
                     return known, True
             document = dump(job)
-            await connection.execute(sa.insert(jobs), _row(job, document))
+            await connection.execute(sa.insert(jobs), job_values(job, document))
             position = await self._record(connection, job, "accepted", document)
             await connection.run_sync(self._orders.generate, job.id)
         self._committed(position, JobEvent(kind="accepted", job=job))
@@ -114,12 +107,12 @@ class SqlJobs:
 
     async def get(self, tenant: str, job_id: str) -> Job:
         """See `JobStore.get`."""
-        async with self._database.read() as connection:
+        async with self._database.statement() as connection:
             return await self._load(connection, job_id, tenant=tenant)
 
     async def read(self, job_id: str) -> Job:
         """See `JobStore.read`."""
-        async with self._database.read() as connection:
+        async with self._database.statement() as connection:
             return await self._load(connection, job_id)
 
     async def list(self, tenant: str, query: JobFilter) -> Sequence[Job]:
@@ -137,8 +130,18 @@ class SqlJobs:
         async with self._database.read() as connection:
             return [load(row.document) for row in await connection.execute(statement)]
 
-    async def change(self, job_id: str, kind: str, mutate: Callable[[Job], Job | None]) -> Job:
+    async def change(
+        self,
+        job_id: str,
+        kind: str,
+        mutate: Callable[[Job], Job | None],
+        *,
+        known: Job | None = None,
+    ) -> Job:
         """See `JobStore.change`."""
+        changed = mutate(known) if known else None
+        if known and changed and await self._swap(known, changed, kind):
+            return changed
         async with self._database.begin() as connection:
             job = await self._load(connection, job_id, lock=True)
             changed = mutate(job)
@@ -147,6 +150,18 @@ class SqlJobs:
             position = await self._write(connection, changed, kind)
         self._committed(position, JobEvent(kind=kind, job=changed))
         return changed
+
+    async def _swap(self, known: Job, changed: Job, kind: str) -> bool:
+        """Write the change where the row is still what we know: one statement, no lock awaited."""
+        if self._database.is_sqlite:
+            return False  # one writer at a time: there is nothing to be gained
+        values = swap_values(known, changed, kind, dump(changed))
+        async with self._database.statement(writes=True) as connection:
+            position = (await connection.execute(SWAP_JOB, values)).scalar_one_or_none()
+        if position is None:
+            return False
+        self._committed(position, JobEvent(kind=kind, job=changed))
+        return True
 
     async def request_cancel(self, tenant: str, job_id: str) -> Job:
         """See `JobStore.request_cancel`."""
@@ -176,7 +191,7 @@ class SqlJobs:
         tenant: str | None = None,
         lock: bool = False,
     ) -> Job:
-        statement = _LOCK_JOB if lock else _LOAD_JOB
+        statement = LOCK_JOB if lock else LOAD_JOB
         row = (await connection.execute(statement, {"wanted": job_id})).first()
         if row is None or tenant not in {None, row.tenant}:
             raise NotFound("videoJob", f"videoJobs/{job_id}")
@@ -184,7 +199,7 @@ class SqlJobs:
 
     async def _write(self, connection: AsyncConnection, job: Job, kind: str) -> int:
         document = dump(job)
-        await connection.execute(_WRITE_JOB, _row(job, document) | {"wanted": job.id})
+        await connection.execute(WRITE_JOB, job_values(job, document) | {"wanted": job.id})
         return await self._record(connection, job, kind, document)
 
     async def _record(
@@ -198,18 +213,4 @@ class SqlJobs:
             "create_time": job.update_time,
             "published": False,
         }
-        return int((await connection.execute(_ADD_EVENT, row)).scalar_one())
-
-
-def _row(job: Job, document: bytes) -> dict[str, object]:
-    return {
-        "id": job.id,
-        "tenant": job.tenant,
-        "state": job.state,
-        "creative_id": job.creative_id,
-        "project": job.request.project,
-        "sequence": job.sequence,
-        "create_time": job.create_time,
-        "end_time": job.end_time,
-        "document": document,
-    }
+        return int((await connection.execute(ADD_EVENT, row)).scalar_one())

@@ -32,6 +32,16 @@ from services.orchestrator.domain.money.ledger import (
 )
 from services.orchestrator.domain.money.scopes import Scope, ScopeKind
 
+# Built once: to build a statement costs as much as to send it.
+_ANY_ENTRY = (
+    sa.select(ledger_entries.c.position)
+    .where(
+        ledger_entries.c.tenant == sa.bindparam("payer"),
+        ledger_entries.c.attempt == sa.bindparam("of"),
+    )
+    .limit(1)
+)
+
 
 class SqlLedger:
     """`domain.money.ledger.Ledger` on SQLAlchemy."""
@@ -55,9 +65,9 @@ class SqlLedger:
 
     async def settle(self, charge: Charge, cost_micros: int | None) -> int:
         """See `Ledger.settle`."""
+        if not cost_micros and not await self._touched(charge):
+            return 0  # what is free leaves no trace
         async with self._database.begin() as connection:
-            if not cost_micros and not await self._movements(connection, charge):
-                return 0  # what is free leaves no trace
             _, balance = await self._locked(connection, charge)
             if balance.settled is not None:
                 return balance.settled
@@ -70,9 +80,9 @@ class SqlLedger:
 
     async def release(self, charge: Charge) -> None:
         """See `Ledger.release`."""
+        if not await self._touched(charge):
+            return
         async with self._database.begin() as connection:
-            if not await self._movements(connection, charge):
-                return
             _, balance = await self._locked(connection, charge)
             if balance.open:
                 await self._move(connection, charge, held=-balance.open)
@@ -97,7 +107,7 @@ class SqlLedger:
     async def budgets(self, tenant: str, scopes: Collection[Scope]) -> Sequence[Budget]:
         """See `Ledger.budgets`."""
         where = on_scopes(tenant, scopes) & budgets.c.limit_micros.is_not(None)
-        async with self._database.read() as connection:
+        async with self._database.statement() as connection:
             rows = await connection.execute(sa.select(budgets).where(where))
             return [budget_from(row) for row in rows]
 
@@ -136,6 +146,12 @@ class SqlLedger:
         async with self._database.read() as connection:
             rows = await connection.execute(statement.order_by(hold.c.position).limit(limit))
             return [OpenAttempt(position=row.position, charge=charge_from(row)) for row in rows]
+
+    async def _touched(self, charge: Charge) -> bool:
+        """Whether money was ever moved for this attempt."""
+        values = {"payer": charge.payer.tenant, "of": charge.attempt}
+        async with self._database.statement() as connection:
+            return (await connection.execute(_ANY_ENTRY, values)).first() is not None
 
     # -- inside a transaction ------------------------------------------------------------------
 

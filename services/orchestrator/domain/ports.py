@@ -73,8 +73,19 @@ class JobStore(Protocol):
     async def list(self, tenant: str, query: JobFilter) -> Sequence[Job]:
         """Newest first."""
 
-    async def change(self, job_id: str, kind: str, mutate: Callable[[Job], Job | None]) -> Job:
-        """Apply a change to the newest state; `None` from `mutate` means nothing to do."""
+    async def change(
+        self,
+        job_id: str,
+        kind: str,
+        mutate: Callable[[Job], Job | None],
+        *,
+        known: Job | None = None,
+    ) -> Job:
+        """Apply a change to the newest state; `None` from `mutate` means nothing to do.
+
+        `known` is a state that was read before: while it is still the newest, the change costs
+        less. `mutate` may be called twice, with `known` and with the newest state.
+        """
 
     async def request_cancel(self, tenant: str, job_id: str) -> Job:
         """Mark CANCELLING and order it, in one transaction. Raises NotFound, AlreadyEnded."""

@@ -172,7 +172,8 @@ class AttemptVideo:
                 moment, changed, stage=stage, source=view.progress_source, eta=view.eta
             )
 
-        return await self.jobs.change(job.id, _KINDS.get(view.state, "progress"), advance)
+        kind = _KINDS.get(view.state, "progress")
+        return await self.jobs.change(job.id, kind, advance, known=job)
 
     async def _fail(self, job_id: str, identifier: str, fault: Failure) -> Job:
         moment = self.now()

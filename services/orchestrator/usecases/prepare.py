@@ -64,7 +64,7 @@ class PrepareVideo:
             decision = await self.afford.any_of(job, decision, self.now())
         except ServiceError as error:
             return await self.finish.end(job.id, JobState.FAILED, error=failure(error))
-        return await self._plan(job.id, quantified, decision, warnings)
+        return await self._plan(job, quantified, decision, warnings)
 
     async def _quantify(self, job: Job) -> tuple[Quantified, tuple[str, ...]]:
         try:
@@ -80,7 +80,7 @@ class PrepareVideo:
             return as_asked(job.request), (note,)
 
     async def _plan(
-        self, job_id: str, quantified: Quantified, decision: Decision, warnings: tuple[str, ...]
+        self, known: Job, quantified: Quantified, decision: Decision, warnings: tuple[str, ...]
     ) -> Job:
         moment = self.now()
 
@@ -89,7 +89,7 @@ class PrepareVideo:
                 return None
             return job.planned(moment, quantified, decision, warnings)
 
-        return await self.jobs.change(job_id, "planned", plan)
+        return await self.jobs.change(known.id, "planned", plan, known=known)
 
 
 def _start(job: Job, moment: datetime) -> Job | None:

@@ -134,6 +134,39 @@ async def test_concurrent_changes_are_made_one_after_the_other(database_url):
         assert [e.sequence for e in await found.events(mine.id, 30)] == [31, 32]
 
 
+async def test_a_change_from_what_is_known_is_made_on_the_newest_state(database_url):
+    async with store(database_url) as (found, _):
+        mine, _ = await found.accept(job())
+        begun = await found.change(mine.id, "started", lambda j: j.started(NOW), known=mine)
+
+        def bump(j):
+            return replace(j, sequence=j.sequence + 1, warnings=(*j.warnings, "one more"))
+
+        stale = (found.change(mine.id, "progress", bump, known=begun) for _ in range(10))
+        await asyncio.gather(*stale)
+        last = await found.read(mine.id)
+        assert (last.sequence, len(last.warnings)) == (12, 10)
+        events = await found.events(mine.id, 0)
+        assert [e.sequence for e in events] == list(range(1, 13))
+        assert events[-1].job == last
+        assert [e.kind for e in events[:3]] == ["accepted", "started", "progress"]
+
+
+async def test_a_change_that_stale_knowledge_would_not_make_is_decided_anew(database_url):
+    async with store(database_url) as (found, _):
+        mine, _ = await found.accept(job())
+        await found.change(mine.id, "started", lambda j: j.started(NOW))
+        asked = []
+
+        def only_when_running(j):
+            asked.append(j.state)
+            return j.ended(NOW, JobState.CANCELLED) if j.state == "running" else None
+
+        done = await found.change(mine.id, "ended", only_when_running, known=mine)
+        assert asked == ["queued", "running"]
+        assert done.state == "cancelled"
+
+
 async def test_a_change_that_has_nothing_to_do_writes_nothing(database_url):
     async with store(database_url) as (found, database):
         mine, _ = await found.accept(job())

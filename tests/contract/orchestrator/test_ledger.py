@@ -243,6 +243,7 @@ class Faulty:
     def __init__(self, database, chance):
         self._database, self._chance = database, chance
         self.is_sqlite, self.read = database.is_sqlite, database.read
+        self.statement = database.statement
         self.last_committed = False
 
     @asynccontextmanager

@@ -141,6 +141,21 @@ async def test_an_error_rolls_back(database_url: str, scripts: Path) -> None:
         assert await count(database) == 100
 
 
+async def test_a_statement_is_a_transaction_of_its_own(database_url: str, scripts: Path) -> None:
+    async with Database(database_url, schema="test", pool_size=1) as database:
+        await migrate(database, scripts)
+        async with database.statement(writes=True) as connection:
+            await connection.execute(INCREMENT)
+        assert await count(database) == 101
+        async with database.statement() as connection:
+            assert (await connection.execute(sa.text("SELECT 7"))).scalar_one() == 7
+        with pytest.raises(RuntimeError, match="no"):  # noqa: PT012 - the error ends the block
+            async with database.begin() as connection:
+                await connection.execute(INCREMENT)
+                raise RuntimeError("no")
+        assert await count(database) == 101, "a pooled connection kept committing by itself"
+
+
 async def test_a_session_commits_at_the_end_and_rolls_back_on_an_error(
     database_url: str, scripts: Path
 ) -> None:
