@@ -10,7 +10,12 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
-from reelmesh.orchestrator.v1 import budget_service_pb2, video_job_pb2, video_service_pb2
+from reelmesh.orchestrator.v1 import (
+    budget_service_pb2,
+    policy_service_pb2,
+    video_job_pb2,
+    video_service_pb2,
+)
 from services.common.errors import InvalidArgument, ServiceError, Unauthenticated
 from services.common.status import to_status
 from services.gateway.domain.endpoints import API_PREFIX
@@ -29,6 +34,7 @@ _METHODS = {
     for service in (
         video_service_pb2.DESCRIPTOR.services_by_name["VideoService"],
         budget_service_pb2.DESCRIPTOR.services_by_name["BudgetService"],
+        policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"],
     )
     for method in service.methods
 }

@@ -9,6 +9,7 @@ import uvloop
 
 from reelmesh.orchestrator.v1.budget_service_pb2_grpc import add_BudgetServiceServicer_to_server
 from reelmesh.orchestrator.v1.film_service_pb2_grpc import add_FilmServiceServicer_to_server
+from reelmesh.orchestrator.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
 from reelmesh.orchestrator.v1.video_service_pb2_grpc import add_VideoServiceServicer_to_server
 from services.common import clock
 from services.common.access import open_keys
@@ -30,22 +31,29 @@ from services.orchestrator.adapters.prompt_client import QUANTIFY, PromptClient
 from services.orchestrator.adapters.sql_books import SqlBooks
 from services.orchestrator.adapters.sql_jobs import SqlJobs
 from services.orchestrator.adapters.sql_ledger import SqlLedger
+from services.orchestrator.adapters.sql_policies import SqlPolicies
+from services.orchestrator.adapters.sql_records import SqlRecords
 from services.orchestrator.adapters.storage_client import StorageClient
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.durable.orders import DurableOrders
 from services.orchestrator.durable.runtime import migrate_engine
-from services.orchestrator.servicers.budgets import SCOPES, Budgets
+from services.orchestrator.servicers import budgets, policies
+from services.orchestrator.servicers.budgets import Budgets
 from services.orchestrator.servicers.films import Films
+from services.orchestrator.servicers.policies import Policies
 from services.orchestrator.servicers.videos import Videos, VideoUseCases
 from services.orchestrator.settings import Settings
 from services.orchestrator.usecases.accept import AcceptVideo
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.budgets import KeepBudgets
+from services.orchestrator.usecases.measure import MeasuredModels
 from services.orchestrator.usecases.plan import PlanVideo
+from services.orchestrator.usecases.policies import KeepPolicies
 from services.orchestrator.usecases.read import ReadJobs
 from services.orchestrator.worker import Parts, working
 
 MIGRATIONS = Path(__file__).parent / "adapters" / "migrations"
+SCOPES = budgets.SCOPES | policies.SCOPES
 
 
 @asynccontextmanager
@@ -67,6 +75,10 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             (
                 add_BudgetServiceServicer_to_server,
                 Budgets(KeepBudgets(books=SqlBooks(parts.database, now=clock.now))),
+            ),
+            (
+                add_PolicyServiceServicer_to_server,
+                Policies(KeepPolicies(policies=parts.policies)),
             ),
         ]
         keys = await stack.enter_async_context(open_keys(settings)) if settings.auth else None
@@ -104,16 +116,21 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Bus]:
         stack.push_async_callback(channel.close)
     models = ModelsClient(generator)
     stack.push_async_callback(models.close)
+    records = SqlRecords(database, now=clock.now)
+    stack.push_async_callback(records.close)
+    await stack.enter_async_context(background("records", records.run()))
     await stack.enter_async_context(background("outbox", outbox.run()))
     parts = Parts(
         database=database,
         jobs=SqlJobs(database, orders, now=clock.now, committed=outbox.written),
-        models=models,
+        models=MeasuredModels(catalogue=models, records=records),
         prompts=PromptClient(prompt),
         generator=GeneratorClient(generator),
         assets=StorageClient(storage),
         router=Router(allow_placeholder=settings.allow_placeholder),
         ledger=SqlLedger(database, now=clock.now),
+        policies=SqlPolicies(database, default=settings.policy(), now=clock.now),
+        records=records,
     )
     return parts, bus
 
@@ -129,6 +146,7 @@ def _use_cases(parts: Parts, feed: JobFeed) -> VideoUseCases:
             afford=afford,
             now=clock.now,
             new_id=new_id,
+            policies=parts.policies,
         ),
         plan=PlanVideo(
             models=parts.models,
@@ -136,6 +154,7 @@ def _use_cases(parts: Parts, feed: JobFeed) -> VideoUseCases:
             router=parts.router,
             afford=afford,
             now=clock.now,
+            policies=parts.policies,
         ),
         read=ReadJobs(jobs=parts.jobs, feed=feed),
         jobs=parts.jobs,

@@ -7,6 +7,12 @@ from pydantic import AliasChoices, Field
 from pydantic_settings import SettingsConfigDict
 
 from services.common.settings import ServiceSettings
+from services.orchestrator.domain.policy import (
+    ModerationPolicy,
+    Quota,
+    Screening,
+    TenantPolicy,
+)
 
 
 class Settings(ServiceSettings):
@@ -35,3 +41,26 @@ class Settings(ServiceSettings):
     """How long a worker that is silent keeps its jobs (PostgreSQL)."""
     allow_placeholder: bool = False
     """Whether the storyboard placeholder may stand in where a request does not say."""
+    territory: str = ""
+    """Where clips are made and shown, ISO 3166-1, such as KE; unset leaves out every model whose
+    licence excludes some countries."""
+    commercial: bool = True
+    """Whether clips may be sold; false admits models whose licence forbids that."""
+    moderation: Screening = Screening.FULL
+    """How prompts are screened where a tenant has not said: off, rules or full."""
+    tenant_jobs_at_once: int = Field(0, ge=0)
+    """Most jobs of one tenant that have not ended; 0 is no limit."""
+    tenant_jobs_per_minute: int = Field(0, ge=0)
+    """Most jobs of one tenant that one front accepts in a minute; 0 is no limit."""
+
+    def policy(self) -> TenantPolicy:
+        """What holds for a tenant that has set nothing."""
+        return TenantPolicy(
+            commercial=self.commercial,
+            territory=self.territory,
+            moderation=ModerationPolicy(screening=self.moderation),
+            quota=Quota(
+                jobs_at_once=self.tenant_jobs_at_once or None,
+                jobs_per_minute=self.tenant_jobs_per_minute or None,
+            ),
+        )

@@ -19,7 +19,9 @@ from services.orchestrator.domain.ports import (
     GeneratorPort,
     JobStore,
     ModelsPort,
+    PolicyBook,
     PromptPort,
+    RecordsPort,
 )
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.durable.housekeeping import Housekeeping
@@ -46,6 +48,8 @@ class Parts:
     assets: AssetPort
     router: Router
     ledger: Ledger
+    policies: PolicyBook
+    records: RecordsPort
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +86,7 @@ class Steps:
 @asynccontextmanager
 async def working(settings: Settings, parts: Parts) -> AsyncIterator[None]:
     """Make jobs while the block runs; jobs that have not ended go on in another worker or later."""
-    finish = FinishVideo(jobs=parts.jobs, now=clock.now)
+    finish = FinishVideo(jobs=parts.jobs, now=clock.now, records=parts.records)
     alone = parts.database.is_sqlite
     executor = "local" if alone else settings.executor or f"{socket.gethostname()}-{os.getpid()}"
     async with AsyncExitStack() as stack:
@@ -118,6 +122,7 @@ def _steps(settings: Settings, parts: Parts, finish: FinishVideo) -> Steps:
             finish=finish,
             afford=Affording(ledger=parts.ledger),
             now=clock.now,
+            policies=parts.policies,
         ),
         attempting=AttemptVideo(
             jobs=parts.jobs,

@@ -1,7 +1,7 @@
 """The orchestrator's ports in memory: jobs, models, prompts, a generator that follows a script."""
 
 import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from services.common.errors import (
     BudgetExceeded,
@@ -18,6 +18,7 @@ from services.orchestrator.domain.ports import (
     JobEvent,
     JobFilter,
 )
+from services.orchestrator.domain.records import Sample, TrackRecord
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.values import Clip, Failure, Quantified
 from services.orchestrator.usecases.accept import as_asked
@@ -86,6 +87,20 @@ class FixedModels:
 
     async def models(self) -> Sequence[Model]:
         return self.rows
+
+
+class MemoryRecords:
+    """Keeps every sample, and reads what a test says is known."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[str, Sample]] = []
+        self.known: Mapping[str, TrackRecord] = {}
+
+    def ended(self, model: str, sample: Sample) -> None:
+        self.kept.append((model, sample))
+
+    def records(self) -> Mapping[str, TrackRecord]:
+        return self.known
 
 
 class PlainPrompts:

@@ -7,7 +7,12 @@ import grpc
 from google.protobuf import descriptor
 
 from reelmesh.generator.v1 import generator_service_pb2
-from reelmesh.orchestrator.v1 import budget_service_pb2, film_service_pb2, video_service_pb2
+from reelmesh.orchestrator.v1 import (
+    budget_service_pb2,
+    film_service_pb2,
+    policy_service_pb2,
+    video_service_pb2,
+)
 from reelmesh.prompt.v1 import prompt_service_pb2
 from reelmesh.storage.v1 import storage_service_pb2
 
@@ -16,6 +21,7 @@ SERVED_BY = {
     video_service_pb2: "orchestrator",
     film_service_pb2: "orchestrator",
     budget_service_pb2: "orchestrator",
+    policy_service_pb2: "orchestrator",
     generator_service_pb2: "generator",
     storage_service_pb2: "storage",
     prompt_service_pb2: "prompt",

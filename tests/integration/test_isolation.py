@@ -31,13 +31,15 @@ from tests.stack import SIGNING_KEY, Stack
 pytestmark = pytest.mark.timeout(60)
 # What a key that only reads may call; everything else writes, creates or costs.
 # Who may set limits is not who may spend.
-ADMINS = {"BudgetService.SetBudget"}
+ADMINS = {"BudgetService.SetBudget", "PolicyService.SetPolicy"}
 READS = {
     *(f"VideoService.{n}" for n in ("PlanVideo", "GetVideoJob", "ListVideoJobs", "WatchVideoJob")),
     "VideoService.ListVideoModels",
     *(f"FilmService.{n}" for n in ("PlanFilm", "GetFilm", "ListFilms", "WatchFilm")),
     *(f"BudgetService.{n}" for n in ("GetBudget", "ListBudgets", "ListLedgerEntries")),
     "BudgetService.GetCostReport",
+    "PolicyService.GetPolicy",
+    "PolicyService.GetPreferences",
     *(f"GeneratorService.{n}" for n in ("GetGeneration", "WatchGeneration", "ListModels")),
     "GeneratorService.GetCapacity",
     *(f"StorageService.{n}" for n in ("GetAsset", "ListAssets", "FindAssets", "SearchAssets")),

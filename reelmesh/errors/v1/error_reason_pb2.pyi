@@ -49,7 +49,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_NO_DEVICE: _ErrorReason.ValueType  # 10
     """FAILED_PRECONDITION. The model needs a device that this deployment does not have. Metadata: `model`."""
     ERROR_REASON_LICENCE: _ErrorReason.ValueType  # 11
-    """FAILED_PRECONDITION. The licence forbids this use. Metadata: `model`, `licence`."""
+    """FAILED_PRECONDITION. The licence forbids this use. Metadata: `model`, `licence`, `alternatives` (ids)."""
     ERROR_REASON_ALREADY_ENDED: _ErrorReason.ValueType  # 12
     """FAILED_PRECONDITION. A job that has ended, or an attempt that can no longer change. Metadata: `state`."""
     ERROR_REASON_UNKNOWN_OUTCOME: _ErrorReason.ValueType  # 13
@@ -57,7 +57,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     It is reconciled and never sent again by itself. Metadata: `generation`, `provider`.
     """
     ERROR_REASON_NO_MODEL: _ErrorReason.ValueType  # 14
-    """FAILED_PRECONDITION. No model is able and allowed to serve the request. Metadata: `rejected`."""
+    """FAILED_PRECONDITION. No model is able and allowed to serve the request. Metadata: `rejected`;
+    `passes` is "yes" where another moment or another limit would help.
+    """
     ERROR_REASON_MODERATED: _ErrorReason.ValueType  # 15
     """FAILED_PRECONDITION. The prompt was refused, before or by the vendor. Metadata: `by`, `category`, `charged`."""
     ERROR_REASON_PROVIDER_REFUSED: _ErrorReason.ValueType  # 16
@@ -122,7 +124,7 @@ Metadata: `model`, `provider`, `missing` (names of environment variables, comma 
 ERROR_REASON_NO_DEVICE: ErrorReason.ValueType  # 10
 """FAILED_PRECONDITION. The model needs a device that this deployment does not have. Metadata: `model`."""
 ERROR_REASON_LICENCE: ErrorReason.ValueType  # 11
-"""FAILED_PRECONDITION. The licence forbids this use. Metadata: `model`, `licence`."""
+"""FAILED_PRECONDITION. The licence forbids this use. Metadata: `model`, `licence`, `alternatives` (ids)."""
 ERROR_REASON_ALREADY_ENDED: ErrorReason.ValueType  # 12
 """FAILED_PRECONDITION. A job that has ended, or an attempt that can no longer change. Metadata: `state`."""
 ERROR_REASON_UNKNOWN_OUTCOME: ErrorReason.ValueType  # 13
@@ -130,7 +132,9 @@ ERROR_REASON_UNKNOWN_OUTCOME: ErrorReason.ValueType  # 13
 It is reconciled and never sent again by itself. Metadata: `generation`, `provider`.
 """
 ERROR_REASON_NO_MODEL: ErrorReason.ValueType  # 14
-"""FAILED_PRECONDITION. No model is able and allowed to serve the request. Metadata: `rejected`."""
+"""FAILED_PRECONDITION. No model is able and allowed to serve the request. Metadata: `rejected`;
+`passes` is "yes" where another moment or another limit would help.
+"""
 ERROR_REASON_MODERATED: ErrorReason.ValueType  # 15
 """FAILED_PRECONDITION. The prompt was refused, before or by the vendor. Metadata: `by`, `category`, `charged`."""
 ERROR_REASON_PROVIDER_REFUSED: ErrorReason.ValueType  # 16

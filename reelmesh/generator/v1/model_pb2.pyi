@@ -80,6 +80,8 @@ class Model(_message.Message):
         """The vendor has been failing; tried again soon."""
         AVAILABILITY_RETIRED: Model._Availability.ValueType  # 5
         """Gone at the vendor; see `successors`."""
+        AVAILABILITY_UNREACHABLE: Model._Availability.ValueType  # 6
+        """The vendor cannot be reached over the network from here; looked for again by itself."""
 
     class Availability(_Availability, metaclass=_AvailabilityEnumTypeWrapper):
         """Whether a request sent now can be served."""
@@ -96,6 +98,8 @@ class Model(_message.Message):
     """The vendor has been failing; tried again soon."""
     AVAILABILITY_RETIRED: Model.Availability.ValueType  # 5
     """Gone at the vendor; see `successors`."""
+    AVAILABILITY_UNREACHABLE: Model.Availability.ValueType  # 6
+    """The vendor cannot be reached over the network from here; looked for again by itself."""
 
     ID_FIELD_NUMBER: _builtins.int
     ALIASES_FIELD_NUMBER: _builtins.int
@@ -117,6 +121,7 @@ class Model(_message.Message):
     RESOLVES_TO_FIELD_NUMBER: _builtins.int
     P50_LATENCY_FIELD_NUMBER: _builtins.int
     P90_LATENCY_FIELD_NUMBER: _builtins.int
+    EXCLUDED_TERRITORIES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Stable id, such as "runway_gen3"."""
     display_name: _builtins.str
@@ -173,6 +178,10 @@ class Model(_message.Message):
     def p90_latency(self) -> _duration_pb2.Duration:
         """Time within which nine of ten clips are made."""
 
+    @_builtins.property
+    def excluded_territories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where the licence forbids its use: ISO 3166-1 codes, "EU", "UK"."""
+
     def __init__(
         self,
         *,
@@ -196,10 +205,11 @@ class Model(_message.Message):
         resolves_to: _builtins.str = ...,
         p50_latency: _duration_pb2.Duration | None = ...,
         p90_latency: _duration_pb2.Duration | None = ...,
+        excluded_territories: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "price", b"price", "retire_time", b"retire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "availability", b"availability", "capabilities", b"capabilities", "charges_on_moderation", b"charges_on_moderation", "commercial_use", b"commercial_use", "display_name", b"display_name", "id", b"id", "licence", b"licence", "lifecycle", b"lifecycle", "missing", b"missing", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "placeholder", b"placeholder", "price", b"price", "provider", b"provider", "resolves_to", b"resolves_to", "retire_time", b"retire_time", "successors", b"successors", "task", b"task", "unavailable_reason", b"unavailable_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "availability", b"availability", "capabilities", b"capabilities", "charges_on_moderation", b"charges_on_moderation", "commercial_use", b"commercial_use", "display_name", b"display_name", "excluded_territories", b"excluded_territories", "id", b"id", "licence", b"licence", "lifecycle", b"lifecycle", "missing", b"missing", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "placeholder", b"placeholder", "price", b"price", "provider", b"provider", "resolves_to", b"resolves_to", "retire_time", b"retire_time", "successors", b"successors", "task", b"task", "unavailable_reason", b"unavailable_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -306,6 +316,7 @@ class Price(_message.Message):
     TIERS_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    UNIT_SECONDS_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """"per_second", "per_clip", "per_image", "per_1k_characters", "per_gpu_hour", "per_token", "free" or "unknown"."""
     amount_micros: _builtins.int
@@ -314,6 +325,8 @@ class Price(_message.Message):
     """Day of the price list, "YYYY-MM-DD"."""
     source: _builtins.str
     """Where the price was read."""
+    unit_seconds: _builtins.float
+    """For "per_clip": the amount is for each started so many seconds; 0 means for the whole clip."""
     @_builtins.property
     def tiers(self) -> _containers.RepeatedCompositeFieldContainer[Global___PriceTier]:
         """Amounts that differ by resolution or sound."""
@@ -326,10 +339,11 @@ class Price(_message.Message):
         tiers: _abc.Iterable[Global___PriceTier] | None = ...,
         as_of: _builtins.str = ...,
         source: _builtins.str = ...,
+        unit_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_micros", b"amount_micros", "as_of", b"as_of", "kind", b"kind", "source", b"source", "tiers", b"tiers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_micros", b"amount_micros", "as_of", b"as_of", "kind", b"kind", "source", b"source", "tiers", b"tiers", "unit_seconds", b"unit_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -606,6 +606,8 @@ class Candidate(_message.Message):
     PRICE_FIELD_NUMBER: _builtins.int
     P50_LATENCY_FIELD_NUMBER: _builtins.int
     P90_LATENCY_FIELD_NUMBER: _builtins.int
+    SUCCESS_RATE_FIELD_NUMBER: _builtins.int
+    RECENT_ENDS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Model id."""
     provider: _builtins.str
@@ -614,6 +616,10 @@ class Candidate(_message.Message):
     """A sentence on why it is here."""
     code: _builtins.str
     """An error reason, such as "NO_CREDENTIALS", when rejected."""
+    success_rate: _builtins.float
+    """Share of the attempts that ended lately and succeeded, 0 to 1; absent when too few have ended."""
+    recent_ends: _builtins.int
+    """How many attempts ended lately."""
     @_builtins.property
     def price(self) -> _money_pb2.Money:
         """Estimated price of one variation; absent when unknown."""
@@ -636,12 +642,16 @@ class Candidate(_message.Message):
         price: _money_pb2.Money | None = ...,
         p50_latency: _duration_pb2.Duration | None = ...,
         p90_latency: _duration_pb2.Duration | None = ...,
+        success_rate: _builtins.float | None = ...,
+        recent_ends: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "price", b"price"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_success_rate", b"_success_rate", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "price", b"price", "success_rate", b"success_rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "model", b"model", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "price", b"price", "provider", b"provider", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_success_rate", b"_success_rate", "code", b"code", "model", b"model", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "price", b"price", "provider", b"provider", "reason", b"reason", "recent_ends", b"recent_ends", "success_rate", b"success_rate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__success_rate: _TypeAlias = _typing.Literal["success_rate"]  # noqa: Y015
+    _WhichOneofArgType__success_rate: _TypeAlias = _typing.Literal["_success_rate", b"_success_rate"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__success_rate) -> _WhichOneofReturnType__success_rate | None: ...
 
 Global___Candidate: _TypeAlias = Candidate  # noqa: Y015
 
@@ -658,6 +668,8 @@ class Fallback(_message.Message):
     RETRY_OPTIONS_FIELD_NUMBER: _builtins.int
     ESTIMATED_WAIT_FIELD_NUMBER: _builtins.int
     SUPPORT_MESSAGE_FIELD_NUMBER: _builtins.int
+    ESTIMATED_WAIT_TIME_FIELD_NUMBER: _builtins.int
+    OFFLINE_MESSAGE_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """"fallback"."""
     message: _builtins.str
@@ -670,9 +682,15 @@ class Fallback(_message.Message):
     """Wait in words."""
     support_message: _builtins.str
     """Support message."""
+    offline_message: _builtins.str
+    """What can be done while no vendor can be reached; empty while one can."""
     @_builtins.property
     def retry_options(self) -> _containers.RepeatedCompositeFieldContainer[Global___RetryOption]:
         """What the person may do."""
+
+    @_builtins.property
+    def estimated_wait_time(self) -> _duration_pb2.Duration:
+        """The wait as a length, when it is known."""
 
     def __init__(
         self,
@@ -684,10 +702,12 @@ class Fallback(_message.Message):
         retry_options: _abc.Iterable[Global___RetryOption] | None = ...,
         estimated_wait: _builtins.str = ...,
         support_message: _builtins.str = ...,
+        estimated_wait_time: _duration_pb2.Duration | None = ...,
+        offline_message: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["estimated_wait_time", b"estimated_wait_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cultural_message", b"cultural_message", "estimated_wait", b"estimated_wait", "message", b"message", "retry_options", b"retry_options", "spinner", b"spinner", "status", b"status", "support_message", b"support_message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cultural_message", b"cultural_message", "estimated_wait", b"estimated_wait", "estimated_wait_time", b"estimated_wait_time", "message", b"message", "offline_message", b"offline_message", "retry_options", b"retry_options", "spinner", b"spinner", "status", b"status", "support_message", b"support_message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -702,22 +722,36 @@ class RetryOption(_message.Message):
     LABEL_FIELD_NUMBER: _builtins.int
     METHOD_FIELD_NUMBER: _builtins.int
     REQUEST_JSON_FIELD_NUMBER: _builtins.int
+    DELAY_FIELD_NUMBER: _builtins.int
+    HTTP_METHOD_FIELD_NUMBER: _builtins.int
+    HTTP_PATH_FIELD_NUMBER: _builtins.int
     label: _builtins.str
     """Words for people."""
     method: _builtins.str
     """Method to call, such as "GenerateVideo"."""
     request_json: _builtins.str
-    """Request as JSON."""
+    """Request as JSON. It carries a `request_id`, so that choosing it twice makes one job."""
+    http_method: _builtins.str
+    """The same call over HTTP: its verb."""
+    http_path: _builtins.str
+    """The same call over HTTP: path and query, such as "/api/v1/videoJobs"."""
+    @_builtins.property
+    def delay(self) -> _duration_pb2.Duration:
+        """How long to wait before calling it; absent means at once."""
+
     def __init__(
         self,
         *,
         label: _builtins.str = ...,
         method: _builtins.str = ...,
         request_json: _builtins.str = ...,
+        delay: _duration_pb2.Duration | None = ...,
+        http_method: _builtins.str = ...,
+        http_path: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delay", b"delay"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "method", b"method", "request_json", b"request_json"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delay", b"delay", "http_method", b"http_method", "http_path", b"http_path", "label", b"label", "method", b"method", "request_json", b"request_json"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -782,6 +816,8 @@ class VideoModel(_message.Message):
         """The vendor has been failing; tried again soon."""
         AVAILABILITY_RETIRED: VideoModel._Availability.ValueType  # 5
         """Gone at the vendor; see `successors`."""
+        AVAILABILITY_UNREACHABLE: VideoModel._Availability.ValueType  # 6
+        """The vendor cannot be reached over the network from here; looked for again by itself."""
 
     class Availability(_Availability, metaclass=_AvailabilityEnumTypeWrapper):
         """Whether a request sent now can be served."""
@@ -798,6 +834,8 @@ class VideoModel(_message.Message):
     """The vendor has been failing; tried again soon."""
     AVAILABILITY_RETIRED: VideoModel.Availability.ValueType  # 5
     """Gone at the vendor; see `successors`."""
+    AVAILABILITY_UNREACHABLE: VideoModel.Availability.ValueType  # 6
+    """The vendor cannot be reached over the network from here; looked for again by itself."""
 
     ID_FIELD_NUMBER: _builtins.int
     ALIASES_FIELD_NUMBER: _builtins.int
@@ -832,6 +870,8 @@ class VideoModel(_message.Message):
     P50_LATENCY_FIELD_NUMBER: _builtins.int
     P90_LATENCY_FIELD_NUMBER: _builtins.int
     NEGATIVE_PROMPT_FIELD_NUMBER: _builtins.int
+    SUCCESS_RATE_FIELD_NUMBER: _builtins.int
+    EXCLUDED_TERRITORIES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Stable id, such as "runway_gen3"."""
     display_name: _builtins.str
@@ -872,6 +912,8 @@ class VideoModel(_message.Message):
     """Id that a request for this one resolves to; itself when it can be called."""
     negative_prompt: _builtins.bool
     """Takes a negative prompt."""
+    success_rate: _builtins.float
+    """Share of the attempts that ended lately and succeeded, 0 to 1; absent when too few have ended."""
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Other names that mean the same model."""
@@ -924,6 +966,10 @@ class VideoModel(_message.Message):
     def p90_latency(self) -> _duration_pb2.Duration:
         """Time within which nine of ten clips are made."""
 
+    @_builtins.property
+    def excluded_territories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where the licence forbids its use: ISO 3166-1 codes, "EU", "UK"."""
+
     def __init__(
         self,
         *,
@@ -960,11 +1006,15 @@ class VideoModel(_message.Message):
         p50_latency: _duration_pb2.Duration | None = ...,
         p90_latency: _duration_pb2.Duration | None = ...,
         negative_prompt: _builtins.bool = ...,
+        success_rate: _builtins.float | None = ...,
+        excluded_territories: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["max_duration", b"max_duration", "min_duration", b"min_duration", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "price", b"price", "retire_time", b"retire_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_success_rate", b"_success_rate", "max_duration", b"max_duration", "min_duration", b"min_duration", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "price", b"price", "retire_time", b"retire_time", "success_rate", b"success_rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "aspect_ratios", b"aspect_ratios", "audio", b"audio", "availability", b"availability", "charges_on_moderation", b"charges_on_moderation", "commercial_use", b"commercial_use", "display_name", b"display_name", "durations", b"durations", "fps", b"fps", "id", b"id", "image_input", b"image_input", "last_image_input", b"last_image_input", "licence", b"licence", "lifecycle", b"lifecycle", "max_duration", b"max_duration", "max_prompt_characters", b"max_prompt_characters", "min_duration", b"min_duration", "missing", b"missing", "negative_prompt", b"negative_prompt", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "placeholder", b"placeholder", "price", b"price", "price_date", b"price_date", "price_kind", b"price_kind", "provider", b"provider", "resolutions", b"resolutions", "resolved_model", b"resolved_model", "retire_time", b"retire_time", "successors", b"successors", "text_input", b"text_input", "unavailable_reason", b"unavailable_reason", "video_input", b"video_input"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_success_rate", b"_success_rate", "aliases", b"aliases", "aspect_ratios", b"aspect_ratios", "audio", b"audio", "availability", b"availability", "charges_on_moderation", b"charges_on_moderation", "commercial_use", b"commercial_use", "display_name", b"display_name", "durations", b"durations", "excluded_territories", b"excluded_territories", "fps", b"fps", "id", b"id", "image_input", b"image_input", "last_image_input", b"last_image_input", "licence", b"licence", "lifecycle", b"lifecycle", "max_duration", b"max_duration", "max_prompt_characters", b"max_prompt_characters", "min_duration", b"min_duration", "missing", b"missing", "negative_prompt", b"negative_prompt", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "placeholder", b"placeholder", "price", b"price", "price_date", b"price_date", "price_kind", b"price_kind", "provider", b"provider", "resolutions", b"resolutions", "resolved_model", b"resolved_model", "retire_time", b"retire_time", "success_rate", b"success_rate", "successors", b"successors", "text_input", b"text_input", "unavailable_reason", b"unavailable_reason", "video_input", b"video_input"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__success_rate: _TypeAlias = _typing.Literal["success_rate"]  # noqa: Y015
+    _WhichOneofArgType__success_rate: _TypeAlias = _typing.Literal["_success_rate", b"_success_rate"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__success_rate) -> _WhichOneofReturnType__success_rate | None: ...
 
 Global___VideoModel: _TypeAlias = VideoModel  # noqa: Y015

@@ -83,26 +83,58 @@ class _Objective:
 class _ObjectiveEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Objective.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     OBJECTIVE_UNSPECIFIED: _Objective.ValueType  # 0
-    """Same as OBJECTIVE_COST."""
+    """The key's or the tenant's preference, else OBJECTIVE_CHAIN."""
     OBJECTIVE_COST: _Objective.ValueType  # 1
     """Cheapest first."""
     OBJECTIVE_LATENCY: _Objective.ValueType  # 2
     """Fastest first."""
     OBJECTIVE_QUALITY: _Objective.ValueType  # 3
     """Best first."""
+    OBJECTIVE_CHAIN: _Objective.ValueType  # 4
+    """The default chain: Hugging Face, RunPod, Replicate, other vendors (cheapest first), what runs here."""
 
 class Objective(_Objective, metaclass=_ObjectiveEnumTypeWrapper):
     """What routing optimises for."""
 
 OBJECTIVE_UNSPECIFIED: Objective.ValueType  # 0
-"""Same as OBJECTIVE_COST."""
+"""The key's or the tenant's preference, else OBJECTIVE_CHAIN."""
 OBJECTIVE_COST: Objective.ValueType  # 1
 """Cheapest first."""
 OBJECTIVE_LATENCY: Objective.ValueType  # 2
 """Fastest first."""
 OBJECTIVE_QUALITY: Objective.ValueType  # 3
 """Best first."""
+OBJECTIVE_CHAIN: Objective.ValueType  # 4
+"""The default chain: Hugging Face, RunPod, Replicate, other vendors (cheapest first), what runs here."""
 Global___Objective: _TypeAlias = Objective  # noqa: Y015
+
+class _Quality:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _QualityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Quality.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    QUALITY_UNSPECIFIED: _Quality.ValueType  # 0
+    """No demand."""
+    QUALITY_DRAFT: _Quality.ValueType  # 1
+    """Below 720p."""
+    QUALITY_STANDARD: _Quality.ValueType  # 2
+    """720p."""
+    QUALITY_HIGH: _Quality.ValueType  # 3
+    """1080p and more."""
+
+class Quality(_Quality, metaclass=_QualityEnumTypeWrapper):
+    """How sharp a model's clips can be."""
+
+QUALITY_UNSPECIFIED: Quality.ValueType  # 0
+"""No demand."""
+QUALITY_DRAFT: Quality.ValueType  # 1
+"""Below 720p."""
+QUALITY_STANDARD: Quality.ValueType  # 2
+"""720p."""
+QUALITY_HIGH: Quality.ValueType  # 3
+"""1080p and more."""
+Global___Quality: _TypeAlias = Quality  # noqa: Y015
 
 class _CacheMode:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -345,17 +377,21 @@ class Routing(_message.Message):
     LOCAL_ONLY_FIELD_NUMBER: _builtins.int
     ALLOW_PAID_FIELD_NUMBER: _builtins.int
     ALLOW_PLACEHOLDER_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    MIN_QUALITY_FIELD_NUMBER: _builtins.int
     objective: Global___Objective.ValueType
-    """Optional. Default OBJECTIVE_COST."""
+    """Optional. Default: see OBJECTIVE_UNSPECIFIED."""
     local_only: _builtins.bool
     """Optional. Only models that run in this deployment."""
     allow_paid: _builtins.bool
     """Optional. Whether models that cost money may be used; default true."""
     allow_placeholder: _builtins.bool
     """Optional. Whether the placeholder may stand in; default is the deployment's."""
+    min_quality: Global___Quality.ValueType
+    """Optional. Only models that can make at least this quality."""
     @_builtins.property
     def allow(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Optional. Only these models or providers; empty means all."""
+        """Optional. Only these models or providers; empty means all. At most 200."""
 
     @_builtins.property
     def deny(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -364,6 +400,10 @@ class Routing(_message.Message):
     @_builtins.property
     def max_price(self) -> _money_pb2.Money:
         """Optional. Most that one variation may cost."""
+
+    @_builtins.property
+    def order(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. These models or providers are tried first, in this order. At most 200."""
 
     def __init__(
         self,
@@ -375,10 +415,12 @@ class Routing(_message.Message):
         local_only: _builtins.bool = ...,
         allow_paid: _builtins.bool | None = ...,
         allow_placeholder: _builtins.bool | None = ...,
+        order: _abc.Iterable[_builtins.str] | None = ...,
+        min_quality: Global___Quality.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_paid", b"_allow_paid", "_allow_placeholder", b"_allow_placeholder", "allow_paid", b"allow_paid", "allow_placeholder", b"allow_placeholder", "max_price", b"max_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_paid", b"_allow_paid", "_allow_placeholder", b"_allow_placeholder", "allow", b"allow", "allow_paid", b"allow_paid", "allow_placeholder", b"allow_placeholder", "deny", b"deny", "local_only", b"local_only", "max_price", b"max_price", "objective", b"objective"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_paid", b"_allow_paid", "_allow_placeholder", b"_allow_placeholder", "allow", b"allow", "allow_paid", b"allow_paid", "allow_placeholder", b"allow_placeholder", "deny", b"deny", "local_only", b"local_only", "max_price", b"max_price", "min_quality", b"min_quality", "objective", b"objective", "order", b"order"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__allow_paid: _TypeAlias = _typing.Literal["allow_paid"]  # noqa: Y015
     _WhichOneofArgType__allow_paid: _TypeAlias = _typing.Literal["_allow_paid", b"_allow_paid"]  # noqa: Y015
@@ -915,23 +957,33 @@ class BatchGenerateVideosResponse(_message.Message):
 
     ITEMS_FIELD_NUMBER: _builtins.int
     MAX_PRICE_FIELD_NUMBER: _builtins.int
+    MIN_PRICE_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    """True when `request_id` was known and nothing new was made."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchItem]:
         """One per request, in order."""
 
     @_builtins.property
     def max_price(self) -> _money_pb2.Money:
-        """Most that the batch may cost."""
+        """Most that the batch may cost; absent when a price is not known."""
+
+    @_builtins.property
+    def min_price(self) -> _money_pb2.Money:
+        """Least that the batch may cost; absent when a price is not known."""
 
     def __init__(
         self,
         *,
         items: _abc.Iterable[Global___BatchItem] | None = ...,
         max_price: _money_pb2.Money | None = ...,
+        min_price: _money_pb2.Money | None = ...,
+        replayed: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["max_price", b"max_price"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_price", b"max_price", "min_price", b"min_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "max_price", b"max_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "max_price", b"max_price", "min_price", b"min_price", "replayed", b"replayed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -947,11 +999,11 @@ class BatchItem(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def job(self) -> _video_job_pb2.VideoJob:
-        """The job, when it was admitted."""
+        """The job as it is now."""
 
     @_builtins.property
     def error(self) -> _status_pb2.Status:
-        """Why it was not."""
+        """Why it ended without a video; the same as the job's own."""
 
     def __init__(
         self,

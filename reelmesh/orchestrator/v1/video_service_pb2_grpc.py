@@ -135,7 +135,9 @@ class VideoServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchGenerateVideos(self, request, context):
-        """Many jobs, admitted whole or not at all. Errors: as GenerateVideo, one BadRequest per item.
+        """Many jobs, admitted whole or not at all; the same request_id answers with the same jobs as they are now.
+        Errors: INVALID_ARGUMENT with every fault of every item as "requests[i].field", ALREADY_EXISTS
+        (REQUEST_ID_REUSED), RESOURCE_EXHAUSTED (BUDGET_EXCEEDED for the sum).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -55,7 +55,10 @@ class VideoServiceStub:
     ListVideoModels: _grpc.UnaryUnaryMultiCallable[_video_service_pb2.ListVideoModelsRequest, _video_service_pb2.ListVideoModelsResponse]
     """Every model, with lifecycle, availability, limits, price and licence. Errors: UNAVAILABLE."""
     BatchGenerateVideos: _grpc.UnaryUnaryMultiCallable[_video_service_pb2.BatchGenerateVideosRequest, _video_service_pb2.BatchGenerateVideosResponse]
-    """Many jobs, admitted whole or not at all. Errors: as GenerateVideo, one BadRequest per item."""
+    """Many jobs, admitted whole or not at all; the same request_id answers with the same jobs as they are now.
+    Errors: INVALID_ARGUMENT with every fault of every item as "requests[i].field", ALREADY_EXISTS
+    (REQUEST_ID_REUSED), RESOURCE_EXHAUSTED (BUDGET_EXCEEDED for the sum).
+    """
 
 @_typing.type_check_only
 class VideoServiceAsyncStub(VideoServiceStub):
@@ -84,7 +87,10 @@ class VideoServiceAsyncStub(VideoServiceStub):
     ListVideoModels: _aio.UnaryUnaryMultiCallable[_video_service_pb2.ListVideoModelsRequest, _video_service_pb2.ListVideoModelsResponse]  # type: ignore[assignment]
     """Every model, with lifecycle, availability, limits, price and licence. Errors: UNAVAILABLE."""
     BatchGenerateVideos: _aio.UnaryUnaryMultiCallable[_video_service_pb2.BatchGenerateVideosRequest, _video_service_pb2.BatchGenerateVideosResponse]  # type: ignore[assignment]
-    """Many jobs, admitted whole or not at all. Errors: as GenerateVideo, one BadRequest per item."""
+    """Many jobs, admitted whole or not at all; the same request_id answers with the same jobs as they are now.
+    Errors: INVALID_ARGUMENT with every fault of every item as "requests[i].field", ALREADY_EXISTS
+    (REQUEST_ID_REUSED), RESOURCE_EXHAUSTED (BUDGET_EXCEEDED for the sum).
+    """
 
 class VideoServiceServicer(metaclass=_abc_1.ABCMeta):
     """Video from a prompt: any vendor or your own GPU, a stored clip, an honest bill."""
@@ -158,6 +164,9 @@ class VideoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _video_service_pb2.BatchGenerateVideosRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_video_service_pb2.BatchGenerateVideosResponse, _abc.Awaitable[_video_service_pb2.BatchGenerateVideosResponse]]:
-        """Many jobs, admitted whole or not at all. Errors: as GenerateVideo, one BadRequest per item."""
+        """Many jobs, admitted whole or not at all; the same request_id answers with the same jobs as they are now.
+        Errors: INVALID_ARGUMENT with every fault of every item as "requests[i].field", ALREADY_EXISTS
+        (REQUEST_ID_REUSED), RESOURCE_EXHAUSTED (BUDGET_EXCEEDED for the sum).
+        """
 
 def add_VideoServiceServicer_to_server(servicer: VideoServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from reelmesh.orchestrator.v1 import budget_service_pb2_grpc, video_service_pb2_grpc
+from reelmesh.orchestrator.v1 import (
+    budget_service_pb2_grpc,
+    policy_service_pb2_grpc,
+    video_service_pb2_grpc,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -21,11 +25,15 @@ class VideoClient:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         """Use ``channel``, which stays the caller's to close."""
         self._stub = video_service_pb2_grpc.VideoServiceStub(channel)
-        self._budgets = budget_service_pb2_grpc.BudgetServiceStub(channel)
+        self._stubs: tuple[object, ...] = (
+            self._stub,
+            budget_service_pb2_grpc.BudgetServiceStub(channel),
+            policy_service_pb2_grpc.PolicyServiceStub(channel),
+        )
 
     async def call(self, rpc: str, request: Message) -> Message:
         """Return the answer of the unary call ``rpc``; raises its ``ServiceError``."""
-        stub = self._stub if hasattr(self._stub, rpc) else self._budgets
+        stub = next(stub for stub in self._stubs if hasattr(stub, rpc))
         response: Message = await getattr(stub, rpc)(request)
         return response
 

@@ -32,6 +32,7 @@ def render(protos: Path) -> str:
             f"--descriptor_set_out={target}",
             "reelmesh/orchestrator/v1/video_service.proto",
             "reelmesh/orchestrator/v1/budget_service.proto",
+            "reelmesh/orchestrator/v1/policy_service.proto",
         ]
         if protoc.main(arguments):
             message = f"protoc could not read {protos}"

@@ -135,7 +135,7 @@ class Catalogue:
             self._add_enum(f"{file.package}.{enum.name}", enum, (5, number), comments)
         for number, service in enumerate(file.service):
             for position, method in enumerate(service.method):
-                if service.name in {"VideoService", "BudgetService"}:
+                if service.name in {"VideoService", "BudgetService", "PolicyService"}:
                     self._methods[method.name] = method
                     comment = comments.get((6, number, 2, position), "")
                     self._comments[f"method {method.name}"] = comment

@@ -45,6 +45,7 @@ def model_to_proto(
         charges_on_moderation=model.charges_on_moderation.value,
         licence=model.licence.name,
         commercial_use=_COMMERCIAL[model.licence.commercial_use],
+        excluded_territories=model.licence.excluded_territories,
         placeholder=model.placeholder,
         resolves_to=resolves_to,
     )
@@ -89,6 +90,7 @@ def _price(price: Price) -> model_pb2.Price:
         kind=price.kind.value,
         as_of=price.as_of.isoformat() if price.as_of else "",
         source=price.source,
+        unit_seconds=price.unit_seconds or 0.0,
     )
     for tier in price.tiers:
         if tier.when:

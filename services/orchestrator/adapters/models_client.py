@@ -88,6 +88,7 @@ def _model(row: model_pb2.Model) -> Model:
         charges_on_moderation=row.charges_on_moderation,
         licence=row.licence,
         commercial_use=row.commercial_use,
+        excluded_territories=tuple(row.excluded_territories),
         placeholder=row.placeholder,
         resolves_to=row.resolves_to,
         p50_seconds=from_duration(row.p50_latency),
@@ -109,6 +110,7 @@ def _price(price: model_pb2.Price) -> Price:
         amount_micros=price.amount_micros,
         tiers=tiers,
         as_of=price.as_of,
+        unit_seconds=price.unit_seconds,
     )
 
 

@@ -93,6 +93,8 @@ def _candidate(candidate: Candidate) -> pb.Candidate:
         price=to_money(candidate.price_micros),
         p50_latency=to_duration(candidate.p50_seconds),
         p90_latency=to_duration(candidate.p90_seconds),
+        success_rate=candidate.success_rate,
+        recent_ends=candidate.recent_ends,
     )
 
 

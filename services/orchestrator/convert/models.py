@@ -74,4 +74,6 @@ def _model(model: Model) -> pb.VideoModel:
         p50_latency=to_duration(model.p50_seconds),
         p90_latency=to_duration(model.p90_seconds),
         negative_prompt=model.negative_prompt,
+        success_rate=model.success_rate,
+        excluded_territories=model.excluded_territories,
     )

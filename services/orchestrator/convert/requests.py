@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from reelmesh.orchestrator.v1 import video_job_pb2, video_service_pb2
 from services.common.errors import InvalidArgument
-from services.orchestrator.adapters.wire import from_duration, from_money
+from services.orchestrator.adapters.wire import from_duration, from_money, to_money
 from services.orchestrator.domain.job import JobState
 from services.orchestrator.domain.options import (
     CacheMode,
@@ -19,6 +19,7 @@ from services.orchestrator.domain.options import (
     Fit,
     ImageInput,
     Objective,
+    Quality,
     Routing,
 )
 from services.orchestrator.domain.ports import JobFilter
@@ -44,9 +45,9 @@ def video_request(message: video_service_pb2.GenerateVideoRequest) -> VideoReque
         camera_motion=message.camera_motion,
         image=_image(message.image) if message.HasField("image") else None,
         last_image=_image(message.last_image) if message.HasField("last_image") else None,
-        enhance=_choice("enhance", video_service_pb2.Enhance, message.enhance, Enhance.AUTO),
-        fit=_choice("fit", video_service_pb2.Fit, message.fit, Fit.STRICT),
-        routing=_routing(message.routing),
+        enhance=choice("enhance", video_service_pb2.Enhance, message.enhance, Enhance.AUTO),
+        fit=choice("fit", video_service_pb2.Fit, message.fit, Fit.STRICT),
+        routing=routing_of(message.routing),
         cache=_cache(message.cache),
         project=message.project,
         budget_limit_micros=_limit("budget_limit", message, "budget_limit"),
@@ -60,7 +61,7 @@ def video_request(message: video_service_pb2.GenerateVideoRequest) -> VideoReque
 def job_filter(message: video_service_pb2.ListVideoJobsRequest) -> JobFilter:
     """What a list asks for."""
     states = [
-        _choice("states", video_job_pb2.VideoJob.State, state, JobState.QUEUED)
+        choice("states", video_job_pb2.VideoJob.State, state, JobState.QUEUED)
         for state in message.states
     ]
     return JobFilter(
@@ -72,7 +73,7 @@ def job_filter(message: video_service_pb2.ListVideoJobsRequest) -> JobFilter:
     )
 
 
-def _choice(field: str, names: Any, number: int, default: T) -> T:
+def choice(field: str, names: Any, number: int, default: T) -> T:
     """An enum's value by its name on the wire; the zero value is the default."""
     if number == 0:
         return default
@@ -98,12 +99,11 @@ def _image(message: video_service_pb2.ImageInput) -> ImageInput:
     return ImageInput(asset=message.asset, uri=message.uri, data=message.data)
 
 
-def _routing(message: video_service_pb2.Routing) -> Routing:
-    objective = _choice(
-        "routing.objective", video_service_pb2.Objective, message.objective, Objective.COST
-    )
+def routing_of(message: video_service_pb2.Routing) -> Routing:
+    """How a model is chosen. Raises InvalidArgument."""
     return Routing(
-        objective=objective,
+        objective=_wish("objective", message, Objective.CHAIN),
+        order=tuple(message.order),
         allow=tuple(message.allow),
         deny=tuple(message.deny),
         max_price_micros=_limit("routing.max_price", message, "max_price"),
@@ -112,11 +112,40 @@ def _routing(message: video_service_pb2.Routing) -> Routing:
         allow_placeholder=(
             message.allow_placeholder if message.HasField("allow_placeholder") else None
         ),
+        min_quality=_wish("min_quality", message, Quality.DRAFT),
     )
 
 
+def _wish(name: str, message: video_service_pb2.Routing, any_value: T) -> T | None:
+    """An enum of `Routing`; None where it is unset."""
+    number = getattr(message, name)
+    enum = getattr(video_service_pb2, type(any_value).__name__)
+    return choice(f"routing.{name}", enum, number, any_value) if number else None
+
+
+def routing_message(routing: Routing) -> video_service_pb2.Routing:
+    """The message that `routing_of` makes these preferences of."""
+    objective, quality = routing.objective, routing.min_quality
+    return video_service_pb2.Routing(
+        objective=_number(video_service_pb2.Objective, objective),
+        order=routing.order,
+        allow=routing.allow,
+        deny=routing.deny,
+        max_price=to_money(routing.max_price_micros),
+        local_only=routing.local_only,
+        allow_paid=None if routing.allow_paid else False,
+        allow_placeholder=routing.allow_placeholder,
+        min_quality=_number(video_service_pb2.Quality, quality),
+    )
+
+
+def _number(enum: Any, value: StrEnum | None) -> Any:
+    """A value of a domain enum as the wire has it; 0 for None."""
+    return enum.Value(f"{type(value).__name__.upper()}_{value.name}") if value else 0
+
+
 def _cache(message: video_service_pb2.CacheOptions) -> CacheOptions:
-    mode = _choice("cache.mode", video_service_pb2.CacheMode, message.mode, CacheMode.DEFAULT)
+    mode = choice("cache.mode", video_service_pb2.CacheMode, message.mode, CacheMode.DEFAULT)
     if message.HasField("min_similarity"):
         return CacheOptions(mode=mode, min_similarity=message.min_similarity)
     return CacheOptions(mode=mode)

@@ -100,6 +100,13 @@ class Job:
         return sum(attempt.cost_micros for attempt in self.attempts)
 
     @property
+    def max_price_micros(self) -> int | None:
+        """The most that one variation may cost, as the caller and the tenant have set it."""
+        if self.decision is not None and self.decision.max_price_micros is not None:
+            return self.decision.max_price_micros
+        return self.request.routing.max_price_micros
+
+    @property
     def resolved_model(self) -> str:
         """The model that served last, or will be tried first."""
         if self.attempts:

@@ -1,9 +1,12 @@
 """What the orchestrator knows about a model: the generator's catalogue row, here and now."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from services.orchestrator.domain.options import Quality
 
 
 class Lifecycle(StrEnum):
@@ -24,12 +27,22 @@ class Availability(StrEnum):
     NO_DEVICE = "no_device"
     CIRCUIT_OPEN = "circuit_open"
     RETIRED = "retired"
+    UNREACHABLE = "unreachable"
 
     @property
     def reason(self) -> str:
         """The reason of `errors.v1.ErrorReason` that a caller hears."""
-        told = {"circuit_open": "UNAVAILABLE", "retired": "MODEL_RETIRED"}
+        told = {
+            "circuit_open": "UNAVAILABLE",
+            "unreachable": "UNAVAILABLE",
+            "retired": "MODEL_RETIRED",
+        }
         return told.get(self.value, self.name)
+
+    @property
+    def passes(self) -> bool:
+        """Whether it changes by itself."""
+        return self in {Availability.CIRCUIT_OPEN, Availability.UNREACHABLE}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +56,16 @@ class PriceTier:
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """A price with its date. `kind` is a word of the contract, such as "per_second"."""
+    """A price with its date. `kind` is a word of the contract, such as "per_second".
+
+    A price per clip with `unit_seconds` is for each started so many seconds.
+    """
 
     kind: str = "unknown"
     amount_micros: int = 0
     tiers: tuple[PriceTier, ...] = ()
     as_of: str = ""
+    unit_seconds: float = 0.0
 
     def of_clip(self, seconds: float, resolution: str) -> int | None:
         """Micro-USD for one clip, rounded up; None when nobody knows."""
@@ -57,16 +74,26 @@ class Price:
         tiers = [t.amount_micros for t in self.tiers if t.resolution in {"", resolution}]
         unit = max(tiers) if tiers else self.amount_micros
         if self.kind == "per_clip":
-            return unit
+            return unit * (math.ceil(seconds / self.unit_seconds) if self.unit_seconds else 1)
         if self.kind == "per_second":
             # Whole milliseconds, so that no float comes near money.
             return -(-unit * round(seconds * 1000) // 1000)
         return None
 
+    def of_gpu_time(self, seconds: float | None) -> int | None:
+        """Micro-USD for so much time of the GPU at this rate an hour, rounded up."""
+        if self.kind != "per_gpu_hour" or not self.amount_micros or seconds is None:
+            return None
+        return -(-self.amount_micros * round(seconds * 1000) // 3_600_000)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A row of the catalogue. Lengths and latencies in seconds; an empty set means "any"."""
+    """A row of the catalogue. Lengths and latencies in seconds; an empty set means "any".
+
+    Latencies and `success_rate` (0 to 1, of the `recent_ends` attempts that ended lately) are
+    measured where enough is known; `success_rate` is None where it is not.
+    """
 
     id: str
     provider: str
@@ -96,10 +123,36 @@ class Model:
     charges_on_moderation: str = "unknown"
     licence: str = ""
     commercial_use: str = "unknown"
+    excluded_territories: tuple[str, ...] = ()
     placeholder: bool = False
     resolves_to: str = ""
     p50_seconds: float | None = None
     p90_seconds: float | None = None
+    success_rate: float | None = None
+    recent_ends: int = 0
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Everything that a preference may call it: id, provider, aliases."""
+        return frozenset({self.id, self.provider, *self.aliases})
+
+    @property
+    def quality(self) -> Quality:
+        """How sharp its clips can be; a model without a list of resolutions makes any."""
+        lines = [int(r.removesuffix("p")) for r in self.resolutions if r.endswith("p")]
+        most = max(lines, default=1080)
+        if most < 720:
+            return Quality.DRAFT
+        return Quality.STANDARD if most < 1080 else Quality.HIGH
+
+    def clip_price(self, seconds: float, resolution: str) -> int | None:
+        """Micro-USD for one clip of this length; None when nobody knows.
+
+        A model that is paid by the GPU hour costs its typical time; see `Price.of_clip`.
+        """
+        if self.price.kind == "per_gpu_hour":
+            return self.price.of_gpu_time(self.p50_seconds)
+        return self.price.of_clip(seconds, resolution)
 
     @property
     def local(self) -> bool:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from services.common.errors import InvalidArgument
 
 MAX_IMAGE_BYTES = 3 << 20
+MAX_NAMES = 200
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _ASSET = re.compile(r"assets/[0-9a-z]{1,64}")
 _IMAGE_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF")
@@ -29,11 +30,25 @@ class Fit(StrEnum):
 
 
 class Objective(StrEnum):
-    """What routing optimises for."""
+    """What routing optimises for; `CHAIN` is the default order of providers."""
 
+    CHAIN = "chain"
     COST = "cost"
     LATENCY = "latency"
     QUALITY = "quality"
+
+
+class Quality(StrEnum):
+    """How sharp a model's clips can be: below 720p, 720p, 1080p and more."""
+
+    DRAFT = "draft"
+    STANDARD = "standard"
+    HIGH = "high"
+
+    @property
+    def rank(self) -> int:
+        """Grows with quality."""
+        return list(Quality).index(self)
 
 
 class CacheMode(StrEnum):
@@ -106,22 +121,33 @@ class ImageInput:
 
 @dataclass(frozen=True, kw_only=True)
 class Routing:
-    """How a model is chosen. `allow` and `deny` hold model ids, aliases or providers."""
+    """How a model is chosen. `order`, `allow` and `deny` hold model ids, aliases or providers.
 
-    objective: Objective = Objective.COST
+    None and empty leave a thing to who else has a say: the caller's key, the tenant, the
+    deployment. Models in `order` are tried first, in that order.
+    """
+
+    objective: Objective | None = None
+    order: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     max_price_micros: int | None = None
     local_only: bool = False
     allow_paid: bool = True
     allow_placeholder: bool | None = None
+    min_quality: Quality | None = None
 
     def __post_init__(self) -> None:
         """Check what can be checked without the catalogue."""
         check_not_negative("routing.max_price", self.max_price_micros)
-        for name, values in (("routing.allow", self.allow), ("routing.deny", self.deny)):
+        for name in ("order", "allow", "deny"):
+            values: tuple[str, ...] = getattr(self, name)
+            if len(values) > MAX_NAMES:
+                raise InvalidArgument(
+                    f"routing.{name}", "has too many names", allowed=(f"at most {MAX_NAMES}",)
+                )
             for value in values:
-                check_identifier(name, value)
+                check_identifier(f"routing.{name}", value)
         both = sorted(set(self.allow) & set(self.deny))
         if both:
             raise InvalidArgument("routing.deny", f"{both[0]!r} is allowed and denied at once")

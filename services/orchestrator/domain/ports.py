@@ -1,6 +1,6 @@
 """What the use cases and flows need from outside, as Protocols."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +8,9 @@ from typing import Protocol
 
 from services.orchestrator.domain.job import Job, JobState
 from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.options import Routing
+from services.orchestrator.domain.policy import TenantPolicy
+from services.orchestrator.domain.records import Sample, TrackRecord
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.values import Clip, Failure, Quantified
 
@@ -122,6 +125,33 @@ class ModelsPort(Protocol):
 
     async def models(self) -> Sequence[Model]:
         """Every model, at most a few seconds old. Raises Unavailable when never loaded."""
+
+
+class RecordsPort(Protocol):
+    """How models have done, in this deployment."""
+
+    def ended(self, model: str, sample: Sample) -> None:
+        """Keep a sample; it is on record within seconds."""
+
+    def records(self) -> Mapping[str, TrackRecord]:
+        """By model id, at most a few seconds old; the same object until it changes."""
+
+
+class PoliciesPort(Protocol):
+    """What tenants and keys prefer, and what they may do."""
+
+    async def of(self, tenant: str, user: str = "") -> TenantPolicy:
+        """What holds for a key of a tenant, at most a few seconds old."""
+
+
+class PolicyBook(PoliciesPort, Protocol):
+    """Policies that can be set."""
+
+    async def set(self, tenant: str, policy: TenantPolicy) -> TenantPolicy:
+        """Replace the tenant's; returns what holds now."""
+
+    async def prefer(self, tenant: str, user: str, preferences: Routing) -> Routing:
+        """Replace the preferences of one key."""
 
 
 @dataclass(frozen=True, kw_only=True)

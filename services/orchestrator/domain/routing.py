@@ -1,59 +1,72 @@
 """Which models are tried, in which order, and why the others are not. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.common.errors import InvalidArgument, NoModel
+from services.orchestrator.domain import licences
 from services.orchestrator.domain.fitting import require_fit, unavailable
+from services.orchestrator.domain.gates import reject, wishes
 from services.orchestrator.domain.models import Model, find
 from services.orchestrator.domain.options import Objective
+from services.orchestrator.domain.policy import TenantPolicy
+from services.orchestrator.domain.ranking import order, why
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.values import Candidate, Decision, Quantified
 
-# The default chain, as providers in order of trial where an objective sees no difference.
-CHAIN = ("huggingface", "runpod", "replicate", "local")
-_UNKNOWN = float("inf")
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """Why a model is left out: a reason of `errors.v1.ErrorReason`, and a sentence."""
-
-    code: str
-    reason: str
+OPEN_POLICY = TenantPolicy()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Router:
-    """Decides for one deployment; `allow_placeholder` holds where a request does not say."""
+    """Decides for one deployment; `allow_placeholder` holds where nobody else says."""
 
     allow_placeholder: bool
 
     def decide(
-        self, request: VideoRequest, wanted: Quantified, models: Sequence[Model]
+        self,
+        request: VideoRequest,
+        wanted: Quantified,
+        models: Sequence[Model],
+        policy: TenantPolicy = OPEN_POLICY,
     ) -> Decision:
         """The ordered list of models.
 
         Raises InvalidArgument for an unknown model or a parameter that it cannot take, and
-        FailedPrecondition (ModelRetired, NoCredentials, NoDevice, NoModel) when nothing may serve.
+        FailedPrecondition (ModelRetired, NoCredentials, NoDevice, LicenceRefused, NoModel) or
+        Unavailable when nothing may serve.
         """
         videos = [m for m in models if m.task == "video"]
-        standing_in = self._placeholder(request, videos)
         if request.routed:
-            return self._route(request, wanted, videos, standing_in)
-        return self._named(request, wanted, videos, standing_in)
+            return self._route(request, wanted, videos, policy)
+        return self._named(request, wanted, videos, policy)
 
     def admit(
-        self, request: VideoRequest, wanted: Quantified, models: Sequence[Model]
+        self,
+        request: VideoRequest,
+        wanted: Quantified,
+        models: Sequence[Model],
+        policy: TenantPolicy = OPEN_POLICY,
     ) -> Decision | None:
-        """What `decide` says; None, which is cheaper, where the placeholder can always stand in."""
-        if request.routed and self._placeholder(request, models) is not None:
-            return None
-        return self.decide(request, wanted, models)
+        """What `decide` says; None, which is cheaper, where the placeholder can always stand in.
 
-    def _placeholder(self, request: VideoRequest, models: Sequence[Model]) -> Model | None:
-        asked = request.routing.allow_placeholder
-        allowed = self.allow_placeholder if asked is None else asked
+        None, too, where nothing can serve now and that may pass: such a job is accepted, looked at
+        again when its turn comes, and ends with the friendly answer if nothing has changed.
+        """
+        if request.routed and self._placeholder(request, models, policy) is not None:
+            return None
+        try:
+            return self.decide(request, wanted, models, policy)
+        except NoModel as error:
+            if error.metadata.get("passes") == "yes":
+                return None
+            raise
+
+    def _placeholder(
+        self, request: VideoRequest, models: Sequence[Model], policy: TenantPolicy
+    ) -> Model | None:
+        said = [r.allow_placeholder for _, r in wishes(request, policy)]
+        allowed = next((s for s in said if s is not None), self.allow_placeholder)
         return next((m for m in models if m.placeholder and m.ready), None) if allowed else None
 
     def _named(
@@ -61,13 +74,17 @@ class Router:
         request: VideoRequest,
         wanted: Quantified,
         models: Sequence[Model],
-        standing_in: Model | None,
+        policy: TenantPolicy,
     ) -> Decision:
         named = find(models, request.model)
         if named is None:
             allowed = ["auto", *sorted(m.id for m in models)]
             raise InvalidArgument("model", f"{request.model!r} is not known", allowed=allowed)
         model = (find(models, named.resolves_to) if named.resolves_to else None) or named
+        licence = licences.refusal(model, commercial=policy.commercial, territory=policy.territory)
+        if licence:
+            raise licences.refused(model, licence, models)
+        most = _most(request, policy)
         if model.ready:
             require_fit(model, request, wanted)
             note = (
@@ -75,7 +92,9 @@ class Router:
                 if model is named
                 else f"successor of {named.id}, which is {named.lifecycle}"
             )
-            return Decision(chosen=(_candidate(model, wanted, note),), objective="explicit")
+            chosen = (_candidate(model, wanted, note),)
+            return Decision(chosen=chosen, objective="explicit", max_price_micros=most)
+        standing_in = self._placeholder(request, models, policy)
         if standing_in is None:
             raise unavailable(model if model.id == named.id else named)
         rejected = _candidate(model, wanted, model.unavailable_reason, model.availability.reason)
@@ -84,6 +103,7 @@ class Router:
             chosen=(_candidate(standing_in, wanted, note),),
             rejected=(rejected,),
             objective="explicit",
+            max_price_micros=most,
         )
 
     def _route(
@@ -91,100 +111,51 @@ class Router:
         request: VideoRequest,
         wanted: Quantified,
         models: Sequence[Model],
-        standing_in: Model | None,
+        policy: TenantPolicy,
     ) -> Decision:
+        standing_in = self._placeholder(request, models, policy)
         fit: list[Model] = []
         rejected: list[Candidate] = []
         for model in sorted(models, key=lambda m: m.id):
-            reason = self._reject(model, request, wanted)
-            if reason is None and not model.placeholder:
+            reason = reject(model, request, wanted, policy)
+            if reason is None:
                 fit.append(model)
-            elif reason is not None and model is not standing_in:
+            elif model is not standing_in:
                 rejected.append(_candidate(model, wanted, reason.reason, reason.code))
-        fit.sort(key=_order(request.routing.objective, wanted))
-        chosen = [_candidate(m, wanted, _why(m, request.routing.objective)) for m in fit]
+        objective = _objective(request, policy)
+        preferred = [name for _, routing in wishes(request, policy) for name in routing.order]
+        fit.sort(key=order(objective, wanted, preferred))
+        chosen = [_candidate(m, wanted, why(m, objective)) for m in fit]
         if standing_in is not None:
-            chosen.append(
-                _candidate(standing_in, wanted, "draws an animatic when nothing else can serve")
-            )
+            note = "draws an animatic when nothing else can serve"
+            chosen.append(_candidate(standing_in, wanted, note))
         if not chosen:
-            names = ", ".join(f"{c.model} ({c.code})" for c in rejected)
-            message = f"no model is able and allowed to serve this request; left out: {names}"
-            raise NoModel(message, metadata={"rejected": names})
+            raise _no_model(rejected)
         return Decision(
-            chosen=tuple(chosen), rejected=tuple(rejected), objective=request.routing.objective
+            chosen=tuple(chosen),
+            rejected=tuple(rejected),
+            objective=objective,
+            max_price_micros=_most(request, policy),
         )
 
-    def _reject(self, model: Model, request: VideoRequest, wanted: Quantified) -> Rejection | None:
-        if model.placeholder:
-            return Rejection("FAILED_PRECONDITION", "placeholders are not allowed here")
-        return _policy(model, request, wanted) or _misfit(model, request, wanted)
+
+def _objective(request: VideoRequest, policy: TenantPolicy) -> Objective:
+    said = (routing.objective for _, routing in wishes(request, policy))
+    return next((objective for objective in said if objective is not None), Objective.CHAIN)
 
 
-def _policy(model: Model, request: VideoRequest, wanted: Quantified) -> Rejection | None:
-    routing = request.routing
-    names = {model.id, model.provider, *model.aliases}
-    price = model.price.of_clip(wanted.duration_seconds, wanted.resolution)
-    limit = routing.max_price_micros
-    rules: tuple[tuple[bool, str, str], ...] = (
-        (not model.ready, model.availability.reason, model.unavailable_reason or "not available"),
-        (bool(names & set(routing.deny)), "FAILED_PRECONDITION", "denied by the request"),
-        (
-            bool(routing.allow) and not names & set(routing.allow),
-            "FAILED_PRECONDITION",
-            "not among `allow`",
-        ),
-        (
-            routing.local_only and not model.local,
-            "FAILED_PRECONDITION",
-            "does not run in this deployment",
-        ),
-        (price is None, "NO_MODEL", "its price is not known, so it is not chosen silently"),
-        (
-            not routing.allow_paid and bool(price),
-            "BUDGET_EXCEEDED",
-            "costs money, which is not allowed",
-        ),
-        (
-            limit is not None and (price or 0) > limit,
-            "BUDGET_EXCEEDED",
-            "dearer than `max_price`",
-        ),
-    )
-    return next((Rejection(code, reason) for broken, code, reason in rules if broken), None)
+def _most(request: VideoRequest, policy: TenantPolicy) -> int | None:
+    limits = [routing.max_price_micros for _, routing in wishes(request, policy)]
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
-def _misfit(model: Model, request: VideoRequest, wanted: Quantified) -> Rejection | None:
-    try:
-        require_fit(model, request, wanted)
-    except InvalidArgument as error:
-        return Rejection("INVALID_ARGUMENT", error.message)
-    return None
-
-
-def _order(
-    objective: Objective, wanted: Quantified
-) -> Callable[[Model], tuple[float, float, int, str]]:
-    def key(model: Model) -> tuple[float, float, int, str]:
-        price = model.price.of_clip(wanted.duration_seconds, wanted.resolution)
-        cost = _UNKNOWN if price is None else float(price)
-        wait = model.p50_seconds if model.p50_seconds is not None else _UNKNOWN
-        rank = CHAIN.index(model.provider) if model.provider in CHAIN else len(CHAIN)
-        match objective:
-            case Objective.COST:
-                return (cost, wait, rank, model.id)
-            case Objective.LATENCY:
-                return (wait, cost, rank, model.id)
-            case Objective.QUALITY:
-                # Until quality is measured, a dearer model is taken to be the better one.
-                return (-cost, wait, rank, model.id)
-
-    return key
-
-
-def _why(model: Model, objective: Objective) -> str:
-    kind = {"cost": "cheapest", "latency": "fastest", "quality": "best"}[objective]
-    return f"can serve; ordered by {objective} ({kind} first)"
+def _no_model(rejected: Sequence[Candidate]) -> NoModel:
+    """The error with every reason; `passes` says whether another moment or limit would help."""
+    names = ", ".join(f"{c.model} ({c.code})" for c in rejected)
+    passes = any(c.code in {"UNAVAILABLE", "BUDGET_EXCEEDED"} for c in rejected)
+    message = f"no model is able and allowed to serve this request; left out: {names}"
+    facts = {"rejected": names} | ({"passes": "yes"} if passes else {})
+    return NoModel(message, metadata=facts)
 
 
 def _candidate(model: Model, wanted: Quantified, reason: str, code: str = "") -> Candidate:
@@ -193,8 +164,10 @@ def _candidate(model: Model, wanted: Quantified, reason: str, code: str = "") ->
         provider=model.provider,
         reason=reason,
         code=code,
-        price_micros=model.price.of_clip(wanted.duration_seconds, wanted.resolution),
+        price_micros=model.clip_price(wanted.duration_seconds, wanted.resolution),
         p50_seconds=model.p50_seconds,
         p90_seconds=model.p90_seconds,
         placeholder=model.placeholder,
+        success_rate=model.success_rate,
+        recent_ends=model.recent_ends,
     )

@@ -57,7 +57,10 @@ class Quantified:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A model in a decision. Latencies in seconds, price in micro-USD for one variation."""
+    """A model in a decision. Latencies in seconds, price in micro-USD for one variation.
+
+    `success_rate` (0 to 1) is of the `recent_ends` attempts that ended lately; None: too few.
+    """
 
     model: str
     provider: str
@@ -67,15 +70,21 @@ class Candidate:
     p50_seconds: float | None = None
     p90_seconds: float | None = None
     placeholder: bool = False
+    success_rate: float | None = None
+    recent_ends: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """Models in the order of trial, those left out, and what was optimised."""
+    """Models in the order of trial, those left out, and what was optimised.
+
+    `max_price_micros` is the most that one variation may cost, as caller and tenant have set it.
+    """
 
     chosen: tuple[Candidate, ...] = ()
     rejected: tuple[Candidate, ...] = ()
     objective: str = ""
+    max_price_micros: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,17 +1,18 @@
 """Accepting a job: what can be known before money moves is checked, then one transaction."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.common.errors import BudgetExceeded
 from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.options import ImageInput, check_text
-from services.orchestrator.domain.ports import AssetPort, JobStore, ModelsPort
+from services.orchestrator.domain.ports import AssetPort, JobStore, ModelsPort, PoliciesPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.domain.values import Quantified
 from services.orchestrator.usecases.afford import Affording
+from services.orchestrator.usecases.policies import FixedPolicies
 
 MAX_REQUEST_ID = 128
 # What holds where neither the caller nor the words say anything; the prompt service has the same.
@@ -43,6 +44,7 @@ class AcceptVideo:
     afford: Affording
     now: Callable[[], datetime]
     new_id: Callable[[], str]
+    policies: PoliciesPort = field(default_factory=FixedPolicies)
 
     async def __call__(
         self, tenant: str, request: VideoRequest, request_id: str, user: str = ""
@@ -50,12 +52,14 @@ class AcceptVideo:
         """Return the job and whether the request_id was known; `user` is the API key's id.
 
         Raises InvalidArgument, RequestConflict, FailedPrecondition (ModelRetired, NoCredentials,
-        NoDevice, NoModel), BudgetExceeded when no model could be afforded, Unavailable while the
-        catalogue has never been loaded.
+        NoDevice, LicenceRefused, NoModel), BudgetExceeded when no model could be afforded,
+        Unavailable while the catalogue has never been loaded.
         """
         check_text("request_id", request_id, MAX_REQUEST_ID)
+        policy = await self.policies.of(tenant, user)
         # Decided again when the words are understood; here so that a hopeless request is refused.
-        decision = self.router.admit(request, as_asked(request), await self.models.models())
+        models = await self.models.models()
+        decision = self.router.admit(request, as_asked(request), models, policy)
         moment = self.now()
         job = Job(
             id=self.new_id(),

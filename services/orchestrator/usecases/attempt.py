@@ -207,7 +207,7 @@ def _ended(job: Job, identifier: str) -> bool:
 
 
 def _order(job: Job, attempt: Attempt, most: int | None) -> GenerationOrder:
-    limits = [p for p in (most, job.request.routing.max_price_micros) if p is not None]
+    limits = [p for p in (most, job.max_price_micros) if p is not None]
     seed = job.request.seed
     return GenerationOrder(
         request_id=attempt.id,

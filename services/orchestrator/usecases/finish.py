@@ -7,7 +7,8 @@ from datetime import datetime
 from services.common.telemetry import get_logger
 from services.orchestrator.domain.friendly import friendly
 from services.orchestrator.domain.job import Job, JobState
-from services.orchestrator.domain.ports import GeneratorPort, JobStore
+from services.orchestrator.domain.ports import GeneratorPort, JobStore, RecordsPort
+from services.orchestrator.domain.records import sample_of
 from services.orchestrator.domain.values import Failure
 from services.orchestrator.usecases.patience import patiently
 
@@ -22,6 +23,7 @@ class FinishVideo:
 
     jobs: JobStore
     now: Callable[[], datetime]
+    records: RecordsPort | None = None
 
     async def __call__(self, job_id: str) -> None:
         """End the job with what its attempts add up to."""
@@ -44,10 +46,19 @@ class FinishVideo:
             return job.ended(moment, state, error=error, fallback=kind)
 
         job = await self.jobs.change(job_id, "ended", end)
+        if job.end_time == moment:  # it had not ended before, so nothing was learnt from it
+            self._measure(job)
         _log.info(
             "job_ended", job=job.name, tenant=job.tenant, state=job.state, micros=job.cost_micros
         )
         return job
+
+    def _measure(self, job: Job) -> None:
+        """Let routing learn from the attempts."""
+        for attempt in job.attempts:
+            sample = sample_of(attempt)
+            if sample is not None and self.records is not None:
+                self.records.ended(attempt.model, sample)
 
 
 def _fault(job: Job) -> Failure | None:

@@ -1,15 +1,16 @@
 """PlanVideo: what GenerateVideo would do. No vendor is called, nothing is written."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.orchestrator.domain.money.ledger import payer_of
-from services.orchestrator.domain.ports import ModelsPort, PromptPort
+from services.orchestrator.domain.ports import ModelsPort, PoliciesPort, PromptPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.domain.values import Decision, Quantified
 from services.orchestrator.usecases.afford import Affording
+from services.orchestrator.usecases.policies import FixedPolicies
 
 _NOT_A_JOB = "plan"
 
@@ -36,11 +37,13 @@ class PlanVideo:
     router: Router
     afford: Affording
     now: Callable[[], datetime]
+    policies: PoliciesPort = field(default_factory=FixedPolicies)
 
     async def __call__(self, tenant: str, request: VideoRequest, user: str = "") -> Plan:
         """Raises what GenerateVideo raises, and Unavailable when the prompt service is away."""
         quantified, warnings = await self.prompts.quantify(tenant, request)
-        decision = self.router.decide(request, quantified, await self.models.models())
+        models, policy = await self.models.models(), await self.policies.of(tenant, user)
+        decision = self.router.decide(request, quantified, models, policy)
         payer = payer_of(tenant, request, self.now(), job=_NOT_A_JOB, user=user)
         decision = await self.afford(payer, request, decision, request.variations)
         prices = [c.price_micros for c in decision.chosen if c.price_micros is not None]

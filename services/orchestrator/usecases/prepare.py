@@ -2,20 +2,21 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from services.common.errors import InvalidArgument, ServiceError
+from services.common.errors import InvalidArgument, NoModel, ServiceError, Unavailable
 from services.common.telemetry import get_logger
 from services.orchestrator.domain.job import Job, JobState
-from services.orchestrator.domain.ports import JobStore, ModelsPort, PromptPort
+from services.orchestrator.domain.ports import JobStore, ModelsPort, PoliciesPort, PromptPort
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.domain.values import Decision, Quantified
 from services.orchestrator.usecases.accept import as_asked
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.finish import FinishVideo
 from services.orchestrator.usecases.patience import failure, patiently
+from services.orchestrator.usecases.policies import FixedPolicies
 
 _log = get_logger(__name__)
 PROMPT_PATIENCE_SECONDS = 20.0
@@ -35,6 +36,7 @@ class PrepareVideo:
     finish: FinishVideo
     afford: Affording
     now: Callable[[], datetime]
+    policies: PoliciesPort = field(default_factory=FixedPolicies)
 
     async def __call__(self, job_id: str) -> tuple[list[str], int]:
         """Models in the order of trial and the number of variations; no models: the job is over."""
@@ -60,10 +62,11 @@ class PrepareVideo:
         try:
             quantified, warnings = await self._quantify(job)
             models = await patiently(self.models.models, seconds=MODELS_PATIENCE_SECONDS)
-            decision = self.router.decide(job.request, quantified, models)
+            policy = await self.policies.of(job.tenant, job.user)
+            decision = self.router.decide(job.request, quantified, models, policy)
             decision = await self.afford.any_of(job, decision, self.now())
         except ServiceError as error:
-            return await self.finish.end(job.id, JobState.FAILED, error=failure(error))
+            return await self.finish.end(job.id, _end(error), error=failure(error))
         return await self._plan(job, quantified, decision, warnings)
 
     async def _quantify(self, job: Job) -> tuple[Quantified, tuple[str, ...]]:
@@ -90,6 +93,12 @@ class PrepareVideo:
             return job.planned(moment, quantified, decision, warnings)
 
         return await self.jobs.change(known.id, "planned", plan, known=known)
+
+
+def _end(error: ServiceError) -> JobState:
+    """FALLBACK where the chain is at fault and another moment may help, else FAILED."""
+    passes = isinstance(error, NoModel) and error.metadata.get("passes") == "yes"
+    return JobState.FALLBACK if passes or isinstance(error, Unavailable) else JobState.FAILED
 
 
 def _start(job: Job, moment: datetime) -> Job | None:

@@ -25,12 +25,12 @@ class Spending:
         if price is None:
             await self._require_no_budget(job, attempt)
         if not price:
-            return job.request.routing.max_price_micros
+            return job.max_price_micros
         return await self.ledger.hold(charge_of(job, attempt), price)
 
     async def hold_more(self, job: Job, attempt: Attempt, refusal: BudgetExceeded) -> int:
         """Hold what the generator says is needed. Raises BudgetExceeded where that is too much."""
-        needed, most = refusal.metadata.get("needed", ""), job.request.routing.max_price_micros
+        needed, most = refusal.metadata.get("needed", ""), job.max_price_micros
         if not needed.isdigit() or (most is not None and int(needed) > most):
             raise refusal
         return await self.ledger.hold(charge_of(job, attempt), int(needed))
@@ -66,4 +66,4 @@ def _estimate(job: Job, attempt: Attempt) -> int | None:
     """The decision's price of one variation, else the most that the caller would pay."""
     chosen = job.decision.chosen if job.decision else ()
     price = next((c.price_micros for c in chosen if c.model == attempt.model), None)
-    return job.request.routing.max_price_micros if price is None else price
+    return job.max_price_micros if price is None else price

@@ -10,7 +10,7 @@ import grpc
 import pytest
 from google.protobuf import descriptor
 
-from reelmesh.orchestrator.v1 import budget_service_pb2, film_service_pb2
+from reelmesh.orchestrator.v1 import budget_service_pb2, film_service_pb2, policy_service_pb2
 from reelmesh.orchestrator.v1 import video_service_pb2 as pb
 from services.common.errors import ResourceExhausted, ServiceError
 from services.common.identity import IDENTITY_KEY, Identity
@@ -20,7 +20,7 @@ from tests.stack import Client
 from tests.stack.client import request
 from tests.stack.waiting import until
 
-FILES = (pb, film_service_pb2, budget_service_pb2)
+FILES = (pb, film_service_pb2, budget_service_pb2, policy_service_pb2)
 METHODS = [
     method
     for file in FILES

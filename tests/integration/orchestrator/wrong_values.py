@@ -97,6 +97,8 @@ WRONG: dict[str, list[Wrong]] = {
     "fit": [Wrong(99, "fit", ("STRICT", "NEAREST"))],
     "routing": [
         Wrong(pb.Routing(objective=NO_VALUE), "routing.objective", ("COST", "LATENCY", "QUALITY")),
+        Wrong(pb.Routing(min_quality=NO_VALUE), "routing.min_quality", ("DRAFT", "HIGH")),
+        Wrong(pb.Routing(order=["a b"]), "routing.order", ("[A-Za-z0-9._-]{1,128}",)),
         Wrong(pb.Routing(allow=["a b"]), "routing.allow", ("[A-Za-z0-9._-]{1,128}",)),
         Wrong(pb.Routing(deny=["a/b"]), "routing.deny", ("[A-Za-z0-9._-]{1,128}",)),
         Wrong(pb.Routing(allow=["a"], deny=["a"]), "routing.deny", ("allowed and denied",)),

@@ -7,6 +7,7 @@ import pytest
 
 from services.common.errors import (
     InvalidArgument,
+    LicenceRefused,
     ModelRetired,
     NoCredentials,
     NoDevice,
@@ -14,7 +15,8 @@ from services.common.errors import (
     Unavailable,
 )
 from services.orchestrator.domain.models import Availability, Lifecycle, Price, PriceTier
-from services.orchestrator.domain.options import Fit, ImageInput, Objective, Routing
+from services.orchestrator.domain.options import Fit, ImageInput, Objective, Quality, Routing
+from services.orchestrator.domain.policy import TenantPolicy
 from services.orchestrator.domain.routing import Router
 from tests.unit.orchestrator.examples import STORYBOARD, WANTED, hosted, request, unready
 
@@ -53,6 +55,111 @@ def test_an_objective_orders_the_models(objective, order):
     assert chosen(STRICT.decide(asked, WANTED, [CHEAP, OWN, DEAR])) == order
 
 
+def test_without_an_objective_models_come_in_the_order_of_the_chain():
+    models = [
+        OWN,
+        replace(CHEAP, id="c", provider="another"),
+        DEAR,
+        *(hosted(name, provider=name) for name in ("replicate", "runpod", "huggingface")),
+    ]
+    decision = STRICT.decide(request(), WANTED, models)
+    assert chosen(decision) == ["huggingface", "runpod", "replicate", "c", "dear", "own"]
+    assert decision.objective == "chain"
+    kept = TenantPolicy(preferences=Routing(objective=Objective.COST))
+    assert chosen(STRICT.decide(request(), WANTED, models, kept))[0] == "own"
+    asked = request(routing=Routing(objective=Objective.LATENCY))
+    assert chosen(STRICT.decide(asked, WANTED, models, kept))[0] == "dear"
+
+
+def test_a_model_that_fails_more_often_than_not_goes_behind_and_says_so():
+    failing = replace(CHEAP, success_rate=0.25, recent_ends=8)
+    asked = request(routing=Routing(objective=Objective.COST))
+    decision = STRICT.decide(asked, WANTED, [failing, DEAR])
+    assert chosen(decision) == ["dear", "cheap"]
+    assert "25 % of 8 attempts" in decision.chosen[1].reason
+    assert decision.chosen[1].success_rate == 0.25
+
+
+def test_tries_that_fail_on_the_way_count_as_waiting():
+    asked = request(routing=Routing(objective=Objective.LATENCY))
+    slow = hosted("slow", p50_seconds=50.0, success_rate=1.0, recent_ends=9)
+    shaky = hosted("shaky", p50_seconds=40.0, success_rate=0.6, recent_ends=9)
+    assert chosen(STRICT.decide(asked, WANTED, [shaky, slow])) == ["slow", "shaky"]
+
+
+def test_the_callers_order_goes_before_the_keys_and_the_tenants():
+    policy = TenantPolicy(
+        preferences=Routing(order=("own",)), personal=Routing(order=("dear", "own"))
+    )
+    decide = [OWN, DEAR, CHEAP]
+    assert chosen(STRICT.decide(request(), WANTED, decide, policy)) == ["dear", "own", "cheap"]
+    asked = request(routing=Routing(order=("cheap",)))
+    assert chosen(STRICT.decide(asked, WANTED, decide, policy)) == ["cheap", "dear", "own"]
+
+
+@pytest.mark.parametrize(
+    ("preferences", "words"),
+    [
+        (Routing(deny=("vendor",)), "denied by the tenant's preferences"),
+        (Routing(allow=("another",)), "not among `allow` of the tenant's preferences"),
+        (Routing(local_only=True), "the tenant's preferences demands"),
+        (Routing(allow_paid=False), "the tenant's preferences does not allow"),
+        (Routing(max_price_micros=1), "`max_price` of the tenant's preferences"),
+        (Routing(min_quality=Quality.HIGH), "draft quality at best"),
+    ],
+)
+def test_what_the_tenant_prefers_holds_where_the_request_says_nothing(preferences, words):
+    policy = TenantPolicy(preferences=preferences)
+    model = replace(CHEAP, resolutions=("480p",))
+    decision = LENIENT.decide(request(), WANTED, [model, STORYBOARD], policy)
+    assert chosen(decision) == ["storyboard"]
+    assert words in decision.rejected[0].reason
+    assert decision.max_price_micros == preferences.max_price_micros
+
+
+def test_the_lowest_of_all_price_limits_counts():
+    policy = TenantPolicy(
+        preferences=Routing(max_price_micros=70_000), personal=Routing(max_price_micros=90_000)
+    )
+    asked = request(routing=Routing(max_price_micros=80_000))
+    assert STRICT.decide(asked, WANTED, [CHEAP], policy).max_price_micros == 70_000
+
+
+NC = hosted("nc", licence="CC-BY-NC-4.0", commercial_use="no")
+REGIONAL = hosted("regional", licence="Community", excluded_territories=("EU", "UK", "KR"))
+
+
+@pytest.mark.parametrize(
+    ("model", "policy", "left_out"),
+    [
+        (NC, TenantPolicy(), True),
+        (NC, TenantPolicy(commercial=False), False),
+        (REGIONAL, TenantPolicy(), True),  # nobody has said where
+        (REGIONAL, TenantPolicy(territory="KE"), False),
+        (REGIONAL, TenantPolicy(territory="DE"), True),
+        (REGIONAL, TenantPolicy(territory="GB"), True),
+        (REGIONAL, TenantPolicy(territory="KR"), True),
+    ],
+)
+def test_a_licence_is_a_gate(model, policy, left_out):
+    free = replace(CHEAP, commercial_use="yes")
+    decision = STRICT.decide(request(), WANTED, [model, free], policy)
+    assert reasons(decision) == ({model.id: "LICENCE"} if left_out else {})
+    named = request(model=model.id)
+    if not left_out:
+        assert chosen(STRICT.decide(named, WANTED, [model, free], policy)) == [model.id]
+        return
+    with pytest.raises(LicenceRefused, match="take instead: cheap") as told:
+        STRICT.decide(named, WANTED, [model, free], policy)
+    assert told.value.metadata["alternatives"] == "cheap"
+
+
+@pytest.mark.parametrize("code", ["Kenya", "ke", "K1", "ÄÖ"])
+def test_a_territory_is_a_country_code(code):
+    with pytest.raises(InvalidArgument, match="ISO 3166-1"):
+        TenantPolicy(territory=code)
+
+
 def test_the_placeholder_comes_last_and_only_where_allowed():
     models = [STORYBOARD, CHEAP]
     assert chosen(LENIENT.decide(request(), WANTED, models)) == ["cheap", "storyboard"]
@@ -88,6 +195,8 @@ def test_a_model_without_a_price_is_not_chosen_silently():
     }
     named = request(model="unpriced")
     assert chosen(STRICT.decide(named, WANTED, [unpriced])) == ["unpriced"]
+    for routing in (Routing(allow=("unpriced",)), Routing(order=("vendor",))):
+        assert chosen(STRICT.decide(request(routing=routing), WANTED, [unpriced])) == ["unpriced"]
 
 
 def test_a_limit_is_inclusive():
@@ -164,9 +273,46 @@ def test_a_named_model_refuses_what_it_cannot_make(field, changes):
         assert chosen(STRICT.decide(nearest, WANTED, [model])) == ["m"]
 
 
+@pytest.mark.parametrize(
+    ("model", "routing"),
+    [
+        (unready("m", Availability.CIRCUIT_OPEN), Routing()),
+        (unready("m", Availability.UNREACHABLE), Routing()),
+        (hosted("m"), Routing(max_price_micros=1)),
+    ],
+)
+def test_what_may_pass_is_accepted_and_looked_at_again(model, routing):
+    asked = request(routing=routing)
+    assert STRICT.admit(asked, WANTED, [model]) is None
+    with pytest.raises(NoModel) as told:
+        STRICT.decide(asked, WANTED, [model])
+    assert told.value.metadata["passes"] == "yes"
+
+
+@pytest.mark.parametrize("availability", [Availability.NO_CREDENTIALS, Availability.NO_DEVICE])
+def test_what_will_not_pass_is_refused_at_once(availability):
+    with pytest.raises(NoModel):
+        STRICT.admit(request(), WANTED, [unready("m", availability)])
+
+
 def test_nothing_able_is_told_with_every_reason():
     with pytest.raises(NoModel, match=r"m \(NO_CREDENTIALS\)"):
         STRICT.decide(request(), WANTED, [unready("m"), STORYBOARD])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "micros"), [(1.0, 300_000), (5.0, 300_000), (5.1, 600_000), (10.0, 600_000)]
+)
+def test_a_started_unit_is_paid_in_full(seconds, micros):
+    price = Price(kind="per_clip", amount_micros=300_000, unit_seconds=5.0)
+    assert price.of_clip(seconds, "720p") == micros
+
+
+def test_time_on_a_gpu_costs_its_typical_seconds():
+    a100 = Price(kind="per_gpu_hour", amount_micros=2_490_000)
+    assert a100.of_gpu_time(120.0) == 83_000
+    assert hosted("m", price=a100, p50_seconds=120.0).clip_price(5.0, "720p") == 83_000
+    assert hosted("m", price=a100).clip_price(5.0, "720p") is None
 
 
 @pytest.mark.parametrize(

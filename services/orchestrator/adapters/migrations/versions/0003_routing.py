@@ -1,0 +1,34 @@
+"""Policies of tenants, preferences of keys, and how models have done."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+_moment = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    """Create the tables of routing."""
+    op.create_table(
+        "policies",
+        sa.Column("tenant", sa.Text, primary_key=True),
+        sa.Column("api_key", sa.Text, primary_key=True),
+        sa.Column("document", sa.LargeBinary, nullable=False),
+        sa.Column("update_time", _moment, nullable=False),
+    )
+    op.create_table(
+        "model_records",
+        sa.Column("model", sa.Text, primary_key=True),
+        sa.Column("samples", sa.LargeBinary, nullable=False),
+        sa.Column("update_time", _moment, nullable=False),
+    )
+
+
+def downgrade() -> None:
+    """Drop everything; for development."""
+    for table in ("model_records", "policies"):
+        op.drop_table(table)
