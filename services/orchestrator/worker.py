@@ -13,6 +13,7 @@ from services.common import clock
 from services.common.background import background
 from services.common.database import Database
 from services.common.errors import FailedPrecondition
+from services.orchestrator.adapters.messages import load_messages
 from services.orchestrator.domain.money.ledger import Ledger
 from services.orchestrator.domain.ports import (
     AssetPort,
@@ -86,7 +87,9 @@ class Steps:
 @asynccontextmanager
 async def working(settings: Settings, parts: Parts) -> AsyncIterator[None]:
     """Make jobs while the block runs; jobs that have not ended go on in another worker or later."""
-    finish = FinishVideo(jobs=parts.jobs, now=clock.now, records=parts.records)
+    finish = FinishVideo(
+        jobs=parts.jobs, now=clock.now, messages=load_messages(), records=parts.records
+    )
     alone = parts.database.is_sqlite
     executor = "local" if alone else settings.executor or f"{socket.gethostname()}-{os.getpid()}"
     async with AsyncExitStack() as stack:

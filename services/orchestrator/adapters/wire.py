@@ -70,7 +70,7 @@ def to_error(failure: Failure | None) -> Status | None:
     state = {
         "message": failure.message,
         "reason": failure.reason,
-        "retry_after": None,
+        "retry_after": failure.retry_after_seconds,
         "metadata": dict(failure.metadata),
         "violations": (),
     }
@@ -87,4 +87,5 @@ def from_error(status: Status) -> Failure | None:
         message=error.message,
         retryable=error.retryable,
         metadata=error.metadata,
+        retry_after_seconds=error.retry_after,
     )

@@ -157,7 +157,14 @@ def _attempt(attempt: Attempt) -> pb.Attempt:
 
 def _fallback(fallback: Fallback) -> pb.Fallback:
     options = [
-        pb.RetryOption(label=o.label, method=o.method, request_json=o.request_json)
+        pb.RetryOption(
+            label=o.label,
+            method=o.method,
+            request_json=o.request_json,
+            delay=to_duration(o.delay_seconds),
+            http_method=o.http_method,
+            http_path=o.http_path,
+        )
         for o in fallback.retry_options
     ]
     return pb.Fallback(
@@ -168,4 +175,6 @@ def _fallback(fallback: Fallback) -> pb.Fallback:
         retry_options=options,
         estimated_wait=fallback.estimated_wait,
         support_message=fallback.support_message,
+        estimated_wait_time=to_duration(fallback.wait_seconds),
+        offline_message=fallback.offline_message,
     )

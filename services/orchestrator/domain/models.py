@@ -173,3 +173,10 @@ def find(models: Sequence[Model], name: str) -> Model | None:
     """The model with this id, or else with this alias."""
     by_id = next((m for m in models if m.id == name), None)
     return by_id or next((m for m in models if name in m.aliases), None)
+
+
+def is_offline(models: Sequence[Model]) -> bool:
+    """Whether the network is away: vendors are set up, and none of them can be reached."""
+    hosted = {m.availability for m in models if not m.local and not m.placeholder}
+    seen = hosted & {Availability.READY, Availability.CIRCUIT_OPEN, Availability.UNREACHABLE}
+    return seen == {Availability.UNREACHABLE}

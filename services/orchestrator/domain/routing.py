@@ -7,7 +7,7 @@ from services.common.errors import InvalidArgument, NoModel
 from services.orchestrator.domain import licences
 from services.orchestrator.domain.fitting import require_fit, unavailable
 from services.orchestrator.domain.gates import reject, wishes
-from services.orchestrator.domain.models import Model, find
+from services.orchestrator.domain.models import Model, find, is_offline
 from services.orchestrator.domain.options import Objective
 from services.orchestrator.domain.policy import TenantPolicy
 from services.orchestrator.domain.ranking import order, why
@@ -130,7 +130,7 @@ class Router:
             note = "draws an animatic when nothing else can serve"
             chosen.append(_candidate(standing_in, wanted, note))
         if not chosen:
-            raise _no_model(rejected)
+            raise _no_model(rejected, offline=is_offline(models))
         return Decision(
             chosen=tuple(chosen),
             rejected=tuple(rejected),
@@ -149,12 +149,13 @@ def _most(request: VideoRequest, policy: TenantPolicy) -> int | None:
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def _no_model(rejected: Sequence[Candidate]) -> NoModel:
+def _no_model(rejected: Sequence[Candidate], *, offline: bool) -> NoModel:
     """The error with every reason; `passes` says whether another moment or limit would help."""
     names = ", ".join(f"{c.model} ({c.code})" for c in rejected)
     passes = any(c.code in {"UNAVAILABLE", "BUDGET_EXCEEDED"} for c in rejected)
     message = f"no model is able and allowed to serve this request; left out: {names}"
     facts = {"rejected": names} | ({"passes": "yes"} if passes else {})
+    facts |= {"offline": "yes"} if offline else {}
     return NoModel(message, metadata=facts)
 
 

@@ -24,12 +24,16 @@ class AttemptState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Why something failed: a reason of `errors.v1.ErrorReason`, and a sentence."""
+    """Why something failed: a reason of `errors.v1.ErrorReason`, and a sentence.
+
+    `retry_after_seconds` is what the one who failed asks to wait; None where it did not say.
+    """
 
     reason: str
     message: str
     retryable: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
+    retry_after_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,16 +128,22 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class RetryOption:
-    """What a person may do next, as a call that a program can make."""
+    """What a person may do next, as a call that a program can make, over gRPC or HTTP.
+
+    `delay_seconds` is how long to wait before; None is not at all.
+    """
 
     label: str
     method: str
     request_json: str
+    delay_seconds: float | None = None
+    http_method: str = ""
+    http_path: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fallback:
-    """What a person is told when every rung failed."""
+    """What a person is told when every rung failed; `wait_seconds` is None when nobody knows."""
 
     message: str
     cultural_message: str
@@ -142,3 +152,5 @@ class Fallback:
     estimated_wait: str
     support_message: str
     status: str = "fallback"
+    wait_seconds: float | None = None
+    offline_message: str = ""

@@ -1,12 +1,13 @@
 """The last step of a job, and the steps of cancelling one. A job ends exactly once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.common.telemetry import get_logger
-from services.orchestrator.domain.friendly import friendly
+from services.orchestrator.domain.friendly import Messages, friendly
 from services.orchestrator.domain.job import Job, JobState
+from services.orchestrator.domain.money.budgets import price_difference
 from services.orchestrator.domain.ports import GeneratorPort, JobStore, RecordsPort
 from services.orchestrator.domain.records import sample_of
 from services.orchestrator.domain.values import Failure
@@ -19,10 +20,14 @@ DEFECT = Failure(reason="INTERNAL", message="The job could not be worked on; the
 
 @dataclass(frozen=True, kw_only=True)
 class FinishVideo:
-    """Ends jobs; may run again after a crash, and then finds that the job has ended."""
+    """Ends jobs; may run again after a crash, and then finds that the job has ended.
+
+    `messages` are the words of each language that a request can name.
+    """
 
     jobs: JobStore
     now: Callable[[], datetime]
+    messages: Mapping[str, Messages]
     records: RecordsPort | None = None
 
     async def __call__(self, job_id: str) -> None:
@@ -42,8 +47,10 @@ class FinishVideo:
             if job.state.terminal:
                 return None
             state, error = decide(job)
-            kind = friendly(job) if state is JobState.FALLBACK else None
-            return job.ended(moment, state, error=error, fallback=kind)
+            words = self.messages[job.request.language or "en"]
+            kind = friendly(job, words, error) if state is JobState.FALLBACK else None
+            warnings = price_difference(job)
+            return job.ended(moment, state, error=error, fallback=kind, warnings=warnings)
 
         job = await self.jobs.change(job_id, "ended", end)
         if job.end_time == moment:  # it had not ended before, so nothing was learnt from it

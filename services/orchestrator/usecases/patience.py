@@ -47,4 +47,5 @@ def failure(error: ServiceError) -> Failure:
         message=error.message,
         retryable=error.retryable,
         metadata=error.metadata,
+        retry_after_seconds=error.retry_after,
     )

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.errors import Unavailable
+from services.orchestrator.adapters.messages import load_messages
 from services.orchestrator.domain.job import JobState
 from services.orchestrator.domain.options import Routing
 from services.orchestrator.domain.routing import Router
@@ -73,7 +74,7 @@ class JournalSlot:
 def parts(job, generator, *models, prompts=None, ledger=None):
     jobs = MemoryJobs(job)
     ledger = ledger or MemoryLedger()
-    finish = FinishVideo(jobs=jobs, now=lambda: NOW)
+    finish = FinishVideo(jobs=jobs, now=lambda: NOW, messages=load_messages())
     steps = Steps(
         preparing=PrepareVideo(
             jobs=jobs,

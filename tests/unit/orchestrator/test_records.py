@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.orchestrator.adapters.messages import load_messages
 from services.orchestrator.domain.records import (
     KEEP,
     RECENT,
@@ -93,7 +94,9 @@ def test_what_was_measured_replaces_what_is_published():
 async def test_a_finished_job_is_learnt_from_once():
     job = replace(running(), attempts=(replace(made(), end_time=NOW + timedelta(seconds=3)),))
     records = MemoryRecords()
-    finish = FinishVideo(jobs=MemoryJobs(job), now=lambda: NOW, records=records)
+    finish = FinishVideo(
+        jobs=MemoryJobs(job), now=lambda: NOW, messages=load_messages(), records=records
+    )
     await finish("j1")
     later = replace(finish, now=lambda: NOW + timedelta(seconds=1))
     await later("j1")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.common.errors import BudgetExceeded
+from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.money.scopes import Scope, ScopeKind
 from services.orchestrator.domain.values import Candidate, Decision
 
@@ -55,6 +56,22 @@ def exceeded(budget: Budget, needed_micros: int | None, fits: str = "") -> Budge
         "fits": would_fit,
     }
     return BudgetExceeded(message, metadata=facts)
+
+
+def price_difference(job: Job) -> tuple[str, ...]:
+    """A sentence for each model that served dearer than the one that was tried first."""
+    chosen = job.decision.chosen if job.decision else ()
+    prices = {c.model: c.price_micros for c in chosen}
+    first = chosen[0].model if chosen else ""
+    told: dict[str, None] = {}
+    for attempt in job.attempts:
+        was, now = prices.get(first), prices.get(attempt.model)
+        if attempt.clip is not None and was is not None and now is not None and now > was:
+            told[
+                f"{attempt.model} served at {usd(now)} a clip, {usd(now - was)} more than {first}, "
+                "which failed."
+            ] = None
+    return tuple(told)
 
 
 def affordable(decision: Decision, budgets: Sequence[Budget], variations: int = 1) -> Decision:
