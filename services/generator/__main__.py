@@ -14,6 +14,7 @@ import uvloop
 from reelmesh.generator.v1.generator_service_pb2_grpc import add_GeneratorServiceServicer_to_server
 from services.common import clock
 from services.common.access import open_keys
+from services.common.background import background
 from services.common.channels import Channel
 from services.common.database import Database
 from services.common.errors import ServiceError
@@ -28,12 +29,13 @@ from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.catalogue import Surroundings
 from services.generator.domain.circuit import Circuits
 from services.generator.domain.generation import Generation
+from services.generator.domain.reachability import Reachability, addresses_of
 from services.generator.engines.placeholder import Placeholder
 from services.generator.engines.storyboard import StoryboardEngine
 from services.generator.ledger import SqlLedger
 from services.generator.providers import configured as configured_providers
 from services.generator.providers.adapter import Adapter
-from services.generator.providers.client import TIMEOUT, Client, vendor_http
+from services.generator.providers.client import TIMEOUT, Client, origin, vendor_http
 from services.generator.providers.download import Downloader
 from services.generator.servicer import GeneratorServicer
 from services.generator.settings import Settings
@@ -52,6 +54,7 @@ from services.generator.worker.faults import Crash
 from services.generator.worker.hosted import HostedBackend, Vendor
 from services.generator.worker.keeper import Keeper
 from services.generator.worker.local import LocalBackend
+from services.generator.worker.network import Network
 from services.generator.worker.operator import parse, reconcile
 from services.generator.worker.pace import Pacer
 
@@ -96,7 +99,8 @@ async def _build(
     means = await _means(settings, books, circuits=circuits, stack=stack)
     machine = Machine(means, _report)
     await _keep(settings, books, machine=machine, stack=stack)
-    admission = Admission(means.catalogue, partial(_surroundings, settings, circuits))
+    reach = await _reach(settings, stack)
+    admission = Admission(means.catalogue, partial(_surroundings, settings, circuits, reach))
     generations = Generations(
         ledger=books.ledger,
         admission=admission,
@@ -182,13 +186,24 @@ async def _hosted(settings: Settings, circuits: Circuits, stack: AsyncExitStack)
     return hosted
 
 
-def _surroundings(settings: Settings, circuits: Circuits) -> Surroundings:
+async def _reach(settings: Settings, stack: AsyncExitStack) -> Reachability:
+    """Start looking whether the vendors that are set up can be reached."""
+    places = [(name, *origin(a.base_url)) for name, a in configured_providers(settings.vendors)]
+    reach = Reachability(addresses_of((n, host, port) for n, _, host, port in places if port))
+    if settings.probe_seconds and reach.providers:
+        network = Network(reach, every=settings.probe_seconds)
+        await stack.enter_async_context(background("network", network.run()))
+    return reach
+
+
+def _surroundings(settings: Settings, circuits: Circuits, reach: Reachability) -> Surroundings:
     now = clock.now()
     return Surroundings(
         now=now,
         configured=frozenset(settings.vendors),
         device_present=settings.device,
         open_circuits=circuits.open(now),
+        unreachable=reach.unreachable,
     )
 
 

@@ -66,6 +66,9 @@ class Settings(ServiceSettings):
     """Failures of a vendor in a row after which it is rested."""
     circuit_rest_seconds: float = Field(30.0, gt=0)
     """How long a vendor is rested."""
+    probe_seconds: float = Field(2.0, ge=0)
+    """How often it is looked whether vendors can be reached, by a connection that asks nothing;
+    0 is never."""
     polls_per_second: float = Field(50.0, gt=0)
     """Most questions a second that are put to all vendors together about jobs under way."""
     poll_seconds: float | None = Field(None, gt=0)

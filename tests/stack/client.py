@@ -69,7 +69,12 @@ class Watcher:
 class Client:
     """An application; an asynchronous context manager."""
 
-    def __init__(self, address: str, signer: IdentitySigner | None, identity: Identity) -> None:
+    def __init__(
+        self,
+        address: str,
+        signer: IdentitySigner | None = None,
+        identity: Identity | None = None,
+    ) -> None:
         retry = ["/reelmesh.orchestrator.v1.VideoService/GenerateVideo"]
         self.channel = Channel(address, signer, identity=identity, retry=retry)
         self.stub: Any = VideoServiceStub(self.channel)

@@ -236,6 +236,8 @@ class Capabilities(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     AUDIO_FIELD_NUMBER: _builtins.int
     MAX_VARIATIONS_FIELD_NUMBER: _builtins.int
+    IMAGE_REQUIRED_FIELD_NUMBER: _builtins.int
+    VIDEO_REQUIRED_FIELD_NUMBER: _builtins.int
     text: _builtins.bool
     """Takes text."""
     image: _builtins.bool
@@ -254,6 +256,10 @@ class Capabilities(_message.Message):
     """Makes sound."""
     max_variations: _builtins.int
     """Most variations in one vendor call; 0 means 1."""
+    image_required: _builtins.bool
+    """Takes nothing without a first image."""
+    video_required: _builtins.bool
+    """Takes nothing without a video."""
     @_builtins.property
     def durations(self) -> _containers.RepeatedCompositeFieldContainer[_duration_pb2.Duration]:
         """Lengths it makes, when they are a set."""
@@ -296,10 +302,12 @@ class Capabilities(_message.Message):
         seed: _builtins.bool = ...,
         audio: _builtins.bool = ...,
         max_variations: _builtins.int = ...,
+        image_required: _builtins.bool = ...,
+        video_required: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_duration", b"max_duration", "min_duration", b"min_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_ratios", b"aspect_ratios", "audio", b"audio", "durations", b"durations", "fps", b"fps", "image", b"image", "last_image", b"last_image", "max_duration", b"max_duration", "max_prompt_characters", b"max_prompt_characters", "max_variations", b"max_variations", "min_duration", b"min_duration", "negative_prompt", b"negative_prompt", "resolutions", b"resolutions", "seed", b"seed", "text", b"text", "video", b"video"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_ratios", b"aspect_ratios", "audio", b"audio", "durations", b"durations", "fps", b"fps", "image", b"image", "image_required", b"image_required", "last_image", b"last_image", "max_duration", b"max_duration", "max_prompt_characters", b"max_prompt_characters", "max_variations", b"max_variations", "min_duration", b"min_duration", "negative_prompt", b"negative_prompt", "resolutions", b"resolutions", "seed", b"seed", "text", b"text", "video", b"video", "video_required", b"video_required"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -72,6 +72,8 @@ def _capabilities(model: Model) -> model_pb2.Capabilities:
         seed=model.seed_maximum is not None,
         audio=model.audio is not Sound.NONE,
         max_variations=model.max_variations,
+        image_required=model.inputs.image is Need.REQUIRED,
+        video_required=model.inputs.video is Need.REQUIRED,
     )
     _durations(message, model.durations)
     return message

@@ -18,6 +18,7 @@ class Availability(StrEnum):
     NO_DEVICE = "NO_DEVICE"
     CIRCUIT_OPEN = "CIRCUIT_OPEN"
     RETIRED = "RETIRED"
+    UNREACHABLE = "UNREACHABLE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +26,15 @@ class Surroundings:
     """What availability depends on besides the model itself.
 
     `configured` holds the names (never the values) of the environment variables that are set;
-    `open_circuits` holds ids of models and of providers that are failing just now.
+    `open_circuits` holds ids of models and of providers that are failing just now, `unreachable`
+    the providers that the network does not lead to.
     """
 
     now: datetime
     configured: frozenset[str] = frozenset()
     device_present: bool = False
     open_circuits: frozenset[str] = field(default_factory=frozenset)
+    unreachable: frozenset[str] = field(default_factory=frozenset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,9 @@ def _own_standing(model: Model, surroundings: Surroundings) -> Standing:
         return Standing(Availability.NO_CREDENTIALS, reason, missing)
     if model.needs_device and not surroundings.device_present:
         return Standing(Availability.NO_DEVICE, f"{model.id} needs a GPU and none is present")
+    if model.provider in surroundings.unreachable:
+        reason = f"{model.provider} cannot be reached over the network; it is looked for again"
+        return Standing(Availability.UNREACHABLE, reason)
     if surroundings.open_circuits & {model.id, model.provider}:
         return Standing(Availability.CIRCUIT_OPEN, f"{model.provider} is failing; it is rested")
     return Standing(Availability.READY)

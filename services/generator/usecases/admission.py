@@ -84,6 +84,9 @@ def refusal(model: Model, standing: Standing, surroundings: Surroundings) -> Ser
             return NoCredentials(standing.reason, metadata=facts)
         case Availability.NO_DEVICE:
             return NoDevice(standing.reason, metadata=facts)
+        case Availability.UNREACHABLE:
+            facts["delivered"] = "no"
+            return Unavailable(standing.reason, metadata=facts)
         case _:
             return Unavailable(standing.reason, metadata=facts)
 

@@ -75,6 +75,8 @@ def _model(row: model_pb2.Model) -> Model:
         image=able.image,
         last_image=able.last_image,
         video=able.video,
+        image_required=able.image_required,
+        video_required=able.video_required,
         durations=tuple(from_duration(d) or 0.0 for d in able.durations),
         min_duration=from_duration(able.min_duration),
         max_duration=from_duration(able.max_duration),

@@ -29,6 +29,10 @@ def require_fit(model: Model, request: VideoRequest, wanted: Quantified) -> None
     ):
         if given is not None and not able:
             raise InvalidArgument(name, f"{model.id} does not take it", allowed=("leave it out",))
+    if model.image_required and request.image is None:
+        raise InvalidArgument("image", f"is what {model.id} begins with", allowed=("a picture",))
+    if model.video_required:
+        raise InvalidArgument("model", f"{model.id} works on a video", allowed=("auto",))
     if request.fit is Fit.NEAREST or model.placeholder:
         return
     _require(model, "aspect_ratio", request.aspect_ratio, model.aspect_ratios)

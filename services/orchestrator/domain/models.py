@@ -110,6 +110,8 @@ class Model:
     image: bool = False
     last_image: bool = False
     video: bool = False
+    image_required: bool = False
+    video_required: bool = False
     durations: tuple[float, ...] = ()
     min_duration: float | None = None
     max_duration: float | None = None

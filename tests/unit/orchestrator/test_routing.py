@@ -188,6 +188,15 @@ def test_every_model_left_out_has_its_reason(changes, code):
     assert all(c.reason for c in decision.rejected)
 
 
+def test_a_model_that_begins_with_a_picture_is_left_out_without_one():
+    still = hosted("still", image=True, image_required=True)
+    edits = hosted("edits", video=True, video_required=True)
+    decision = LENIENT.decide(request(), WANTED, [still, edits, STORYBOARD])
+    assert reasons(decision) == {"still": "INVALID_ARGUMENT", "edits": "INVALID_ARGUMENT"}
+    pictured = request(image=ImageInput(asset="assets/a"))
+    assert chosen(STRICT.decide(pictured, WANTED, [still])) == ["still"]
+
+
 def test_a_model_without_a_price_is_not_chosen_silently():
     unpriced = hosted("unpriced", price=Price())
     assert reasons(LENIENT.decide(request(), WANTED, [unpriced, STORYBOARD])) == {
