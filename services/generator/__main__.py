@@ -45,6 +45,7 @@ from services.generator.usecases.generations import Generations, Limits
 from services.generator.usecases.hub import Hub
 from services.generator.usecases.listing import Listing
 from services.generator.usecases.machine import Machine
+from services.generator.usecases.patience import Patience
 from services.generator.usecases.reconciliation import Reconciliation
 from services.generator.usecases.row import Books
 from services.generator.usecases.sending import Sending
@@ -57,6 +58,7 @@ from services.generator.worker.local import LocalBackend
 from services.generator.worker.network import Network
 from services.generator.worker.operator import parse, reconcile
 from services.generator.worker.pace import Pacer
+from services.generator.worker.spool import Spool
 
 MIGRATIONS = Path(__file__).parent / "adapters" / "migrations"
 
@@ -137,7 +139,11 @@ async def _means(
         sending=Sending(storage),
         storing=Storing(storage, catalogue.get, patience=settings.storing_patience_seconds),
         faults=Crash(settings.fault_point),
-        queue_seconds=settings.queue_seconds,
+        patience=Patience(
+            queue=settings.queue_seconds,
+            absence=settings.absence_seconds,
+            second_looks=settings.second_looks_seconds,
+        ),
     )
 
 
@@ -167,7 +173,7 @@ async def _hosted(settings: Settings, circuits: Circuits, stack: AsyncExitStack)
     fetching = await stack.enter_async_context(fetching_client(timeout=TIMEOUT))
     policy = UrlPolicy(allowed_hosts=settings.result_allowed_hosts)
     downloader = Downloader(fetching, policy, now=clock.now, max_bytes=settings.result_max_bytes)
-    pacer = Pacer(settings.polls_per_second)
+    pacer, spool = Pacer(settings.polls_per_second), Spool(settings.data_dir / "results")
 
     def hosted(provider: str, adapter: Adapter) -> HostedBackend:
         return HostedBackend(
@@ -179,6 +185,7 @@ async def _hosted(settings: Settings, circuits: Circuits, stack: AsyncExitStack)
                 pacer=pacer,
                 now=clock.now,
                 circuit=circuits.of(provider),
+                spool=spool,
                 poll_seconds=settings.poll_seconds,
             )
         )

@@ -62,6 +62,12 @@ class Settings(ServiceSettings):
     as {"runway": 2}; a provider that is not named has no limit."""
     queue_seconds: float = Field(1800.0, gt=0)
     """How long a generation waits for its turn where a limit holds."""
+    absence_seconds: float = Field(300.0, gt=0)
+    """How long a vendor that is asked by our own id must deny that an unanswered call has arrived
+    before it counts as never sent."""
+    second_looks_seconds: tuple[float, ...] = (60.0, 600.0)
+    """When after its failure a vendor's job is looked at once more: some deliver, and bill, after
+    all; a JSON list."""
     circuit_failures: int = Field(5, ge=1)
     """Failures of a vendor in a row after which it is rested."""
     circuit_rest_seconds: float = Field(30.0, gt=0)

@@ -224,6 +224,9 @@ class ScriptedBackend:
         self.forgotten: list[str] = []
         self.answers: list[Accepted | Made | ServiceError] = []
         self.found: list[Accepted | ServiceError | None] = []
+        self.looks: list[Update | ServiceError] = []
+        self.begun = True
+        self.hold_updates = False
         self.hold: asyncio.Event | None = None
         self.hold_submit: asyncio.Event | None = None
 
@@ -250,9 +253,18 @@ class ScriptedBackend:
             if self.hold is not None and not isinstance(step, Progress):
                 await self.hold.wait()
             yield step
+        if self.hold_updates:
+            await asyncio.Event().wait()
 
-    async def cancel(self, work: Work, job: str) -> None:
+    async def look(self, work: Work, job: str) -> Update:
+        answer = self.looks.pop(0) if self.looks else Progress()
+        if isinstance(answer, ServiceError):
+            raise answer
+        return answer
+
+    async def cancel(self, work: Work, job: str) -> bool:
         self.cancelled.append(job)
+        return self.begun
 
     async def forget(self, work: Work) -> None:
         self.forgotten.append(work.id)

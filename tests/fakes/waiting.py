@@ -1,11 +1,15 @@
 """Waits for what a service does in its own time."""
 
 import asyncio
+import inspect
 from collections.abc import Callable
 
 
 async def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    """Return once the condition holds; raises TimeoutError after so many seconds."""
+    """Return once the condition holds, itself or when awaited; raises TimeoutError."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - other processes and fakes set no event of ours
+        while True:
+            found = condition()
+            if await found if inspect.isawaitable(found) else found:
+                return
             await asyncio.sleep(0.01)

@@ -178,6 +178,10 @@ class Generation:
         late = "the result arrived after the end; it is kept"
         return self._amended(asset=asset, output=output, cost=cost, warnings=self._warned(late))
 
+    def with_late_cost(self, cost: Cost) -> "Generation":
+        """Return an ended one with what its vendor takes although nothing came of it."""
+        return self._amended(cost=cost)
+
     def created_after_cancel(self, twin: "Generation") -> "Generation":
         """Return this tombstone with the request that came too late; it stays cancelled."""
         if not self.is_tombstone:

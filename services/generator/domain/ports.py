@@ -78,10 +78,14 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The work failed for good; `cost` is what the vendor takes all the same, when it says so."""
+    """The work failed for good; `cost` is what the vendor takes all the same, when it says so.
+
+    `stopped` tells that it failed because somebody cancelled it.
+    """
 
     failure: Failure
     cost: Cost | None = None
+    stopped: bool = False
 
 
 Update: TypeAlias = Progress | Made | Lost
@@ -108,14 +112,20 @@ class Backend(Protocol):
     async def look_up(self, work: Work) -> Accepted | None:
         """Find what an unanswered `submit` led to; None when nobody can tell.
 
-        Raises NotFound when it certainly never arrived.
+        Raises NotFound when the vendor, asked by our own id, says that it has no such work.
         """
 
     def updates(self, work: Work, job: str) -> AsyncGenerator[Update, None]:
         """Yield how it goes, the last one Made or Lost. Can be called again after a restart."""
 
-    async def cancel(self, work: Work, job: str) -> None:
-        """Stop it where that is possible; no error when it cannot or has ended."""
+    async def look(self, work: Work, job: str) -> Update:
+        """Say how it stands, asked once and now. Raises Unavailable when nobody answers."""
+
+    async def cancel(self, work: Work, job: str) -> bool:
+        """Stop it where that is possible; no error when it cannot or has ended.
+
+        Returns whether it may have begun: what was done until then may be billed.
+        """
 
     async def forget(self, work: Work) -> None:
         """Drop whatever was kept for work that has ended."""

@@ -7,12 +7,19 @@ Everything else is a question and may be repeated.
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 import httpx
 
-from services.common.errors import ProviderRefused, RateLimited, Unavailable, UnknownOutcome
+from services.common.errors import (
+    NotFound,
+    ProviderRefused,
+    RateLimited,
+    Unavailable,
+    UnknownOutcome,
+)
 from services.generator.providers.adapter import (
     Accepted,
     Adapter,
@@ -28,6 +35,7 @@ from services.generator.providers.adapter import (
     Update,
     fault_of_status,
     refused,
+    text,
     text_of,
 )
 
@@ -98,8 +106,7 @@ class Client:
 
     async def cancel(self, job: str) -> bool:
         """Ask the vendor to stop; True when it agreed, False when it cannot or it is too late."""
-        call = self._adapter.cancel(job)
-        if call is None:
+        if (call := self._adapter.cancel(job)) is None:
             return False
         if self._adapter.cancel_destroys and not isinstance(await self.poll(job), Running):
             return False  # it has ended: asking now would delete a clip that is paid for
@@ -110,12 +117,18 @@ class Client:
         return reply.status < 300
 
     async def look_up(self, submission: Submission) -> Accepted | None:
-        """Find the job that an unanswered submit led to; None when the vendor cannot tell."""
-        call = self._adapter.look_up(submission)
-        if call is None:
+        """Find what an unanswered submit led to; None when the vendor cannot tell.
+
+        Raises NotFound where it says that it has no job of this id of ours.
+        """
+        if (call := self._adapter.look_up(submission)) is None:
             return None
         reply = await self._ask(call)
-        return self._adapter.found(submission, reply) if reply.status < 300 else None
+        found = self._adapter.found(submission, reply) if reply.status < 300 else None
+        told = reply.status, text(reply.body, "code")
+        if found is None and told == self._adapter.no_such_job:
+            raise NotFound("job", submission.generation)
+        return found
 
     def _judged(self, reply: Reply) -> Outcome:
         if reply.status < 300:
@@ -223,17 +236,15 @@ async def _read_all(response: httpx.Response) -> bytes:
 
 
 def _json(content: bytes) -> Json:
-    try:
+    with suppress(ValueError):
         found: Json = json.loads(content)
-    except ValueError:
-        return None
-    return found
+        return found
+    return None
 
 
 def _seconds(headers: Mapping[str, str], now: datetime) -> dict[str, str]:
     """Return Retry-After in seconds where the vendor wrote a date."""
-    try:
+    with suppress(ValueError):
         until = parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
-        return {}
-    return {"retry-after": str(max(0.0, (until - now).total_seconds()))}
+        return {"retry-after": str(max(0.0, (until - now).total_seconds()))}
+    return {}

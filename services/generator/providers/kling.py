@@ -53,6 +53,7 @@ class Kling(Adapter):
 
     signature: ClassVar[Signature] = Signature.STANDARD
     webhook_key: ClassVar[tuple[str | int, ...]] = ("id",)
+    no_such_job: ClassVar[tuple[int, str]] = (200, "0")  # and an empty list
 
     base_url: str = "https://api-singapore.klingai.com"
 

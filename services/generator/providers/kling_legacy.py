@@ -1,7 +1,6 @@
 """Kling's legacy `/v1/videos` API, by access and secret key (a signed token) or by the new key.
 
-Contract: official documents of 2026-09-20. The field is `model_name`, durations are strings, the
-word for success is `succeed`, and pictures are bare base64.
+Contract: official documents of 2026-09-20. Durations are strings, pictures are bare base64.
 """
 
 import json
@@ -53,6 +52,7 @@ class KlingLegacy(Adapter):
 
     signature: ClassVar[Signature] = Signature.STANDARD
     webhook_key: ClassVar[tuple[str | int, ...]] = ("task_id",)
+    no_such_job: ClassVar[tuple[int, str]] = (404, "1203")
 
     base_url: str = "https://api-singapore.klingai.com"
     access_key: SecretStr = SecretStr("")
@@ -60,12 +60,12 @@ class KlingLegacy(Adapter):
 
     @override
     def auth(self, now: datetime) -> dict[str, str]:
-        if not self.secret_key.get_secret_value():
+        key = self.secret_key.get_secret_value()
+        if not key:
             return super().auth(now)
         issuer, second = self.access_key.get_secret_value(), int(now.timestamp())
         claims = {"iss": issuer, "exp": second + TOKEN_SECONDS, "nbf": second - 5}
-        token = jwt.encode(claims, self.secret_key.get_secret_value(), algorithm="HS256")
-        return {"authorization": f"Bearer {token}"}
+        return {"authorization": f"Bearer {jwt.encode(claims, key, algorithm='HS256')}"}
 
     @override
     def submit(self, submission: Submission) -> Call:
@@ -83,8 +83,8 @@ class KlingLegacy(Adapter):
             "external_task_id": submission.generation,
         }
         kind = "image2video" if task.image else "text2video"
-        sent = merged(body, task.options)
-        return Call(method="POST", path=f"{PATH}/{kind}", json=sent, step=kind)
+        path = f"{PATH}/{kind}"
+        return Call(method="POST", path=path, json=merged(body, task.options), step=kind)
 
     @override
     def accepted(self, reply: Reply) -> Outcome:

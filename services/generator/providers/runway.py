@@ -89,9 +89,9 @@ class Runway(Adapter):
             cost = None if credits is None else round(credits * 10_000)
             return Succeeded(outputs=tuple(Output(url=url) for url in urls), cost_micros=cost)
         if phase is Phase.FAILED:
-            return _failure(text(reply.body, "failureCode"), text(reply.body, "failure"))
+            return _failure(reply)
         if phase is Phase.CANCELLED:
-            return Failed(fault=Fault.CANCELLED, message="cancelled")
+            return Failed(fault=Fault.CANCELLED, message="cancelled", billed=_billed(reply))
         progress = number(reply.body, "progress")
         return Running(queued=phase is Phase.QUEUED, progress=progress)
 
@@ -106,8 +106,15 @@ class Runway(Adapter):
         return Call(method="DELETE", path=f"/v1/tasks/{job}")
 
 
-def _failure(code: str, message: str) -> Failed:
+def _failure(reply: Reply) -> Failed:
+    code, message = text(reply.body, "failureCode"), text(reply.body, "failure")
     known = [prefix for prefix in FAILURES if code.startswith(prefix)]
     fault = FAILURES[max(known, key=len)] if known else Fault.VENDOR
-    billed = True if code.startswith("SAFETY.INPUT") else None
+    billed = True if code.startswith("SAFETY.INPUT") else _billed(reply)
     return Failed(fault=fault, message=message or "generation failed", code=code, billed=billed)
+
+
+def _billed(reply: Reply) -> bool | None:
+    """Newer servers name the credits that an ended task costs, 0 for none."""
+    credits = number(reply.body, "cost", "credits")
+    return None if credits is None else credits > 0

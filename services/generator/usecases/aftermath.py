@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from services.common.errors import ServiceError
 from services.generator.domain.facts import Progress
 from services.generator.domain.orders import Order
-from services.generator.domain.ports import Accepted, Backend, Entry, Made, Work
+from services.generator.domain.ports import Accepted, Backend, Entry, Lost, Made, Work
 from services.generator.usecases.row import Row, SupersededError
 from services.generator.usecases.storing import Storing
 
@@ -17,7 +17,8 @@ class Aftermath:
     """Stops the work, and keeps and marks a result that comes all the same: it was paid for.
 
     The state stays CANCELLED. `answer` is what the one call led to and `made` the result, as far as
-    the driver knows them.
+    the driver knows them; `refused` tells that the call was turned away. Work that was begun, or of
+    which nobody knows, is taken for billed: the vendor's bill corrects it.
     """
 
     row: Row
@@ -25,6 +26,9 @@ class Aftermath:
     storing: Storing
     answer: Accepted | Made | None = None
     made: Made | None = None
+    lost: Lost | None = None
+    begun: bool = True
+    refused: bool = False
 
     async def wind_up(self, backend: Backend, work: Work) -> None:
         """Stop the work, wait for a late result until the deadline, give the row up."""
@@ -32,12 +36,23 @@ class Aftermath:
             async with asyncio.timeout(self.row.seconds_left):
                 await self._learn_answer(backend, work)
                 if isinstance(self.answer, Accepted) and self.made is None:
-                    await _stop(backend, work, self.answer.job)
+                    self.begun = await _stop(backend, work, self.answer.job)
                     await self._await_result(backend, work, self.answer.job)
-        if self.made is not None and not self.row.generation.asset:
-            with suppress(ServiceError, SupersededError):
-                await self._keep(self.made)
+        with suppress(ServiceError, SupersededError):
+            await self._settle(backend)
         await self.row.release()
+
+    async def _settle(self, backend: Backend) -> None:
+        """Keep what was made; else write down what was done until then and is billed."""
+        present = self.row.generation
+        if self.made is not None and not present.asset:
+            await keep_late(self.row, self.order, self.storing, self.made)
+        elif backend.remote and present.submissions and not self.refused and present.cost is None:
+            cost = self.lost.cost if self.lost else None
+            if cost is None and self.begun and (self.lost is None or self.lost.stopped):
+                cost = self.storing.assumed(Entry(present, self.order))
+            if cost is not None:
+                await self.row.amend(present.with_late_cost(cost))
 
     async def _learn_answer(self, backend: Backend, work: Work) -> None:
         """Find the job that a call led to which was under way when the cancel came."""
@@ -59,16 +74,21 @@ class Aftermath:
             async for update in updates:
                 if not isinstance(update, Progress):
                     self.made = update if isinstance(update, Made) else None
+                    self.lost = update if isinstance(update, Lost) else None
                     return
 
-    async def _keep(self, made: Made) -> None:
-        entry = Entry(self.row.generation, self.order)
-        stored = await self.storing.store(entry, made)
-        cost = self.storing.cost(entry, made)
-        after = self.row.generation.with_late_result(stored.asset, stored.output, cost)
-        await self.row.amend(after)
+
+async def keep_late(row: Row, order: Order, storing: Storing, made: Made) -> None:
+    """Store what came after the end, and mark it. Raises what `Storing.store` raises."""
+    entry = Entry(row.generation, order)
+    stored = await storing.store(entry, made)
+    cost = storing.cost(entry, made)
+    await row.amend(row.generation.with_late_result(stored.asset, stored.output, cost))
 
 
-async def _stop(backend: Backend, work: Work, job: str) -> None:
-    with suppress(ServiceError):
-        await backend.cancel(work, job)
+async def _stop(backend: Backend, work: Work, job: str) -> bool:
+    """Stop it; returns whether it may have begun."""
+    try:
+        return await backend.cancel(work, job)
+    except ServiceError:
+        return True

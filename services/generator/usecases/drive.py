@@ -9,14 +9,7 @@ import asyncio
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 
-from services.common.errors import (
-    DeadlineExceeded,
-    NotFound,
-    RateLimited,
-    ServiceError,
-    Unavailable,
-    UnknownOutcome,
-)
+from services.common.errors import RateLimited, ServiceError, Unavailable, UnknownOutcome
 from services.generator.domain.catalogue import Catalogue
 from services.generator.domain.facts import Failure, Identity, Progress
 from services.generator.domain.generation import Generation, State
@@ -32,15 +25,14 @@ from services.generator.domain.ports import (
     Work,
 )
 from services.generator.usecases.aftermath import Aftermath
+from services.generator.usecases.ending import Ending
+from services.generator.usecases.finding import UNANSWERED, Finding
 from services.generator.usecases.interruption import Interruption
+from services.generator.usecases.patience import Patience
 from services.generator.usecases.row import Books, Row, SupersededError
 from services.generator.usecases.sending import Sending
 from services.generator.usecases.storing import Storing
 from services.generator.usecases.turns import Turns
-
-_LOOK_UP_SECONDS = (5.0, 10.0, 20.0, 40.0, 60.0)
-_LAST_LOOK_SECONDS = 60.0
-_UNANSWERED = frozenset({State.SUBMITTING, State.UNKNOWN_OUTCOME})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +46,7 @@ class Means:
     storing: Storing
     faults: Faults
     turns: Turns = field(default_factory=Turns)
-    queue_seconds: float = 1800.0
+    patience: Patience = field(default_factory=Patience)
 
 
 class Drive:
@@ -67,8 +59,10 @@ class Drive:
         self._order = entry.order
         self._means = means
         self._interruption = Interruption()
+        self._finding = Finding(self._row, self._interruption, means.patience)
         self._answer: Accepted | Made | None = None
         self._made: Made | None = None
+        self._refused = False
 
     @property
     def generation(self) -> Generation:
@@ -90,11 +84,14 @@ class Drive:
                     raise  # it was paid for: try again, the key may come back
                 await self._row.failed(error)
                 return
+            again = self._row.state is State.FAILED  # whoever drove it was still looking at it
             try:
                 await self._carry_out(backend, work)
             except SupersededError:
                 if await self._row.reload():
                     await self._aftermath().wind_up(backend, work)
+            if self._row.state is State.FAILED and (self._row.kept or again):
+                await self._ending().second_looks(backend, work)
             if self._row.state.terminal:
                 await backend.forget(work)
 
@@ -102,31 +99,34 @@ class Drive:
         if self._row.state is State.CANCELLED:
             raise SupersededError
         # What was sent before a restart gets one more look, however late it is: it may be done.
-        least = _LAST_LOOK_SECONDS if self.generation.submissions else 0.0
+        least = self._means.patience.last_look if self.generation.submissions else 0.0
         try:
             async with asyncio.timeout(max(least, self._row.seconds_left)):
                 self._made = await self._obtain(backend, work)
             self._means.turns.leave(self.generation.identity.account)
         except TimeoutError:
-            await self._expire(backend, work)
-        else:
-            if self._made is not None:
-                await self._store(self._made)
+            self._made = await self._ending().expire(backend, work)
+        if self._made is not None:
+            await self._store(self._made)
 
     async def _obtain(self, backend: Backend, work: Work) -> Made | None:
         if self._row.state is State.PENDING:
             self._means.faults.reached(Step.LEDGER_WRITTEN)
             await self._submit(backend, work)
-        if self._answer is None and self._row.state in _UNANSWERED:
-            await self._find_out(backend, work)
+        if self._answer is None and self._row.state in UNANSWERED:
+            await self._finding.find_out(backend, work)
         if self._row.state.terminal:
             return None
         if isinstance(self._answer, Made):
             return self._answer
-        outcome = await self._interruption.unless_come(self._follow(backend, work))
+        job = self.generation.job or await self._left_behind(backend, work)
+        if not job:
+            await self._ending().lost_answer()
+            return None
+        outcome = await self._interruption.unless_come(self._follow(backend, work, job))
         if isinstance(outcome, Made):
             return outcome
-        await self._row.failed(outcome.failure, outcome.cost)
+        await self._row.failed(outcome.failure, outcome.cost, keep=backend.remote)
         return None
 
     async def _submit(self, backend: Backend, work: Work) -> None:
@@ -144,6 +144,7 @@ class Drive:
         except UnknownOutcome:
             await self._row.unknown()
         except ServiceError as error:
+            self._refused = True
             await self._row.failed(error)
         else:
             self._means.faults.reached(Step.AFTER_SEND)
@@ -158,7 +159,7 @@ class Drive:
         identity = self.generation.identity
         limit = self._means.backends.limit(identity)
         try:
-            async with asyncio.timeout(self._means.queue_seconds):
+            async with asyncio.timeout(self._means.patience.queue):
                 await self._interruption.unless_come(self._wait_for_room(identity, limit))
         except TimeoutError:
             if self._row.state is State.SUBMITTING:
@@ -177,35 +178,21 @@ class Drive:
             while not await self._row.submitting(limit):
                 await turns.room(identity.account)
 
-    async def _find_out(self, backend: Backend, work: Work) -> None:
-        """Learn what an unanswered call led to: asked at once, then ever more seldom."""
-        tries = 0
-        while self._row.state in _UNANSWERED:
-            try:
-                found = await backend.look_up(work)
-            except NotFound as error:
-                await self._row.failed(Unavailable(f"it never arrived: {error.message}"))
-                return
-            except ServiceError:
-                found = None
-            if found is not None:
-                await self._row.accepted(found)
-                return
-            if self._row.state is State.SUBMITTING:
-                await self._row.unknown()
-            pause = _LOOK_UP_SECONDS[min(tries, len(_LOOK_UP_SECONDS) - 1)]
-            await self._interruption.unless_come(asyncio.sleep(pause))
-            await self._row.refresh()  # an operator may have found it
-            tries += 1
-
-    async def _follow(self, backend: Backend, work: Work) -> Made | Lost:
-        async with aclosing(backend.updates(work, self.generation.job)) as updates:
+    async def _follow(self, backend: Backend, work: Work, job: str) -> Made | Lost:
+        async with aclosing(backend.updates(work, job)) as updates:
             async for update in updates:
                 if not isinstance(update, Progress):
                     return update
                 await self._row.note(update)
                 self._means.faults.reached(Step.POLLING)
         return Lost(Failure.of(Unavailable("the work ended without a word")))
+
+    async def _left_behind(self, backend: Backend, work: Work) -> str:
+        """Return where a result lies that came in the answer itself, "" when it is gone."""
+        with suppress(ServiceError):
+            found = await backend.look_up(work)
+            return "" if found is None else found.job
+        return ""
 
     async def _store(self, made: Made) -> None:
         if self._row.state is not State.STORING:
@@ -222,20 +209,17 @@ class Drive:
         now = self._means.books.now()
         await self._row.write(self.generation.succeeded(stored.asset, stored.output, cost, at=now))
 
-    async def _expire(self, backend: Backend, work: Work) -> None:
-        """Deal with a deadline that passed: what was sent and not answered stays unknown."""
-        if self._row.state is State.SUBMITTING:
-            await self._row.unknown()
-        if self._row.state is State.UNKNOWN_OUTCOME:
-            await self._row.release()
-            return
-        with suppress(ServiceError):
-            await backend.cancel(work, self.generation.job)
-        await self._row.failed(DeadlineExceeded("it was not done before its deadline"))
+    def _ending(self) -> Ending:
+        return Ending(self._row, self._order, self._means.storing, self._means.patience)
 
     def _aftermath(self) -> Aftermath:
         return Aftermath(
-            self._row, self._order, self._means.storing, answer=self._answer, made=self._made
+            self._row,
+            self._order,
+            self._means.storing,
+            answer=self._answer,
+            made=self._made,
+            refused=self._refused,
         )
 
     def _work(self) -> Work:

@@ -66,6 +66,8 @@ class Listing:
         waiting: Counter[tuple[str, str]] = Counter()
         running: Counter[tuple[str, str]] = Counter()
         for generation in self._driven():
+            if generation.state is State.FAILED:
+                continue  # it is only looked at once more
             key = (generation.identity.provider, generation.identity.credential)
             (waiting if generation.state in _WAITING else running)[key] += 1
         known = {(provider, "") for provider in self._limits} | waiting.keys() | running.keys()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from tenacity import (
@@ -60,6 +61,7 @@ class Row:
         self.generation = generation
         self._books = books
         self._noted = 0.0
+        self.kept = False
 
     @property
     def state(self) -> State:
@@ -70,6 +72,10 @@ class Row:
     def seconds_left(self) -> float:
         """Seconds until its deadline, 0 when it has passed."""
         return max(0.0, (self.generation.deadline - self._books.now()).total_seconds())
+
+    def age(self, since: datetime) -> float:
+        """Return the seconds that have passed since a moment."""
+        return (self._books.now() - since).total_seconds()
 
     async def submitting(self, limit: int) -> bool:
         """Write that the one call begins; False while `limit` jobs are under way (0: any)."""
@@ -103,21 +109,25 @@ class Row:
             self._noted = moment
             await self.write(present.progressed(progress))
 
-    async def failed(self, failure: Failure | ServiceError, cost: Cost | None = None) -> None:
-        """Write that it failed for good."""
+    async def failed(
+        self, failure: Failure | ServiceError, cost: Cost | None = None, *, keep: bool = False
+    ) -> None:
+        """Write that it failed for good; `keep` holds on to the row, to look at it again."""
         why = Failure.of(failure) if isinstance(failure, ServiceError) else failure
-        await self.write(self.generation.failed(why, at=self._books.now(), cost=cost))
+        after = self.generation.failed(why, at=self._books.now(), cost=cost)
+        await _finished(self._write(after, keep=keep))
+        self.kept = keep
 
     async def write(self, after: Generation) -> None:
         """Write and tell the next state; an ended row is given up in the same write."""
         await _finished(self._write(after))
 
-    async def _write(self, after: Generation) -> None:
-        if not await self._saved(after):
+    async def _write(self, after: Generation, *, keep: bool = False) -> None:
+        if not await self._saved(after, release=after.state.terminal and not keep):
             raise SupersededError
         self._told(after)
 
-    async def _saved(self, after: Generation) -> bool:
+    async def _saved(self, after: Generation, *, release: bool) -> bool:
         """Save, again while the database is away: what runs meanwhile must not be lost with it."""
         ledger, tried = self._books.ledger, False
         async for attempt in AsyncRetrying(
@@ -130,8 +140,7 @@ class Row:
                 if tried and await self._landed(after):
                     return True
                 tried = True
-                released = after.state.terminal
-                return await ledger.save(after, owner=self._books.owner, release=released)
+                return await ledger.save(after, owner=self._books.owner, release=release)
         raise AssertionError  # unreachable: the last attempt returns or raises
 
     async def _landed(self, after: Generation) -> bool:

@@ -43,8 +43,10 @@ class Storing:
 
     def cost(self, entry: Entry, made: Made) -> Cost | None:
         """Return what the vendor reported, else what the catalogue says, None when nobody knows."""
-        if made.cost is not None:
-            return made.cost
+        return made.cost or self.assumed(entry)
+
+    def assumed(self, entry: Entry) -> Cost | None:
+        """Return the catalogue's price, for work that was begun and of which no vendor speaks."""
         micros = estimate_micros(self._model(entry.generation.model), entry.order.task)
         if micros is None:
             return None

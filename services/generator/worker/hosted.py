@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from math import exp
 
 from services.common.errors import (
@@ -16,12 +17,15 @@ from services.common.errors import (
 from services.generator.domain.circuit import Circuit
 from services.generator.domain.facts import Cost, Failure, Progress
 from services.generator.domain.generation import Generation
-from services.generator.domain.models import Latency
+from services.generator.domain.models import ChargesOnModeration, Latency
 from services.generator.domain.ports import Accepted, Content, Lost, Made, Update, Work
+from services.generator.domain.pricing import estimate_micros
 from services.generator.providers import adapter as vendor
+from services.generator.providers.adapter import media_type_of
 from services.generator.providers.client import Client
 from services.generator.providers.download import Downloader
 from services.generator.worker.pace import Pacer, Rhythm, after_trouble
+from services.generator.worker.spool import SPOOLED, Spool
 
 _ESTIMATE_CAP = 95
 
@@ -37,6 +41,7 @@ class Vendor:
     pacer: Pacer
     now: Callable[[], datetime]
     circuit: Circuit
+    spool: Spool
     poll_seconds: float | None = None
 
 
@@ -61,18 +66,29 @@ class HostedBackend:
                 return Accepted(job=outcome.job, shown_id=outcome.shown_id)
             case vendor.Succeeded():
                 self._at.circuit.succeeded()
-                return self._made(work, "", outcome)
+                data = outcome.outputs[0].data
+                if data and media_type_of(data[:64]):
+                    await self._at.spool.keep(work.id, data)
+                return self._made("", outcome)
             case vendor.Failed():
                 with self._watched():
                     raise self._blamed(outcome.error())
 
     async def look_up(self, work: Work) -> Accepted | None:
-        """Find what an unanswered call led to; None where the vendor cannot be asked."""
+        """Find what an unanswered call led to; None where the vendor cannot be asked.
+
+        Raises NotFound where it can, and knows no work of ours by that id.
+        """
+        if await self._at.spool.has(work.id):
+            return Accepted(job=SPOOLED)
         found = await self._at.client.look_up(submission_of(work))
         return None if found is None else Accepted(job=found.job, shown_id=found.shown_id)
 
     async def updates(self, work: Work, job: str) -> AsyncGenerator[Update, None]:
         """Ask again and again; trouble on the way ends nothing, only the deadline does."""
+        if job == SPOOLED:
+            yield self._spooled(work)
+            return
         base = self._at.poll_seconds or self._at.adapter.poll_seconds
         rhythm = Rhythm(base, 0.0 if self._at.poll_seconds else work.model.latency.p50_seconds or 0)
         begun, tries = self._at.now(), 0
@@ -93,15 +109,26 @@ class HostedBackend:
             if not isinstance(update, vendor.Running):
                 return
 
-    async def cancel(self, work: Work, job: str) -> None:
+    async def look(self, work: Work, job: str) -> Update:
+        """Ask once; raises Unavailable, RateLimited or ProviderRefused when nobody can tell."""
+        if job == SPOOLED:
+            return self._spooled(work)
+        update = await self._at.client.poll(job)
+        return self._told(work, job, update, begun=self._at.now())
+
+    async def cancel(self, work: Work, job: str) -> bool:
         """Stop it at the vendor; a finished result is not touched, for some would delete it."""
-        if not self._at.adapter.cancels:
-            return
-        if isinstance(await self._at.client.poll(job), vendor.Running):
+        if not self._at.adapter.cancels or job == SPOOLED:
+            return True
+        present = await self._at.client.poll(job)
+        if isinstance(present, vendor.Running):
             await self._at.client.cancel(job)
+            return not present.queued
+        return True
 
     async def forget(self, work: Work) -> None:
-        """Keep nothing: everything lies at the vendor or in storage."""
+        """Drop a result that came in the answer; the rest lies at the vendor or in storage."""
+        await self._at.spool.forget(work.id)
 
     def still_billed(self, generation: Generation) -> str:
         """Return what a cancel cannot take back."""
@@ -123,18 +150,22 @@ class HostedBackend:
             case vendor.Running():
                 return progress_of(update, work.model.latency, begun=begun, now=self._at.now())
             case vendor.Succeeded():
-                return self._made(work, job, update)
+                return self._made(job, update)
             case vendor.Failed():
-                cost = Cost(micros=0, source="reported") if update.billed is False else None
-                return Lost(Failure.of(self._blamed(update.error())), cost)
+                stopped = update.fault is vendor.Fault.CANCELLED
+                error = self._blamed(update.error())
+                return Lost(Failure.of(error), _cost(work, update), stopped=stopped)
 
-    def _made(self, work: Work, job: str, result: vendor.Succeeded) -> Made:
+    def _made(self, job: str, result: vendor.Succeeded) -> Made:
         micros = result.cost_micros
         return Made(
             opened=_Result(self._at, job, result.outputs[0]).opened,
             seed=result.seed,
             cost=None if micros is None else Cost(micros=micros, source="reported"),
         )
+
+    def _spooled(self, work: Work) -> Made:
+        return Made(opened=partial(self._at.spool.opened, work.id))
 
     def _blamed(self, error: ServiceError) -> ServiceError:
         error.metadata.setdefault("provider", self._at.provider)
@@ -165,6 +196,21 @@ class _Result:
                 size_bytes=download.size or 0,
                 source_url=self._output.url,
             )
+
+
+def _cost(work: Work, failed: vendor.Failed) -> Cost | None:
+    """Return what a failed job costs: as the vendor says, else as its terms do.
+
+    A job that the vendor has forgotten was begun all the same; None is nothing, as far as known.
+    """
+    if failed.billed is False:
+        return Cost(micros=0, source="reported")
+    moderated = failed.fault is vendor.Fault.MODERATED
+    by_terms = moderated and work.model.charges_on_moderation is ChargesOnModeration.YES
+    if not (failed.billed or by_terms or failed.fault is vendor.Fault.LOST):
+        return None
+    micros = estimate_micros(work.model, work.task)
+    return None if micros is None else Cost(micros=micros, source="catalogue")
 
 
 def submission_of(work: Work) -> vendor.Submission:

@@ -55,8 +55,13 @@ class LocalBackend:
                 async for update in made:
                     yield update
 
-    async def cancel(self, work: Work, job: str) -> None:
+    async def look(self, work: Work, job: str) -> Update:
+        """Say that it is under way: an engine of this process tells all by `updates`."""
+        return Progress(source="steps")
+
+    async def cancel(self, work: Work, job: str) -> bool:
         """Do nothing more: closing `updates` has ended the work already."""
+        return False
 
     async def forget(self, work: Work) -> None:
         """Remove the files of work that has ended."""

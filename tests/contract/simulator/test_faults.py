@@ -9,6 +9,7 @@ import pytest
 
 from services.common.errors import (
     DataLoss,
+    NotFound,
     PermissionDenied,
     RateLimited,
     Unavailable,
@@ -111,6 +112,20 @@ async def test_a_lost_job_is_found_where_the_vendor_can_be_asked(scene: Scene, f
         else:
             assert found is None
     assert await scene.billed() == 1
+
+
+@every(Fault.DROPPED_REQUEST)
+async def test_a_vendor_that_is_asked_by_our_own_id_denies_what_never_arrived(
+    scene: Scene, fault: Fault
+):
+    async with await scene.drive(fault) as drive:
+        with pytest.raises(UnknownOutcome):
+            await drive.client.submit(scene.wanted)
+        if scene.vendor in {"kling", "kling_legacy"}:
+            with pytest.raises(NotFound):
+                await drive.client.look_up(scene.wanted)
+        else:
+            assert await drive.client.look_up(scene.wanted) is None
 
 
 @every(Fault.SUBMIT_ERROR)

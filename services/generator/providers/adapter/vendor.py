@@ -49,6 +49,7 @@ class Adapter(BaseModel, ABC):
     cancel_destroys: ClassVar[bool] = False  # on a finished job it deletes the result
     job_key: ClassVar[tuple[str | int, ...]] = ("id",)
     webhook_key: ClassVar[tuple[str | int, ...]] = ()
+    no_such_job: ClassVar[tuple[int, str]] = (0, "")  # status and code, asked by our own id
     result_hosts: ClassVar[frozenset[str]] = frozenset()
 
     base_url: str

@@ -8,6 +8,7 @@ from services.generator.domain.ports import Entry
 from services.generator.usecases.drive import Drive, Means
 from services.generator.usecases.hub import Hub
 from services.generator.usecases.machine import Machine
+from services.generator.usecases.patience import Patience
 from services.generator.usecases.row import Books
 from services.generator.usecases.sending import Sending
 from services.generator.usecases.storing import Storing
@@ -36,7 +37,7 @@ class Plant:
     steps: Steps = field(default_factory=Steps)
     patience: float = 5.0
     maximum: int = 0
-    queue_seconds: float = 5.0
+    waits: Patience = field(default_factory=lambda: Patience(queue=5.0, second_looks=()))
     broken: list[BaseException] = field(default_factory=list)
 
     def means(self) -> Means:
@@ -48,7 +49,7 @@ class Plant:
             sending=Sending(self.storage),
             storing=Storing(self.storage, catalogue.get, patience=self.patience),
             faults=self.steps,
-            queue_seconds=self.queue_seconds,
+            patience=self.waits,
         )
 
     def machine(self) -> Machine:

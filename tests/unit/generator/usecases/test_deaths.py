@@ -13,6 +13,7 @@ from services.generator.domain.facts import Progress
 from services.generator.domain.generation import State
 from services.generator.domain.ports import Accepted, Content, Entry, Step, Stored, Update, Work
 from services.generator.usecases.drive import Drive
+from services.generator.usecases.patience import Patience
 from tests.fakes.generator_parts import (
     START,
     MemoryStorage,
@@ -119,7 +120,7 @@ async def live(plant, dice: random.Random) -> tuple[State, FaultyVendor, int]:
 async def test_a_generation_is_paid_at_most_once_and_never_lost(plant, monkeypatch, batch) -> None:
     for module in ("sending", "storing"):
         monkeypatch.setattr(f"services.generator.usecases.{module}._FIRST_WAIT_SECONDS", 0.0)
-    monkeypatch.setattr("services.generator.usecases.drive._LOOK_UP_SECONDS", (0.01,))
+    plant.waits = Patience(look_ups=(0.01,), second_looks=())
     ends: list[State] = []
     deaths = 0
     for number in range(RUNS // BATCHES):

@@ -10,6 +10,7 @@ from services.common.errors import (
     Moderated,
     NotFound,
     RateLimited,
+    ServiceError,
     Unavailable,
     UnknownOutcome,
 )
@@ -19,8 +20,10 @@ from services.generator.domain.orders import asset_media
 from services.generator.domain.ports import Accepted, Entry, Lost, Step
 from services.generator.domain.tasks import VideoTask
 from services.generator.usecases.drive import Drive
+from services.generator.usecases.patience import Patience
 from services.generator.usecases.reconciliation import Reconciliation
 from tests.fakes.generator_parts import START, ScriptedBackend, entry, made, order
+from tests.fakes.waiting import until
 
 
 def states(plant) -> list[State]:
@@ -75,7 +78,7 @@ async def test_the_engine_of_this_process_needs_four_writes(plant) -> None:
 
 
 async def test_a_lost_answer_is_never_sent_again(plant, monkeypatch) -> None:
-    monkeypatch.setattr("services.generator.usecases.drive._LOOK_UP_SECONDS", (0.01,))
+    plant.waits = Patience(look_ups=(0.01,), second_looks=())
     plant.backend.answers = [UnknownOutcome("lost")]
     opened, _ = await plant.ledger.open(entry(), "local/1")
     drive = Drive(opened, plant.means())
@@ -89,16 +92,87 @@ async def test_a_lost_answer_is_never_sent_again(plant, monkeypatch) -> None:
     assert len(plant.backend.submitted) == 1
 
 
-async def test_a_request_that_certainly_never_arrived_fails_and_may_be_tried_as_a_new_one(
-    plant,
-) -> None:
+async def test_a_request_that_the_vendor_denies_long_enough_never_arrived(plant) -> None:
+    plant.waits = Patience(look_ups=(0.01,), absence=0.05)
     plant.backend.answers = [UnknownOutcome("lost")]
-    plant.backend.found = [NotFound("job", "x")]
+    plant.backend.found = [NotFound("job", "x")] * 100
     done = await plant.drive(entry())
     assert done.state is State.FAILED
     assert done.failure is not None
     assert done.failure.retryable
     assert len(plant.backend.submitted) == 1
+    assert len(plant.backend.found) < 98, "one denial is no proof: the call may arrive late"
+
+
+async def test_a_call_that_arrives_late_is_found_although_it_was_denied_at_first(plant) -> None:
+    plant.waits = Patience(look_ups=(0.01,), absence=60)
+    plant.backend.answers = [UnknownOutcome("lost")]
+    plant.backend.found = [NotFound("job", "x"), NotFound("job", "x"), Accepted(job="late")]
+    done = await plant.drive(entry())
+    assert (done.state, done.job) == (State.SUCCEEDED, "late")
+
+
+async def test_a_failure_that_the_vendor_takes_back_is_a_clip_that_is_kept_and_charged(
+    plant,
+) -> None:
+    plant.waits = Patience(second_looks=(0.0, 0.0))
+    plant.backend.scripts = [[Lost(Failure.of(GenerationFailed("no")))]]
+    plant.backend.looks = [Unavailable("away"), made(cost=Cost(micros=9, source="reported"))]
+    done = await plant.drive(entry())
+    assert (done.state, done.asset) == (State.FAILED, "assets/g1")
+    assert done.cost == Cost(micros=9, source="reported")
+    assert plant.ledger.owners["g1"] == ""
+
+
+async def test_a_failure_is_looked_at_again_by_whoever_takes_it_over(plant) -> None:
+    plant.waits = Patience(second_looks=(60.0,))
+    plant.backend.scripts = [[Lost(Failure.of(GenerationFailed("no")))]]
+    opened, _ = await plant.ledger.open(entry(), "local/1")
+    task = asyncio.create_task(Drive(opened, plant.means()).run())
+    await until(lambda: plant.ledger.history[-1].state is State.FAILED)
+    task.cancel()
+    await asyncio.wait([task])
+    assert plant.ledger.owners["g1"] == "local/1"
+    plant.clock.advance(seconds=120)
+    plant.backend.looks = [made()]
+    await Drive(await plant.ledger.load("g1"), plant.means()).run()
+    done = await plant.present(entry())
+    assert (done.state, done.asset) == (State.FAILED, "assets/g1")
+
+
+async def test_a_result_that_came_in_the_answer_is_stored_from_what_was_kept(plant) -> None:
+    storing = entry(state=State.STORING, submissions=1, progress=99)
+    plant.backend.found = [Accepted(job="kept here")]
+    assert (await plant.resume(storing)).state is State.SUCCEEDED
+
+
+async def test_a_result_that_was_lost_with_the_answer_is_a_loss_that_is_charged(plant) -> None:
+    storing = entry(state=State.STORING, submissions=1, progress=99)
+    done = await plant.resume(storing)
+    assert done.failure is not None
+    assert (done.state, done.failure.reason) == (State.FAILED, "DATA_LOSS")
+    assert done.cost == Cost(micros=250_000, source="catalogue")
+    assert plant.backend.submitted == []
+
+
+async def test_what_is_done_at_the_deadline_is_kept(plant) -> None:
+    plant.backend.scripts = [[Progress(percent=1), Progress(percent=2)]]
+    plant.backend.hold_updates = True
+    plant.backend.looks = [made()]
+    soon = entry(deadline=START + timedelta(seconds=0.2))
+    done = await plant.drive(soon)
+    assert (done.state, done.asset) == (State.SUCCEEDED, "assets/g1")
+
+
+async def test_what_is_still_running_at_the_deadline_is_stopped_and_taken_for_billed(plant) -> None:
+    plant.backend.scripts = [[Progress(percent=1)]]
+    plant.backend.hold_updates = True
+    soon = entry(deadline=START + timedelta(seconds=0.2))
+    done = await plant.drive(soon)
+    assert done.failure is not None
+    assert (done.state, done.failure.reason) == (State.FAILED, "DEADLINE_EXCEEDED")
+    assert done.cost == Cost(micros=250_000, source="catalogue")
+    assert plant.backend.cancelled == ["job-g1"]
 
 
 async def test_an_undelivered_request_is_sent_again(plant, monkeypatch) -> None:
@@ -266,7 +340,8 @@ class TestCancel:
         opened, _ = await plant.ledger.open(entry(), "local/1")
         drive = Drive(opened, plant.means())
         task = asyncio.create_task(drive.run())
-        await asyncio.sleep(0.02)
+        held = plant.backend.hold_submit is not None
+        await until(lambda: plant.backend.submitted if held else drive.generation.job)
         return drive, task
 
     async def test_running_work_is_stopped_at_the_vendor(self, plant) -> None:
@@ -318,6 +393,45 @@ class TestCancel:
         assert plant.backend.submitted == []
         assert (await plant.present(entry())).submissions == 0
 
+    @pytest.mark.parametrize(
+        ("begun", "told", "charged"),
+        [
+            (True, None, 250_000),
+            (False, None, None),
+            (True, Cost(micros=0, source="reported"), 0),
+            (False, Cost(micros=70_000, source="reported"), 70_000),
+        ],
+    )
+    async def test_what_was_done_until_the_cancel_is_taken_for_billed_unless_the_vendor_says_so(
+        self, plant, begun: bool, told: Cost | None, charged: int | None
+    ) -> None:
+        plant.backend.hold, plant.backend.begun = asyncio.Event(), begun
+        stopped = Lost(Failure.of(GenerationFailed("cancelled")), told, stopped=True)
+        plant.backend.scripts = [[made()], [stopped]]
+        drive, task = await self.begin(plant)
+        await self.cancel(plant, drive)
+        await asyncio.sleep(0.02)
+        plant.backend.hold.set()
+        await task
+        done = await plant.present(entry())
+        assert (done.cost.micros if done.cost else None) == charged
+
+    @pytest.mark.parametrize(
+        ("answer", "charged"), [(UnknownOutcome("lost"), 250_000), (Moderated("no"), None)]
+    )
+    async def test_a_cancelled_call_whose_answer_was_lost_is_taken_for_billed_a_refused_one_not(
+        self, plant, answer: ServiceError, charged: int | None
+    ) -> None:
+        plant.backend.hold_submit = asyncio.Event()
+        plant.backend.answers = [answer]
+        drive, task = await self.begin(plant)
+        await self.cancel(plant, drive)
+        plant.backend.hold_submit.set()
+        await task
+        done = await plant.present(entry())
+        assert (done.state, done.job) == (State.CANCELLED, "")
+        assert (done.cost.micros if done.cost else None) == charged
+
     async def test_the_work_of_an_engine_here_just_ends(self, plant) -> None:
         plant.backend = ScriptedBackend([made()], remote=False)
         plant.backend.hold = asyncio.Event()
@@ -346,7 +460,7 @@ class TestOperator:
     """An operator looked into the vendor's dashboard."""
 
     async def test_a_job_that_was_found_is_followed_by_whoever_waits(self, plant, monkeypatch):
-        monkeypatch.setattr("services.generator.usecases.drive._LOOK_UP_SECONDS", (0.02,))
+        plant.waits = Patience(look_ups=(0.02,), second_looks=())
         plant.backend.answers = [UnknownOutcome("lost")]
         opened, _ = await plant.ledger.open(entry(), "local/1")
         task = asyncio.create_task(Drive(opened, plant.means()).run())

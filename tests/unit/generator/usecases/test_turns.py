@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from services.generator.domain.generation import State
+from services.generator.usecases.patience import Patience
 from services.generator.usecases.turns import Turns
 from tests.fakes.generator_parts import entry
 from tests.fakes.waiting import until
@@ -66,7 +67,7 @@ async def test_a_full_credential_keeps_work_pending_and_sends_it_later(plant) ->
 
 @pytest.mark.parametrize("ending", ["too long", "cancelled"])
 async def test_waiting_for_a_turn_has_an_end(plant, ending: str) -> None:
-    plant.maximum, plant.queue_seconds = 1, 0.1 if ending == "too long" else 5
+    plant.maximum, plant.waits = 1, Patience(queue=0.1 if ending == "too long" else 5)
     plant.backend.hold = asyncio.Event()
     machine = plant.machine()
     for name in ("g1", "g2"):
