@@ -18,6 +18,9 @@ NewId: TypeAlias = Callable[[], str]
 
 CHUNK_BYTES = 256 * 1024
 
+NAMED = "named:"
+"""Begins a job that is only known by the id that people are shown; the back end knows the rest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

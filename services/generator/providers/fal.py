@@ -26,6 +26,7 @@ from services.generator.providers.adapter import (
     Succeeded,
     Update,
     at,
+    billed_by_fal,
     media_urls,
     phase_of,
     refused,
@@ -36,6 +37,8 @@ from services.generator.providers.adapter import (
 )
 
 RESULT = "result"
+PATH = "/%(app)s/requests/%(id)s"
+FORM = {"status": f"{PATH}/status", "response": PATH, "cancel": f"{PATH}/cancel"}
 TYPES = {
     **dict.fromkeys(("content_policy_violation", "no_media_generated"), Fault.MODERATED),
     **dict.fromkeys(("client_cancelled", "client_disconnected"), Fault.CANCELLED),
@@ -50,6 +53,7 @@ class Fal(Adapter):
     signature: ClassVar[Signature] = Signature.ED25519
     cancels: ClassVar[bool] = True
     webhook_key: ClassVar[tuple[str | int, ...]] = ("request_id",)
+    job_form: ClassVar[str] = json.dumps(FORM)
 
     base_url: str = "https://queue.fal.run"
 
@@ -108,10 +112,9 @@ def _result(reply: Reply) -> Update:
     urls = media_urls(reply.body)
     if not urls:
         return Failed(fault=Fault.VENDOR, message="the result holds no media")
-    outputs = tuple(Output(url=url) for url in urls)
-    return Succeeded(outputs=outputs, seed=whole(reply.body, "seed"))
+    return Succeeded(outputs=tuple(Output(url=url) for url in urls), seed=whole(reply.body, "seed"))
 
 
 def _failure(reply: Reply, kind: str) -> Failed:
     fault = Fault.INVALID if reply.status in {400, 422} else Fault.VENDOR
-    return refused(reply, TYPES.get(kind, fault), code=kind)
+    return refused(reply, TYPES.get(kind, fault), code=kind, billed=billed_by_fal(reply))

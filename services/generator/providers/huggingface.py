@@ -27,6 +27,7 @@ from services.generator.providers.adapter import (
     Succeeded,
     Update,
     at,
+    billed_by_fal,
     media_urls,
     phase_of,
     refused,
@@ -44,6 +45,7 @@ class HuggingFace(Adapter):
     """Hugging Face's router."""
 
     poll_seconds: ClassVar[float] = 3.0
+    job_form: ClassVar[str] = "/fal-ai/%(app)s/requests/%(id)s"
 
     base_url: str = "https://router.huggingface.co"
     bill_to: str = ""
@@ -109,4 +111,5 @@ class HuggingFace(Adapter):
 def _failure(reply: Reply) -> Failed:
     code = text(reply.body, "detail", 0, "type") or text(reply.body, "error_type")
     moderated = sounds_moderated(f"{code} {text_of(reply.body)}")
-    return refused(reply, Fault.MODERATED if moderated else Fault.VENDOR, code=code)
+    fault = Fault.MODERATED if moderated else Fault.VENDOR
+    return refused(reply, fault, code=code, billed=billed_by_fal(reply))

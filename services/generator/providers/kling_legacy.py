@@ -36,7 +36,6 @@ from services.generator.providers.adapter import (
 
 PATH = "/v1/videos"
 TOKEN_SECONDS = 1800
-MODES: dict[str, Json] = {"720p": "std", "1080p": "pro", "4k": "4k"}
 CODES = {
     Fault.BILLING: {"1100", "1101", "1102"},
     Fault.FORBIDDEN: {"1103", "1304"},
@@ -53,6 +52,7 @@ class KlingLegacy(Adapter):
     signature: ClassVar[Signature] = Signature.STANDARD
     webhook_key: ClassVar[tuple[str | int, ...]] = ("task_id",)
     no_such_job: ClassVar[tuple[int, str]] = (404, "1203")
+    job_form: ClassVar[str] = '["%(kind)s", "%(id)s"]'
 
     base_url: str = "https://api-singapore.klingai.com"
     access_key: SecretStr = SecretStr("")
@@ -74,7 +74,7 @@ class KlingLegacy(Adapter):
             "model_name": submission.vendor_model,
             "prompt": task.prompt,
             "negative_prompt": task.negative_prompt,
-            "mode": MODES.get(task.resolution),
+            "mode": {"720p": "std", "1080p": "pro", "4k": "4k"}.get(task.resolution),
             "aspect_ratio": task.aspect_ratio,
             "duration": f"{task.duration_seconds or 5:g}",
             "sound": None if task.audio is None else ("on" if task.audio else "off"),
@@ -83,8 +83,8 @@ class KlingLegacy(Adapter):
             "external_task_id": submission.generation,
         }
         kind = "image2video" if task.image else "text2video"
-        path = f"{PATH}/{kind}"
-        return Call(method="POST", path=path, json=merged(body, task.options), step=kind)
+        body = merged(body, task.options)
+        return Call(method="POST", path=f"{PATH}/{kind}", json=body, step=kind)
 
     @override
     def accepted(self, reply: Reply) -> Outcome:

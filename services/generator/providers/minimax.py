@@ -91,6 +91,8 @@ class MiniMax(Adapter):
             return _failure(reply)
         if phase is Phase.SUCCEEDED:
             query = {"file_id": text(reply.body, "file_id")}
+            if not query["file_id"]:
+                return Failed(fault=Fault.VENDOR, message="it is called done and names no file")
             return Call(method="GET", path="/v1/files/retrieve", query=query, step=FILE)
         if _code(reply) not in {"0", "", *_TRANSIENT}:
             return _failure(reply)

@@ -45,6 +45,7 @@ class RunPod(Adapter):
     signature: ClassVar[Signature] = Signature.TOKEN
     cancels: ClassVar[bool] = True
     webhook_key: ClassVar[tuple[str | int, ...]] = ("id",)
+    job_form: ClassVar[str] = "%(model)s/%(id)s"
 
     base_url: str = "https://api.runpod.ai/v2"
     endpoint_id: str = ""

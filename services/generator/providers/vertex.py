@@ -12,13 +12,11 @@ from typing_extensions import override
 
 from services.generator.domain.tasks import Media
 from services.generator.providers.adapter import (
-    Accepted,
     Adapter,
     Call,
     Failed,
     Fault,
     Json,
-    Outcome,
     Output,
     Reply,
     Running,
@@ -41,6 +39,7 @@ class Vertex(Adapter):
     """Veo on Vertex AI. `access_token` is a bearer token of a service account."""
 
     poll_seconds: ClassVar[float] = 10.0
+    job_key: ClassVar[tuple[str | int, ...]] = ("name",)
     result_hosts: ClassVar[frozenset[str]] = frozenset({"storage.googleapis.com"})
 
     base_url: str = "https://us-central1-aiplatform.googleapis.com"
@@ -74,11 +73,6 @@ class Vertex(Adapter):
         where = f"/v1/projects/{self.project}/locations/{self.location}/publishers/google/models"
         path = f"{where}/{submission.vendor_model}:predictLongRunning"
         return Call(method="POST", path=path, json=body)
-
-    @override
-    def accepted(self, reply: Reply) -> Outcome:
-        job = text(reply.body, "name")
-        return Accepted(job=job, shown_id=job.rpartition("/")[2])
 
     @override
     def poll(self, job: str) -> Call:

@@ -27,6 +27,8 @@ class Ending:
 
         What was sent and not answered stays unknown; what cannot be stopped is taken for billed.
         """
+        if self.row.state.terminal:
+            return None  # the deadline came in the middle of the last write
         if self.row.state is State.SUBMITTING:
             await self.row.unknown()
         if self.row.state is State.UNKNOWN_OUTCOME:
@@ -52,12 +54,12 @@ class Ending:
 
     async def second_looks(self, backend: Backend, work: Work) -> None:
         """Look again at a job that failed, keep what it made after all, give the row up."""
-        ended = self.row.generation.end_time
-        for seconds in self.patience.second_looks:
+        ended, job = self.row.generation.end_time, self.row.generation.job
+        for seconds in self.patience.second_looks if job else ():
             age = 0.0 if ended is None else self.row.age(ended)
             await asyncio.sleep(max(0.0, seconds - age))
             try:
-                update = await backend.look(work, self.row.generation.job)
+                update = await backend.look(work, job)
                 if isinstance(update, Made):
                     await keep_late(self.row, self.order, self.storing, update)
                     break

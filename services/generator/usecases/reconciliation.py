@@ -3,7 +3,7 @@
 from services.common.errors import Aborted, AlreadyEnded, NotFound, Unavailable
 from services.generator.domain.facts import Failure
 from services.generator.domain.generation import Generation, State
-from services.generator.domain.ports import Clock, Ledger
+from services.generator.domain.ports import NAMED, Clock, Ledger
 
 OPERATOR = "operator"
 """Owner of rows that an operator decided on: it never lives, so that a replica takes them over."""
@@ -17,9 +17,12 @@ class Reconciliation:
         self._now = now
 
     async def found(self, identifier: str, job: str) -> Generation:
-        """Go on with the job that the call led to. Raises NotFound, AlreadyEnded, Aborted."""
+        """Go on with the job that the call led to, by the id that the vendor shows for it.
+
+        Raises NotFound, AlreadyEnded, Aborted.
+        """
         present = await self._unknown(identifier)
-        after = present.accepted(job, job, at=self._now())
+        after = present.accepted(f"{NAMED}{job}", job, at=self._now())
         await self._save(after)
         await self._ledger.adopt(identifier, OPERATOR)
         return after
@@ -29,7 +32,7 @@ class Reconciliation:
         present = await self._unknown(identifier)
         why = Failure.of(Unavailable("the request never arrived at the vendor"))
         after = present.failed(why, at=self._now())
-        await self._save(after)
+        await self._save(after, release=True)
         return after
 
     async def _unknown(self, identifier: str) -> Generation:
@@ -41,6 +44,6 @@ class Reconciliation:
             raise AlreadyEnded(message, metadata={"state": entry.generation.state})
         return entry.generation
 
-    async def _save(self, after: Generation) -> None:
-        if not await self._ledger.save(after):
+    async def _save(self, after: Generation, *, release: bool = False) -> None:
+        if not await self._ledger.save(after, release=release):
             raise Aborted

@@ -115,8 +115,8 @@ class Row:
         """Write that it failed for good; `keep` holds on to the row, to look at it again."""
         why = Failure.of(failure) if isinstance(failure, ServiceError) else failure
         after = self.generation.failed(why, at=self._books.now(), cost=cost)
-        await _finished(self._write(after, keep=keep))
         self.kept = keep
+        await _finished(self._write(after, keep=keep))
 
     async def write(self, after: Generation) -> None:
         """Write and tell the next state; an ended row is given up in the same write."""

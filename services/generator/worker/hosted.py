@@ -17,15 +17,15 @@ from services.common.errors import (
 from services.generator.domain.circuit import Circuit
 from services.generator.domain.facts import Cost, Failure, Progress
 from services.generator.domain.generation import Generation
-from services.generator.domain.models import ChargesOnModeration, Latency
-from services.generator.domain.ports import Accepted, Content, Lost, Made, Update, Work
-from services.generator.domain.pricing import estimate_micros
+from services.generator.domain.models import Latency
+from services.generator.domain.ports import NAMED, Accepted, Content, Lost, Made, Update, Work
 from services.generator.providers import adapter as vendor
 from services.generator.providers.adapter import media_type_of
 from services.generator.providers.client import Client
 from services.generator.providers.download import Downloader
 from services.generator.worker.pace import Pacer, Rhythm, after_trouble
 from services.generator.worker.spool import SPOOLED, Spool
+from services.generator.worker.terms import cost_of_failure
 
 _ESTIMATE_CAP = 95
 
@@ -89,6 +89,7 @@ class HostedBackend:
         if job == SPOOLED:
             yield self._spooled(work)
             return
+        job = self._job(work, job)
         base = self._at.poll_seconds or self._at.adapter.poll_seconds
         rhythm = Rhythm(base, 0.0 if self._at.poll_seconds else work.model.latency.p50_seconds or 0)
         begun, tries = self._at.now(), 0
@@ -113,6 +114,7 @@ class HostedBackend:
         """Ask once; raises Unavailable, RateLimited or ProviderRefused when nobody can tell."""
         if job == SPOOLED:
             return self._spooled(work)
+        job = self._job(work, job)
         update = await self._at.client.poll(job)
         return self._told(work, job, update, begun=self._at.now())
 
@@ -120,6 +122,7 @@ class HostedBackend:
         """Stop it at the vendor; a finished result is not touched, for some would delete it."""
         if not self._at.adapter.cancels or job == SPOOLED:
             return True
+        job = self._job(work, job)
         present = await self._at.client.poll(job)
         if isinstance(present, vendor.Running):
             await self._at.client.cancel(job)
@@ -154,7 +157,7 @@ class HostedBackend:
             case vendor.Failed():
                 stopped = update.fault is vendor.Fault.CANCELLED
                 error = self._blamed(update.error())
-                return Lost(Failure.of(error), _cost(work, update), stopped=stopped)
+                return Lost(Failure.of(error), cost_of_failure(work, update), stopped=stopped)
 
     def _made(self, job: str, result: vendor.Succeeded) -> Made:
         micros = result.cost_micros
@@ -166,6 +169,11 @@ class HostedBackend:
 
     def _spooled(self, work: Work) -> Made:
         return Made(opened=partial(self._at.spool.opened, work.id))
+
+    def _job(self, work: Work, job: str) -> str:
+        if not job.startswith(NAMED):
+            return job
+        return self._at.adapter.job_named(submission_of(work), job.removeprefix(NAMED))
 
     def _blamed(self, error: ServiceError) -> ServiceError:
         error.metadata.setdefault("provider", self._at.provider)
@@ -193,24 +201,8 @@ class _Result:
             yield Content(
                 content_type=download.content_type,
                 chunks=download.chunks,
-                size_bytes=download.size or 0,
                 source_url=self._output.url,
             )
-
-
-def _cost(work: Work, failed: vendor.Failed) -> Cost | None:
-    """Return what a failed job costs: as the vendor says, else as its terms do.
-
-    A job that the vendor has forgotten was begun all the same; None is nothing, as far as known.
-    """
-    if failed.billed is False:
-        return Cost(micros=0, source="reported")
-    moderated = failed.fault is vendor.Fault.MODERATED
-    by_terms = moderated and work.model.charges_on_moderation is ChargesOnModeration.YES
-    if not (failed.billed or by_terms or failed.fault is vendor.Fault.LOST):
-        return None
-    micros = estimate_micros(work.model, work.task)
-    return None if micros is None else Cost(micros=micros, source="catalogue")
 
 
 def submission_of(work: Work) -> vendor.Submission:

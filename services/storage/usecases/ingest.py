@@ -65,8 +65,13 @@ class Intake:
 
     @property
     def fingerprint(self) -> str:
-        """Digest of everything but the request id."""
-        return fingerprint(self.description, self.size_bytes, self.sha256, self.origin)
+        """Digest of what makes it the same file over again.
+
+        Where it was fetched from does not: vendors sign a new address for the same result.
+        """
+        lineage = replace(self.description.lineage, original_url="")
+        description = replace(self.description, lineage=lineage)
+        return fingerprint(description, self.size_bytes, self.sha256, self.origin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

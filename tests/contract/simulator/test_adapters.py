@@ -10,7 +10,7 @@ from services.generator.domain.models import Lifecycle, Model, Need
 from services.generator.domain.pricing import estimate_micros
 from services.generator.domain.tasks import Operation, VideoTask
 from services.generator.providers import adapters, variables
-from services.generator.providers.adapter import Succeeded
+from services.generator.providers.adapter import Accepted, Succeeded
 from services.suite.simulator.exports import variables as exported
 from tests.contract.simulator.driving import Drive, providers, submission, task
 from tests.fakes.simulator import Simulated
@@ -75,3 +75,18 @@ async def _the_bill_is_right(sim, model, wanted):
     estimate = estimate_micros(model, wanted)
     if estimate is not None:
         assert bill["owed_micros"] == estimate
+
+
+@pytest.mark.parametrize(("model", "pictured"), ROUTES)
+async def test_a_job_is_found_again_by_the_id_that_people_are_shown(
+    sim: Simulated, model: Model, pictured: bool
+):
+    adapter = providers(sim).get(model.provider)
+    assert adapter is not None
+    wanted = submission(model, task(model, pictured=pictured))
+    async with Drive(sim, adapter) as drive:
+        outcome = await drive.client.submit(wanted)
+        if not isinstance(outcome, Accepted):
+            return  # it answers at once: there is no job
+        named = adapter.job_named(wanted, outcome.shown_id)
+        assert isinstance(await drive.finish(Accepted(job=named, shown_id="")), Succeeded)

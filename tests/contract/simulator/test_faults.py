@@ -192,7 +192,7 @@ async def test_a_failure_is_one_in_whatever_words(scene: Scene, fault: Fault):
     async with await scene.drive(fault) as drive:
         ended = await drive.make(scene.wanted)
     assert isinstance(ended, Failed)
-    empty = {"google": Seen.MODERATED, "vertex": Seen.MODERATED, "minimax": Seen.INVALID}
+    empty = {"google": Seen.MODERATED, "vertex": Seen.MODERATED}
     meant = empty.get(scene.vendor, Seen.VENDOR) if fault is Fault.EMPTY_SUCCESS else Seen.VENDOR
     assert ended.fault is meant
     assert (await scene.sim.bill())["owed_micros"] == 0

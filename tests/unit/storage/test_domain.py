@@ -21,6 +21,7 @@ from services.storage.domain.keys import ObjectKey
 from services.storage.domain.media_types import guessed_from_path, served_as, shown_inline
 from services.storage.domain.metadata import ascii_safe, object_metadata
 from services.storage.domain.paging import PageRequest, next_token, read_page
+from services.storage.usecases.ingest import Intake
 
 NOW = datetime(2025, 8, 12, 14, 30, 52, tzinfo=UTC)
 
@@ -186,3 +187,14 @@ def test_no_made_up_token_passes(token: str) -> None:
 def test_page_sizes_out_of_range_are_refused(size: int) -> None:
     with pytest.raises(InvalidArgument):
         read_page(PageRequest(size), "scope")
+
+
+def test_a_vendors_new_address_for_the_same_result_is_the_same_upload() -> None:
+    def intake(url: str, model: str = "m") -> Intake:
+        lineage = Lineage(generation="generations/g", model=model, original_url=url)
+        described = Description(content_type="video/mp4", lineage=lineage)
+        return Intake(tenant="acme", request_id="g", description=described)
+
+    first = intake("https://cdn.example/a.mp4?signature=1")
+    assert first.fingerprint == intake("https://cdn.example/a.mp4?signature=2").fingerprint
+    assert first.fingerprint != intake("https://cdn.example/a.mp4?signature=1", "n").fingerprint

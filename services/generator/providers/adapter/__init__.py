@@ -37,7 +37,13 @@ from services.generator.providers.adapter.reading import (
     text,
     whole,
 )
-from services.generator.providers.adapter.vendor import Adapter, Signature, failed, refused
+from services.generator.providers.adapter.vendor import (
+    Adapter,
+    Signature,
+    billed_by_fal,
+    failed,
+    refused,
+)
 from services.generator.providers.adapter.wire import merged, spell
 from services.generator.providers.adapter.words import Phase, phase_of
 
@@ -59,6 +65,7 @@ __all__ = [
     "Succeeded",
     "Update",
     "at",
+    "billed_by_fal",
     "decoded",
     "error_of",
     "failed",

@@ -50,6 +50,7 @@ class Adapter(BaseModel, ABC):
     job_key: ClassVar[tuple[str | int, ...]] = ("id",)
     webhook_key: ClassVar[tuple[str | int, ...]] = ()
     no_such_job: ClassVar[tuple[int, str]] = (0, "")  # status and code, asked by our own id
+    job_form: ClassVar[str] = "%(id)s"  # of a job, from the id that people are shown
     result_hosts: ClassVar[frozenset[str]] = frozenset()
 
     base_url: str
@@ -102,6 +103,14 @@ class Adapter(BaseModel, ABC):
         outcome = self.accepted(reply)
         return outcome if isinstance(outcome, Accepted) and outcome.shown_id else None
 
+    def job_named(self, submission: Submission, shown_id: str) -> str:
+        """Return the job of `submission` that a dashboard or a callback calls `shown_id`."""
+        facts: dict[str, str] = {name: str(value) for name, value in self}
+        model = submission.vendor_model.replace("{endpoint_id}", facts.get("endpoint_id", ""))
+        pictured = getattr(submission.task, "image", None) is not None
+        facts |= {"kind": "image2video" if pictured else "text2video", "model": model}
+        return self.job_form % {**facts, "app": "/".join(model.split("/")[:2]), "id": shown_id}
+
     def webhook_job(self, body: Json) -> str:
         """Return the vendor's id of the job that a callback speaks of, "" when it names none.
 
@@ -117,8 +126,20 @@ def failed(message: str, *, code: str = "") -> Failed:
     return Failed(fault=fault, message=message or "generation failed", code=code)
 
 
-def refused(reply: Reply, fault: Fault | None = None, *, code: str = "") -> Failed:
+def refused(
+    reply: Reply, fault: Fault | None = None, *, code: str = "", billed: bool | None = None
+) -> Failed:
     """Return the failure that an HTTP answer means, by its status unless `fault` is given."""
     message = text_of(reply.body) or f"HTTP {reply.status}"
     kind = fault or fault_of_status(reply.status)
-    return Failed(fault=kind, message=message, code=code, retry_after=reply.retry_after)
+    return Failed(
+        fault=kind, message=message, code=code, retry_after=reply.retry_after, billed=billed
+    )
+
+
+def billed_by_fal(reply: Reply) -> bool | None:
+    """Tell whether fal, or who passes its answers on, counts units for this; None when silent."""
+    try:
+        return float(reply.headers.get("x-fal-billable-units", "")) > 0
+    except ValueError:
+        return None

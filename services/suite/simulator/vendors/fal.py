@@ -169,7 +169,8 @@ class Fal(Vendor):
         if not seen.over:
             return self.refuse(Why.INVALID, "Request is still in progress")
         status, body = self.outcome(job, seen)
-        return JSONResponse(body, status_code=status, headers={"x-fal-billable-units": "1"})
+        units = "0" if self.refunds(job, self.world.now()) else "1"
+        return JSONResponse(body, status_code=status, headers={"x-fal-billable-units": units})
 
     def outcome(self, job: Job, seen: View) -> tuple[int, Any]:
         """Return status and body of a result that is there."""

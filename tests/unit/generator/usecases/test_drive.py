@@ -164,6 +164,22 @@ async def test_what_is_done_at_the_deadline_is_kept(plant) -> None:
     assert (done.state, done.asset) == (State.SUCCEEDED, "assets/g1")
 
 
+async def test_a_deadline_in_the_middle_of_the_last_write_changes_nothing(plant) -> None:
+    plant.backend.scripts = [[Lost(Failure.of(GenerationFailed("no")))]]
+    save = plant.ledger.save
+
+    async def slowly(generation, **options):
+        saved = await save(generation, **options)
+        if generation.state is State.FAILED:
+            await asyncio.sleep(0.4)
+        return saved
+
+    plant.ledger.save = slowly
+    done = await plant.drive(entry(deadline=START + timedelta(seconds=0.2)))
+    assert done.failure is not None
+    assert (done.state, done.failure.reason) == (State.FAILED, "GENERATION_FAILED")
+
+
 async def test_what_is_still_running_at_the_deadline_is_stopped_and_taken_for_billed(plant) -> None:
     plant.backend.scripts = [[Progress(percent=1)]]
     plant.backend.hold_updates = True
@@ -477,16 +493,18 @@ class TestOperator:
         plant.ledger.rows["g1"], plant.ledger.owners["g1"] = Entry(unknown, entry().order), ""
         await Reconciliation(plant.ledger, now=plant.clock).found("g1", "their-job")
         claimed = await plant.ledger.claim("local/1", dead_before=START)
-        assert [row.generation.job for row in claimed] == ["their-job"]
+        assert [row.generation.job for row in claimed] == ["named:their-job"]
 
     async def test_a_request_that_never_arrived_ends_and_may_be_ordered_again(self, plant) -> None:
         lost = Failure.of(UnknownOutcome("lost"))
         unknown = entry().generation.submitting(START).unknown(lost)
-        plant.ledger.rows["g1"], plant.ledger.owners["g1"] = Entry(unknown, entry().order), ""
+        plant.ledger.rows["g1"] = Entry(unknown, entry().order)
+        plant.ledger.owners["g1"] = "local/1"
         settled = await Reconciliation(plant.ledger, now=plant.clock).never_arrived("g1")
         assert settled.failure is not None
         assert settled.failure.retryable
         assert (await plant.present(entry())).state is State.FAILED
+        assert plant.ledger.owners["g1"] == "", "nobody is to drive it any more"
         with pytest.raises(AlreadyEnded):
             await Reconciliation(plant.ledger, now=plant.clock).found("g1", "x")
         with pytest.raises(NotFound):

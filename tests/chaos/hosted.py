@@ -1,0 +1,284 @@
+"""Cells of the fault matrix: a vendor, what goes wrong at it, where the generator dies, and what
+must be true afterwards whatever happened.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from services.generator.domain.generation import Generation, State
+from services.generator.domain.limits import validate_request
+from services.generator.domain.models import Lifecycle, Model, Need
+from services.generator.domain.ports import Step
+from services.generator.domain.pricing import estimate_micros
+from services.generator.domain.tasks import (
+    ImageTask,
+    MusicTask,
+    Operation,
+    SoundTask,
+    SpeechTask,
+    Task,
+    VideoTask,
+)
+from services.generator.providers import adapters
+from services.generator.usecases.reconciliation import Reconciliation
+from services.suite.simulator.faults import WEBHOOK, Fault
+from services.suite.simulator.jobs import Phase, view
+from services.suite.simulator.settings import PROJECT
+from services.suite.simulator.vendors import VENDORS
+from services.suite.simulator.world import Charge, World
+from tests.fakes.mortal_generator import CATALOGUE, Life, Reaper
+from tests.fakes.waiting import until
+
+# The simulator's name of the vendor behind a provider, where it is another one.
+BEHIND = {
+    "pika": "fal",
+    "openai_images": "openai",
+    "openai_speech": "openai",
+    "huggingface": "huggingface_fal",
+}
+# What never ends by itself: the deadline ends it.
+ENDLESS = {Fault.NEVER_FINISHES, Fault.STALLS_AT_99, Fault.JOB_LOST}
+SPOILT = {
+    Fault.WRONG_FILE,
+    Fault.TRUNCATED_FILE,
+    Fault.REDIRECT_PRIVATE,
+    Fault.JOB_LOST,
+    Fault.EMPTY_SUCCESS,
+    Fault.HIDDEN_FAILURE,
+}
+_FAULTS = {kind.name: kind.faults - WEBHOOK for kind in VENDORS}
+
+
+def _models() -> dict[str, Model]:
+    """A model of every vendor that is asked in words: those with a known price first."""
+    found: dict[str, Model] = {}
+    hosted = [
+        model
+        for model in CATALOGUE
+        if model.provider in adapters()
+        and model.lifecycle is not Lifecycle.RETIRED
+        and model.inputs.text is not Need.NONE
+        and model.inputs.image is not Need.REQUIRED
+        and (model.provider != "huggingface" or model.operation is Operation.VIDEO)
+    ]
+    for model in sorted(hosted, key=lambda one: price_of(one, task_of(one, "x")) is None):
+        found.setdefault(model.provider, model)
+    return found
+
+
+def task_of(model: Model, words: str) -> Task:
+    """The plainest task that the model takes."""
+    kinds: dict[Operation, Task] = {
+        Operation.VIDEO: VideoTask(prompt=words),
+        Operation.IMAGE: ImageTask(prompt=words),
+        Operation.SPEECH: SpeechTask(text=words),
+        Operation.MUSIC: MusicTask(prompt=words),
+        Operation.SOUND: SoundTask(prompt=words),
+    }
+    return validate_request(model, kinds[model.operation]).task
+
+
+def price_of(model: Model, task: Task) -> int | None:
+    """What the catalogue says."""
+    return estimate_micros(model, task)
+
+
+MODELS = _models()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One generation's fate. `point` None lets it live."""
+
+    provider: str
+    fault: Fault | None
+    point: Step | None
+    number: int = 0
+
+    def __str__(self) -> str:
+        told = f"{self.provider}-{self.fault or 'fine'}-{self.point or 'alive'}"
+        return f"{told}-{self.number}" if self.number else told
+
+    @property
+    def words(self) -> str:
+        """A prompt that the simulator obeys, unlike any other cell's."""
+        return f"A dhow, {self}" + (f" [[sim:{self.fault}]]" if self.fault else "")
+
+    async def begin(self, life: Life, nth: int = 1) -> None:
+        """Order it; it dies the `nth` time that it comes to its point."""
+        model = MODELS[self.provider]
+        seconds = 1.5 if self.fault in ENDLESS else 600.0
+        await life.begin(
+            str(self), model, task_of(model, self.words), Reaper(self.point, nth), seconds=seconds
+        )
+
+
+def cells(
+    providers: Iterable[str],
+    points: Sequence[Step | None] = (None, *Step),
+    faults: Iterable[Fault] | None = None,
+) -> list[Cell]:
+    """Every fault that each vendor can show, none too, at every point."""
+    return [
+        Cell(provider, fault, point)
+        for provider in providers
+        for fault in (None, *sorted(_FAULTS[BEHIND.get(provider, provider)]))
+        if faults is None or fault is None or fault in faults
+        for point in points
+    ]
+
+
+async def settled(life: Life, names: Sequence[str], seconds: float = 60) -> dict[str, Generation]:
+    """The rows once each has ended for good, or is of unknown outcome and stays so."""
+    found: dict[str, Generation] = {}
+
+    async def read() -> bool:
+        for name in names:
+            if name in found:
+                continue
+            entry = await life.ledger.load(name)
+            assert entry is not None
+            here = entry.generation
+            looked_up = here.identity.provider in {"kling", "kling_legacy"}
+            unknown = here.state is State.UNKNOWN_OUTCOME and not looked_up
+            if unknown or (here.state.terminal and not await life.ledger.owned(name)):
+                found[name] = here
+        return len(found) == len(names)
+
+    try:
+        await until(read, seconds)
+    except TimeoutError:
+        rows = [await life.ledger.load(name) for name in names if name not in found]
+        raise AssertionError(
+            [row and (row.generation.id, row.generation) for row in rows]
+        ) from None
+    return found
+
+
+async def play_the_operator(life: Life, world: World, rows: Mapping[str, Generation]) -> int:
+    """Settle each unknown outcome by what the vendor's dashboard shows; returns how many."""
+    bill, office = charges_of(world), Reconciliation(life.ledger, now=world.now)
+    unknown = [name for name, row in rows.items() if row.state is State.UNKNOWN_OUTCOME]
+    for name in unknown:
+        if name in bill:
+            await office.found(name, vendor_job(rows[name], bill[name][0]))
+        else:
+            await office.never_arrived(name)
+    return len(unknown)
+
+
+def vendor_job(row: Generation, charge: Charge) -> str:
+    """What an operator types: the id that the dashboard shows, Google's with its path."""
+    if row.identity.provider != "vertex":
+        return charge.job.id
+    model = f"publishers/google/models/{row.identity.vendor_model}"
+    return f"projects/{PROJECT}/locations/us-central1/{model}/operations/{charge.job.id}"
+
+
+def charges_of(world: World) -> dict[str, list[Charge]]:
+    """The bill by the cell that a charge is for, told from the prompt."""
+    found: dict[str, list[Charge]] = {}
+    for charge in world.charges:
+        name = charge.job.order.prompt.removeprefix("A dhow, ").partition(" [[")[0]
+        found.setdefault(name, []).append(charge)
+    return found
+
+
+_COUNTS = (
+    "generations",
+    "charges",
+    "double_charges",
+    "lost_clips",
+    "unknown",
+    "unequal",
+    "clips",
+)
+
+
+@dataclass
+class Audit:
+    """What the bill, the ledger and the ends of many generations say together."""
+
+    world: World
+    ends: Counter[str]
+    faults: list[str]
+    generations: int = 0
+    charges: int = 0
+    double_charges: int = 0
+    lost_clips: int = 0
+    unknown: int = 0
+    unequal: int = 0
+    clips: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        world: World,
+        rows: dict[str, Generation],
+        ends: Counter[str],
+    ) -> "Audit":
+        """Hold every row against the bill."""
+        audit = cls(world, ends, [])
+        bill = charges_of(world)
+        for name, row in rows.items():
+            audit.look(name, row, bill.get(name, []))
+        return audit
+
+    def __add__(self, other: "Audit") -> "Audit":
+        """Return both together."""
+        counts = {name: getattr(self, name) + getattr(other, name) for name in _COUNTS}
+        return replace(self, faults=self.faults + other.faults, **counts)
+
+    def look(self, name: str, row: Generation, charges: Sequence[Charge]) -> None:
+        """Count one generation, and say what is wrong with it."""
+        self.generations += 1
+        self.charges += len(charges)
+        self.clips += bool(row.asset)
+        if len(charges) > 1:
+            self.double_charges += 1
+            self.faults.append(f"{name}: charged {len(charges)} times")
+        if row.state is State.UNKNOWN_OUTCOME:
+            self.unknown += 1
+            return
+        if self.ends[name] != 1:
+            self.faults.append(f"{name}: ended {self.ends[name]} times")
+        if any(self.delivers(charge) for charge in charges) and not row.asset:
+            self.lost_clips += 1
+            self.faults.append(f"{name}: {row.state}, the clip is lost: {row.failure}")
+        self._money(name, row, charges)
+
+    def _money(self, name: str, row: Generation, charges: Sequence[Charge]) -> None:
+        owed, kept = self.owed(charges), row.cost.micros if row.cost else 0
+        if row.cost is None and owed and self._unpriced(row):
+            return
+        if owed != kept:
+            self.unequal += 1
+            self.faults.append(f"{name}: {row.state}, ledger {kept}, bill {owed}: {row.failure}")
+
+    def _unpriced(self, row: Generation) -> bool:
+        model = CATALOGUE.get(row.model)
+        return price_of(model, task_of(model, "x")) is None
+
+    def owed(self, charges: Sequence[Charge]) -> int:
+        """What the vendor takes in the end."""
+        now = self.world.now()
+        kinds = {kind.name: kind(self.world) for kind in VENDORS}
+        return sum(
+            charge.amount_micros
+            for charge in charges
+            if not kinds[charge.job.vendor].refunds(charge.job, now)
+        )
+
+    def delivers(self, charge: Charge) -> bool:
+        """Whether the vendor has a whole clip for what it charged."""
+        job = charge.job
+        whole = not any(job.has(fault) for fault in SPOILT)
+        return whole and view(job, self.world.now()).phase is Phase.SUCCEEDED
+
+    def __str__(self) -> str:
+        return (
+            f"{self.generations} generations, {self.charges} charges, {self.clips} clips: "
+            f"{self.double_charges} double charges, {self.lost_clips} lost clips, "
+            f"{self.unequal} ledger rows unlike the bill, {self.unknown} unknown outcomes"
+        )
