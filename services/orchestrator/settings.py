@@ -37,6 +37,8 @@ class Settings(ServiceSettings):
     """Jobs that one worker has in work; most of them only wait for a vendor."""
     job_deadline: timedelta = timedelta(hours=2)
     """How long a job may take from its start."""
+    settle_every: timedelta = timedelta(seconds=15)
+    """How often late charges of vendors are asked for."""
     lease: timedelta = timedelta(seconds=6)
     """How long a worker that is silent keeps its jobs (PostgreSQL)."""
     allow_placeholder: bool = False

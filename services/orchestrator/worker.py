@@ -108,9 +108,8 @@ async def working(settings: Settings, parts: Parts) -> AsyncIterator[None]:
         late = SettleLate(
             jobs=parts.jobs, ledger=parts.ledger, generator=parts.generator, now=clock.now
         )
-        tidy = Housekeeping(
-            parts.database, finish, late, now=clock.now, deadline=settings.job_deadline
-        )
+        tidy = Housekeeping(parts.database, finish, now=clock.now, deadline=settings.job_deadline)
+        await stack.enter_async_context(background("late_money", late.run(settings.settle_every)))
         await stack.enter_async_context(background("housekeeping", tidy.run()))
         yield
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from services.orchestrator.domain.money.budgets import Budget, exceeded
 from services.orchestrator.domain.money.ledger import Charge, OpenAttempt, Totals
@@ -32,6 +32,7 @@ class MemoryLedger:
 
     limits: dict[tuple[str, Scope], int] = field(default_factory=dict)
     accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
+    time: datetime = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
     def _account(self, charge: Charge) -> Account:
         key = (charge.payer.tenant, charge.attempt)
@@ -116,7 +117,7 @@ class MemoryLedger:
     async def unsettled(self, since: datetime, after: int, limit: int) -> Sequence[OpenAttempt]:
         rows = enumerate(self.accounts.values(), start=1)
         found = [
-            OpenAttempt(position=position, charge=account.charge)
+            OpenAttempt(position=position, charge=account.charge, time=self.time)
             for position, account in rows
             if position > after and account.peak and account.settled is None
         ]

@@ -47,6 +47,8 @@ class MemoryJobs:
         return job
 
     async def read(self, job_id: str) -> Job:
+        if job_id not in self.jobs:
+            raise NotFound("videoJob", job_id)
         return self.jobs[job_id]
 
     async def list(self, tenant: str, query: JobFilter) -> Sequence[Job]:

@@ -28,6 +28,9 @@ from services.generator.worker.spool import SPOOLED, Spool
 from services.generator.worker.terms import cost_of_failure
 
 _ESTIMATE_CAP = 95
+_LOST_ANSWER = vendor.Failed(
+    fault=vendor.Fault.LOST, message="the vendor answers at once, and its answer was lost"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +89,8 @@ class HostedBackend:
 
     async def updates(self, work: Work, job: str) -> AsyncGenerator[Update, None]:
         """Ask again and again; trouble on the way ends nothing, only the deadline does."""
-        if job == SPOOLED:
-            yield self._spooled(work)
+        if job == SPOOLED or self._at.adapter.at_once:
+            yield await self.look(work, job)
             return
         job = self._job(work, job)
         base = self._at.poll_seconds or self._at.adapter.poll_seconds
@@ -113,7 +116,9 @@ class HostedBackend:
     async def look(self, work: Work, job: str) -> Update:
         """Ask once; raises Unavailable, RateLimited or ProviderRefused when nobody can tell."""
         if job == SPOOLED:
-            return self._spooled(work)
+            return Made(opened=partial(self._at.spool.opened, work.id))
+        if self._at.adapter.at_once:
+            return self._told(work, job, _LOST_ANSWER, begun=self._at.now())
         job = self._job(work, job)
         update = await self._at.client.poll(job)
         return self._told(work, job, update, begun=self._at.now())
@@ -166,9 +171,6 @@ class HostedBackend:
             seed=result.seed,
             cost=None if micros is None else Cost(micros=micros, source="reported"),
         )
-
-    def _spooled(self, work: Work) -> Made:
-        return Made(opened=partial(self._at.spool.opened, work.id))
 
     def _job(self, work: Work, job: str) -> str:
         if not job.startswith(NAMED):

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from services.orchestrator.adapters.money_tables import budgets, ledger_entries
 from services.orchestrator.domain.money.budgets import Budget
-from services.orchestrator.domain.money.ledger import Charge, Entry, EntryKind
+from services.orchestrator.domain.money.ledger import Charge, Entry, EntryKind, OpenAttempt
 from services.orchestrator.domain.money.scopes import Payer, Scope, ScopeKind
 
 
@@ -48,6 +48,11 @@ def charge_from(row: Any) -> Charge:
         user=row.api_key,
     )
     return Charge(payer=payer, attempt=row.attempt, model=row.model, provider=row.provider)
+
+
+def open_attempt_from(row: Any) -> OpenAttempt:
+    """The attempt whose first hold this is."""
+    return OpenAttempt(position=row.position, charge=charge_from(row), time=_aware(row.create_time))
 
 
 def entry_from(row: Any) -> Entry:

@@ -16,10 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.common.database import Database
 from services.orchestrator.adapters.money_rows import (
     budget_from,
-    charge_from,
     entry_row,
     of_attempt,
     on_scopes,
+    open_attempt_from,
 )
 from services.orchestrator.adapters.money_tables import budgets, ledger_entries
 from services.orchestrator.domain.money.budgets import Budget, exceeded
@@ -145,7 +145,7 @@ class SqlLedger:
         )
         async with self._database.read() as connection:
             rows = await connection.execute(statement.order_by(hold.c.position).limit(limit))
-            return [OpenAttempt(position=row.position, charge=charge_from(row)) for row in rows]
+            return [open_attempt_from(row) for row in rows]
 
     async def _touched(self, charge: Charge) -> bool:
         """Whether money was ever moved for this attempt."""

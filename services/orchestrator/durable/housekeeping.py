@@ -14,7 +14,6 @@ from services.orchestrator.adapters.tables import job_events, jobs, requests
 from services.orchestrator.domain.job import JobState
 from services.orchestrator.durable.names import GENERATE_VIDEO
 from services.orchestrator.usecases.finish import DEFECT, FinishVideo
-from services.orchestrator.usecases.settle import SettleLate
 
 _log = get_logger(__name__)
 EVERY = timedelta(minutes=1)
@@ -31,7 +30,6 @@ class Housekeeping:
         self,
         database: Database,
         finish: FinishVideo,
-        settle_late: SettleLate,
         *,
         now: Callable[[], datetime],
         deadline: timedelta,
@@ -39,7 +37,6 @@ class Housekeeping:
         """`deadline` is how long a job may take: what runs longer is reported."""
         self._database = database
         self._finish = finish
-        self._settle_late = settle_late
         self._now = now
         self._deadline = deadline
 
@@ -55,7 +52,6 @@ class Housekeeping:
     async def tidy(self) -> None:
         """One round."""
         await self._end_orphans()
-        await self._settle_late()
         await self._drop_workflows()
         await self._drop_rows()
         await self._report_stuck()

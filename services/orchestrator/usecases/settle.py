@@ -1,41 +1,70 @@
 """Late money: attempts that the flow has let go of, while their vendor may still charge."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.common.errors import NotFound, ServiceError
 from services.common.telemetry import get_logger
-from services.orchestrator.domain.money.ledger import Charge, Ledger
+from services.orchestrator.domain.money.ledger import Charge, Ledger, OpenAttempt
 from services.orchestrator.domain.ports import GeneratorPort, JobStore
 from services.orchestrator.usecases.spend import close
 
 _log = get_logger(__name__)
 # A vendor that charges later than this is found by its bill, not by asking.
 PATIENCE = timedelta(hours=6)
-PAGE = 100
+PAGE = 500
+AT_ONCE = 16
+# An attempt is asked about at these ages: most late money comes soon, and nobody is asked in vain
+# again and again. Seconds since its first hold.
+_AGES = (5, 15, 30, 60, 120, 300, 600, 1200, 2400, 4800, 9600, 21_000)
 
 
 @dataclass(kw_only=True)
 class SettleLate:
-    """Asks the generator what became of attempts that ended unsettled, a page at a time."""
+    """Asks the generator what became of attempts that ended unsettled, each at growing ages."""
 
     jobs: JobStore
     ledger: Ledger
     generator: GeneratorPort
     now: Callable[[], datetime]
-    after: int = field(default=0, init=False)
+    last: datetime | None = field(default=None, init=False)
+
+    async def run(self, every: timedelta) -> None:
+        """Settle until cancelled; what goes wrong in a round is left to the next."""
+        while True:
+            try:
+                await self()
+            except ServiceError as error:
+                _log.warning("late_money_waits", reason=error.reason)
+            await asyncio.sleep(every.total_seconds())
 
     async def __call__(self) -> int:
-        """One page; returns how many attempts were looked at."""
-        page = await self.ledger.unsettled(self.now() - PATIENCE, self.after, PAGE)
-        for found in page:
+        """One round over all attempts that are due; returns how many were asked about."""
+        moment, last = self.now(), self.last
+        room, asked = asyncio.Semaphore(AT_ONCE), 0
+        async with asyncio.TaskGroup() as group:
+            async for found in self._unsettled(moment):
+                if last is None or _due(found.time, last, moment):
+                    asked += 1
+                    group.create_task(self._safely(found.charge, room))
+        self.last = moment
+        return asked
+
+    async def _unsettled(self, moment: datetime) -> AsyncIterator[OpenAttempt]:
+        after = 0
+        while page := await self.ledger.unsettled(moment - PATIENCE, after, PAGE):
+            for found in page:
+                yield found
+            after = page[-1].position
+
+    async def _safely(self, charge: Charge, room: asyncio.Semaphore) -> None:
+        async with room:
             try:
-                await self._look(found.charge)
+                await self._look(charge)
             except ServiceError as error:
-                _log.warning("late_money_waits", attempt=found.charge.attempt, reason=error.reason)
-        self.after = page[-1].position if len(page) == PAGE else 0
-        return len(page)
+                _log.warning("late_money_waits", attempt=charge.attempt, reason=error.reason)
 
     async def _look(self, charge: Charge) -> None:
         if not await self._let_go(charge):
@@ -57,3 +86,9 @@ class SettleLate:
             return True
         attempt = job.attempt(charge.attempt)
         return job.state.terminal or attempt is None or attempt.state.ended
+
+
+def _due(begun: datetime, last: datetime, now: datetime) -> bool:
+    """Whether the attempt has come to one of the ages since the last round."""
+    before, age = (last - begun).total_seconds(), (now - begun).total_seconds()
+    return any(before < mark <= age for mark in _AGES)

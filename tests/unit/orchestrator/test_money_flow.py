@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import cast
 
 import pytest
@@ -28,7 +29,7 @@ from services.orchestrator.usecases.plan import PlanVideo
 from services.orchestrator.usecases.settle import SettleLate
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.orchestrator_parts import FixedModels, MemoryJobs, PlainPrompts, ScriptedGenerator
-from tests.unit.orchestrator.examples import NOW, STORYBOARD, hosted, queued, request
+from tests.unit.orchestrator.examples import NOW, STORYBOARD, charge, hosted, queued, request
 from tests.unit.orchestrator.test_flow import Crash, Journal, parts
 
 PRICE = 250_000  # of 5 s at $0.05
@@ -160,7 +161,7 @@ async def test_an_unknown_outcome_keeps_the_hold_until_the_generator_knows():
     assert generator.cancelled == set()
     await steps.attempting._give_up(jobs.jobs["j1"], "j1/1/1")
     assert ledger.sums("acme", TENANT) == (PRICE, 0)
-    await settle()
+    await late(jobs, ledger, generator)()
     assert ledger.sums("acme", TENANT) == (0, 0)
 
 
@@ -174,6 +175,29 @@ async def test_a_late_success_after_a_failure_is_charged():
     for _ in range(3):
         await late(jobs, ledger, generator)()
     assert ledger.sums("acme", TENANT) == (0, 230_000)
+
+
+async def test_an_attempt_is_asked_about_at_growing_ages_and_never_in_vain_all_the_time():
+    ledger, generator = MemoryLedger(), ScriptedGenerator(lambda _: "fail")
+    jobs, steps = parts(queued(), generator, A, ledger=ledger)
+    await generate_video("j1", steps, Journal())
+    moment = [NOW]
+    settle = SettleLate(jobs=jobs, ledger=ledger, generator=generator, now=lambda: moment[0])
+    asked = []
+    for second in range(0, 6 * 3600, 15):
+        moment[0] = NOW + timedelta(seconds=second)
+        asked += [second] * await settle()
+    assert asked == [0, 15, 30, 60, 120, 300, 600, 1200, 2400, 4800, 9600, 21_000]
+
+
+async def test_one_round_reaches_every_attempt_however_many_there_are():
+    ledger = MemoryLedger()
+    for number in range(1200):
+        one = charge(number)
+        await ledger.hold(one, PRICE)
+        await ledger.release(one)
+    settle = late(MemoryJobs(), ledger, ScriptedGenerator())
+    assert await settle() == 1200
 
 
 # ---------------------------------------------------------------------------- accept and plan

@@ -56,6 +56,11 @@ class Adapter(BaseModel, ABC):
     base_url: str
     api_key: SecretStr = SecretStr("")
 
+    @property
+    def at_once(self) -> bool:
+        """Whether the answer to a submit is all there ever is: there are no jobs to ask for."""
+        return type(self).poll is Adapter.poll
+
     def auth(self, now: datetime) -> dict[str, str]:
         """Return the headers that prove who we are: a bearer token unless the vendor differs."""
         key = self.api_key.get_secret_value()

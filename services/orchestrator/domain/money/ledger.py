@@ -96,10 +96,11 @@ class Totals:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenAttempt:
-    """An attempt that held money and was never settled; the position is its first hold's."""
+    """An attempt that held money and was never settled; position and time of its first hold."""
 
     position: int
     charge: Charge
+    time: datetime
 
 
 class Ledger(Protocol):
