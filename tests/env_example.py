@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import json
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -104,8 +105,10 @@ def _default(field: FieldInfo) -> str:
         return f"PT{value.total_seconds():g}S"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, list | tuple | set | frozenset | dict):
-        return "" if not value else str(value).replace("'", '"')
+    if isinstance(value, list | tuple | set | frozenset):
+        value = sorted(value) if isinstance(value, set | frozenset) else list(value)
+    if isinstance(value, list | dict):
+        return json.dumps(value) if value else ""
     return str(value)
 
 

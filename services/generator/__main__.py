@@ -14,7 +14,6 @@ import uvloop
 from reelmesh.generator.v1.generator_service_pb2_grpc import add_GeneratorServiceServicer_to_server
 from services.common import clock
 from services.common.access import open_keys
-from services.common.background import background
 from services.common.channels import Channel
 from services.common.database import Database
 from services.common.errors import ServiceError
@@ -26,16 +25,14 @@ from services.common.telemetry import configure_logging, get_logger
 from services.common.url_policy import UrlPolicy, fetching_client
 from services.generator.adapters.storage_client import StorageClient
 from services.generator.catalogue.loader import load_catalogue
-from services.generator.domain.catalogue import Surroundings
 from services.generator.domain.circuit import Circuits
 from services.generator.domain.generation import Generation
-from services.generator.domain.reachability import Reachability, addresses_of
 from services.generator.engines.placeholder import Placeholder
 from services.generator.engines.storyboard import StoryboardEngine
 from services.generator.ledger import SqlLedger
 from services.generator.providers import configured as configured_providers
 from services.generator.providers.adapter import Adapter
-from services.generator.providers.client import TIMEOUT, Client, origin, vendor_http
+from services.generator.providers.client import TIMEOUT, Client, vendor_http
 from services.generator.providers.download import Downloader
 from services.generator.servicer import GeneratorServicer
 from services.generator.settings import Settings
@@ -55,10 +52,10 @@ from services.generator.worker.faults import Crash
 from services.generator.worker.hosted import HostedBackend, Vendor
 from services.generator.worker.keeper import Keeper
 from services.generator.worker.local import LocalBackend
-from services.generator.worker.network import Network
 from services.generator.worker.operator import parse, reconcile
 from services.generator.worker.pace import Pacer
 from services.generator.worker.spool import Spool
+from services.generator.worker.surroundings import surroundings, watch_network
 
 MIGRATIONS = Path(__file__).parent / "adapters" / "migrations"
 
@@ -101,8 +98,8 @@ async def _build(
     means = await _means(settings, books, circuits=circuits, stack=stack)
     machine = Machine(means, _report)
     await _keep(settings, books, machine=machine, stack=stack)
-    reach = await _reach(settings, stack)
-    admission = Admission(means.catalogue, partial(_surroundings, settings, circuits, reach))
+    reach = await watch_network(settings, stack)
+    admission = Admission(means.catalogue, partial(surroundings, settings, circuits, reach))
     generations = Generations(
         ledger=books.ledger,
         admission=admission,
@@ -191,27 +188,6 @@ async def _hosted(settings: Settings, circuits: Circuits, stack: AsyncExitStack)
         )
 
     return hosted
-
-
-async def _reach(settings: Settings, stack: AsyncExitStack) -> Reachability:
-    """Start looking whether the vendors that are set up can be reached."""
-    places = [(name, *origin(a.base_url)) for name, a in configured_providers(settings.vendors)]
-    reach = Reachability(addresses_of((n, host, port) for n, _, host, port in places if port))
-    if settings.probe_seconds and reach.providers:
-        network = Network(reach, every=settings.probe_seconds)
-        await stack.enter_async_context(background("network", network.run()))
-    return reach
-
-
-def _surroundings(settings: Settings, circuits: Circuits, reach: Reachability) -> Surroundings:
-    now = clock.now()
-    return Surroundings(
-        now=now,
-        configured=frozenset(settings.vendors),
-        device_present=settings.device,
-        open_circuits=circuits.open(now),
-        unreachable=reach.unreachable,
-    )
 
 
 async def _placeholder(settings: Settings, stack: AsyncExitStack) -> LocalBackend:

@@ -35,7 +35,7 @@ _ENDS = frozenset(
 # A job that is being cancelled may still succeed: what was stored before the stop is kept and told.
 _NEXT: Mapping[JobState, frozenset[JobState]] = {
     JobState.QUEUED: frozenset(
-        {JobState.RUNNING, JobState.CANCELLING, JobState.FAILED, JobState.CANCELLED}
+        _ENDS - {JobState.SUCCEEDED, JobState.PARTIAL} | {JobState.RUNNING, JobState.CANCELLING}
     ),
     JobState.RUNNING: _ENDS | {JobState.CANCELLING},
     JobState.CANCELLING: _ENDS,
