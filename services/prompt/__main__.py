@@ -76,9 +76,11 @@ def _usecases(endpoint: Endpoint | None, templates: Templates) -> UseCases:
     return UseCases(
         quantify=QuantifyPrompt(reader=reader, knowledge=knowledge, model=model),
         analyze=AnalyzePrompt(reader, knowledge.packs),
-        regenerate=RegeneratePrompt(reader=reader, knowledge=knowledge, rules=load_feedback()),
+        regenerate=RegeneratePrompt(
+            reader=reader, knowledge=knowledge, rules=load_feedback(), model=model
+        ),
         break_down=BreakDownScript(
-            parser=ScriptFiles(), reader=reader, messages=knowledge.messages
+            parser=ScriptFiles(), reader=reader, messages=knowledge.messages, model=model
         ),
         presets=tuple(knowledge.presets.values()),
         templates=templates,

@@ -16,6 +16,8 @@ from services.prompt.usecases.quantify import QuantifyPrompt
 from services.prompt.usecases.regenerate import RegeneratePrompt
 from services.prompt.usecases.templates import Templates
 
+_SHARE = 0.7
+
 
 @dataclass(frozen=True, kw_only=True)
 class UseCases:
@@ -40,7 +42,11 @@ class PromptServicer(PromptServiceServicer):
         self, request: pb.QuantifyPromptRequest, context: Any
     ) -> pb.QuantifyPromptResponse:
         """Free text to typed parameters."""
-        quantified = await self._do.quantify(prompts.quantify_request_from(request))
+        order = prompts.template_order_from(request)
+        filled = await self._do.templates.fill(current_identity().tenant, order) if order else None
+        quantified = await self._do.quantify(
+            prompts.quantify_request_from(request, filled), patience=_patience(context)
+        )
         return pb.QuantifyPromptResponse(quantified_prompt=prompts.quantified_to(quantified))
 
     @override
@@ -48,7 +54,9 @@ class PromptServicer(PromptServiceServicer):
         self, request: pb.RegeneratePromptRequest, context: Any
     ) -> pb.RegeneratePromptResponse:
         """The next iteration of a prompt, with what changed and why."""
-        made = self._do.regenerate(feedback.regenerate_request_from(request))
+        made = await self._do.regenerate(
+            feedback.regenerate_request_from(request), patience=_patience(context)
+        )
         return feedback.regenerated_to(made)
 
     @override
@@ -64,7 +72,9 @@ class PromptServicer(PromptServiceServicer):
         self, request: pb.BreakDownScriptRequest, context: Any
     ) -> pb.BreakDownScriptResponse:
         """A script to scenes, shots and characters."""
-        breakdown = await self._do.break_down(scripts.break_down_request_from(request))
+        breakdown = await self._do.break_down(
+            scripts.break_down_request_from(request), patience=_patience(context)
+        )
         return pb.BreakDownScriptResponse(breakdown=scripts.breakdown_to(breakdown))
 
     @override
@@ -96,3 +106,9 @@ class PromptServicer(PromptServiceServicer):
         chosen = (p for p in self._do.presets if request.pack in {"", p.pack})
         ordered = sorted(chosen, key=lambda preset: preset.id)
         return pb.ListPresetsResponse(presets=[analysis.preset_to(preset) for preset in ordered])
+
+
+def _patience(context: Any) -> float | None:
+    """Seconds for a language model: the caller's deadline, less what rules need after it."""
+    remaining: float | None = context.time_remaining()
+    return None if remaining is None else remaining * _SHARE

@@ -98,10 +98,7 @@ class FakeLlm:
             return None  # the flat form is ignored in silence
         inner = form["json_schema"]
         schema = inner["schema"]
-        strict = schema.get("additionalProperties") is False and set(schema["required"]) == set(
-            schema["properties"]
-        )
-        if self.dialect == "openai" and not (inner.get("strict") and strict):
+        if self.dialect == "openai" and not (inner.get("strict") and _is_strict(schema)):
             return _error(400, "Invalid schema for response_format: strict needs every property")
         return None
 
@@ -128,6 +125,20 @@ class FakeLlm:
         }
         padding = "\n\n\n" if self.dialect == "deepseek" else ""
         return Response(padding + json.dumps(whole), media_type="application/json")
+
+
+def _is_strict(schema: Any) -> bool:
+    """Whether every object in a schema requires all that it names, and nothing else."""
+    if isinstance(schema, list):
+        return all(map(_is_strict, schema))
+    if not isinstance(schema, dict):
+        return True
+    if "properties" in schema and not (
+        schema.get("additionalProperties") is False
+        and set(schema.get("required", ())) == set(schema["properties"])
+    ):
+        return False
+    return all(map(_is_strict, schema.values()))
 
 
 async def _forever() -> AsyncIterator[bytes]:

@@ -166,6 +166,7 @@ class QuantifiedPrompt(_message.Message):
     LLM_MODEL_FIELD_NUMBER: _builtins.int
     LLM_TOKENS_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
     original: _builtins.str
     """The caller's text, byte for byte."""
     prompt: _builtins.str
@@ -173,11 +174,13 @@ class QuantifiedPrompt(_message.Message):
     language: _builtins.str
     """BCP 47 language of the original, "en" or "sw" most often; "mul" when mixed."""
     source: _builtins.str
-    """"rules" or "llm"."""
+    """Whose understanding this is: "rules" or "llm"."""
     llm_model: _builtins.str
-    """The language model that answered, empty for rules."""
+    """The language model that was asked, empty where none was; beside "rules" its answer was no use."""
     llm_tokens: _builtins.int
     """Tokens used by the language model, both ways."""
+    template: _builtins.str
+    """The template that was filled, with its version: "templates/{id}@{version}"; empty without one."""
     @_builtins.property
     def parameters(self) -> Global___VideoParameters:
         """What was understood; what the caller set is repeated here unchanged."""
@@ -207,10 +210,11 @@ class QuantifiedPrompt(_message.Message):
         llm_model: _builtins.str = ...,
         llm_tokens: _builtins.int = ...,
         cost: _money_pb2.Money | None = ...,
+        template: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "parameters", b"parameters"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "language", b"language", "llm_model", b"llm_model", "llm_tokens", b"llm_tokens", "original", b"original", "parameters", b"parameters", "prompt", b"prompt", "provenance", b"provenance", "source", b"source", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "language", b"language", "llm_model", b"llm_model", "llm_tokens", b"llm_tokens", "original", b"original", "parameters", b"parameters", "prompt", b"prompt", "provenance", b"provenance", "source", b"source", "template", b"template", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -504,12 +508,19 @@ class ScriptBreakdown(_message.Message):
     LANGUAGE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    LLM_MODEL_FIELD_NUMBER: _builtins.int
+    LLM_TOKENS_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
     title: _builtins.str
     """Title, when the script has one."""
     language: _builtins.str
     """BCP 47 language."""
     source: _builtins.str
-    """"rules" or "llm"."""
+    """Who told scenes and speakers of a story in prose: "rules" or "llm"."""
+    llm_model: _builtins.str
+    """The language model that was asked, empty where none was."""
+    llm_tokens: _builtins.int
+    """Tokens used by the language model, both ways."""
     @_builtins.property
     def scenes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Scene]:
         """Scenes in order."""
@@ -522,6 +533,10 @@ class ScriptBreakdown(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Sentences on what could not be understood."""
 
+    @_builtins.property
+    def cost(self) -> _money_pb2.Money:
+        """What the language model cost; absent when nothing or unknown."""
+
     def __init__(
         self,
         *,
@@ -531,10 +546,13 @@ class ScriptBreakdown(_message.Message):
         language: _builtins.str = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
         source: _builtins.str = ...,
+        llm_model: _builtins.str = ...,
+        llm_tokens: _builtins.int = ...,
+        cost: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["characters", b"characters", "language", b"language", "scenes", b"scenes", "source", b"source", "title", b"title", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["characters", b"characters", "cost", b"cost", "language", b"language", "llm_model", b"llm_model", "llm_tokens", b"llm_tokens", "scenes", b"scenes", "source", b"source", "title", b"title", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

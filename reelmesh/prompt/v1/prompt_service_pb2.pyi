@@ -26,6 +26,26 @@ class QuantifyPromptRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class TemplateValuesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     PROMPT_FIELD_NUMBER: _builtins.int
     PARAMETERS_FIELD_NUMBER: _builtins.int
     ENHANCE_FIELD_NUMBER: _builtins.int
@@ -33,14 +53,22 @@ class QuantifyPromptRequest(_message.Message):
     PACKS_FIELD_NUMBER: _builtins.int
     PRESET_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    TEMPLATE_VALUES_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
-    """Required. 1 to 20,000 characters."""
+    """Required without a template. 1 to 20,000 characters. With a template it fills the hole
+    "{prompt}", and is refused where there is none.
+    """
     enhance: _prompt_pb2.Enhance.ValueType
     """Optional. Default ENHANCE_AUTO."""
     language: _builtins.str
     """Optional. Language of messages and hint for the text: "en" or "sw"; empty detects it."""
     preset: _builtins.str
     """Optional. A preset's id."""
+    template: _builtins.str
+    """Optional. "templates/{id}" for its newest version, "templates/{id}@{version}" for that one. Its
+    defaults count as set by the caller where the caller sets nothing.
+    """
     @_builtins.property
     def parameters(self) -> _prompt_pb2.VideoParameters:
         """Optional. What the caller has already set; it always wins."""
@@ -53,6 +81,10 @@ class QuantifyPromptRequest(_message.Message):
     def limits(self) -> Global___ModelLimits:
         """Optional. What the chosen model can take; the prompt is compiled for it."""
 
+    @_builtins.property
+    def template_values(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Optional. What fills the template's holes, by name: every hole, and nothing else."""
+
     def __init__(
         self,
         *,
@@ -63,10 +95,12 @@ class QuantifyPromptRequest(_message.Message):
         packs: _abc.Iterable[_builtins.str] | None = ...,
         preset: _builtins.str = ...,
         limits: Global___ModelLimits | None = ...,
+        template: _builtins.str = ...,
+        template_values: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "parameters", b"parameters"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["enhance", b"enhance", "language", b"language", "limits", b"limits", "packs", b"packs", "parameters", b"parameters", "preset", b"preset", "prompt", b"prompt"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["enhance", b"enhance", "language", b"language", "limits", b"limits", "packs", b"packs", "parameters", b"parameters", "preset", b"preset", "prompt", b"prompt", "template", b"template", "template_values", b"template_values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -77,8 +77,8 @@ class PromptServiceServicer:
     """
 
     def QuantifyPrompt(self, request, context):
-        """Free text to typed parameters; the original is kept beside the enhanced text.
-        Errors: INVALID_ARGUMENT.
+        """Free text, or a template, to typed parameters; the original is kept beside the enhanced text.
+        Errors: INVALID_ARGUMENT, NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,8 +34,8 @@ class PromptServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> PromptServiceAsyncStub: ...
     QuantifyPrompt: _grpc.UnaryUnaryMultiCallable[_prompt_service_pb2.QuantifyPromptRequest, _prompt_service_pb2.QuantifyPromptResponse]
-    """Free text to typed parameters; the original is kept beside the enhanced text.
-    Errors: INVALID_ARGUMENT.
+    """Free text, or a template, to typed parameters; the original is kept beside the enhanced text.
+    Errors: INVALID_ARGUMENT, NOT_FOUND.
     """
     RegeneratePrompt: _grpc.UnaryUnaryMultiCallable[_prompt_service_pb2.RegeneratePromptRequest, _prompt_service_pb2.RegeneratePromptResponse]
     """Applies feedback such as "slower, no people" to an earlier prompt and says what changed.
@@ -62,8 +62,8 @@ class PromptServiceAsyncStub(PromptServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     QuantifyPrompt: _aio.UnaryUnaryMultiCallable[_prompt_service_pb2.QuantifyPromptRequest, _prompt_service_pb2.QuantifyPromptResponse]  # type: ignore[assignment]
-    """Free text to typed parameters; the original is kept beside the enhanced text.
-    Errors: INVALID_ARGUMENT.
+    """Free text, or a template, to typed parameters; the original is kept beside the enhanced text.
+    Errors: INVALID_ARGUMENT, NOT_FOUND.
     """
     RegeneratePrompt: _aio.UnaryUnaryMultiCallable[_prompt_service_pb2.RegeneratePromptRequest, _prompt_service_pb2.RegeneratePromptResponse]  # type: ignore[assignment]
     """Applies feedback such as "slower, no people" to an earlier prompt and says what changed.
@@ -93,8 +93,8 @@ class PromptServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _prompt_service_pb2.QuantifyPromptRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_prompt_service_pb2.QuantifyPromptResponse, _abc.Awaitable[_prompt_service_pb2.QuantifyPromptResponse]]:
-        """Free text to typed parameters; the original is kept beside the enhanced text.
-        Errors: INVALID_ARGUMENT.
+        """Free text, or a template, to typed parameters; the original is kept beside the enhanced text.
+        Errors: INVALID_ARGUMENT, NOT_FOUND.
         """
 
     @_abc_1.abstractmethod

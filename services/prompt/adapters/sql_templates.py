@@ -54,15 +54,12 @@ class SqlTemplates(TemplateStore):
         return before
 
     @override
-    async def newest(self, tenant: str, template_id: str) -> Template | None:
+    async def get(self, tenant: str, template_id: str, version: int = 0) -> Template | None:
         rows = TEMPLATES.c
-        query = (
-            sa.select(TEMPLATES)
-            .where(rows.tenant == tenant, rows.id == template_id)
-            .order_by(rows.version.desc())
-            .limit(1)
-        )
-        return await self._one(query)
+        query = sa.select(TEMPLATES).where(rows.tenant == tenant, rows.id == template_id)
+        if version:
+            query = query.where(rows.version == version)
+        return await self._one(query.order_by(rows.version.desc()).limit(1))
 
     @override
     async def list(self, tenant: str, page: Page) -> tuple[tuple[Template, ...], bool]:

@@ -4,6 +4,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.type.money_pb2 import Money
 
 from reelmesh.prompt.v1 import prompt_pb2, prompt_service_pb2
+from services.common.errors import InvalidArgument
 from services.prompt.domain.parameters import FIELDS, VideoParameters
 from services.prompt.domain.quantified import (
     Backend,
@@ -13,6 +14,7 @@ from services.prompt.domain.quantified import (
     Quantified,
     QuantifyRequest,
 )
+from services.prompt.usecases.templates import FilledTemplate, TemplateOrder
 
 _ENHANCE = {
     prompt_pb2.ENHANCE_UNSPECIFIED: Enhance.AUTO,
@@ -72,11 +74,15 @@ def limits_from(message: prompt_service_pb2.ModelLimits) -> Limits:
     )
 
 
-def quantify_request_from(message: prompt_service_pb2.QuantifyPromptRequest) -> QuantifyRequest:
+def quantify_request_from(
+    message: prompt_service_pb2.QuantifyPromptRequest, filled: FilledTemplate | None = None
+) -> QuantifyRequest:
     """The request; an enhance value that we do not know counts as AUTO."""
+    parameters = parameters_from(message.parameters)
     return QuantifyRequest(
-        prompt=message.prompt,
-        parameters=parameters_from(message.parameters),
+        prompt=filled.text if filled else message.prompt,
+        parameters=parameters.over(filled.defaults) if filled else parameters,
+        template=filled.name if filled else "",
         enhance=_ENHANCE.get(message.enhance, Enhance.AUTO),
         language=message.language,
         packs=tuple(message.packs),
@@ -98,6 +104,7 @@ def quantified_to(quantified: Quantified) -> prompt_pb2.QuantifiedPrompt:
         source=backend.source,
         llm_model=backend.model,
         llm_tokens=backend.tokens,
+        template=quantified.template,
     )
     if backend.cost_micros:
         message.cost.CopyFrom(money_of(backend.cost_micros))
@@ -119,7 +126,26 @@ def quantified_from(message: prompt_pb2.QuantifiedPrompt) -> Quantified:
         },
         warnings=tuple(message.warnings),
         backend=Backend(source="llm" if message.source == "llm" else "rules"),
+        template=message.template,
     )
+
+
+def template_order_from(
+    message: prompt_service_pb2.QuantifyPromptRequest,
+) -> TemplateOrder | None:
+    """The template that is asked for, if one is; a prompt beside it fills the hole of that name.
+
+    Raises:
+        InvalidArgument: values without a template, or the prompt twice.
+    """
+    values = dict(message.template_values)
+    if not message.template:
+        if values:
+            raise InvalidArgument("template_values", "need a template")
+        return None
+    if message.prompt and values.setdefault("prompt", message.prompt) != message.prompt:
+        raise InvalidArgument("template_values.prompt", "is set twice: leave prompt empty")
+    return TemplateOrder(message.template, values)
 
 
 def money_of(micros: int) -> Money:

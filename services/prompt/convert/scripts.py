@@ -1,7 +1,7 @@
 """Script breakdowns."""
 
 from reelmesh.prompt.v1 import prompt_pb2, prompt_service_pb2
-from services.prompt.convert.prompts import duration_of
+from services.prompt.convert.prompts import duration_of, money_of
 from services.prompt.domain.script import Breakdown, BreakDownRequest, Scene, Shot
 
 
@@ -12,7 +12,8 @@ def break_down_request_from(message: prompt_service_pb2.BreakDownScriptRequest) 
 
 def breakdown_to(breakdown: Breakdown) -> prompt_pb2.ScriptBreakdown:
     """The answer."""
-    return prompt_pb2.ScriptBreakdown(
+    backend = breakdown.backend
+    message = prompt_pb2.ScriptBreakdown(
         title=breakdown.title,
         scenes=[_scene_to(scene) for scene in breakdown.scenes],
         characters=[
@@ -23,8 +24,13 @@ def breakdown_to(breakdown: Breakdown) -> prompt_pb2.ScriptBreakdown:
         ],
         language=breakdown.language,
         warnings=breakdown.warnings,
-        source=breakdown.source,
+        source=backend.source,
+        llm_model=backend.model,
+        llm_tokens=backend.tokens,
     )
+    if backend.cost_micros:
+        message.cost.CopyFrom(money_of(backend.cost_micros))
+    return message
 
 
 def _scene_to(scene: Scene) -> prompt_pb2.Scene:

@@ -5,12 +5,17 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from services.prompt.domain.prose import Person
 from services.prompt.domain.script import Action, Character, Line, SceneDraft
 
 _EXTENSION = re.compile(r"\s*[(（][^)）]*[)）]\s*|\^")
 _NOT_NAMES = {"THE", "A", "AN", "DR", "MR", "MRS", "MS", "OLD", "YOUNG", "LITTLE", "AND", "NA"}
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _PRONOUN = re.compile(r"\b(?:she|he|her|his|him|yeye)\b", re.IGNORECASE)
+_NOBODY = frozenset({
+    "she", "he", "her", "his", "him", "it", "they", "them", "i", "me", "you", "we", "us",
+    "yeye", "wao", "mimi", "wewe", "sisi",
+})  # fmt: skip
 _INTRODUCED = re.compile(
     r"\s*[(（]([^)）]{1,120})[)）]|\s*,\s*((?:an?|the|mwenye|mzee)\s[^,.;]{1,80})"
 )
@@ -28,9 +33,14 @@ class Cast:
     _pattern: re.Pattern[str] | None = None
 
     @classmethod
-    def of(cls, scenes: Iterable[SceneDraft]) -> "Cast":
-        """The speakers of all scenes, merged, with what is said of them when they come in."""
+    def of(cls, scenes: Iterable[SceneDraft], people: Iterable[Person] = ()) -> "Cast":
+        """The speakers of all scenes, merged, with what is said of them when they come in.
+
+        `people` are known before, with their other names.
+        """
         cast = cls()
+        for person in people:
+            cast._introduce(person)
         elements = [element for scene in scenes for element in scene.elements]
         spoken = [bare_name(e.speaker) for e in elements if isinstance(e, Line)]
         counts = Counter(name.upper() for name in spoken if name)
@@ -73,7 +83,20 @@ class Cast:
             for name, count in self.lines.most_common()
         )
 
+    def _introduce(self, person: Person) -> None:
+        name = self.names.get(person.name.upper(), person.name)
+        for spelling in (person.name, *person.aliases):
+            if spelling.lower() not in _NOBODY and spelling.upper() not in self.names:
+                self.names[spelling.upper()] = name
+                self.aliases.setdefault(name, []).append(spelling)
+        self.lines[name] += 0
+        if person.description:
+            self.descriptions.setdefault(name, person.description)
+
     def _enrol(self, upper: str, spelling: str, counts: Counter[str]) -> None:
+        if upper in self.names:
+            self.lines[self.names[upper]] += counts[upper]
+            return
         tokens = _tokens(upper)
         begins = {upper.split(maxsplit=1)[0], "DR"}
         holders = {

@@ -9,6 +9,7 @@ from services.prompt.domain.enhance import append
 from services.prompt.domain.lexicon import Lexicon
 from services.prompt.domain.parameters import (
     MAX_DURATION_SECONDS,
+    MAX_NEGATIVE_CHARACTERS,
     ParameterValue,
     VideoParameters,
     in_words,
@@ -132,11 +133,16 @@ class Revision:
         for name in rule.set.said():
             self.put(name, rule.set.get(name), because)
 
+    def rewrite(self, prompt: str, because: str) -> None:
+        """Puts new words in place of the old."""
+        self.changes.append(Change("prompt", self.prompt, prompt, because))
+        self.prompt = prompt
+
     def put(self, name: str, value: ParameterValue, because: str) -> None:
         """Sets a parameter and says so; words for its old value make way for the new."""
         before = self.parameters.get(name)
         if name == "negative_prompt" and before:
-            value = _union(str(before), str(value))
+            value = _union(str(before), str(value))[:MAX_NEGATIVE_CHARACTERS]
         if before == value:
             return
         self.parameters = self.parameters.with_value(name, value)

@@ -9,6 +9,7 @@ from services.common.errors import InvalidArgument
 MAX_PROMPT_CHARACTERS = 20_000
 MAX_DURATION_SECONDS = 14_400.0
 MAX_VARIATIONS = 8
+MAX_NEGATIVE_CHARACTERS = 4_000
 QUALITIES = ("draft", "standard", "high")
 RESOLUTIONS = ("480p", "540p", "720p", "1080p", "1440p", "2160p")
 _RATIO = re.compile(r"(\d{1,4}(?:\.\d{1,3})?):(\d{1,4}(?:\.\d{1,3})?)")
@@ -70,8 +71,11 @@ class VideoParameters:
         for name in ("style", "camera_motion", "shot_type", "mood", "time_of_day"):
             if len(getattr(self, name)) > 100:
                 raise InvalidArgument(f"parameters.{name}", "must have at most 100 characters")
-        if len(self.negative_prompt) > 4_000:
-            raise InvalidArgument("parameters.negative_prompt", "must have at most 4000 characters")
+        if len(self.negative_prompt) > MAX_NEGATIVE_CHARACTERS:
+            raise InvalidArgument(
+                "parameters.negative_prompt",
+                f"must have at most {MAX_NEGATIVE_CHARACTERS} characters",
+            )
         for name in ("characters", "landscapes"):
             values: tuple[str, ...] = getattr(self, name)
             if len(values) > 64 or any(not v or len(v) > 200 for v in values):

@@ -1,12 +1,23 @@
 """What the use cases need from outside."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from services.prompt.domain.parameters import NOTHING_SAID, VideoParameters
-from services.prompt.domain.quantified import Backend
+from services.prompt.domain.prose import NO_LABELS, Labels
 from services.prompt.domain.script import Format, ParsedScript, Scene
+
+Proceed: TypeAlias = Callable[[], None]
+"""Called now and then by long work; raises AbandonedError when nobody waits for it any more."""
+
+
+class AbandonedError(Exception):
+    """The caller has gone; what is left of the work is in vain."""
+
+
+def go_on() -> None:
+    """A `Proceed` for work that is always waited for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,37 +37,11 @@ class Reading:
         return parameters
 
 
-@dataclass(frozen=True, kw_only=True)
-class Draft:
-    """A language model's answer; nothing in it is trusted yet."""
-
-    parameters: VideoParameters
-    prompt: str
-    language: str
-    backend: Backend
-
-
 class Reader(Protocol):
     """Understands a prompt without help from outside."""
 
     def read(self, text: str, *, language: str = "") -> Reading:
         """What the text says; `language` is a hint."""
-        ...
-
-
-class LanguageModelFailedError(Exception):
-    """The model gave no answer that can be used; the message says why in a few words."""
-
-
-class LanguageModel(Protocol):
-    """Understands a prompt with a language model."""
-
-    async def quantify(self, text: str, *, enhance: bool, translate_to: str = "") -> Draft:
-        """Typed parameters and a rewritten prompt.
-
-        Raises:
-            LanguageModelFailedError: no usable answer in time; the caller goes on with rules.
-        """
         ...
 
 
@@ -67,8 +52,14 @@ class ScriptParser(Protocol):
         """How the script is written."""
         ...
 
-    def parse(self, script: str, form: Format) -> ParsedScript:
-        """A script in words, as elements in order."""
+    def parse(
+        self, script: str, form: Format, *, labels: Labels = NO_LABELS, proceed: Proceed = go_on
+    ) -> ParsedScript:
+        """A script in words, as elements in order; prose with what is told about it.
+
+        Raises:
+            AbandonedError: `proceed` raised it, because nobody waits any more.
+        """
         ...
 
     def shots(self, script: str) -> tuple[str, list[Scene], list[tuple[int, str]]]:

@@ -59,6 +59,8 @@ class Quantified:
     provenance: Mapping[str, Provenance] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     backend: Backend = RULES
+    template: str = ""
+    """Name and version of the template that was filled, or ""."""
 
     def __post_init__(self) -> None:
         check_prompt(self.original)
@@ -99,6 +101,7 @@ class QuantifyRequest:
     packs: tuple[str, ...] = ()
     preset: str = ""
     limits: Limits | None = None
+    template: str = ""
 
     def __post_init__(self) -> None:
         check_prompt(self.prompt)

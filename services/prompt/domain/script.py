@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from services.common.errors import InvalidArgument
+from services.prompt.domain.prose import Person
+from services.prompt.domain.quantified import RULES, Backend
 
 MAX_SCRIPT_CHARACTERS = 2_000_000
 
@@ -44,10 +46,11 @@ Element = Heading | Action | Line
 
 @dataclass(frozen=True)
 class ParsedScript:
-    """A script's elements in order."""
+    """A script's elements in order, and whom its parser knows already."""
 
     title: str
     elements: tuple[Element, ...]
+    people: tuple[Person, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +104,7 @@ class Breakdown:
     characters: tuple[Character, ...]
     language: str
     warnings: tuple[str, ...] = ()
-    source: str = "rules"
+    backend: Backend = RULES
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Templates: prompts with named holes. A change is a new version, so that what uses one stays."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from string import Formatter
@@ -8,6 +9,7 @@ from typing import Protocol
 from services.common.errors import InvalidArgument
 from services.prompt.domain.parameters import MAX_PROMPT_CHARACTERS, VideoParameters
 
+MAX_VALUE_CHARACTERS = 4_000
 MAX_PAGE = 200
 DEFAULT_PAGE = 50
 
@@ -33,6 +35,26 @@ class TemplateContent:
             )
         holes_of(self.body)
 
+    def filled(self, values: Mapping[str, str]) -> str:
+        """The body with every hole filled; what is put in is text and opens no hole.
+
+        Raises:
+            InvalidArgument: a hole without a value, a value without a hole, a text too long.
+        """
+        holes = holes_of(self.body)
+        for name in sorted(values):
+            if name not in holes:
+                raise InvalidArgument(
+                    f"template_values.{name}", "is no hole of the template", allowed=holes
+                )
+        for hole in holes:
+            if not values.get(hole, "").strip():
+                raise InvalidArgument(f"template_values.{hole}", "must not be empty")
+            if len(values[hole]) > MAX_VALUE_CHARACTERS:
+                limit = f"must have at most {MAX_VALUE_CHARACTERS} characters"
+                raise InvalidArgument(f"template_values.{hole}", limit)
+        return Formatter().vformat(self.body, (), values)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
@@ -44,6 +66,11 @@ class Template:
     content: TemplateContent
     create_time: datetime
     request_id: str = ""
+
+    @property
+    def pinned_name(self) -> str:
+        """The name that means this version for ever."""
+        return f"templates/{self.id}@{self.version}"
 
     def __post_init__(self) -> None:
         if self.version < 1 or self.create_time.tzinfo is None:
@@ -74,8 +101,8 @@ class TemplateStore(Protocol):
         """
         ...
 
-    async def newest(self, tenant: str, template_id: str) -> Template | None:
-        """The newest version, or None."""
+    async def get(self, tenant: str, template_id: str, version: int = 0) -> Template | None:
+        """A version, 0 for the newest, or None."""
         ...
 
     async def list(self, tenant: str, page: Page) -> tuple[tuple[Template, ...], bool]:

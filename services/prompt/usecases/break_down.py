@@ -1,10 +1,9 @@
 """BreakDownScript: a script in, scenes, shots and characters out."""
 
-import asyncio
-
 from services.prompt.domain.casting import Cast
+from services.prompt.domain.language_model import LanguageModel
 from services.prompt.domain.messages import Messages
-from services.prompt.domain.ports import ScriptParser, ScriptReader
+from services.prompt.domain.ports import Proceed, ScriptParser, ScriptReader
 from services.prompt.domain.script import (
     Breakdown,
     BreakDownRequest,
@@ -14,37 +13,59 @@ from services.prompt.domain.script import (
     scenes_of,
 )
 from services.prompt.domain.shooting import shoot
+from services.prompt.usecases.aside import Aside
+from services.prompt.usecases.label_story import LabelStory, Story
 
 _SAMPLE = 4_000
 
 
 class BreakDownScript:
-    """Works without a language model; a long script is read beside the event loop."""
+    """Reads scripts beside the event loop; a story in prose is labelled by a language model first.
 
-    def __init__(self, *, parser: ScriptParser, reader: ScriptReader, messages: Messages) -> None:
+    A caller who goes away ends the reading, too.
+    """
+
+    def __init__(
+        self,
+        *,
+        parser: ScriptParser,
+        reader: ScriptReader,
+        messages: Messages,
+        model: LanguageModel | None = None,
+    ) -> None:
         self._parser = parser
         self._reader = reader
         self._messages = messages
+        self._label = LabelStory(model) if model else None
+        self._aside = Aside()
 
-    async def __call__(self, request: BreakDownRequest) -> Breakdown:
-        """Scenes, shots and characters.
+    async def __call__(
+        self, request: BreakDownRequest, *, patience: float | None = None
+    ) -> Breakdown:
+        """Scenes, shots and characters; `patience` is how many seconds the caller can wait.
 
         Raises:
             InvalidArgument: a shot list that is none.
         """
-        return await asyncio.to_thread(self._break_down, request)
-
-    def _break_down(self, request: BreakDownRequest) -> Breakdown:
         form = Format(request.format) if request.format else self._parser.detect(request.script)
         if form is Format.SHOTS_JSON:
-            return self._from_shots(request)
-        script = self._parser.parse(request.script, form)
+            return await self._aside(lambda _: self._from_shots(request))
+        story = Story()
+        if form is Format.PROSE and self._label is not None:
+            story = await self._label(request.script, patience=patience)
+        return await self._aside(lambda proceed: self._break_down(request, form, story, proceed))
+
+    def _break_down(
+        self, request: BreakDownRequest, form: Format, story: Story, proceed: Proceed
+    ) -> Breakdown:
+        script = self._parser.parse(request.script, form, labels=story.labels, proceed=proceed)
         language = request.language or self._language(request.script)
         drafts = scenes_of(script)
-        cast = Cast.of(drafts)
+        cast = Cast.of(drafts, script.people)
         scenes: list[Scene] = []
         count = 0
         for number, draft in enumerate(drafts, start=1):
+            proceed()
             scene = shoot(
                 draft,
                 number=number,
@@ -55,14 +76,16 @@ class BreakDownScript:
             )
             scenes.append(scene)
             count += len(scene.shots)
-        headed = any(draft.heading for draft in drafts)
-        warnings = () if headed else (self._messages.say("script_no_scenes", language),)
+        notices = [(notice.key, notice.values) for notice in story.notices]
+        if not any(draft.heading for draft in drafts):
+            notices.append(("script_no_scenes", {}))
         return Breakdown(
             title=script.title,
             scenes=tuple(scenes),
             characters=cast.sheet(),
             language=language,
-            warnings=warnings,
+            warnings=tuple(self._messages.say(k, language, **values) for k, values in notices),
+            backend=story.backend,
         )
 
     def _from_shots(self, request: BreakDownRequest) -> Breakdown:

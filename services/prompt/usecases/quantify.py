@@ -8,17 +8,16 @@ from services.prompt.domain.culture import Preset
 from services.prompt.domain.enhance import append, is_rich, phrases_for
 from services.prompt.domain.fitting import Notice, fit_length, fit_negative, fit_parameters
 from services.prompt.domain.knowledge import Knowledge
-from services.prompt.domain.merging import Merged, merge
-from services.prompt.domain.parameters import VideoParameters
-from services.prompt.domain.ports import (
+from services.prompt.domain.language_model import (
     Draft,
     LanguageModel,
     LanguageModelFailedError,
-    Reader,
-    Reading,
 )
+from services.prompt.domain.merging import Merged, merge
+from services.prompt.domain.parameters import VideoParameters
+from services.prompt.domain.ports import Reader, Reading
 from services.prompt.domain.preservation import Preservation
-from services.prompt.domain.quantified import RULES, Enhance, Quantified, QuantifyRequest
+from services.prompt.domain.quantified import RULES, Backend, Enhance, Quantified, QuantifyRequest
 
 _LONG = 2_000
 
@@ -31,6 +30,7 @@ class _Work:
     reading: Reading
     preset: Preset | None
     draft: Draft | None = None
+    spent: Backend = RULES
     rejected: bool = False
     notices: list[Notice] = field(default_factory=list)
 
@@ -66,8 +66,12 @@ class QuantifyPrompt:
         self._preservation = Preservation(knowledge.lexicons, knowledge.names)
         self._model = model
 
-    async def __call__(self, request: QuantifyRequest) -> Quantified:
+    async def __call__(
+        self, request: QuantifyRequest, *, patience: float | None = None
+    ) -> Quantified:
         """The prompt with its parameters; never fails because a language model does.
+
+        `patience` is how many seconds the caller can wait.
 
         Raises:
             InvalidArgument: a preset or pack that is not installed.
@@ -75,7 +79,7 @@ class QuantifyPrompt:
         self._knowledge.check_packs(request.packs)
         preset = self._knowledge.preset(request.preset)
         work = _Work(request, await self._read(request), preset)
-        await self._ask(work)
+        await self._ask(work, patience)
         chosen = request.parameters.over(preset.parameters) if preset else request.parameters
         merged = merge(chosen, work.reading, work.draft.parameters if work.draft else None)
         work.notices += merged.notices
@@ -88,7 +92,8 @@ class QuantifyPrompt:
             parameters=parameters,
             provenance=merged.provenance,
             warnings=self._warnings(work),
-            backend=work.draft.backend if work.draft else RULES,
+            backend=work.spent,
+            template=request.template,
         )
 
     async def _read(self, request: QuantifyRequest) -> Reading:
@@ -97,14 +102,19 @@ class QuantifyPrompt:
             return self._reader.read(request.prompt, language=request.language)
         return await asyncio.to_thread(self._reader.read, request.prompt, language=request.language)
 
-    async def _ask(self, work: _Work) -> None:
+    async def _ask(self, work: _Work, patience: float | None) -> None:
         if self._model is None:
             return
         try:
             work.draft = await self._model.quantify(
-                work.request.prompt, enhance=work.enhances, translate_to=work.translate_to
+                work.request.prompt,
+                enhance=work.enhances,
+                translate_to=work.translate_to,
+                patience=patience,
             )
+            work.spent = work.draft.backend
         except LanguageModelFailedError as failure:
+            work.spent = failure.spent
             work.notices.append(Notice("llm_failed", {"why": str(failure)}))
 
     def _worded(self, work: _Work, merged: Merged) -> tuple[str, str]:

@@ -1,14 +1,17 @@
 """CreateTemplate and ListTemplates."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.common.errors import Aborted, InvalidArgument, NotFound
+from services.prompt.domain.parameters import VideoParameters
 from services.prompt.domain.templates import Page, Template, TemplateContent, TemplateStore
 
 _TRIES = 5
 _PREFIX = "templates/"
+_NAME = re.compile(r"templates/([^/@]{1,64})(?:@([1-9]\d{0,8}))?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +28,23 @@ class CreateTemplateRequest:
             raise InvalidArgument("template.name", 'must look like "templates/{id}"')
         if len(self.request_id) > 128:
             raise InvalidArgument("request_id", "must have at most 128 characters")
+
+
+@dataclass(frozen=True)
+class TemplateOrder:
+    """Which template, by name with or without a version, and what fills its holes."""
+
+    name: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class FilledTemplate:
+    """The text, the parameters that the template brings, and the version that was used."""
+
+    text: str
+    defaults: VideoParameters
+    name: str
 
 
 class Templates:
@@ -52,6 +72,24 @@ class Templates:
         msg = "this template is being changed by many at once"
         raise Aborted(msg)
 
+    async def fill(self, tenant: str, order: TemplateOrder) -> FilledTemplate:
+        """A template of the tenant with its holes filled.
+
+        Raises:
+            NotFound: no such template or version of the tenant.
+            InvalidArgument: a name of another shape, or values that do not fit the holes.
+        """
+        match = _NAME.fullmatch(order.name)
+        if match is None:
+            raise InvalidArgument(
+                "template", 'must look like "templates/{id}" or with "@{version}"'
+            )
+        found = await self._store.get(tenant, match[1], int(match[2] or 0))
+        if found is None:
+            raise NotFound("template", order.name)
+        text = found.content.filled(order.values)
+        return FilledTemplate(text, found.content.defaults, found.pinned_name)
+
     async def list(self, tenant: str, page: Page) -> tuple[tuple[Template, ...], str]:
         """The newest version of each template, and where the next page begins."""
         found, more = await self._store.list(tenant, page)
@@ -61,7 +99,7 @@ class Templates:
         template_id, version = self._new_id(), 1
         if request.name:
             template_id = request.name.removeprefix(_PREFIX)
-            newest = await self._store.newest(request.tenant, template_id)
+            newest = await self._store.get(request.tenant, template_id)
             if newest is None:
                 raise NotFound("template", request.name)
             version = newest.version + 1

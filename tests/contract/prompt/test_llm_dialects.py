@@ -1,51 +1,29 @@
 """One suite over a strict fake of each LLM dialect, over real HTTP."""
 
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import openai
 import pytest
 
 from services.prompt.adapters.llm.dialects import DIALECTS, OPENAI, dialect_of
-from services.prompt.adapters.llm.endpoint import Endpoint, Price
+from services.prompt.adapters.llm.endpoint import Endpoint
 from services.prompt.adapters.llm.writer import LanguageModelWriter
-from services.prompt.adapters.rules.reader import RulesReader
 from services.prompt.domain.parameters import VideoParameters
 from services.prompt.domain.quantified import Enhance, Quantified, QuantifyRequest
-from services.prompt.packs import load_knowledge
 from services.prompt.usecases.quantify import QuantifyPrompt
+from tests.contract.prompt.asking import BROKEN, HANGING, KNOWLEDGE, READER, model_behind
 from tests.fakes.llm import KEY, SUNSET, FakeLlm, serving
 
 pytestmark = pytest.mark.timeout(60)
-KNOWLEDGE = load_knowledge()
-READER = RulesReader(KNOWLEDGE.lexicons, KNOWLEDGE.names)
 
 
-@asynccontextmanager
-async def quantifying(fake: FakeLlm, timeout: float = 3.0) -> AsyncIterator[QuantifyPrompt]:
-    async with (
-        serving(fake),
-        openai.AsyncOpenAI(
-            api_key=KEY, base_url=fake.base_url, max_retries=0, timeout=timeout
-        ) as client,
-    ):
-        endpoint = Endpoint(
-            client=client,
-            model="test-model",
-            dialect=DIALECTS[fake.dialect],
-            timeout=timeout,
-            price=Price(150_000, 600_000),
-        )
-        yield QuantifyPrompt(
-            reader=READER, knowledge=KNOWLEDGE, model=LanguageModelWriter(endpoint)
-        )
+def quantifier(model: LanguageModelWriter) -> QuantifyPrompt:
+    return QuantifyPrompt(reader=READER, knowledge=KNOWLEDGE, model=model)
 
 
 async def ask(fake: FakeLlm, prompt: str = "A sunset over the sea", **request: Any) -> Quantified:
-    async with quantifying(fake) as quantify:
-        return await quantify(QuantifyRequest(prompt=prompt, **request))
+    async with model_behind(fake) as model:
+        return await quantifier(model)(QuantifyRequest(prompt=prompt, **request))
 
 
 @pytest.mark.parametrize("dialect", sorted(DIALECTS))
@@ -107,39 +85,35 @@ async def test_one_bad_answer_is_repaired_and_two_mean_rules(bad: Any) -> None:
     assert "two invalid answers" in result.warnings[0]
 
 
-@pytest.mark.parametrize(
-    "fake",
-    [
-        FakeLlm(status=500),
-        FakeLlm(status=429),
-        FakeLlm(status=402),
-        FakeLlm(status=404),
-        FakeLlm(finish_reason="length"),
-        FakeLlm(garbage=b"<html>bad gateway</html>"),
-        FakeLlm(garbage=b'{"choices": []}'),
-        FakeLlm(garbage=b'"hello"'),
-        FakeLlm(garbage=b'{"choices": [{"message": {"content": null}}]}'),
-        FakeLlm(garbage=b'{"choices": [{"index": 0, "finish_reason": "stop", "message": null}]}'),
-    ],
-    ids=lambda fake: f"{fake.status}-{fake.finish_reason}-{fake.garbage[:12]!r}",
-)
-async def test_a_broken_server_means_rules_and_a_warning(fake: FakeLlm) -> None:
-    result = await ask(fake)
+@pytest.mark.parametrize("fault", sorted(BROKEN))
+async def test_a_broken_server_means_rules_and_a_warning(fault: str) -> None:
+    result = await ask(BROKEN[fault])
     assert result.backend.source == "rules"
     assert result.parameters.time_of_day == "sunset"
     assert result.warnings
 
 
-@pytest.mark.parametrize(
-    "fake", [FakeLlm(delay=30), FakeLlm(endless=True)], ids=["slow", "endless"]
-)
-async def test_a_slow_server_means_rules_within_the_deadline(fake: FakeLlm) -> None:
-    async with quantifying(fake, timeout=0.4) as quantify:
-        started = time.monotonic()
-        result = await quantify(QuantifyRequest(prompt="A sunset"))
-        assert time.monotonic() - started < 8
+@pytest.mark.parametrize("fault", sorted(HANGING))
+async def test_a_slow_server_means_rules_within_the_deadline(fault: str) -> None:
+    async with model_behind(HANGING[fault], timeout=0.4) as model:
+        result = await quantifier(model)(QuantifyRequest(prompt="A sunset"))
     assert result.backend.source == "rules"
     assert "timeout" in result.warnings[0]
+
+
+async def test_a_caller_in_a_hurry_has_rules_before_the_models_own_limit() -> None:
+    async with model_behind(FakeLlm(delay=30), timeout=50) as model:
+        result = await quantifier(model)(QuantifyRequest(prompt="A sunset"), patience=0.3)
+    assert result.backend.source == "rules"
+    assert "timeout" in result.warnings[0]
+
+
+async def test_answers_of_no_use_are_still_told_with_their_cost() -> None:
+    cut = await ask(FakeLlm(finish_reason="length"))
+    assert (cut.backend.source, cut.backend.model) == ("rules", "test-model")
+    assert (cut.backend.tokens, cut.backend.cost_micros) == (400, 105)
+    twice = await ask(FakeLlm(answers=["not json"]))
+    assert (twice.backend.source, twice.backend.tokens) == ("rules", 800)
 
 
 async def test_a_dead_server_means_rules() -> None:
@@ -148,9 +122,7 @@ async def test_a_dead_server_means_rules() -> None:
         pass
     async with openai.AsyncOpenAI(api_key=KEY, base_url=fake.base_url, max_retries=0) as client:
         endpoint = Endpoint(client=client, model="m", dialect=OPENAI, timeout=2)
-        quantify = QuantifyPrompt(
-            reader=READER, knowledge=KNOWLEDGE, model=LanguageModelWriter(endpoint)
-        )
+        quantify = quantifier(LanguageModelWriter(endpoint))
         result = await quantify(QuantifyRequest(prompt="A sunset"))
     assert result.warnings == (
         "The language model did not answer usefully (connection failed); rules were used.",

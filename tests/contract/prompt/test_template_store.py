@@ -14,7 +14,7 @@ from services.common.migrate import migrate
 from services.prompt.adapters.sql_templates import SqlTemplates
 from services.prompt.domain.parameters import VideoParameters
 from services.prompt.domain.templates import Page, Template, TemplateContent, holes_of
-from services.prompt.usecases.templates import CreateTemplateRequest, Templates
+from services.prompt.usecases.templates import CreateTemplateRequest, TemplateOrder, Templates
 
 pytestmark = pytest.mark.timeout(60)
 START = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
@@ -79,6 +79,33 @@ async def test_nobody_sees_or_changes_another_tenants_template(templates: Templa
         await templates.create(wish(name=f"templates/{made.id}", tenant="other"))
 
 
+async def test_a_version_that_was_pinned_stays_when_a_newer_one_is_made(
+    templates: Templates,
+) -> None:
+    first = await templates.create(wish("a {animal}"))
+    name = f"templates/{first.id}"
+    await templates.create(wish("two {animal}s", name=name))
+    newest = await templates.fill("acme", TemplateOrder(name, {"animal": "lion"}))
+    pinned = await templates.fill("acme", TemplateOrder(f"{name}@1", {"animal": "lion"}))
+    assert (newest.text, newest.name) == ("two lions", f"{name}@2")
+    assert (pinned.text, pinned.name) == ("a lion", f"{name}@1")
+    assert pinned.defaults.style == "anime"
+
+
+@pytest.mark.parametrize("suffix", ["", "@1", "@2"])
+async def test_nobody_fills_another_tenants_template(suffix: str, templates: Templates) -> None:
+    made = await templates.create(wish())
+    order = TemplateOrder(f"templates/{made.id}{suffix}", {"animal": "lion"})
+    with pytest.raises(NotFound):
+        await templates.fill("other", order)
+
+
+@pytest.mark.parametrize("name", ["t000", "templates/", "templates/a@0", "templates/a@x", "a/b"])
+async def test_a_name_of_another_shape_is_refused(name: str, templates: Templates) -> None:
+    with pytest.raises(InvalidArgument, match="template"):
+        await templates.fill("acme", TemplateOrder(name, {}))
+
+
 async def test_pages_follow_each_other_without_gap(templates: Templates) -> None:
     made = [await templates.create(wish()) for _ in range(5)]
     seen: list[Template] = []
@@ -117,6 +144,28 @@ def test_holes_are_plain_names() -> None:
 def test_a_hole_that_could_do_more_is_refused(body: str) -> None:
     with pytest.raises(InvalidArgument):
         wish(body)
+
+
+def test_what_fills_a_hole_is_text_and_opens_none() -> None:
+    content = wish("a {animal}, {{not one}}").content
+    assert content.filled({"animal": "{tenant} {0} {{x}}"}) == "a {tenant} {0} {{x}}, {not one}"
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({}, "template_values.animal"),
+        ({"animal": " "}, "template_values.animal"),
+        ({"animal": "x" * 4_001}, "template_values.animal"),
+        ({"animal": "lion", "colour": "red"}, "template_values.colour"),
+    ],
+)
+def test_values_that_do_not_fit_the_holes_are_refused_by_name(
+    values: dict[str, str], field: str
+) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        wish().content.filled(values)
+    assert refused.value.violations[0].field == field
 
 
 @pytest.mark.parametrize("size", [0, -1, 201])

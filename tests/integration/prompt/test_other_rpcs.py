@@ -5,7 +5,9 @@ from typing import Any
 import grpc
 import pytest
 
+from reelmesh.prompt.v1 import prompt_pb2
 from reelmesh.prompt.v1 import prompt_service_pb2 as pb
+from tests.fakes.llm import FakeLlm, serving
 from tests.integration.prompt.conftest import Connect
 
 pytestmark = pytest.mark.timeout(60)
@@ -123,3 +125,68 @@ async def test_templates_are_kept_across_a_restart(connect: Connect) -> None:
     assert found.next_page_token == ""
     assert missing.value.code() is grpc.StatusCode.NOT_FOUND
     assert bad.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_template_is_filled_and_its_version_told(connect: Connect) -> None:
+    template: Any = {
+        "display_name": "Animal",
+        "body": "a {animal} at sunset, {prompt}",
+        "defaults": {"style": "anime", "mood": "joyful"},
+    }
+    async with connect() as service:
+        made = (await service.CreateTemplate(pb.CreateTemplateRequest(template=template))).template
+        filled = await service.QuantifyPrompt(
+            pb.QuantifyPromptRequest(
+                template=made.name,
+                template_values={"animal": "lion"},
+                prompt="slow zoom in",
+                parameters=prompt_pb2.VideoParameters(mood="sad"),
+            )
+        )
+        again = await service.RegeneratePrompt(
+            pb.RegeneratePromptRequest(previous=filled.quantified_prompt, feedback="slower")
+        )
+        with pytest.raises(grpc.aio.AioRpcError) as missing:
+            await service.QuantifyPrompt(pb.QuantifyPromptRequest(template=made.name))
+        with pytest.raises(grpc.aio.AioRpcError) as useless:
+            await service.QuantifyPrompt(
+                pb.QuantifyPromptRequest(prompt="a cat", template_values={"animal": "lion"})
+            )
+    found = filled.quantified_prompt
+    assert found.original == "a lion at sunset, slow zoom in"
+    assert (found.parameters.style, found.parameters.mood) == ("anime", "sad")
+    assert found.parameters.camera_motion == "zoom_in"
+    assert found.template == f"{made.name}@1"
+    assert again.quantified_prompt.template == f"{made.name}@1"
+    assert "template_values.animal" in (missing.value.details() or "")
+    assert "template_values" in (useless.value.details() or "")
+
+
+async def test_a_configured_model_serves_feedback_and_stories(connect: Connect) -> None:
+    revised = {"prompt": "A cat in a storm", "prompt_wishes": [1], "changes": []}
+    labelled = {
+        "scenes": [{"first_paragraph": 0, "place": "kitchen", "time_of_day": "night"}],
+        "speakers": [],
+        "people": [],
+    }
+    previous = prompt_pb2.QuantifiedPrompt(original="A cat", prompt="A cat", language="en")
+    async with serving(FakeLlm(answers=[revised, labelled])) as fake:
+        settings = {
+            "llm_model": "local",
+            "llm_base_url": fake.base_url,
+            "llm_dialect": "vllm",
+            "llm_input_price_micros": 1_000_000,
+            "llm_output_price_micros": 2_000_000,
+        }
+        async with connect(**settings) as service:
+            made = await service.RegeneratePrompt(
+                pb.RegeneratePromptRequest(previous=previous, feedback="let hell break loose")
+            )
+            story = await service.BreakDownScript(
+                pb.BreakDownScriptRequest(script="The kitchen was dark.\n\nNobody spoke.")
+            )
+    assert made.quantified_prompt.prompt == "A cat in a storm"
+    told = (made.quantified_prompt, story.breakdown)
+    assert [(t.source, t.llm_model, t.llm_tokens) for t in told] == [("llm", "local", 400)] * 2
+    assert [t.cost.nanos for t in told] == [500_000] * 2
+    assert story.breakdown.scenes[0].time_of_day == "night"

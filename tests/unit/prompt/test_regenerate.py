@@ -26,8 +26,10 @@ def fields(made: Regenerated) -> dict[str, tuple[str, str]]:
     return {c.because: (c.field, c.after) for c in made.changes}
 
 
-def test_slower_warmer_no_people(regenerate: RegeneratePrompt, sunset: Quantified) -> None:
-    made = regenerate(RegenerateRequest(previous=sunset, feedback="slower, warmer, no people"))
+async def test_slower_warmer_no_people(regenerate: RegeneratePrompt, sunset: Quantified) -> None:
+    made = await regenerate(
+        RegenerateRequest(previous=sunset, feedback="slower, warmer, no people")
+    )
     assert made.iteration == 2
     assert made.parent_iteration == 1
     assert fields(made) == {
@@ -41,12 +43,12 @@ def test_slower_warmer_no_people(regenerate: RegeneratePrompt, sunset: Quantifie
     assert made.not_understood == ()
 
 
-def test_three_rounds_give_iterations_and_lineage(
+async def test_three_rounds_give_iterations_and_lineage(
     regenerate: RegeneratePrompt, sunset: Quantified
 ) -> None:
     previous, iteration = sunset, 1
     for feedback in ("slower", "make it longer", "faster"):
-        made = regenerate(
+        made = await regenerate(
             RegenerateRequest(
                 previous=previous, feedback=feedback, iteration=iteration, creative_id="c-1"
             )
@@ -80,41 +82,45 @@ def test_three_rounds_give_iterations_and_lineage(
         ("furaha zaidi", "mood", "joyful"),
     ],
 )
-def test_common_feedback_changes_one_parameter(
+async def test_common_feedback_changes_one_parameter(
     feedback: str, field: str, value: object, regenerate: RegeneratePrompt, sunset: Quantified
 ) -> None:
-    made = regenerate(RegenerateRequest(previous=sunset, feedback=feedback))
+    made = await regenerate(RegenerateRequest(previous=sunset, feedback=feedback))
     assert made.quantified.parameters.get(field) == value
     assert field in {change.field for change in made.changes}
     assert made.not_understood == ()
 
 
-def test_a_new_time_of_day_takes_the_old_light_away(
+async def test_a_new_time_of_day_takes_the_old_light_away(
     regenerate: RegeneratePrompt, sunset: Quantified
 ) -> None:
-    made = regenerate(RegenerateRequest(previous=sunset, feedback="at night"))
+    made = await regenerate(RegenerateRequest(previous=sunset, feedback="at night"))
     assert "golden hour" not in made.quantified.prompt
     assert "sunset" not in made.quantified.prompt
     assert "moonlight" in made.quantified.prompt
 
 
-def test_what_is_not_understood_is_named(regenerate: RegeneratePrompt, sunset: Quantified) -> None:
-    made = regenerate(RegenerateRequest(previous=sunset, feedback="slower, frobnicate the gizmo"))
+async def test_what_is_not_understood_is_named(
+    regenerate: RegeneratePrompt, sunset: Quantified
+) -> None:
+    made = await regenerate(
+        RegenerateRequest(previous=sunset, feedback="slower, frobnicate the gizmo")
+    )
     assert made.not_understood == ("frobnicate the gizmo",)
     assert "frobnicate the gizmo" in made.quantified.warnings[0]
     assert made.quantified.prompt.endswith("slow, unhurried movement")
 
 
-def test_negatives_add_up(regenerate: RegeneratePrompt, sunset: Quantified) -> None:
-    first = regenerate(RegenerateRequest(previous=sunset, feedback="no people"))
-    second = regenerate(RegenerateRequest(previous=first.quantified, feedback="no cars"))
+async def test_negatives_add_up(regenerate: RegeneratePrompt, sunset: Quantified) -> None:
+    first = await regenerate(RegenerateRequest(previous=sunset, feedback="no people"))
+    second = await regenerate(RegenerateRequest(previous=first.quantified, feedback="no cars"))
     assert second.quantified.parameters.negative_prompt == "people, cars"
 
 
-def test_feedback_cannot_multiply_the_variations(
+async def test_feedback_cannot_multiply_the_variations(
     regenerate: RegeneratePrompt, sunset: Quantified
 ) -> None:
-    made = regenerate(RegenerateRequest(previous=sunset, feedback="make 8 variations"))
+    made = await regenerate(RegenerateRequest(previous=sunset, feedback="make 8 variations"))
     assert made.quantified.parameters.variations == sunset.parameters.variations
 
 

@@ -51,12 +51,12 @@ class QuantifyAnswer(BaseModel):
             return VideoParameters(
                 duration_seconds=self.duration_seconds,
                 aspect_ratio=self.aspect_ratio or "",
-                style=_term(self.style),
+                style=term(self.style),
                 quality=self.quality or "",
-                camera_motion=_term(self.camera_motion),
-                shot_type=_term(self.shot_type),
-                mood=_term(self.mood),
-                time_of_day=_term(self.time_of_day),
+                camera_motion=term(self.camera_motion),
+                shot_type=term(self.shot_type),
+                mood=term(self.mood),
+                time_of_day=term(self.time_of_day),
                 negative_prompt=(self.negative_prompt or "").strip(),
                 characters=tuple(filter(None, self.characters or [])),
                 landscapes=tuple(filter(None, self.landscapes or [])),
@@ -65,5 +65,6 @@ class QuantifyAnswer(BaseModel):
             raise ValueError(error.message) from error
 
 
-def _term(value: str | None) -> str:
+def term(value: str | None) -> str:
+    """A value in the spelling of the lexicon: "slow_push" for "Slow push"."""
     return "_".join((value or "").strip().lower().replace("-", " ").split())

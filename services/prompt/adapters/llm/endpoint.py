@@ -1,6 +1,6 @@
 """One OpenAI-compatible endpoint: sends a conversation, returns text, tokens and cost."""
 
-import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import openai
 from pydantic import BaseModel, Field
 
 from services.prompt.adapters.llm.dialects import PLAIN_JSON, Dialect
-from services.prompt.domain.ports import LanguageModelFailedError
+from services.prompt.domain.language_model import LanguageModelFailedError
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,26 @@ class Price:
 
 @dataclass(frozen=True)
 class Completion:
-    """One answer."""
+    """One answer, or several in sum; `fault` says why its text is of no use though it was paid."""
 
     text: str
-    input_tokens: int
-    output_tokens: int
+    input_tokens: int = 0
+    output_tokens: int = 0
+    fault: str = ""
+
+    @property
+    def tokens(self) -> int:
+        """Both ways."""
+        return self.input_tokens + self.output_tokens
+
+    def plus(self, more: "Completion") -> "Completion":
+        """The newer text, and what both have used."""
+        return Completion(
+            more.text,
+            self.input_tokens + more.input_tokens,
+            self.output_tokens + more.output_tokens,
+            more.fault,
+        )
 
 
 class _Message(BaseModel):
@@ -58,14 +73,11 @@ class _Reply(BaseModel):
 
     def completion(self) -> Completion:
         choice, usage = self.choices[0], self.usage or _Usage()
-        if choice.finish_reason == "length":
-            msg = "cut off at the token limit"
-            raise LanguageModelFailedError(msg)
+        fault = "cut off at the token limit" if choice.finish_reason == "length" else ""
         if choice.message.refusal:
-            msg = "refused"
-            raise LanguageModelFailedError(msg)
+            fault = "refused"
         text = choice.message.content or ""
-        return Completion(text, usage.prompt_tokens, usage.completion_tokens)
+        return Completion(text, usage.prompt_tokens, usage.completion_tokens, fault)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +92,17 @@ class Endpoint:
     price: Price = Price()
 
     async def complete(
-        self, messages: list[dict[str, str]], *, name: str, schema: dict[str, Any], dialect: Dialect
+        self,
+        messages: list[dict[str, str]],
+        *,
+        name: str,
+        schema: Mapping[str, Any],
+        dialect: Dialect,
     ) -> Completion:
-        """The model's answer as text.
+        """The model's answer as text; a refusal and an answer that was cut off say so in `fault`.
 
         Raises:
-            LanguageModelFailedError: no answer, a refusal, or one that was cut off.
+            LanguageModelFailedError: no answer, or none that is a completion.
         """
         arguments: dict[str, Any] = {
             "model": self.model,
@@ -106,10 +123,6 @@ class Endpoint:
             raise LanguageModelFailedError(_why(error)) from error
         except (openai.OpenAIError, ValueError) as error:
             raise LanguageModelFailedError(_why(error)) from error
-
-    def deadline(self) -> asyncio.Timeout:
-        """Bounds everything that one request does with the model."""
-        return asyncio.timeout(self.timeout)
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -6,17 +6,18 @@ from screenplay_tools.fountain.parser import Parser
 from screenplay_tools.screenplay import ElementType
 
 from services.prompt.adapters.scripts.normalising import HEADING_MARK, to_fountain
+from services.prompt.domain.ports import Proceed, go_on
 from services.prompt.domain.script import Action, Element, Heading, Line, ParsedScript
 
 _CUE = re.compile(r"\[([^\[\]\n]{1,60})\]|\*((?:laugh|sigh|gasp|cough|sob|groan|cr)[a-z]*)\*")
+_LINES = 500
 _BLANK = re.compile(r"\n\s*\n")
 _MARKS = re.compile(r"(\*{1,3}|_)(?=\S)(.+?)(?<=\S)\1")
 
 
-def parse(script: str) -> ParsedScript:
+def parse(script: str, proceed: Proceed = go_on) -> ParsedScript:
     """Headings, actions and lines in order; notes, sections and transitions are left out."""
-    parser = Parser()
-    parser.add_text(to_fountain(script))
+    parser = _read(to_fountain(script), proceed)
     titles = [e.text for e in parser.script.titleEntries if e.key.lower() == "title"]
     elements: list[Element] = []
     speaker = ""
@@ -34,6 +35,17 @@ def parse(script: str) -> ParsedScript:
         elif item.type is ElementType.ACTION:
             elements += actions(item.text)
     return ParsedScript(titles[0].strip("* _\n") if titles else "", tuple(elements))
+
+
+def _read(script: str, proceed: Proceed) -> Parser:
+    """Line by line, so that a long script can be given up in the middle."""
+    parser = Parser()
+    for number, line in enumerate(script.splitlines()):
+        if number % _LINES == 0:
+            proceed()
+        parser.add_line(line)
+    parser.finalize()
+    return parser
 
 
 def actions(text: str) -> list[Element]:
