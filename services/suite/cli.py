@@ -17,6 +17,7 @@ from services.suite.commands import (
     migrate,
     serve,
     simulate,
+    words,
 )
 from services.suite.commands.session import EXIT_CODES
 from services.suite.settings import quiet_libraries
@@ -48,7 +49,7 @@ def reelmesh(
     """Video from a prompt: any vendor or your own GPU, a stored clip, an honest bill."""
 
 
-for module in (serve, demo, simulate, generate, jobs, doctor, migrate, costs):
+for module in (serve, demo, simulate, generate, words, jobs, doctor, migrate, costs):
     module.register(app)
 app.add_typer(keys.app, name="keys", rich_help_panel="Operation")
 

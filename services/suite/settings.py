@@ -49,6 +49,8 @@ class ClientSettings(BaseSettings):
         validation_alias=AliasChoices("REELMESH_ADDRESS", "ORCHESTRATOR_ADDRESS"),
     )
     """host:port of the orchestrator."""
+    prompt_address: str = Field("", validation_alias="PROMPT_ADDRESS")
+    """host:port of the prompt service; unset runs one within the commands that need it."""
     api_key: SecretStr = Field(SecretStr(""), validation_alias="REELMESH_API_KEY")
     """API key that the command line sends."""
 

@@ -10,7 +10,8 @@ from services.suite.commands import generate, session
 from services.suite.commands.display import money
 
 COMMANDS = [
-    ["serve"], ["demo"], ["simulate"], ["generate"], ["plan"], ["models"], ["jobs"], ["show"],
+    ["serve"], ["demo"], ["simulate"], ["generate"], ["plan"], ["prompt"], ["script"],
+    ["models"], ["jobs"], ["show"],
     ["watch"], ["cancel"], ["doctor"], ["migrate"],
     ["keys", "create"], ["keys", "list"], ["keys", "revoke"],
     ["costs"], ["budget", "set"], ["budget", "show"], ["budget", "list"],
