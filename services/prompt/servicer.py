@@ -64,7 +64,7 @@ class PromptServicer(PromptServiceServicer):
         self, request: pb.AnalyzePromptRequest, context: Any
     ) -> pb.AnalyzePromptResponse:
         """The six keys of request analysis."""
-        found = self._do.analyze(analysis.analyze_request_from(request))
+        found = await self._do.analyze(analysis.analyze_request_from(request))
         return pb.AnalyzePromptResponse(analysis=analysis.analysis_to(found))
 
     @override

@@ -118,25 +118,50 @@ class ModelLimits(_message.Message):
     ASPECT_RATIOS_FIELD_NUMBER: _builtins.int
     RESOLUTIONS_FIELD_NUMBER: _builtins.int
     LANGUAGES_FIELD_NUMBER: _builtins.int
+    MIN_DURATION_FIELD_NUMBER: _builtins.int
+    MAX_DURATION_FIELD_NUMBER: _builtins.int
+    WHOLE_SECONDS_FIELD_NUMBER: _builtins.int
+    FPS_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     max_prompt_characters: _builtins.int
     """Longest prompt in characters; 0 means unknown."""
     negative_prompt: _builtins.bool
-    """True when the model takes a negative prompt."""
+    """True when the model takes a negative prompt. Otherwise it goes into the words, or a warning
+    says that it is lost, and the answer's parameter is empty.
+    """
+    whole_seconds: _builtins.bool
+    """True when lengths within the bounds are whole seconds."""
+    text: _builtins.bool
+    """False when it works from a picture alone: style and camera are then left out, with a warning.
+    Absent means true.
+    """
     @_builtins.property
     def durations(self) -> _containers.RepeatedCompositeFieldContainer[_duration_pb2.Duration]:
-        """Lengths it makes; empty means any."""
+        """Lengths it makes; empty means any within the bounds."""
 
     @_builtins.property
     def aspect_ratios(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Ratios it makes; empty means any."""
+        """Ratios it makes; empty or "*" means any."""
 
     @_builtins.property
     def resolutions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Resolutions it makes; empty means any."""
+        """Resolutions it makes, such as "720p" or "4k"; empty or "*" means any."""
 
     @_builtins.property
     def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Languages that it understands; empty means any."""
+
+    @_builtins.property
+    def min_duration(self) -> _duration_pb2.Duration:
+        """Shortest length of a model that makes a range; absent means none."""
+
+    @_builtins.property
+    def max_duration(self) -> _duration_pb2.Duration:
+        """Longest length of a model that makes a range; absent means none."""
+
+    @_builtins.property
+    def fps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Frame rates it makes; empty means any."""
 
     def __init__(
         self,
@@ -147,12 +172,19 @@ class ModelLimits(_message.Message):
         aspect_ratios: _abc.Iterable[_builtins.str] | None = ...,
         resolutions: _abc.Iterable[_builtins.str] | None = ...,
         languages: _abc.Iterable[_builtins.str] | None = ...,
+        min_duration: _duration_pb2.Duration | None = ...,
+        max_duration: _duration_pb2.Duration | None = ...,
+        whole_seconds: _builtins.bool = ...,
+        fps: _abc.Iterable[_builtins.int] | None = ...,
+        text: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_text", b"_text", "max_duration", b"max_duration", "min_duration", b"min_duration", "text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_ratios", b"aspect_ratios", "durations", b"durations", "languages", b"languages", "max_prompt_characters", b"max_prompt_characters", "negative_prompt", b"negative_prompt", "resolutions", b"resolutions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_text", b"_text", "aspect_ratios", b"aspect_ratios", "durations", b"durations", "fps", b"fps", "languages", b"languages", "max_duration", b"max_duration", "max_prompt_characters", b"max_prompt_characters", "min_duration", b"min_duration", "negative_prompt", b"negative_prompt", "resolutions", b"resolutions", "text", b"text", "whole_seconds", b"whole_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__text: _TypeAlias = _typing.Literal["text"]  # noqa: Y015
+    _WhichOneofArgType__text: _TypeAlias = _typing.Literal["_text", b"_text"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__text) -> _WhichOneofReturnType__text | None: ...
 
 Global___ModelLimits: _TypeAlias = ModelLimits  # noqa: Y015
 

@@ -1,5 +1,7 @@
 """Parameters and quantified prompts."""
 
+from typing import Literal
+
 from google.protobuf.duration_pb2 import Duration
 from google.type.money_pb2 import Money
 
@@ -66,12 +68,23 @@ def limits_from(message: prompt_service_pb2.ModelLimits) -> Limits:
     """What the chosen model takes."""
     return Limits(
         max_prompt_characters=message.max_prompt_characters,
+        text=message.text if message.HasField("text") else True,
         negative_prompt=message.negative_prompt,
+        min_duration=_bound(message, "min_duration"),
+        max_duration=_bound(message, "max_duration"),
+        whole_seconds=message.whole_seconds,
+        fps=tuple(message.fps),
         durations=tuple(seconds_of(duration) for duration in message.durations),
         aspect_ratios=tuple(message.aspect_ratios),
         resolutions=tuple(message.resolutions),
         languages=tuple(message.languages),
     )
+
+
+def _bound(
+    message: prompt_service_pb2.ModelLimits, name: Literal["min_duration", "max_duration"]
+) -> float | None:
+    return seconds_of(getattr(message, name)) if message.HasField(name) else None
 
 
 def quantify_request_from(

@@ -15,8 +15,12 @@ class FieldWords:
 
     @cached_property
     def _any(self) -> re.Pattern[str]:
-        """Matches where some value does: one quick look that spares a dozen in vain."""
-        return re.compile("|".join(p.pattern for p in self.values.values()), re.IGNORECASE)
+        """Matches where some value does: one quick look that spares a dozen in vain.
+
+        Every entry begins with a word, so that only beginnings of words are looked at.
+        """
+        values = "|".join(p.pattern for p in self.values.values())
+        return re.compile(rf"(?<!\w)(?=\w)(?:{values})", re.IGNORECASE)
 
     def hits(self, text: str) -> Iterator[tuple[int, int, str]]:
         """Every match as (start, end, value)."""

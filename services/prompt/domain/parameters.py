@@ -13,7 +13,7 @@ MAX_NEGATIVE_CHARACTERS = 4_000
 QUALITIES = ("draft", "standard", "high")
 RESOLUTIONS = ("480p", "540p", "720p", "1080p", "1440p", "2160p")
 _RATIO = re.compile(r"(\d{1,4}(?:\.\d{1,3})?):(\d{1,4}(?:\.\d{1,3})?)")
-_RESOLUTION = re.compile(r"\d{3,4}p")
+_RESOLUTION = re.compile(r"\d{3,4}p|[248]k")
 
 ParameterValue: TypeAlias = float | int | str | tuple[str, ...] | None
 
@@ -62,7 +62,7 @@ class VideoParameters:
         if self.aspect_ratio and not _is_ratio(self.aspect_ratio):
             raise InvalidArgument("parameters.aspect_ratio", 'must look like "16:9"')
         if self.resolution and not _RESOLUTION.fullmatch(self.resolution):
-            raise InvalidArgument("parameters.resolution", 'must look like "720p"')
+            raise InvalidArgument("parameters.resolution", 'must look like "720p" or "4k"')
         if self.quality and self.quality not in QUALITIES:
             raise InvalidArgument("parameters.quality", "is not known", allowed=QUALITIES)
         self._check_lengths()

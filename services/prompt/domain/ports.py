@@ -8,6 +8,8 @@ from services.prompt.domain.parameters import NOTHING_SAID, VideoParameters
 from services.prompt.domain.prose import NO_LABELS, Labels
 from services.prompt.domain.script import Format, ParsedScript, Scene
 
+LONG_CHARACTERS = 2_000
+"""A text from here on takes so long to read that other callers would notice."""
 Proceed: TypeAlias = Callable[[], None]
 """Called now and then by long work; raises AbandonedError when nobody waits for it any more."""
 

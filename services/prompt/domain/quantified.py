@@ -70,24 +70,53 @@ class Quantified:
         object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
 
 
+ANY = "*"
+"""Stands in a list of ratios or resolutions for every other one."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a model can take, as far as prompts are concerned; empty means any."""
+    """What a model can take, as far as prompts are concerned; empty means any.
+
+    `text` is false for a model that works from a picture alone.
+    """
 
     max_prompt_characters: int = 0
+    text: bool = True
     negative_prompt: bool = True
     durations: tuple[float, ...] = ()
+    min_duration: float | None = None
+    max_duration: float | None = None
+    whole_seconds: bool = False
     aspect_ratios: tuple[str, ...] = ()
     resolutions: tuple[str, ...] = ()
+    fps: tuple[int, ...] = ()
     languages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.max_prompt_characters < 0:
             raise InvalidArgument("limits.max_prompt_characters", "must not be negative")
-        if any(duration <= 0 for duration in self.durations):
+        self._check_durations()
+        for value in self.aspect_ratios:
+            _check_offer("aspect_ratios", value)
+        for value in self.resolutions:
+            _check_offer("resolutions", value)
+        if any(not 0 < rate <= 240 for rate in self.fps):
+            raise InvalidArgument("limits.fps", "must be between 1 and 240")
+
+    def _check_durations(self) -> None:
+        edges = [edge for edge in (self.min_duration, self.max_duration) if edge is not None]
+        if any(duration <= 0 for duration in (*self.durations, *edges)):
             raise InvalidArgument("limits.durations", "must be above 0 s")
-        for ratio in self.aspect_ratios:
-            VideoParameters(aspect_ratio=ratio)
+        if edges != sorted(edges):
+            raise InvalidArgument("limits.max_duration", "must not be below min_duration")
+
+
+def _check_offer(name: str, value: str) -> None:
+    try:
+        VideoParameters(**{name.removesuffix("s"): "" if value == ANY else value})  # type: ignore[arg-type]  # both are str
+    except InvalidArgument as error:
+        raise InvalidArgument(f"limits.{name}", error.violations[0].message) from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """AnalyzePrompt: the six keys, without a language model."""
 
+import asyncio
 from collections.abc import Mapping
 
 from services.prompt.domain.analysis import (
@@ -11,7 +12,7 @@ from services.prompt.domain.analysis import (
 )
 from services.prompt.domain.culture import Pack, detect
 from services.prompt.domain.merging import DEFAULTS
-from services.prompt.domain.ports import Reader
+from services.prompt.domain.ports import LONG_CHARACTERS, Reader
 
 
 class AnalyzePrompt:
@@ -21,8 +22,13 @@ class AnalyzePrompt:
         self._reader = reader
         self._packs = packs
 
-    def __call__(self, request: AnalyzeRequest) -> Analysis:
-        """All six keys, always."""
+    async def __call__(self, request: AnalyzeRequest) -> Analysis:
+        """All six keys, always; a long text is read beside the loop."""
+        if len(request.prompt) < LONG_CHARACTERS:
+            return self._analyze(request)
+        return await asyncio.to_thread(self._analyze, request)
+
+    def _analyze(self, request: AnalyzeRequest) -> Analysis:
         reading = self._reader.read(request.prompt)
         scenes = count_scenes(request.prompt)
         preferences = {

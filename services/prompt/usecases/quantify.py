@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from services.prompt.domain import culture
 from services.prompt.domain.culture import Preset
 from services.prompt.domain.enhance import append, is_rich, phrases_for
-from services.prompt.domain.fitting import Notice, fit_length, fit_negative, fit_parameters
+from services.prompt.domain.fitting import Notice, fit_parameters, fit_prompt
 from services.prompt.domain.knowledge import Knowledge
 from services.prompt.domain.language_model import (
     Draft,
@@ -15,11 +15,9 @@ from services.prompt.domain.language_model import (
 )
 from services.prompt.domain.merging import Merged, merge
 from services.prompt.domain.parameters import VideoParameters
-from services.prompt.domain.ports import Reader, Reading
+from services.prompt.domain.ports import LONG_CHARACTERS, Reader, Reading
 from services.prompt.domain.preservation import Preservation
 from services.prompt.domain.quantified import RULES, Backend, Enhance, Quantified, QuantifyRequest
-
-_LONG = 2_000
 
 
 @dataclass
@@ -90,7 +88,7 @@ class QuantifyPrompt:
             prompt=prompt,
             language=work.reading.language,
             parameters=parameters,
-            provenance=merged.provenance,
+            provenance={n: p for n, p in merged.provenance.items() if parameters.get(n)},
             warnings=self._warnings(work),
             backend=work.spent,
             template=request.template,
@@ -98,7 +96,7 @@ class QuantifyPrompt:
 
     async def _read(self, request: QuantifyRequest) -> Reading:
         """A long text is read beside the loop, which has other callers to serve."""
-        if len(request.prompt) < _LONG:
+        if len(request.prompt) < LONG_CHARACTERS:
             return self._reader.read(request.prompt, language=request.language)
         return await asyncio.to_thread(self._reader.read, request.prompt, language=request.language)
 
@@ -174,19 +172,14 @@ class QuantifyPrompt:
             return prompt, parameters
         may_change = work.may_change
         parameters, notices = fit_parameters(parameters, dict(merged.provenance), limits)
-        fitted = fit_negative(prompt, parameters, limits, may_change=may_change)
-        if fitted.prompt != prompt:
-            base = fit_negative(base, parameters, limits, may_change=True).prompt
-        prompt, more = fit_length(
-            base, fitted.prompt, limits.max_prompt_characters, may_change=may_change
-        )
-        work.notices += [*notices, *fitted.notices, *more]
+        fitted = fit_prompt(base, prompt, parameters, limits, may_change=may_change)
+        work.notices += [*notices, *fitted.notices]
         translated = any(n.key.startswith("translated_by") for n in work.notices)
         if limits.languages and work.reading.language not in limits.languages and not translated:
             allowed = ", ".join(limits.languages)
             values: dict[str, object] = {"language": work.reading.language, "languages": allowed}
             work.notices.append(Notice("language_not_understood", values))
-        return prompt, parameters
+        return fitted.prompt, fitted.parameters
 
     def _warnings(self, work: _Work) -> tuple[str, ...]:
         say, language = self._knowledge.messages.say, self._language(work)

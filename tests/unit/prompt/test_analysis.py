@@ -25,11 +25,13 @@ def request(prompt: str, **other: object) -> AnalyzeRequest:
     return AnalyzeRequest(prompt=prompt, **{"user_preferences": {}, **other})  # type: ignore[arg-type]  # checked on building
 
 
-def test_all_six_keys_are_there_for_every_golden_prompt_in_time(analyze: AnalyzePrompt) -> None:
+async def test_all_six_keys_are_there_for_every_golden_prompt_in_time(
+    analyze: AnalyzePrompt,
+) -> None:
     times = []
     for row in load("dev") + load("holdout"):
         started = time.process_time()
-        found = analyze(request(row["prompt"], available_models=("placeholder",)))
+        found = await analyze(request(row["prompt"], available_models=("placeholder",)))
         times.append(time.process_time() - started)
         assert 0 < found.complexity < 1
         assert found.resource_requirements.scenes >= 1
@@ -61,9 +63,9 @@ def test_scenes_are_counted(prompt: str, scenes: int) -> None:
     assert count_scenes(prompt) == scenes
 
 
-def test_cultural_elements_tell_their_place_in_code_points(analyze: AnalyzePrompt) -> None:
+async def test_cultural_elements_tell_their_place_in_code_points(analyze: AnalyzePrompt) -> None:
     prompt = "🎬 Simba karibu na Mlima Kenya, a matatu and ugali"
-    found = analyze(request(prompt)).cultural_elements
+    found = (await analyze(request(prompt))).cultural_elements
     assert [(f.element.id, f.element.kind) for f in found] == [
         ("lion", "wildlife"),
         ("harambee", "word"),
@@ -74,13 +76,13 @@ def test_cultural_elements_tell_their_place_in_code_points(analyze: AnalyzePromp
     assert all(prompt[f.start : f.end] == f.text for f in found)
 
 
-def test_a_prompt_without_culture_has_no_elements(analyze: AnalyzePrompt) -> None:
-    assert analyze(request("A red car in the rain in Berlin")).cultural_elements == ()
+async def test_a_prompt_without_culture_has_no_elements(analyze: AnalyzePrompt) -> None:
+    assert (await analyze(request("A red car in the rain in Berlin"))).cultural_elements == ()
 
 
-def test_needs_grow_with_the_picture(analyze: AnalyzePrompt) -> None:
-    small = analyze(request("A cat, 5 seconds, 480p")).resource_requirements
-    large = analyze(request("A cat, 60 seconds, 4K")).resource_requirements
+async def test_needs_grow_with_the_picture(analyze: AnalyzePrompt) -> None:
+    small = (await analyze(request("A cat, 5 seconds, 480p"))).resource_requirements
+    large = (await analyze(request("A cat, 60 seconds, 4K"))).resource_requirements
     assert (small.weight, large.weight) == ("light", "heavy")
     assert small.vram_mib < large.vram_mib
 
