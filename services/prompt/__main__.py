@@ -52,7 +52,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         if endpoint is not None:
             stack.push_async_callback(endpoint.close)
         templates = Templates(SqlTemplates(database), now=clock.now, new_id=ids.new_id)
-        servicer = PromptServicer(await asyncio.to_thread(_usecases, endpoint, templates))
+        servicer = PromptServicer(await asyncio.to_thread(_usecases, settings, endpoint, templates))
         readiness = Readiness()
         readiness.add("database", database.ping)
         keys = await stack.enter_async_context(open_keys(settings))
@@ -68,9 +68,9 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         yield listening.address
 
 
-def _usecases(endpoint: Endpoint | None, templates: Templates) -> UseCases:
+def _usecases(settings: Settings, endpoint: Endpoint | None, templates: Templates) -> UseCases:
     """Reads the packs (a blocking matter) and wires everything."""
-    knowledge = load_knowledge()
+    knowledge = load_knowledge(settings.packs_dir)
     reader = RulesReader(knowledge.lexicons, knowledge.names)
     model = LanguageModelWriter(endpoint) if endpoint else None
     return UseCases(

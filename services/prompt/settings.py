@@ -1,5 +1,6 @@
 """What is configurable in the prompt service; nothing else reads the environment."""
 
+from pathlib import Path
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -23,6 +24,8 @@ class Settings(ServiceSettings):
         default=16 * 1024 * 1024, validation_alias="PROMPT_MAX_MESSAGE_BYTES"
     )
     """Largest gRPC message received, in bytes; a script has up to 2,000,000 characters."""
+    packs_dir: Path | None = None
+    """Folder with culture packs of your own, one YAML file each; read at start."""
     llm_model: str = ""
     """Id of the language model; empty means rules only."""
     llm_base_url: str = ""

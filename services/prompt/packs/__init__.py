@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -16,21 +17,43 @@ from services.prompt.domain.names import NameBook
 from services.prompt.domain.translation import WordList
 from services.prompt.packs.culture_files import PackFile
 from services.prompt.packs.feedback_file import FeedbackFile
-from services.prompt.packs.schema import LanguageFile, NamesFile, WordListFile
+from services.prompt.packs.schema import LanguageFile, NamesFile
+from services.prompt.packs.word_list_file import WordListFile
 
 _HERE = files("services.prompt.packs")
 
 
-def load_knowledge() -> Knowledge:
-    """Everything at once."""
+def load_knowledge(more: Path | None = None) -> Knowledge:
+    """Everything at once; `more` is a folder with culture packs of the operator's own.
+
+    Raises:
+        ValueError: a file of that folder is no pack, or names what another one has; says which.
+    """
+    own = {path.name: _pack(path) for path in sorted(more.glob("*.yaml"))} if more else {}
+    packs, presets = load_cultures(), load_presets()
+    for name, file in own.items():
+        twice = {file.pack} & packs.keys() | file.presets.keys() & presets.keys()
+        if twice:
+            msg = f"{name}: {', '.join(sorted(twice))} is there already"
+            raise ValueError(msg)
+        packs[file.pack] = file.culture()
+        presets |= {preset.id: preset for preset in file.all_presets()}
     return Knowledge(
         lexicons=load_lexicons(),
         names=load_names(),
         messages=load_messages(),
-        packs=load_cultures(),
-        presets=load_presets(),
+        packs=packs,
+        presets=presets,
         word_lists=load_word_lists(),
     )
+
+
+def _pack(path: Path) -> PackFile:
+    try:
+        return PackFile.model_validate(_read(path))
+    except (ValueError, yaml.YAMLError) as error:
+        msg = f"{path.name}: {error}"
+        raise ValueError(msg) from error
 
 
 def load_word_lists() -> tuple[WordList, ...]:
@@ -80,5 +103,5 @@ def _yaml_in(folder: str) -> Iterator[Traversable]:
     return iter(sorted(names, key=lambda path: path.name))
 
 
-def _read(path: Traversable) -> Any:  # checked by the caller's schema
+def _read(path: Traversable | Path) -> Any:  # checked by the caller's schema
     return yaml.safe_load(path.read_text(encoding="utf-8"))

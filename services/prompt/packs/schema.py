@@ -3,11 +3,10 @@
 import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from services.prompt.domain.lexicon import FieldWords, Lexicon, NegationWords, flexible
 from services.prompt.domain.names import NameBook
-from services.prompt.domain.translation import WordList
 
 
 class _Strict(BaseModel):
@@ -95,19 +94,6 @@ class LanguageFile(_Strict):
                 for name, values in phrases.items()
             },
         )
-
-
-class WordListFile(_Strict):
-    """`packs/translation/<from>_<to>.yaml`."""
-
-    source: str = Field(alias="from")
-    target: str = Field(alias="to")
-    drop: list[str] = []
-    words: dict[str, str]
-
-    def word_list(self) -> WordList:
-        """Ready to translate."""
-        return WordList(self.source, self.target, self.words, frozenset(self.drop))
 
 
 def alternatives(entries: list[str]) -> str:

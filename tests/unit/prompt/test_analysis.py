@@ -68,7 +68,6 @@ async def test_cultural_elements_tell_their_place_in_code_points(analyze: Analyz
     found = (await analyze(request(prompt))).cultural_elements
     assert [(f.element.id, f.element.kind) for f in found] == [
         ("lion", "wildlife"),
-        ("harambee", "word"),
         ("mount_kenya", "place"),
         ("matatu", "word"),
         ("ugali", "food"),

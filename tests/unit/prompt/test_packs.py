@@ -1,17 +1,23 @@
 """Packs are data: enrichment only where wanted, presets, translation, and every message twice."""
 
+import ast
 import string
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+import services.prompt
 from services.common.errors import InvalidArgument
+from services.prompt.adapters.rules.reader import RulesReader
 from services.prompt.domain.knowledge import Knowledge
 from services.prompt.domain.parameters import VideoParameters
 from services.prompt.domain.quantified import Enhance, Limits, Provenance, QuantifyRequest
+from services.prompt.packs import load_knowledge
 from services.prompt.packs.culture_files import PackFile
 from services.prompt.usecases.quantify import QuantifyPrompt
 
+SERVICE = Path(services.prompt.__path__[0])
 LANDMARK = "A hiker looks up at Mount Kenya"
 
 
@@ -98,6 +104,53 @@ def test_another_country_is_a_file_and_no_code() -> None:
     assert file.culture().elements[0].pattern.search("at Geysir today")
 
 
+ICELAND = """
+pack: iceland
+asks: ["in iceland"]
+elements:
+  geysir:
+    kind: place
+    words: [geysir]
+    phrase: {en: "a column of steam", sw: "mvuke unaopanda"}
+presets:
+  black_beach:
+    display_name: {en: Black beach, sw: Ufukwe mweusi}
+    phrase: {en: "black sand under low clouds", sw: "mchanga mweusi chini ya mawingu"}
+    parameters: {mood: mysterious}
+"""
+
+
+async def test_a_file_in_the_operators_folder_is_a_pack(
+    tmp_path: Path, reader: RulesReader
+) -> None:
+    (tmp_path / "iceland.yaml").write_text(ICELAND, encoding="utf-8")
+    knowledge = load_knowledge(tmp_path)
+    quantify = QuantifyPrompt(reader=reader, knowledge=knowledge)
+    made = await quantify(QuantifyRequest(prompt="A hiker at Geysir", packs=("iceland",)))
+    assert "a column of steam" in made.prompt
+    assert knowledge.presets["black_beach"].pack == "iceland"
+    assert "kenya" in knowledge.packs
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (ICELAND.replace("pack: iceland", "pack: kenya"), "kenya is there already"),
+        (ICELAND.replace("black_beach", "news"), "news is there already"),
+        (ICELAND.replace("kind: place", "kind: planet"), "elements.geysir.kind"),
+        (ICELAND.replace(', sw: "mvuke unaopanda"', ""), "elements.geysir.phrase.sw"),
+        ("{", "line 1"),
+    ],
+)
+def test_a_pack_that_cannot_be_read_is_named_at_start(
+    text: str, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"^own\.yaml: ") as refused:
+        load_knowledge(tmp_path)
+    assert words in str(refused.value)
+
+
 @pytest.mark.parametrize(
     "broken",
     [
@@ -122,6 +175,23 @@ def test_every_message_is_there_in_english_and_swahili_with_the_same_holes(
         assert holes(texts["en"]) == holes(texts["sw"]), key
 
 
+def test_every_message_that_the_code_says_is_there_and_none_is_left_over(
+    knowledge: Knowledge,
+) -> None:
+    said: set[str] = set()
+    written: set[str] = set()
+    for path in SERVICE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                written.add(node.value)
+            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                name = ast.unparse(node.func).rpartition(".")[2]
+                said |= {str(node.args[0].value)} if name in {"Notice", "say"} else set()
+    assert len(said) > 10
+    assert said - knowledge.messages.texts.keys() == set()
+    assert knowledge.messages.texts.keys() - written == set()
+
+
 def test_every_value_that_the_rules_find_has_a_phrase_in_both_languages(
     knowledge: Knowledge,
 ) -> None:
@@ -139,7 +209,7 @@ async def test_swahili_is_translated_for_a_model_that_needs_english(
     result = await quantify(QuantifyRequest(prompt=prompt, limits=Limits(languages=("en",))))
     assert result.original == prompt
     assert result.prompt.startswith("Lion" if result.prompt[0].isupper() else "lion")
-    assert "walks in the forest night" in result.prompt
+    assert "walks in the forest at night" in result.prompt
     assert '"karibu nyumbani"' in result.prompt
     assert "Wanjiku" in result.prompt
     assert "word by word" in result.warnings[0] or "neno kwa neno" in result.warnings[0]
