@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -72,19 +72,33 @@ def key_columns(key: ObjectKey) -> dict[str, Any]:
     return {**parts, "key": str(key)}
 
 
+def whole_columns(asset: Asset) -> dict[str, Any]:
+    """Return the columns that are known once every byte has arrived."""
+    return {
+        "size_bytes": asset.size_bytes,
+        "sha256": asset.sha256,
+        "document": document(asset),
+    }
+
+
 def document(asset: Asset) -> dict[str, Any]:
     """Return what is shown but not searched by column, as JSON."""
     told, media = asset.description, None
     if asset.media is not None:
-        media = asdict(asset.media)
+        media = _plain(asset.media)
         if asset.media.duration is not None:
             media["duration"] = asset.media.duration // _MICROSECOND
     return {
-        "facets": asdict(told.facets),
+        "facets": _plain(told.facets),
         "labels": dict(told.labels),
-        "lineage": asdict(told.lineage),
+        "lineage": _plain(told.lineage),
         "media": media,
     }
+
+
+def _plain(flat: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass that holds no other; ``asdict`` would copy every value."""
+    return {item.name: getattr(flat, item.name) for item in fields(flat)}
 
 
 def terms_of(asset: Asset) -> Iterator[dict[str, str]]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 
 from services.common.errors import Aborted, RequestConflict
+from services.storage.adapters import sql_statements as sql
 from services.storage.adapters.asset_rows import (
     from_row,
     key_columns,
     micros,
     terms_of,
     to_row,
+    whole_columns,
 )
 from services.storage.adapters.sql_steps import (
     at,
@@ -25,8 +27,9 @@ from services.storage.adapters.sql_steps import (
     reused,
     use,
 )
-from services.storage.adapters.tables import assets, terms, usage
+from services.storage.adapters.tables import assets, terms
 from services.storage.domain.assets import Asset, AssetState
+from services.storage.domain.keys import ObjectKey
 from services.storage.domain.ports import Claim
 
 if TYPE_CHECKING:
@@ -45,9 +48,15 @@ class SqlAssets:
     def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
+        self._insert_new = sql.INSERT_NEW[database.engine.dialect.name]
 
     async def claim(self, asset: Asset) -> Claim:
         """Insert a WRITING record under the next free iteration, or find what is there."""
+        async with self._database.statement(writes=True) as connection:
+            # Nearly always both the request and the key are new.
+            done = await connection.execute(self._insert_new, to_row(asset))
+        if done.rowcount:
+            return Claim(asset=asset, replayed=False)
         for _ in range(_CLAIM_ATTEMPTS):
             try:
                 return await self._claim(asset)
@@ -62,79 +71,62 @@ class SqlAssets:
         async with self._database.begin() as connection:
             key = await free_key(connection, asset.key.next())
             changes = {**key_columns(key), "update_time": micros(self._now())}
-            await connection.execute(update(assets).where(assets.c.id == asset.id).values(changes))
+            await connection.execute(sql.CHANGE, {"which": asset.id, **changes})
         return at(asset, key)
 
     async def spooled(self, asset: Asset) -> None:
         """Note size, digest and media of a WRITING record whose bytes wait in a spool."""
-        columns = to_row(asset)
-        values = {name: columns[name] for name in ("size_bytes", "sha256", "document")}
-        mine = (assets.c.id == asset.id) & (assets.c.attempt == asset.attempt)
-        async with self._database.begin() as connection:
-            await connection.execute(
-                update(assets)
-                .where(mine, assets.c.state == AssetState.WRITING)
-                .values(**values, spool="local", update_time=micros(self._now()))
-            )
+        mine = {"which": asset.id, "of_attempt": asset.attempt}
+        changes = {**whole_columns(asset), "spool": "local", "update_time": micros(self._now())}
+        async with self._database.statement(writes=True) as connection:
+            await connection.execute(sql.CHANGE_ATTEMPT, {**mine, **changes})
 
     async def waiting(self, limit: int) -> Sequence[Asset]:
         """Return WRITING records of every tenant whose bytes wait in a spool, oldest first."""
-        wanted = (assets.c.state == AssetState.WRITING) & (assets.c.spool != "")
-        return await self._fetch(select(assets).where(wanted).order_by(assets.c.id).limit(limit))
+        return await self._fetch(sql.WAITING, at_most=limit)
 
     async def used(self, tenant: str) -> int:
         """Return the bytes that the tenant has in storage."""
-        wanted = select(usage.c.size_bytes).where(usage.c.tenant == tenant)
-        async with self._database.read() as connection:
-            return await connection.scalar(wanted) or 0
+        async with self._database.statement() as connection:
+            return await connection.scalar(sql.USED, {"of_tenant": tenant}) or 0
 
     async def commit(self, asset: Asset, *, quota_bytes: int = 0) -> Asset:
         """Turn WRITING into STORED; the first of several twins wins, and its record is returned."""
-        columns = to_row(replace(asset, state=AssetState.STORED))
-        changed = (
-            "state",
-            "size_bytes",
-            "sha256",
-            "document",
-            "expire_time",
-            *key_columns(asset.key),
-        )
-        values = {name: columns[name] for name in changed}
-        writing = (assets.c.id == asset.id) & (assets.c.state == AssetState.WRITING)
+        stored = replace(asset, state=AssetState.STORED, spool="")
+        changes = {
+            **whole_columns(stored),
+            **key_columns(stored.key),
+            "state": stored.state.value,
+            "spool": "",
+            "update_time": micros(self._now()),
+        }
         async with self._database.begin() as connection:
-            done = await connection.execute(
-                update(assets)
-                .where(writing)
-                .values(**values, spool="", update_time=micros(self._now()))
-            )
+            done = await connection.execute(sql.CHANGE_WRITING, {"which": asset.id, **changes})
             if done.rowcount:
-                await connection.execute(insert(terms), list(terms_of(asset)))
+                await connection.execute(sql.INSERT_TERMS, list(terms_of(asset)))
                 await reused(connection, asset)
                 await use(connection, asset, quota_bytes=quota_bytes)
-        stored = await self.get(asset.tenant, asset.id)
-        if stored is None:
+                return stored
+        found = await self.get(asset.tenant, asset.id)
+        if found is None:
             msg = "the upload was given up meanwhile; send it again"
             raise Aborted(msg)
-        return stored
+        return found
 
     async def abandon(self, asset: Asset) -> None:
         """Forget a WRITING record."""
-        async with self._database.begin() as connection:
-            mine = (assets.c.id == asset.id) & (assets.c.attempt == asset.attempt)
-            unfinished = delete(assets).where(mine, assets.c.state == AssetState.WRITING)
-            await connection.execute(unfinished)
+        mine = {"which": asset.id, "of_attempt": asset.attempt}
+        async with self._database.statement(writes=True) as connection:
+            await connection.execute(sql.ABANDON, mine)
 
     async def get(self, tenant: str, identifier: str) -> Asset | None:
         """Return the tenant's asset, whatever its state."""
-        found = await self._fetch(
-            select(assets).where(assets.c.id == identifier, assets.c.tenant == tenant)
-        )
+        found = await self._fetch(sql.BY_ID, which=identifier, of_tenant=tenant)
         return found[0] if found else None
 
     async def many(self, tenant: str, identifiers: Iterable[str]) -> Sequence[Asset]:
         """Return the tenant's STORED assets among ``identifiers``, in any order."""
-        mine = (assets.c.tenant == tenant) & (assets.c.state == AssetState.STORED)
-        return await self._fetch(select(assets).where(mine, assets.c.id.in_(list(identifiers))))
+        return await self._fetch(sql.BY_IDS, of_tenant=tenant, identifiers=list(identifiers))
 
     async def page(self, query: Query) -> list[Asset]:
         """Return STORED assets, newest first."""
@@ -158,25 +150,25 @@ class SqlAssets:
             )
         return await self._fetch(wanted.order_by(assets.c.id.desc()).limit(query.limit))
 
-    async def twin(self, tenant: str, sha256: str, size_bytes: int) -> Asset | None:
-        """Return a STORED asset of the tenant with the same bytes."""
-        same = (assets.c.sha256 == sha256) & (assets.c.size_bytes == size_bytes)
-        stored = (assets.c.tenant == tenant) & (assets.c.state == AssetState.STORED)
-        found = await self._fetch(select(assets).where(same, stored).limit(1))
-        return found[0] if found else None
+    async def twin(self, tenant: str, sha256: str, size_bytes: int) -> ObjectKey | None:
+        """Return the key of a STORED asset of the tenant with the same bytes."""
+        same = {"of_tenant": tenant, "of_sha256": sha256, "of_size": size_bytes}
+        async with self._database.statement() as connection:
+            row = (await connection.execute(sql.TWIN_KEY, same)).first()
+        return None if row is None else ObjectKey(*row)
 
     async def mark_deleted(self, asset: Asset, moment: datetime) -> Asset:
         """Turn the record into the proof that it was there; what is searchable goes."""
-        values = {"state": AssetState.DELETED.value, "delete_time": micros(moment)}
-        stored = (assets.c.id == asset.id) & (assets.c.state == AssetState.STORED)
+        proof = replace(asset, state=AssetState.DELETED, delete_time=moment)
+        changes = {"delete_time": micros(moment), "update_time": micros(moment)}
         async with self._database.begin() as connection:
             done = await connection.execute(
-                update(assets).where(stored).values(**values, update_time=micros(moment))
+                sql.CHANGE_STORED, {"which": asset.id, "state": proof.state.value, **changes}
             )
-            await connection.execute(delete(terms).where(terms.c.asset_id == asset.id))
+            await connection.execute(sql.DELETE_TERMS, {"which": asset.id})
             if done.rowcount:
                 await give_back(connection, asset)
-        return replace(asset, state=AssetState.DELETED, delete_time=moment)
+        return proof
 
     async def mark_purged(self, asset: Asset, moment: datetime) -> None:
         """Note that the bytes of a DELETED asset are gone."""
@@ -184,20 +176,15 @@ class SqlAssets:
 
     async def left_behind(self, before: datetime, limit: int) -> Sequence[Asset]:
         """Return WRITING records of every tenant that were not touched since ``before``."""
-        old = (assets.c.state == AssetState.WRITING) & (assets.c.update_time < micros(before))
-        return await self._fetch(select(assets).where(old, assets.c.spool == "").limit(limit))
+        return await self._fetch(sql.LEFT_BEHIND, moment=micros(before), at_most=limit)
 
     async def not_purged(self, before: datetime, limit: int) -> Sequence[Asset]:
         """Return DELETED records of every tenant, older than ``before``, not yet purged."""
-        old = (assets.c.state == AssetState.DELETED) & (assets.c.update_time < micros(before))
-        return await self._fetch(
-            select(assets).where(old, assets.c.purge_time.is_(None)).limit(limit)
-        )
+        return await self._fetch(sql.NOT_PURGED, moment=micros(before), at_most=limit)
 
     async def underived(self, limit: int) -> Sequence[Asset]:
         """Return STORED pictures and films of every tenant without derived files, oldest first."""
-        todo = assets.c.derive_time.is_(None) & (assets.c.state == AssetState.STORED)
-        return await self._fetch(select(assets).where(todo).order_by(assets.c.id).limit(limit))
+        return await self._fetch(sql.UNDERIVED, at_most=limit)
 
     async def mark_derived(self, asset: Asset, moment: datetime) -> None:
         """Note that there is nothing more to derive from the asset."""
@@ -205,29 +192,19 @@ class SqlAssets:
 
     async def expired(self, moment: datetime, limit: int) -> Sequence[Asset]:
         """Return STORED assets of every tenant whose time is over and that nothing holds."""
-        over = (assets.c.expire_time <= micros(moment)) & (assets.c.state == AssetState.STORED)
-        return await self._fetch(
-            select(assets).where(over, assets.c.legal_hold.is_(False)).limit(limit)
-        )
+        return await self._fetch(sql.EXPIRED, moment=micros(moment), at_most=limit)
 
     async def children(self, asset: Asset) -> Sequence[Asset]:
         """Return the STORED assets derived from this one."""
-        return await self._fetch(
-            select(assets).where(
-                assets.c.tenant == asset.tenant,
-                assets.c.parent_id == asset.id,
-                assets.c.state == AssetState.STORED,
-            )
-        )
+        return await self._fetch(sql.CHILDREN, of_tenant=asset.tenant, which=asset.id)
 
     async def _claim(self, asset: Asset) -> Claim:
         async with self._database.begin() as connection:
-            same = (assets.c.tenant == asset.tenant) & (assets.c.request_id == asset.request_id)
-            row = (await connection.execute(select(assets).where(same))).mappings().first()
+            same = {"of_tenant": asset.tenant, "of_request": asset.request_id}
+            row = (await connection.execute(sql.BY_REQUEST, same)).mappings().first()
             if row is None:
-                key = await free_key(connection, asset.key)
-                claimed = at(asset, key)
-                await connection.execute(insert(assets).values(**to_row(claimed)))
+                claimed = at(asset, await free_key(connection, asset.key))
+                await connection.execute(sql.INSERT, to_row(claimed))
                 return Claim(asset=claimed, replayed=False)
             if row["fingerprint"] != asset.fingerprint:
                 raise RequestConflict(asset.request_id)
@@ -235,16 +212,16 @@ class SqlAssets:
             if found.state != AssetState.WRITING:
                 return Claim(asset=found, replayed=True)
             mine = {"attempt": asset.attempt, "update_time": micros(self._now())}
-            await connection.execute(update(assets).where(assets.c.id == found.id).values(**mine))
+            await connection.execute(sql.CHANGE, {"which": found.id, **mine})
         return Claim(asset=replace(found, attempt=asset.attempt), replayed=False)
 
     async def _set(self, asset: Asset, **values: int) -> None:
-        async with self._database.begin() as connection:
-            await connection.execute(update(assets).where(assets.c.id == asset.id).values(values))
+        async with self._database.statement(writes=True) as connection:
+            await connection.execute(sql.CHANGE, {"which": asset.id, **values})
 
-    async def _fetch(self, wanted: Any) -> list[Asset]:
+    async def _fetch(self, wanted: Any, **parameters: object) -> list[Asset]:
         """Run a select over ``assets`` with the derived files; SQLAlchemy's types are ``Any``."""
-        async with self._database.read() as connection:
-            rows = (await connection.execute(wanted)).mappings().all()
+        async with self._database.statement() as connection:
+            rows = (await connection.execute(wanted, parameters)).mappings().all()
             found = await derived(connection, [row["id"] for row in rows])
         return [from_row(dict(row), found.get(row["id"])) for row in rows]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, bindparam, func, select, text, update
+from sqlalchemy import BigInteger, bindparam, text
 
-from services.storage.adapters.tables import assets, usage
-from services.storage.domain.assets import AssetState
+from services.storage.adapters import sql_statements as sql
 from services.storage.domain.keys import ObjectKey
 from services.storage.domain.policies import quota_exceeded
 
@@ -21,17 +20,19 @@ if TYPE_CHECKING:
     from services.storage.domain.ports import Query
 
 
+# Two keys may share a lock by chance, which costs a moment and nothing else.
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:stem, 0))")
+
+
 async def free_key(connection: AsyncConnection, key: ObjectKey) -> ObjectKey:
     """Return ``key`` or the next iteration that nobody has; others wait until we have written."""
     if connection.dialect.name == "postgresql":
-        # Two keys may share a lock by chance, which costs a moment and nothing else.
-        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:stem, 0))")
-        await connection.execute(lock, {"stem": f"storage {key.stem}"})
-    same = (assets.c.stem == key.stem) & (assets.c.extension == key.extension)
-    taken = select(assets.c.id).where(same, assets.c.iteration == key.iteration)
-    if (await connection.execute(taken)).first() is None:
+        await connection.execute(_LOCK, {"stem": f"storage {key.stem}"})
+    same = {"of_stem": key.stem, "of_extension": key.extension}
+    wanted = {**same, "of_iteration": key.iteration}
+    if (await connection.execute(sql.TAKEN, wanted)).first() is None:
         return key
-    last = await connection.scalar(select(func.max(assets.c.iteration)).where(same))
+    last = await connection.scalar(sql.LAST_ITERATION, same)
     return ObjectKey(key.stem, (last or 0) + 1, key.extension)
 
 
@@ -39,11 +40,9 @@ async def derived(connection: AsyncConnection, ids: list[str]) -> Mapping[str, d
     """Return role and name of the files that were derived from each of ``ids``."""
     if not ids:
         return {}
-    wanted = select(assets.c.parent_id, assets.c.role, assets.c.id).where(
-        assets.c.parent_id.in_(ids), assets.c.state == AssetState.STORED
-    )
     found: dict[str, dict[str, str]] = {}
-    for parent, role, identifier in (await connection.execute(wanted)).all():
+    rows = await connection.execute(sql.DERIVED, {"identifiers": ids})
+    for parent, role, identifier in rows.all():
         found.setdefault(parent, {})[role] = f"assets/{identifier}"
     return found
 
@@ -52,11 +51,8 @@ async def reused(connection: AsyncConnection, asset: Asset) -> None:
     """Count a use for every asset of the same tenant that this one was made from."""
     parents = [name.removeprefix("assets/") for name in asset.description.lineage.parents]
     if parents:
-        await connection.execute(
-            update(assets)
-            .where(assets.c.id.in_(parents), assets.c.tenant == asset.tenant)
-            .values(reuse_count=assets.c.reuse_count + 1)
-        )
+        mine = {"parents": parents, "of_tenant": asset.tenant}
+        await connection.execute(sql.REUSE, mine)
 
 
 _USE = text(
@@ -78,8 +74,8 @@ async def use(connection: AsyncConnection, asset: Asset, *, quota_bytes: int) ->
 
 async def give_back(connection: AsyncConnection, asset: Asset) -> None:
     """Take the asset out of what its tenant has."""
-    less = {"size_bytes": usage.c.size_bytes - asset.size_bytes, "assets": usage.c.assets - 1}
-    await connection.execute(update(usage).where(usage.c.tenant == asset.tenant).values(**less))
+    less = {"of_tenant": asset.tenant, "bytes": asset.size_bytes}
+    await connection.execute(sql.GIVE_BACK, less)
 
 
 def criteria(query: Query) -> list[tuple[str, str]]:

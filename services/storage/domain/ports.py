@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from services.storage.domain.assets import Asset
     from services.storage.domain.facets import Facets
+    from services.storage.domain.keys import ObjectKey
 
     Clock = Callable[[], datetime]
     NewId = Callable[[], str]
@@ -176,8 +177,8 @@ class AssetStore(Protocol):
     async def page(self, query: Query) -> list[Asset]:
         """Return STORED assets, newest first."""
 
-    async def twin(self, tenant: str, sha256: str, size_bytes: int) -> Asset | None:
-        """Return a STORED asset of the tenant with the same bytes."""
+    async def twin(self, tenant: str, sha256: str, size_bytes: int) -> ObjectKey | None:
+        """Return the key of a STORED asset of the tenant with the same bytes."""
 
     async def mark_deleted(self, asset: Asset, moment: datetime) -> Asset:
         """Turn the record into the proof that it was there."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from services.storage.domain.assets import Asset
+    from services.storage.domain.keys import ObjectKey
     from services.storage.domain.ports import AssetStore, BlobStore, Clock, SpoolRoom, StagedFile
 
 R = TypeVar("R")
@@ -113,10 +114,10 @@ class Keeper:
         msg = "no free object key was found"
         raise Aborted(msg)
 
-    async def _cloned(self, twin: Asset, asset: Asset, facts: ObjectFacts) -> bool:
+    async def _cloned(self, twin: ObjectKey, asset: Asset, facts: ObjectFacts) -> bool:
         """Copy the same bytes of the same tenant inside the store, unless they have just gone."""
         try:
-            await self.blobs.clone(str(twin.key), str(asset.key), facts)
+            await self.blobs.clone(str(twin), str(asset.key), facts)
         except DataLoss:
             return False
         return True

@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from services.storage.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -133,4 +135,4 @@ if __name__ == "__main__":
     told = Settings(**json.loads(sys.argv[1]))
     if sys.argv[2]:
         _arm(sys.argv[2], told)
-    asyncio.run(_main(told))
+    uvloop.run(_main(told))

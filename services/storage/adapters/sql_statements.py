@@ -1,0 +1,92 @@
+"""Statements over assets, built once: to build one takes longer than to run it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from services.storage.adapters.tables import assets, terms, usage
+from services.storage.domain.assets import AssetState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import BindParameter
+
+WHICH: BindParameter[str] = bindparam("which")
+TENANT: BindParameter[str] = bindparam("of_tenant")
+LIMIT: BindParameter[int] = bindparam("at_most")
+MOMENT: BindParameter[int] = bindparam("moment")
+_THIS = assets.c.id == WHICH
+_OF_TENANT = assets.c.tenant == TENANT
+_WRITING = assets.c.state == AssetState.WRITING.value
+_STORED = assets.c.state == AssetState.STORED.value
+_DELETED = assets.c.state == AssetState.DELETED.value
+_EVERY = select(assets)
+_SAME_STEM = (assets.c.stem == bindparam("of_stem")) & (
+    assets.c.extension == bindparam("of_extension")
+)
+
+# By dialect: the standard has no word for it.
+INSERT_NEW: Mapping[str, Any] = {
+    "postgresql": postgresql.insert(assets).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(assets).on_conflict_do_nothing(),
+}
+INSERT = insert(assets)
+INSERT_TERMS = insert(terms)
+DELETE_TERMS = delete(terms).where(terms.c.asset_id == WHICH)
+
+# Values are those columns that the parameters name.
+CHANGE = update(assets).where(_THIS)
+CHANGE_WRITING = update(assets).where(_THIS, _WRITING)
+CHANGE_ATTEMPT = update(assets).where(_THIS, assets.c.attempt == bindparam("of_attempt"), _WRITING)
+CHANGE_STORED = update(assets).where(_THIS, _STORED)
+ABANDON = delete(assets).where(_THIS, assets.c.attempt == bindparam("of_attempt"), _WRITING)
+REUSE = (
+    update(assets)
+    .where(assets.c.id.in_(bindparam("parents", expanding=True)), _OF_TENANT)
+    .values(reuse_count=assets.c.reuse_count + 1)
+)
+GIVE_BACK = (
+    update(usage)
+    .where(usage.c.tenant == TENANT)
+    .values(size_bytes=usage.c.size_bytes - bindparam("bytes"), assets=usage.c.assets - 1)
+)
+
+BY_ID = _EVERY.where(_THIS, _OF_TENANT)
+BY_REQUEST = _EVERY.where(_OF_TENANT, assets.c.request_id == bindparam("of_request"))
+BY_IDS = _EVERY.where(
+    _OF_TENANT, _STORED, assets.c.id.in_(bindparam("identifiers", expanding=True))
+)
+CHILDREN = _EVERY.where(_OF_TENANT, assets.c.parent_id == WHICH, _STORED)
+DERIVED = select(assets.c.parent_id, assets.c.role, assets.c.id).where(
+    assets.c.parent_id.in_(bindparam("identifiers", expanding=True)), _STORED
+)
+TWIN_KEY = (
+    select(assets.c.stem, assets.c.iteration, assets.c.extension)
+    .where(
+        _OF_TENANT,
+        assets.c.sha256 == bindparam("of_sha256"),
+        assets.c.size_bytes == bindparam("of_size"),
+        _STORED,
+    )
+    .limit(1)
+)
+TAKEN = select(assets.c.id).where(_SAME_STEM, assets.c.iteration == bindparam("of_iteration"))
+LAST_ITERATION = select(func.max(assets.c.iteration)).where(_SAME_STEM)
+USED = select(usage.c.size_bytes).where(usage.c.tenant == TENANT)
+
+# The worker's questions, over every tenant.
+WAITING = _EVERY.where(_WRITING, assets.c.spool != "").order_by(assets.c.id).limit(LIMIT)
+UNDERIVED = _EVERY.where(assets.c.derive_time.is_(None), _STORED).order_by(assets.c.id).limit(LIMIT)
+LEFT_BEHIND = _EVERY.where(_WRITING, assets.c.update_time < MOMENT, assets.c.spool == "").limit(
+    LIMIT
+)
+NOT_PURGED = _EVERY.where(
+    _DELETED, assets.c.update_time < MOMENT, assets.c.purge_time.is_(None)
+).limit(LIMIT)
+EXPIRED = _EVERY.where(
+    assets.c.expire_time <= MOMENT, _STORED, assets.c.legal_hold.is_(False)
+).limit(LIMIT)
