@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from s3transfer.utils import ReadFileChunk
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -87,16 +89,15 @@ class Sending:
 
     async def _part(self, upload: str, number: int, size: int) -> dict[str, object]:
         def put() -> dict[str, object]:
-            with self.path.open("rb") as file:
-                file.seek((number - 1) * size)
-                body = file.read(size)
-            answer = self.calls.client.upload_part(
-                Bucket=self.calls.bucket,
-                Key=self.key,
-                UploadId=upload,
-                PartNumber=number,
-                Body=body,
-            )
+            body = ReadFileChunk.from_filename(str(self.path), (number - 1) * size, size)
+            with body:
+                answer = self.calls.client.upload_part(
+                    Bucket=self.calls.bucket,
+                    Key=self.key,
+                    UploadId=upload,
+                    PartNumber=number,
+                    Body=body,
+                )
             return {"PartNumber": number, **_receipt(answer)}
 
         return await self.calls.run(self.key, put)
