@@ -6,7 +6,6 @@ import asyncio
 import secrets
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +15,15 @@ from reelmesh.storage.v1.storage_service_pb2_grpc import add_StorageServiceServi
 from services.common import clock
 from services.common.access import open_keys
 from services.common.database import Database
-from services.common.errors import Unavailable
-from services.common.identity import READ
+from services.common.identity import ADMIN, READ
 from services.common.ids import new_id
 from services.common.media_urls import MediaUrlSigner
 from services.common.migrate import migrate
 from services.common.readiness import Readiness
 from services.common.server import give_way, keep_what_is_loaded, serve, wait_for_signal
-from services.common.telemetry import configure_logging, get_logger
+from services.common.telemetry import Metrics, configure_logging, get_logger
 from services.common.url_policy import UrlPolicy
+from services.storage.adapters.bus_events import BusEvents
 from services.storage.adapters.derive_maker import DeriveMaker
 from services.storage.adapters.disk import Disk
 from services.storage.adapters.folder_blobs import FolderBlobs
@@ -34,30 +33,36 @@ from services.storage.adapters.s3_blobs import S3Blobs
 from services.storage.adapters.s3_calls import S3Calls
 from services.storage.adapters.s3_client import S3Connection
 from services.storage.adapters.sql_assets import SqlAssets
+from services.storage.adapters.sql_outbox import SqlOutbox
 from services.storage.adapters.sql_search import SqlSearch
 from services.storage.adapters.staging import FolderStaging
+from services.storage.adapters.store_metrics import StoreMetrics
 from services.storage.adapters.url_source import UrlSource
 from services.storage.domain.keys import KeyLayout
 from services.storage.servicer import StorageServicer
 from services.storage.settings import Settings
 from services.storage.usecases.derive import Derive
+from services.storage.usecases.export import Export
 from services.storage.usecases.flush import Flush
+from services.storage.usecases.health import Health
 from services.storage.usecases.ingest import Ingest
 from services.storage.usecases.keeper import Keeper
 from services.storage.usecases.library import Library
 from services.storage.usecases.sweep import Sweep
-from services.storage.worker import flushing, working
+from services.storage.usecases.tell import Tell
+from services.storage.worker import deriving, flushing, sweeping, telling, working
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from services.storage.domain.ports import BlobStore
 
 MIGRATIONS = Path(__file__).parent / "adapters" / "migrations"
-SCOPES = {"/reelmesh.storage.v1.StorageService/SignAssetUrl": READ}
-
-# Seconds in which the store answers when it is well.
-_PATIENCE = 1.5
+SCOPES = {
+    "/reelmesh.storage.v1.StorageService/SignAssetUrl": READ,
+    "/reelmesh.storage.v1.StorageService/ExportAssets": READ,
+    "/reelmesh.storage.v1.StorageService/SetLegalHold": ADMIN,
+}
 
 log = get_logger(__name__)
 
@@ -75,6 +80,8 @@ class Parts:
     ingest: Ingest
     library: Library
     spool: FolderSpool | None
+    stored: asyncio.Event
+    deleted: asyncio.Event
 
 
 @asynccontextmanager
@@ -87,12 +94,18 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         stack.push_async_callback(database.close)
         if settings.migrate_at_start:
             await migrate(database, MIGRATIONS)
-        wake = asyncio.Event()
-        parts = await _parts(settings, database, stack, stored=wake.set)
-        await _start_work(parts, stack, wake)
+        parts = await _parts(settings, database, stack)
+        await _start_work(parts, stack, SqlOutbox(database))
         readiness = Readiness()
         readiness.add("database", database.ping)
-        readiness.add("objects", partial(_objects_or_spool, parts))
+        metrics = Metrics(settings.service)
+        health = Health(
+            blobs=parts.blobs,
+            spool=parts.spool,
+            room_bytes=settings.spool_max_bytes,
+            told=StoreMetrics(metrics).told,
+        )
+        readiness.add("objects", health.ready)
         source = UrlSource(
             UrlPolicy(
                 allow_http=settings.import_allow_http, allowed_hosts=settings.import_allowed_hosts
@@ -101,20 +114,28 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         )
         stack.push_async_callback(source.close)
         servicer = StorageServicer(
-            parts.ingest, parts.library, source=source, storage_url=parts.blobs.url
+            parts.ingest,
+            parts.library,
+            Export(assets=parts.assets, library=parts.library),
+            source=source,
+            storage_url=parts.blobs.url,
         )
         keys = await stack.enter_async_context(open_keys(settings))
         registration = (add_StorageServiceServicer_to_server, servicer)
-        listening = await stack.enter_async_context(
-            serve(settings, [registration], readiness=readiness, keys=keys, scopes=SCOPES)
+        serving = serve(
+            settings,
+            [registration],
+            readiness=readiness,
+            keys=keys,
+            metrics=metrics,
+            scopes=SCOPES,
         )
+        listening = await stack.enter_async_context(serving)
         yield listening.address
 
 
-async def _parts(
-    settings: Settings, database: Database, stack: AsyncExitStack, *, stored: Callable[[], None]
-) -> Parts:
-    disk = Disk()
+async def _parts(settings: Settings, database: Database, stack: AsyncExitStack) -> Parts:
+    disk, stored, deleted = Disk(), asyncio.Event(), asyncio.Event()
     stack.callback(disk.close)
     blobs = await _blobs(settings, disk, stack)
     assets, search = SqlAssets(database, now=clock.now), SqlSearch(database)
@@ -130,7 +151,7 @@ async def _parts(
         blobs=blobs,
         spool=spool,
         policies=settings.policies,
-        on_stored=stored,
+        on_stored=stored.set,
         now=clock.now,
     )
     ingest = Ingest(
@@ -144,11 +165,15 @@ async def _parts(
         now=clock.now,
         new_id=new_id,
     )
-    library = Library(assets=assets, blobs=blobs, index=search, now=clock.now)
-    return Parts(settings, disk, assets, blobs, staging, keeper, ingest, library, spool)
+    library = Library(
+        assets=assets, blobs=blobs, index=search, now=clock.now, on_deleted=deleted.set
+    )
+    return Parts(
+        settings, disk, assets, blobs, staging, keeper, ingest, library, spool, stored, deleted
+    )
 
 
-async def _start_work(parts: Parts, stack: AsyncExitStack, wake: asyncio.Event) -> None:
+async def _start_work(parts: Parts, stack: AsyncExitStack, outbox: SqlOutbox) -> None:
     # Ports of several types under the names that both use cases have for them.
     shared: dict[str, Any] = {
         "assets": parts.assets,
@@ -160,27 +185,20 @@ async def _start_work(parts: Parts, stack: AsyncExitStack, wake: asyncio.Event) 
     settings = parts.settings
     maker = DeriveMaker()
     stack.push_async_callback(maker.close)
+    bus = BusEvents(settings.nats_url, credentials=settings.nats_credentials)
+    stack.push_async_callback(bus.close)
     sweep = Sweep(**shared, stale_after=settings.stale_after)
     derive = Derive(**shared, ingest=parts.ingest, maker=maker, roles=settings.roles)
-    every = settings.sweep_every
-    await stack.enter_async_context(working(sweep, derive, every=every, wake=wake))
+    tell = Tell(outbox=outbox, publisher=bus)
+    works = [
+        sweeping(sweep, settings.sweep_every),
+        deriving(derive, settings.sweep_every, parts.stored),
+        telling(tell, settings.flush_every, parts.deleted),
+    ]
     if parts.spool is not None:
         flush = Flush(assets=parts.assets, spool=parts.spool, keeper=parts.keeper)
-        await stack.enter_async_context(flushing(flush, settings.flush_every))
-
-
-async def _objects_or_spool(parts: Parts) -> bool:
-    """Ready when the store is there, or when the spool can stand in for it."""
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            await parts.blobs.check()
-    except (Unavailable, TimeoutError):
-        if parts.spool is None:
-            return False
-        used = await parts.spool.used()
-        log.warning("object_store_away", spooled_bytes=used)
-        return used < parts.settings.spool_max_bytes
-    return True
+        works.append(flushing(flush, settings.flush_every))
+    await stack.enter_async_context(working(*works))
 
 
 async def _blobs(settings: Settings, disk: Disk, stack: AsyncExitStack) -> BlobStore:

@@ -112,6 +112,7 @@ def asset(found: Asset, storage_url: str) -> asset_pb2.Asset:
         create_time=timestamp(found.create_time),
         expire_time=None if found.expire_time is None else timestamp(found.expire_time),
         derived=found.derived,
+        legal_hold=found.legal_hold,
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from services.storage.domain.assets import Asset
     from services.storage.domain.media_ports import Source
+    from services.storage.usecases.export import Export
     from services.storage.usecases.ingest import Ingest
     from services.storage.usecases.library import Library
 
@@ -29,10 +30,17 @@ class StorageServicer(StorageServiceServicer):
     """Serves every RPC for the tenant that the interceptor found."""
 
     def __init__(
-        self, ingest: Ingest, library: Library, *, source: Source, storage_url: Callable[[str], str]
+        self,
+        ingest: Ingest,
+        library: Library,
+        export: Export,
+        *,
+        source: Source,
+        storage_url: Callable[[str], str],
     ) -> None:
         self._ingest = ingest
         self._library = library
+        self._export = export
         self._source = source
         self._storage_url = storage_url
 
@@ -132,6 +140,28 @@ class StorageServicer(StorageServiceServicer):
         """Delete bytes and derived files; the record stays."""
         proof = await self._library.delete(current_identity().tenant, request.name)
         return pb.DeleteAssetResponse(asset=self._message(proof))
+
+    @override
+    async def SetLegalHold(
+        self, request: pb.SetLegalHoldRequest, context: object
+    ) -> pb.SetLegalHoldResponse:
+        """Hold an asset against deletion and expiry, or let it go."""
+        found = await self._library.hold(current_identity().tenant, request.name, held=request.held)
+        return pb.SetLegalHoldResponse(asset=self._message(found))
+
+    @override
+    async def ExportAssets(
+        self, request: pb.ExportAssetsRequest, context: object
+    ) -> AsyncIterator[pb.ExportAssetsResponse]:
+        """Stream everything that the tenant has."""
+        parts = self._export.everything(
+            current_identity().tenant, after=request.after, records_only=request.records_only
+        )
+        async for part in parts:
+            if isinstance(part, bytes):
+                yield pb.ExportAssetsResponse(chunk=part)
+            else:
+                yield pb.ExportAssetsResponse(asset=self._message(part))
 
     def _message(self, found: Asset) -> asset_pb2.Asset:
         return convert.asset(found, self._storage_url(str(found.key)))

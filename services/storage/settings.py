@@ -65,7 +65,7 @@ class Settings(ServiceSettings):
     spool_max_bytes: int = Field(default=8 * 1024**3, ge=0)
     """Bytes that may wait on the local disk while S3 is away; 0 is no spool."""
     flush_every: timedelta = timedelta(seconds=5)
-    """How often the spool is tried."""
+    """How often the spool is tried, and the bus for deletions that it has not been told of."""
     sweep_every: timedelta = timedelta(minutes=5)
     """How often the worker looks for what crashes left behind."""
     stale_after: timedelta = timedelta(hours=24)

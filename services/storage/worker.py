@@ -1,11 +1,11 @@
-"""The background work of storage: sweeping up, and making derived files."""
+"""The background work of storage: sweeping, deriving, emptying the spool, telling of deletions."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from services.common.errors import ServiceError
@@ -18,47 +18,62 @@ if TYPE_CHECKING:
     from services.storage.usecases.derive import Derive
     from services.storage.usecases.flush import Flush
     from services.storage.usecases.sweep import Sweep
+    from services.storage.usecases.tell import Tell
 
 log = get_logger(__name__)
 
 
-@asynccontextmanager
-async def flushing(flush: Flush, every: timedelta) -> AsyncIterator[None]:
-    """Take the spool to the store while the block runs."""
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Something done when woken, and at the latest after ``every``."""
 
-    async def flushed() -> None:
-        stored = await flush.once()
-        if stored:
-            log.info("spool_flushed", stored=stored)
-
-    task = asyncio.create_task(_repeat("flush", flushed, every, asyncio.Event()))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    name: str
+    once: Callable[[], Awaitable[object]]
+    every: timedelta
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-@asynccontextmanager
-async def working(
-    sweep: Sweep, derive: Derive, *, every: timedelta, wake: asyncio.Event
-) -> AsyncIterator[None]:
-    """Work while the block runs; ``wake`` is set when there may be something to derive."""
+def sweeping(sweep: Sweep, every: timedelta) -> Work:
+    """Return the work of clearing up what crashes left and what has lived long enough."""
 
     async def swept() -> None:
         report = await sweep.once()
         if report.worked:
             log.info("swept", **asdict(report))
 
+    return Work("sweep", swept, every)
+
+
+def deriving(derive: Derive, every: timedelta, wake: asyncio.Event) -> Work:
+    """Return the work of making derived files; ``wake`` is set when an asset was stored."""
+
     async def derived() -> None:
-        wake.clear()
         while await derive.once():
             continue
 
-    tasks = [
-        asyncio.create_task(_repeat("sweep", swept, every, asyncio.Event())),
-        asyncio.create_task(_repeat("derive", derived, every, wake)),
-    ]
+    return Work("derive", derived, every, wake)
+
+
+def flushing(flush: Flush, every: timedelta) -> Work:
+    """Return the work of taking the spool to the store."""
+
+    async def flushed() -> None:
+        stored = await flush.once()
+        if stored:
+            log.info("spool_flushed", stored=stored)
+
+    return Work("flush", flushed, every)
+
+
+def telling(tell: Tell, every: timedelta, wake: asyncio.Event) -> Work:
+    """Return the work of telling others of deletions; ``wake`` is set when there was one."""
+    return Work("tell", tell.once, every, wake)
+
+
+@asynccontextmanager
+async def working(*works: Work) -> AsyncIterator[None]:
+    """Do the works, each at its own pace, while the block runs."""
+    tasks = [asyncio.create_task(_repeat(work), name=work.name) for work in works]
     try:
         yield
     finally:
@@ -67,17 +82,16 @@ async def working(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _repeat(
-    name: str, work: Callable[[], Awaitable[None]], every: timedelta, wake: asyncio.Event
-) -> None:
-    """Do the work whenever woken, and at the latest after ``every``; an error is tried again."""
+async def _repeat(work: Work) -> None:
+    """Do the work again and again; an error is told and tried again."""
     while True:
+        work.wake.clear()
         try:
-            await work()
+            await work.once()
         except ServiceError as error:
-            log.warning("work_failed", work=name, reason=error.reason, message=error.message)
+            log.warning("work_failed", work=work.name, reason=error.reason, message=error.message)
         except Exception:
-            log.exception("work_failed", work=name)
+            log.exception("work_failed", work=work.name)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(every.total_seconds()):
-                await wake.wait()
+            async with asyncio.timeout(work.every.total_seconds()):
+                await work.wake.wait()

@@ -31,7 +31,7 @@ from tests.stack import SIGNING_KEY, Stack
 pytestmark = pytest.mark.timeout(60)
 # What a key that only reads may call; everything else writes, creates or costs.
 # Who may set limits is not who may spend.
-ADMINS = {"BudgetService.SetBudget", "PolicyService.SetPolicy"}
+ADMINS = {"BudgetService.SetBudget", "PolicyService.SetPolicy", "StorageService.SetLegalHold"}
 READS = {
     *(f"VideoService.{n}" for n in ("PlanVideo", "GetVideoJob", "ListVideoJobs", "WatchVideoJob")),
     "VideoService.ListVideoModels",
@@ -43,7 +43,7 @@ READS = {
     *(f"GeneratorService.{n}" for n in ("GetGeneration", "WatchGeneration", "ListModels")),
     "GeneratorService.GetCapacity",
     *(f"StorageService.{n}" for n in ("GetAsset", "ListAssets", "FindAssets", "SearchAssets")),
-    *(f"StorageService.{n}" for n in ("DownloadAsset", "SignAssetUrl")),
+    *(f"StorageService.{n}" for n in ("DownloadAsset", "SignAssetUrl", "ExportAssets")),
     *(f"PromptService.{n}" for n in ("AnalyzePrompt", "ListTemplates", "ListPresets")),
 }
 # In the contract and not served by this version. Who serves one takes it off this list.

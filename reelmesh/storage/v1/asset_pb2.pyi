@@ -7,9 +7,11 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.type import money_pb2 as _money_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -113,6 +115,9 @@ class Asset(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     DERIVED_FIELD_NUMBER: _builtins.int
+    LEGAL_HOLD_FIELD_NUMBER: _builtins.int
+    PROVENANCE_FIELD_NUMBER: _builtins.int
+    SAVING_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Output only. "assets/{id}"."""
     tenant_name: _builtins.str
@@ -137,6 +142,8 @@ class Asset(_message.Message):
     """True for what the placeholder engine drew."""
     reuse_count: _builtins.int
     """Output only. Times that it was used again."""
+    legal_hold: _builtins.bool
+    """Output only. While true nobody can delete it and it does not expire."""
     @_builtins.property
     def media(self) -> Global___MediaInfo:
         """Output only. Measured facts of the media."""
@@ -163,7 +170,15 @@ class Asset(_message.Message):
 
     @_builtins.property
     def derived(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Output only. Derived files: role ("thumbnail", "poster", "preview") to asset name."""
+        """Output only. Derived files: role ("thumbnail", "poster", "contact_sheet", "preview") to asset name."""
+
+    @_builtins.property
+    def provenance(self) -> Global___Provenance:
+        """Output only. What the file itself says about its origin."""
+
+    @_builtins.property
+    def saving(self) -> _money_pb2.Money:
+        """Output only. What using it again has saved: the cost of its lineage times reuse_count."""
 
     def __init__(
         self,
@@ -187,14 +202,136 @@ class Asset(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         derived: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        legal_hold: _builtins.bool = ...,
+        provenance: Global___Provenance | None = ...,
+        saving: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "facets", b"facets", "lineage", b"lineage", "media", b"media"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "facets", b"facets", "lineage", b"lineage", "media", b"media", "provenance", b"provenance", "saving", b"saving"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "create_time", b"create_time", "creative_id", b"creative_id", "derived", b"derived", "expire_time", b"expire_time", "facets", b"facets", "iteration", b"iteration", "key", b"key", "labels", b"labels", "lineage", b"lineage", "media", b"media", "name", b"name", "placeholder", b"placeholder", "reuse_count", b"reuse_count", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "storage_url", b"storage_url", "tenant_name", b"tenant_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "create_time", b"create_time", "creative_id", b"creative_id", "derived", b"derived", "expire_time", b"expire_time", "facets", b"facets", "iteration", b"iteration", "key", b"key", "labels", b"labels", "legal_hold", b"legal_hold", "lineage", b"lineage", "media", b"media", "name", b"name", "placeholder", b"placeholder", "provenance", b"provenance", "reuse_count", b"reuse_count", "saving", b"saving", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "storage_url", b"storage_url", "tenant_name", b"tenant_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Asset: _TypeAlias = Asset  # noqa: Y015
+
+@_typing.final
+class Provenance(_message.Message):
+    """What a file itself says about its origin."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Manifest:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ManifestEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Provenance._Manifest.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        MANIFEST_UNSPECIFIED: Provenance._Manifest.ValueType  # 0
+        """Never sent."""
+        MANIFEST_ABSENT: Provenance._Manifest.ValueType  # 1
+        """The file came without one."""
+        MANIFEST_KEPT: Provenance._Manifest.ValueType  # 2
+        """The file carries one, and its bytes were not touched."""
+        MANIFEST_LOST: Provenance._Manifest.ValueType  # 3
+        """What it was made from carried one, and this file does not."""
+
+    class Manifest(_Manifest, metaclass=_ManifestEnumTypeWrapper):
+        """What became of a signed C2PA manifest."""
+
+    MANIFEST_UNSPECIFIED: Provenance.Manifest.ValueType  # 0
+    """Never sent."""
+    MANIFEST_ABSENT: Provenance.Manifest.ValueType  # 1
+    """The file came without one."""
+    MANIFEST_KEPT: Provenance.Manifest.ValueType  # 2
+    """The file carries one, and its bytes were not touched."""
+    MANIFEST_LOST: Provenance.Manifest.ValueType  # 3
+    """What it was made from carried one, and this file does not."""
+
+    MANIFEST_FIELD_NUMBER: _builtins.int
+    LABELLED_FIELD_NUMBER: _builtins.int
+    SOURCE_SHA256_FIELD_NUMBER: _builtins.int
+    manifest: Global___Provenance.Manifest.ValueType
+    """Its manifest."""
+    labelled: _builtins.bool
+    """Whether storage wrote into the file that a model made it (IPTC digital source type)."""
+    source_sha256: _builtins.str
+    """SHA-256 of the bytes as they came, where storage has changed them without encoding them again."""
+    def __init__(
+        self,
+        *,
+        manifest: Global___Provenance.Manifest.ValueType = ...,
+        labelled: _builtins.bool = ...,
+        source_sha256: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labelled", b"labelled", "manifest", b"manifest", "source_sha256", b"source_sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Provenance: _TypeAlias = Provenance  # noqa: Y015
+
+@_typing.final
+class AssetEvent(_message.Message):
+    """Something happened to an asset; payload of "reelmesh.events.v1.<tenant>.asset.<id>" on the bus."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSET_FIELD_NUMBER: _builtins.int
+    TENANT_NAME_FIELD_NUMBER: _builtins.int
+    EVENT_TIME_FIELD_NUMBER: _builtins.int
+    ASSET_DELETED_FIELD_NUMBER: _builtins.int
+    asset: _builtins.str
+    """The asset, "assets/{id}"."""
+    tenant_name: _builtins.str
+    """Whose it was."""
+    @_builtins.property
+    def event_time(self) -> _timestamp_pb2.Timestamp:
+        """When it happened."""
+
+    @_builtins.property
+    def asset_deleted(self) -> Global___AssetDeleted:
+        """The asset was deleted, with all that was derived from it."""
+
+    def __init__(
+        self,
+        *,
+        asset: _builtins.str = ...,
+        tenant_name: _builtins.str = ...,
+        event_time: _timestamp_pb2.Timestamp | None = ...,
+        asset_deleted: Global___AssetDeleted | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asset_deleted", b"asset_deleted", "event", b"event", "event_time", b"event_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "asset_deleted", b"asset_deleted", "event", b"event", "event_time", b"event_time", "tenant_name", b"tenant_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["asset_deleted"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___AssetEvent: _TypeAlias = AssetEvent  # noqa: Y015
+
+@_typing.final
+class AssetDeleted(_message.Message):
+    """An asset was deleted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHA256_FIELD_NUMBER: _builtins.int
+    sha256: _builtins.str
+    """SHA-256 of the bytes that are gone."""
+    def __init__(
+        self,
+        *,
+        sha256: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AssetDeleted: _TypeAlias = AssetDeleted  # noqa: Y015
 
 @_typing.final
 class MediaInfo(_message.Message):
@@ -315,6 +452,8 @@ class Lineage(_message.Message):
     PARENTS_FIELD_NUMBER: _builtins.int
     ORIGINAL_URL_FIELD_NUMBER: _builtins.int
     LICENCE_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
     job: _builtins.str
     """The job that asked for it, such as "videoJobs/{id}"."""
     generation: _builtins.str
@@ -335,6 +474,14 @@ class Lineage(_message.Message):
     def parents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Assets that it was made from."""
 
+    @_builtins.property
+    def cost(self) -> _money_pb2.Money:
+        """Price that was paid for it; 0 for what cost nothing."""
+
+    @_builtins.property
+    def parameters(self) -> _struct_pb2.Struct:
+        """Everything that the model was asked for, so that it can be asked again."""
+
     def __init__(
         self,
         *,
@@ -347,10 +494,12 @@ class Lineage(_message.Message):
         parents: _abc.Iterable[_builtins.str] | None = ...,
         original_url: _builtins.str = ...,
         licence: _builtins.str = ...,
+        cost: _money_pb2.Money | None = ...,
+        parameters: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "seed", b"seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "cost", b"cost", "parameters", b"parameters", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "generation", b"generation", "job", b"job", "licence", b"licence", "model", b"model", "original_url", b"original_url", "parents", b"parents", "prompt", b"prompt", "provider", b"provider", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "cost", b"cost", "generation", b"generation", "job", b"job", "licence", b"licence", "model", b"model", "original_url", b"original_url", "parameters", b"parameters", "parents", b"parents", "prompt", b"prompt", "provider", b"provider", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015

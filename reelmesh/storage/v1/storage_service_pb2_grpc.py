@@ -80,6 +80,16 @@ class StorageServiceStub:
                 request_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.DeleteAssetRequest.SerializeToString,
                 response_deserializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.DeleteAssetResponse.FromString,
                 _registered_method=True)
+        self.SetLegalHold = channel.unary_unary(
+                '/reelmesh.storage.v1.StorageService/SetLegalHold',
+                request_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SetLegalHoldRequest.SerializeToString,
+                response_deserializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SetLegalHoldResponse.FromString,
+                _registered_method=True)
+        self.ExportAssets = channel.unary_stream(
+                '/reelmesh.storage.v1.StorageService/ExportAssets',
+                request_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.ExportAssetsRequest.SerializeToString,
+                response_deserializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.ExportAssetsResponse.FromString,
+                _registered_method=True)
 
 
 class StorageServiceServicer:
@@ -151,6 +161,22 @@ class StorageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetLegalHold(self, request, context):
+        """Holds an asset against deletion and expiry, or lets it go. For administrators.
+        Errors: NOT_FOUND, FAILED_PRECONDITION (deleted already).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportAssets(self, request, context):
+        """Streams out everything that the tenant has, oldest first: each asset, then its bytes; deleted
+        ones as proof, without bytes. Errors: INVALID_ARGUMENT, DATA_LOSS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_StorageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -198,6 +224,16 @@ def add_StorageServiceServicer_to_server(servicer, server):
                     servicer.DeleteAsset,
                     request_deserializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.DeleteAssetRequest.FromString,
                     response_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.DeleteAssetResponse.SerializeToString,
+            ),
+            'SetLegalHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLegalHold,
+                    request_deserializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SetLegalHoldRequest.FromString,
+                    response_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SetLegalHoldResponse.SerializeToString,
+            ),
+            'ExportAssets': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportAssets,
+                    request_deserializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.ExportAssetsRequest.FromString,
+                    response_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.ExportAssetsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -444,6 +480,60 @@ class StorageService:
             '/reelmesh.storage.v1.StorageService/DeleteAsset',
             reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.DeleteAssetRequest.SerializeToString,
             reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.DeleteAssetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetLegalHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelmesh.storage.v1.StorageService/SetLegalHold',
+            reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SetLegalHoldRequest.SerializeToString,
+            reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SetLegalHoldResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportAssets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/reelmesh.storage.v1.StorageService/ExportAssets',
+            reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.ExportAssetsRequest.SerializeToString,
+            reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.ExportAssetsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,6 +55,14 @@ class StorageServiceStub:
     """A URL that gives the bytes to whoever holds it, for a while. Errors: NOT_FOUND, INVALID_ARGUMENT."""
     DeleteAsset: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.DeleteAssetRequest, _storage_service_pb2.DeleteAssetResponse]
     """Deletes the bytes and what was derived from them. Doing it twice is no error. Errors: NOT_FOUND."""
+    SetLegalHold: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.SetLegalHoldRequest, _storage_service_pb2.SetLegalHoldResponse]
+    """Holds an asset against deletion and expiry, or lets it go. For administrators.
+    Errors: NOT_FOUND, FAILED_PRECONDITION (deleted already).
+    """
+    ExportAssets: _grpc.UnaryStreamMultiCallable[_storage_service_pb2.ExportAssetsRequest, _storage_service_pb2.ExportAssetsResponse]
+    """Streams out everything that the tenant has, oldest first: each asset, then its bytes; deleted
+    ones as proof, without bytes. Errors: INVALID_ARGUMENT, DATA_LOSS.
+    """
 
 @_typing.type_check_only
 class StorageServiceAsyncStub(StorageServiceStub):
@@ -83,6 +91,14 @@ class StorageServiceAsyncStub(StorageServiceStub):
     """A URL that gives the bytes to whoever holds it, for a while. Errors: NOT_FOUND, INVALID_ARGUMENT."""
     DeleteAsset: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.DeleteAssetRequest, _storage_service_pb2.DeleteAssetResponse]  # type: ignore[assignment]
     """Deletes the bytes and what was derived from them. Doing it twice is no error. Errors: NOT_FOUND."""
+    SetLegalHold: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.SetLegalHoldRequest, _storage_service_pb2.SetLegalHoldResponse]  # type: ignore[assignment]
+    """Holds an asset against deletion and expiry, or lets it go. For administrators.
+    Errors: NOT_FOUND, FAILED_PRECONDITION (deleted already).
+    """
+    ExportAssets: _aio.UnaryStreamMultiCallable[_storage_service_pb2.ExportAssetsRequest, _storage_service_pb2.ExportAssetsResponse]  # type: ignore[assignment]
+    """Streams out everything that the tenant has, oldest first: each asset, then its bytes; deleted
+    ones as proof, without bytes. Errors: INVALID_ARGUMENT, DATA_LOSS.
+    """
 
 class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps assets: bytes, metadata, index, signed URLs. Knows nothing about jobs."""
@@ -162,5 +178,25 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_storage_service_pb2.DeleteAssetResponse, _abc.Awaitable[_storage_service_pb2.DeleteAssetResponse]]:
         """Deletes the bytes and what was derived from them. Doing it twice is no error. Errors: NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def SetLegalHold(
+        self,
+        request: _storage_service_pb2.SetLegalHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_service_pb2.SetLegalHoldResponse, _abc.Awaitable[_storage_service_pb2.SetLegalHoldResponse]]:
+        """Holds an asset against deletion and expiry, or lets it go. For administrators.
+        Errors: NOT_FOUND, FAILED_PRECONDITION (deleted already).
+        """
+
+    @_abc_1.abstractmethod
+    def ExportAssets(
+        self,
+        request: _storage_service_pb2.ExportAssetsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_storage_service_pb2.ExportAssetsResponse], _abc.AsyncIterator[_storage_service_pb2.ExportAssetsResponse]]:
+        """Streams out everything that the tenant has, oldest first: each asset, then its bytes; deleted
+        ones as proof, without bytes. Errors: INVALID_ARGUMENT, DATA_LOSS.
+        """
 
 def add_StorageServiceServicer_to_server(servicer: StorageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -15,13 +15,10 @@ from services.storage.domain.assets import (
 )
 from services.storage.domain.facets import Facets
 from services.storage.domain.keys import ObjectKey
-from services.storage.domain.meaning import concepts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# Axis of the concepts that an asset is about.
-WORD = "word"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -33,7 +30,12 @@ def micros(moment: datetime) -> int:
 
 def moment(value: int | None) -> datetime | None:
     """Return the UTC time of a column; ``None`` stays ``None``."""
-    return None if value is None else _EPOCH + timedelta(microseconds=value)
+    return None if value is None else moment_of(value)
+
+
+def moment_of(value: int) -> datetime:
+    """Return the UTC time of a column that is never empty."""
+    return _EPOCH + timedelta(microseconds=value)
 
 
 def to_row(asset: Asset) -> dict[str, Any]:
@@ -102,12 +104,11 @@ def _plain(flat: Any) -> dict[str, Any]:
 
 
 def terms_of(asset: Asset) -> Iterator[dict[str, str]]:
-    """Yield the rows of ``asset_terms``: facet values, labels and concepts."""
+    """Yield the rows of ``asset_terms``: facet values and labels."""
     told = asset.description
     pairs = dict.fromkeys(told.facets.pairs())
     pairs[("asset_type", told.asset_type)] = None
     pairs.update({(f"label:{key}", value): None for key, value in told.labels.items()})
-    pairs.update({(WORD, word): None for word in concepts_of(told)})
     for axis, value in pairs:
         yield {"tenant": asset.tenant, "axis": axis, "value": value, "asset_id": asset.id}
 
@@ -124,7 +125,7 @@ def from_row(row: Mapping[str, Any], derived: Mapping[str, str] | None = None) -
         fingerprint=row["fingerprint"],
         attempt=row["attempt"],
         spool=row["spool"],
-        create_time=_EPOCH + timedelta(microseconds=row["create_time"]),
+        create_time=moment_of(row["create_time"]),
         size_bytes=row["size_bytes"],
         sha256=row["sha256"],
         media=_media(row["document"]["media"]),

@@ -25,11 +25,14 @@ from services.storage.adapters.sql_steps import (
     free_key,
     give_back,
     reused,
+    tell,
     use,
 )
 from services.storage.adapters.tables import assets, terms
+from services.storage.adapters.word_index import WORD_INDEXES
 from services.storage.domain.assets import Asset, AssetState
 from services.storage.domain.keys import ObjectKey
+from services.storage.domain.policies import under_legal_hold
 from services.storage.domain.ports import Claim
 
 if TYPE_CHECKING:
@@ -49,6 +52,7 @@ class SqlAssets:
         self._database = database
         self._now = now
         self._insert_new = sql.INSERT_NEW[database.engine.dialect.name]
+        self._words = WORD_INDEXES[database.engine.dialect.name]
 
     async def claim(self, asset: Asset) -> Claim:
         """Insert a WRITING record under the next free iteration, or find what is there."""
@@ -104,6 +108,8 @@ class SqlAssets:
             done = await connection.execute(sql.CHANGE_WRITING, {"which": asset.id, **changes})
             if done.rowcount:
                 await connection.execute(sql.INSERT_TERMS, list(terms_of(asset)))
+                if not asset.parent_id:
+                    await self._words.insert(connection, asset)
                 await reused(connection, asset)
                 await use(connection, asset, quota_bytes=quota_bytes)
                 return stored
@@ -161,14 +167,24 @@ class SqlAssets:
         """Turn the record into the proof that it was there; what is searchable goes."""
         proof = replace(asset, state=AssetState.DELETED, delete_time=moment)
         changes = {"delete_time": micros(moment), "update_time": micros(moment)}
+        gone = {"which": asset.id, "state": proof.state.value, **changes}
         async with self._database.begin() as connection:
-            done = await connection.execute(
-                sql.CHANGE_STORED, {"which": asset.id, "state": proof.state.value, **changes}
-            )
+            if not (await connection.execute(sql.DELETE_STORED, gone)).rowcount:
+                return await self._not_deletable(asset, proof)
             await connection.execute(sql.DELETE_TERMS, {"which": asset.id})
-            if done.rowcount:
-                await give_back(connection, asset)
+            await self._words.remove(connection, asset)
+            await give_back(connection, asset)
+            await tell(connection, proof)
         return proof
+
+    async def hold(self, asset: Asset, *, held: bool) -> None:
+        """Put the STORED asset and what was derived from it under legal hold, or let them go."""
+        async with self._database.single(writes=True) as connection:
+            await connection.execute(sql.HOLD, {"which": asset.id, "legal_hold": held})
+
+    async def everything(self, tenant: str, after: str, limit: int) -> Sequence[Asset]:
+        """Return the tenant's STORED and DELETED assets with ids after ``after``, oldest first."""
+        return await self._fetch(sql.EVERYTHING, of_tenant=tenant, which=after, at_most=limit)
 
     async def mark_purged(self, asset: Asset, moment: datetime) -> None:
         """Note that the bytes of a DELETED asset are gone."""
@@ -197,6 +213,13 @@ class SqlAssets:
     async def children(self, asset: Asset) -> Sequence[Asset]:
         """Return the STORED assets derived from this one."""
         return await self._fetch(sql.CHILDREN, of_tenant=asset.tenant, which=asset.id)
+
+    async def _not_deletable(self, asset: Asset, proof: Asset) -> Asset:
+        """Return the proof that another has left; raises when the asset is held."""
+        found = await self.get(asset.tenant, asset.id)
+        if found is not None and found.state == AssetState.STORED:
+            raise under_legal_hold()
+        return found or proof
 
     async def _claim(self, asset: Asset) -> Claim:
         async with self._database.begin() as connection:

@@ -1,22 +1,24 @@
-"""Search by meaning over the concepts that are indexed with each asset."""
+"""Search by meaning over the full-text index."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, exists, func, select
-
-from services.storage.adapters.asset_rows import WORD
-from services.storage.adapters.tables import terms, usage
+from services.storage.adapters import sql_statements as sql
+from services.storage.adapters.word_index import WORD, WORD_INDEXES, token
 from services.storage.domain.meaning import rarity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from services.common.database import Database
     from services.storage.domain.facets import Facets
+
+# Newest assets that are looked at for each word, and words that are looked for at all.
+_DEPTH = 400
+_MAX_WORDS = 16
 
 
 class SqlSearch:
@@ -24,6 +26,7 @@ class SqlSearch:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._index = WORD_INDEXES[database.engine.dialect.name]
 
     async def best(
         self, tenant: str, words: Sequence[str], *, facets: Facets, limit: int
@@ -31,33 +34,32 @@ class SqlSearch:
         """Return asset ids with their scores, best first, newest first among equals.
 
         The score is the share of the question that the asset answers, rare words counting more.
+        Assets are taken from the list of each word, rarest first, until what the other words could
+        add is not enough to come among the best. Of a word that very many have, only the newest
+        are looked at.
         """
-        mine = (terms.c.tenant == tenant) & (terms.c.axis == WORD) & terms.c.value.in_(words)
+        must = [token(tenant, axis, value) for axis, value in facets.pairs()]
         async with self._database.read() as connection:
-            total = await connection.scalar(select(usage.c.assets).where(usage.c.tenant == tenant))
-            counted = select(terms.c.value, func.count()).where(mine).group_by(terms.c.value)
-            counts = {word: count for word, count in (await connection.execute(counted)).all()}
-            if not counts:
-                return []
-            weights = rarity(total or 0, {word: counts.get(word, 0) for word in words})
-            score = func.sum(case(weights, value=terms.c.value, else_=0.0)).label("score")
-            ranked = select(terms.c.asset_id, score).where(mine)
-            for axis, value in facets.pairs():
-                ranked = ranked.where(_has(tenant, axis, value))
-            rows = await connection.execute(
-                ranked.group_by(terms.c.asset_id)
-                .order_by(score.desc(), terms.c.asset_id.desc())
-                .limit(limit)
-            )
-            whole = sum(weights.values())
-            return [(row.asset_id, min(1.0, row.score / whole)) for row in rows]
+            weights = await self._weights(connection, tenant, words)
+            ordered = sorted(weights, key=weights.__getitem__, reverse=True)
+            found: dict[str, float] = {}
+            left = whole = sum(weights.values())
+            lists = [ordered, *([each] for each in ordered)]
+            for number, asked in enumerate(lists if ordered else []):
+                if len(found) >= limit and sorted(found.values())[-limit] >= left:
+                    break
+                rows = await self._index.newest(connection, tenant, [*must, *asked], _DEPTH)
+                for identifier, tokens in rows:
+                    found[identifier] = sum(weights[each] for each in ordered if each in tokens)
+                left -= weights[ordered[number - 1]] if number else 0.0
+        best = sorted(found.items(), key=lambda hit: (hit[1], hit[0]), reverse=True)
+        return [(identifier, min(1.0, score / whole)) for identifier, score in best[:limit]]
 
-
-def _has(tenant: str, axis: str, value: str) -> ColumnElement[bool]:
-    other = terms.alias()
-    return exists().where(
-        other.c.tenant == tenant,
-        other.c.axis == axis,
-        other.c.value == value,
-        other.c.asset_id == terms.c.asset_id,
-    )
+    async def _weights(
+        self, connection: AsyncConnection, tenant: str, words: Sequence[str]
+    ) -> Mapping[str, float]:
+        """Return the weight of each word's token."""
+        total = await connection.scalar(sql.COUNTED, {"of_tenant": tenant}) or 0
+        tokens = [token(tenant, WORD, word) for word in words[:_MAX_WORDS]]
+        counts = await self._index.counts(connection, tenant, tokens, total)
+        return rarity(total, {each: counts.get(each, 0) for each in tokens})

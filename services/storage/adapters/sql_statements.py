@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from services.storage.adapters.tables import assets, terms, usage
+from services.storage.adapters.tables import assets, events, terms, usage
 from services.storage.domain.assets import AssetState
 
 if TYPE_CHECKING:
@@ -36,13 +36,17 @@ INSERT_NEW: Mapping[str, Any] = {
 }
 INSERT = insert(assets)
 INSERT_TERMS = insert(terms)
+INSERT_EVENT = insert(events)
+DELETE_EVENTS = delete(events).where(events.c.id.in_(bindparam("identifiers", expanding=True)))
+OLDEST_EVENTS = select(events).order_by(events.c.event_time).limit(LIMIT)
 DELETE_TERMS = delete(terms).where(terms.c.asset_id == WHICH)
 
 # Values are those columns that the parameters name.
 CHANGE = update(assets).where(_THIS)
 CHANGE_WRITING = update(assets).where(_THIS, _WRITING)
 CHANGE_ATTEMPT = update(assets).where(_THIS, assets.c.attempt == bindparam("of_attempt"), _WRITING)
-CHANGE_STORED = update(assets).where(_THIS, _STORED)
+DELETE_STORED = update(assets).where(_THIS, _STORED, assets.c.legal_hold.is_(False))
+HOLD = update(assets).where(_THIS | (assets.c.parent_id == WHICH), _STORED)
 ABANDON = delete(assets).where(_THIS, assets.c.attempt == bindparam("of_attempt"), _WRITING)
 REUSE = (
     update(assets)
@@ -76,7 +80,13 @@ TWIN_KEY = (
 )
 TAKEN = select(assets.c.id).where(_SAME_STEM, assets.c.iteration == bindparam("of_iteration"))
 LAST_ITERATION = select(func.max(assets.c.iteration)).where(_SAME_STEM)
+COUNTED = select(usage.c.assets).where(usage.c.tenant == TENANT)
 USED = select(usage.c.size_bytes).where(usage.c.tenant == TENANT)
+EVERYTHING = (
+    _EVERY.where(_OF_TENANT, assets.c.state != AssetState.WRITING.value, assets.c.id > WHICH)
+    .order_by(assets.c.id)
+    .limit(LIMIT)
+)
 
 # The worker's questions, over every tenant.
 WAITING = _EVERY.where(_WRITING, assets.c.spool != "").order_by(assets.c.id).limit(LIMIT)

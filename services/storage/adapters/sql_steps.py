@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, bindparam, text
 
 from services.storage.adapters import sql_statements as sql
+from services.storage.adapters.asset_rows import micros
 from services.storage.domain.keys import ObjectKey
 from services.storage.domain.policies import quota_exceeded
 
@@ -76,6 +77,20 @@ async def give_back(connection: AsyncConnection, asset: Asset) -> None:
     """Take the asset out of what its tenant has."""
     less = {"of_tenant": asset.tenant, "bytes": asset.size_bytes}
     await connection.execute(sql.GIVE_BACK, less)
+
+
+async def tell(connection: AsyncConnection, proof: Asset) -> None:
+    """Put the deletion of an asset where the bus is fed from; derived files follow their parent."""
+    if proof.parent_id or proof.delete_time is None:
+        return
+    row = {
+        "id": f"{proof.id}.deleted",
+        "tenant": proof.tenant,
+        "asset_id": proof.id,
+        "sha256": proof.sha256,
+        "event_time": micros(proof.delete_time),
+    }
+    await connection.execute(sql.INSERT_EVENT, row)
 
 
 def criteria(query: Query) -> list[tuple[str, str]]:

@@ -63,7 +63,7 @@ assets = Table(
     Index("assets_underived", "derive_time", "id"),
 )
 
-# One row per facet value, label and concept of a stored asset.
+# One row per facet value and label of a stored asset. Words are in the full-text index asset_words.
 terms = Table(
     "asset_terms",
     metadata,
@@ -82,4 +82,16 @@ usage = Table(
     Column("tenant", String(64), primary_key=True),
     Column("size_bytes", BigInteger, nullable=False),
     Column("assets", BigInteger, nullable=False),
+)
+
+# What others are to be told over the bus; a row goes once the bus has it.
+events = Table(
+    "asset_events",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("asset_id", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("event_time", BigInteger, nullable=False),
+    Index("asset_events_age", "event_time"),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from services.common.errors import InvalidArgument, ResourceExhausted
+from services.common.errors import FailedPrecondition, InvalidArgument, ResourceExhausted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,3 +49,9 @@ def quota_exceeded(tenant: str, quota_bytes: int) -> ResourceExhausted:
     """Return the error that a tenant gets whose quota is used up."""
     msg = f"the storage quota of {quota_bytes} bytes is used up"
     return ResourceExhausted(msg, metadata={"quota": f"storage_bytes/{tenant}"})
+
+
+def under_legal_hold() -> FailedPrecondition:
+    """Return the error that whoever deletes a held asset gets."""
+    msg = "the asset is under legal hold"
+    return FailedPrecondition(msg, metadata={"legal_hold": "true"})

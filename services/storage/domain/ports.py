@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 256 * 1024
 
 
+def nothing() -> None:
+    """Be told of something and do nothing about it."""
+
+
 class KeyTakenError(Exception):
     """An object lies under that key already; nothing was changed."""
 
@@ -181,7 +185,10 @@ class AssetStore(Protocol):
         """Return the key of a STORED asset of the tenant with the same bytes."""
 
     async def mark_deleted(self, asset: Asset, moment: datetime) -> Asset:
-        """Turn the record into the proof that it was there."""
+        """Turn the record into the proof that it was there.
+
+        Raises ``FailedPrecondition`` under legal hold.
+        """
 
     async def mark_purged(self, asset: Asset, moment: datetime) -> None:
         """Note that the bytes of a DELETED asset are gone."""
@@ -204,6 +211,12 @@ class AssetStore(Protocol):
     async def children(self, asset: Asset) -> Sequence[Asset]:
         """Return the STORED assets that were derived from this one."""
 
+    async def hold(self, asset: Asset, *, held: bool) -> None:
+        """Put the STORED asset and what was derived from it under legal hold, or let them go."""
+
+    async def everything(self, tenant: str, after: str, limit: int) -> Sequence[Asset]:
+        """Return the tenant's STORED and DELETED assets with ids after ``after``, oldest first."""
+
 
 class SpoolRoom(Protocol):
     """Keeps files on the local disk while the blob store is away."""
@@ -216,6 +229,9 @@ class SpoolRoom(Protocol):
 
     async def drop(self, asset: Asset) -> None:
         """Forget the file."""
+
+    async def used(self) -> int:
+        """Return the bytes that wait."""
 
 
 class Search(Protocol):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from services.common.errors import Aborted, DataLoss, ResourceExhausted, Unavailable
 from services.storage.domain.metadata import object_metadata
 from services.storage.domain.policies import Policies
-from services.storage.domain.ports import KeyTakenError, ObjectFacts
+from services.storage.domain.ports import KeyTakenError, ObjectFacts, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -33,10 +33,6 @@ class SpooledError(Exception):
         self.error = error
 
 
-def _nothing() -> None:
-    """Be told of a stored asset and do nothing."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeper:
     """Takes a whole, inspected file to the point where it is an asset."""
@@ -46,7 +42,7 @@ class Keeper:
     now: Clock
     policies: Policies = field(default_factory=Policies)
     spool: SpoolRoom | None = None
-    on_stored: Callable[[], None] = _nothing
+    on_stored: Callable[[], None] = nothing
 
     async def keep(self, asset: Asset, staged: StagedFile) -> Asset:
         """Publish and commit; returns the stored asset.

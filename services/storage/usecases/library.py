@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,10 +10,11 @@ from services.common.errors import DataLoss, FailedPrecondition, InvalidArgument
 from services.storage.domain.assets import AssetState, asset_id
 from services.storage.domain.meaning import concepts
 from services.storage.domain.paging import next_token, read_page
-from services.storage.domain.ports import Query
+from services.storage.domain.policies import under_legal_hold
+from services.storage.domain.ports import Query, nothing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from datetime import datetime
 
     from services.storage.domain.assets import Asset
@@ -38,6 +39,7 @@ class Library:
     blobs: BlobStore
     index: Search
     now: Clock
+    on_deleted: Callable[[], None] = nothing
 
     async def get(self, tenant: str, name: str) -> Asset:
         """Return the asset in whatever state; raises ``NotFound``."""
@@ -128,15 +130,27 @@ class Library:
             msg = "the asset is still being written"
             raise FailedPrecondition(msg, metadata={"state": asset.state})
         if asset.legal_hold:
-            msg = "the asset is under legal hold"
-            raise FailedPrecondition(msg, metadata={"legal_hold": "true"})
+            raise under_legal_hold()
         for child in await self.assets.children(asset):
             await self.erase(child)
         return await self.erase(asset)
 
+    async def hold(self, tenant: str, name: str, *, held: bool) -> Asset:
+        """Hold the asset against deletion and expiry, with what was derived from it.
+
+        Raises ``NotFound``, and ``FailedPrecondition`` when it is not stored (any more).
+        """
+        asset = await self.get(tenant, name)
+        if asset.state != AssetState.STORED:
+            msg = "only a stored asset can be held"
+            raise FailedPrecondition(msg, metadata={"state": asset.state})
+        await self.assets.hold(asset, held=held)
+        return replace(asset, legal_hold=held)
+
     async def erase(self, asset: Asset) -> Asset:
         """Hide the asset first, then remove its bytes; the sweeper finishes after a crash."""
         proof = await self.assets.mark_deleted(asset, self.now())
+        self.on_deleted()
         await self.blobs.delete(str(asset.key))
         await self.assets.mark_purged(asset, self.now())
         return proof

@@ -6,12 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from reelmesh.storage.v1 import asset_pb2
-from services.common.database import Database
+from reelmesh.storage.v1 import storage_service_pb2 as pb
 from services.common.errors import FailedPrecondition, ResourceExhausted
 from services.storage.__main__ import running
-from services.storage.adapters.tables import assets
 from services.storage.settings import Settings, TenantPolicy
-from tests.integration.storage.conftest import client_of
+from tests.integration.storage.conftest import Client, client_of
 from tests.integration.storage.test_assets import files_of
 from tests.unit.storage.clips import mp4
 
@@ -51,21 +50,31 @@ async def test_a_tenant_may_have_a_policy_of_its_own(settings: Settings) -> None
             assert timedelta(hours=23) < left <= timedelta(days=1)
 
 
+async def hold(client: Client, name: str, *, held: bool) -> asset_pb2.Asset:
+    request = pb.SetLegalHoldRequest(name=name, held=held)
+    answer: pb.SetLegalHoldResponse = await client.stub.SetLegalHold(request)
+    return answer.asset
+
+
+async def until_deleted(client: Client, name: str) -> None:
+    while (await client.get(name)).state != asset_pb2.Asset.STATE_DELETED:  # noqa: ASYNC110 - the state is in another process
+        await asyncio.sleep(0.05)
+
+
 async def test_assets_over_their_time_are_deleted_unless_held(settings: Settings) -> None:
     brief = settings.model_copy(
         update={"retention": timedelta(seconds=1), "sweep_every": timedelta(milliseconds=50)}
     )
     async with running(brief) as address, client_of(address) as acme:
         held = await acme.upload(CLIP, "held")
-        database = Database(settings.database_location(), schema="storage")
-        async with database, database.begin() as connection:
-            await connection.execute(
-                assets.update().where(assets.c.key == held.key).values(legal_hold=True)
-            )
+        await hold(acme, held.name, held=True)
         with pytest.raises(FailedPrecondition, match="legal hold"):
             await acme.delete(held.name)
         gone = await acme.upload(CLIP, "gone")
-        while (await acme.get(gone.name)).state != asset_pb2.Asset.STATE_DELETED:  # noqa: ASYNC110 - the state is in another process
-            await asyncio.sleep(0.05)
+        await until_deleted(acme, gone.name)
         assert (await acme.get(held.name)).state == asset_pb2.Asset.STATE_STORED
         assert files_of(settings) == [held.key]
+        assert not (await hold(acme, held.name, held=False)).legal_hold
+        await until_deleted(acme, held.name)
+        with pytest.raises(FailedPrecondition, match="only a stored asset"):
+            await hold(acme, held.name, held=True)

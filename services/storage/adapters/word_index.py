@@ -1,0 +1,163 @@
+"""The full-text index of assets: FTS5 on SQLite, tsvector under GIN on PostgreSQL.
+
+What is indexed are digests of (tenant, axis, value). No text of a caller is ever read as a query,
+and no word of one tenant can match a word of another.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Protocol
+
+from sqlalchemy import text
+
+from services.storage.domain.meaning import concepts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from services.storage.domain.assets import Asset
+
+    Found = Sequence[tuple[str, frozenset[str]]]
+
+WORD = "word"
+# Newest assets from which PostgreSQL estimates how frequent a word is.
+_SAMPLE = 500
+
+
+def token(tenant: str, axis: str, value: str) -> str:
+    """Return what stands for the value in the index; other tenants have other tokens for it."""
+    told = f"{len(tenant)}:{tenant}{len(axis)}:{axis}{value}"
+    return blake2b(told.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+
+
+def tokens_of(asset: Asset) -> list[str]:
+    """Return the tokens of an asset: its facets, what it is about, and itself."""
+    told, tenant = asset.description, asset.tenant
+    pairs = [*told.facets.pairs(), ("asset_type", told.asset_type), ("id", asset.id)]
+    pairs += [(WORD, word) for word in concepts_of(told)]
+    return list(dict.fromkeys(token(tenant, axis, value) for axis, value in pairs))
+
+
+class WordIndex(Protocol):
+    """One dialect's index; every method runs inside the caller's transaction."""
+
+    async def insert(self, connection: AsyncConnection, *found: Asset) -> None:
+        """Index the assets."""
+
+    async def remove(self, connection: AsyncConnection, asset: Asset) -> None:
+        """Forget the asset."""
+
+    async def newest(
+        self, connection: AsyncConnection, tenant: str, tokens: Sequence[str], limit: int
+    ) -> Found:
+        """Return id and tokens of the newest assets that have all of ``tokens``."""
+
+    async def counts(
+        self, connection: AsyncConnection, tenant: str, tokens: Sequence[str], total: int
+    ) -> Mapping[str, int]:
+        """Return how many of the tenant's ``total`` assets have each token, about."""
+
+
+class Fts5Words:
+    """FTS5, with its own vocabulary of how often each token occurs."""
+
+    _INSERT = text("INSERT INTO asset_words (tokens, asset_id) VALUES (:tokens, :asset_id)")
+    _REMOVE = text(
+        "DELETE FROM asset_words WHERE rowid IN "
+        "(SELECT rowid FROM asset_words WHERE asset_words MATCH :query)"
+    )
+    _NEWEST = text(
+        "SELECT asset_id, tokens FROM asset_words WHERE asset_words MATCH :query "
+        "ORDER BY rowid DESC LIMIT :at_most"
+    )
+    _COUNT = text("SELECT doc FROM asset_words_vocabulary WHERE term = :token")
+
+    async def insert(self, connection: AsyncConnection, *found: Asset) -> None:
+        """Index the assets."""
+        rows = [{"tokens": " ".join(tokens_of(each)), "asset_id": each.id} for each in found]
+        await connection.execute(self._INSERT, rows)
+
+    async def remove(self, connection: AsyncConnection, asset: Asset) -> None:
+        """Forget the asset, found by the token of its id."""
+        query = _all_of([token(asset.tenant, "id", asset.id)])
+        await connection.execute(self._REMOVE, {"query": query})
+
+    async def newest(
+        self, connection: AsyncConnection, tenant: str, tokens: Sequence[str], limit: int
+    ) -> Found:
+        """Return id and tokens of the newest assets that have all of ``tokens``."""
+        asked = {"query": _all_of(tokens), "at_most": limit}
+        rows = await connection.execute(self._NEWEST, asked)
+        return [(identifier, frozenset(found.split())) for identifier, found in rows.all()]
+
+    async def counts(
+        self, connection: AsyncConnection, tenant: str, tokens: Sequence[str], total: int
+    ) -> Mapping[str, int]:
+        """Return the exact numbers, which FTS5 keeps."""
+        found = {}
+        for each in tokens:
+            found[each] = await connection.scalar(self._COUNT, {"token": each}) or 0
+        return found
+
+
+class TsvectorWords:
+    """tsvector under GIN; how frequent a word is, is told from the newest assets."""
+
+    _INSERT = text(
+        "INSERT INTO asset_words (asset_id, tenant, tokens) "
+        "VALUES (:asset_id, :tenant, array_to_tsvector(CAST(:tokens AS text[])))"
+    )
+    _REMOVE = text("DELETE FROM asset_words WHERE asset_id = :asset_id")
+    # A plan for any words at all would be wrong for most: rare ones want GIN, frequent ones not.
+    _PLAN_EACH = text("SET LOCAL plan_cache_mode = force_custom_plan")
+    _NEWEST = text(
+        "SELECT asset_id, tsvector_to_array(tokens) FROM asset_words "
+        "WHERE tenant = :tenant AND tokens @@ CAST(:query AS tsquery) "
+        "ORDER BY asset_id DESC LIMIT :at_most"
+    )
+    _COUNT = text(
+        "WITH sample AS (SELECT tokens FROM asset_words WHERE tenant = :tenant "
+        "ORDER BY asset_id DESC LIMIT :at_most) "
+        "SELECT token, count(*), (SELECT count(*) FROM sample) "
+        "FROM sample JOIN unnest(CAST(:tokens AS text[])) AS asked (token) "
+        "ON sample.tokens @@ CAST(token AS tsquery) GROUP BY token"
+    )
+
+    async def insert(self, connection: AsyncConnection, *found: Asset) -> None:
+        """Index the assets."""
+        rows = [
+            {"asset_id": each.id, "tenant": each.tenant, "tokens": tokens_of(each)}
+            for each in found
+        ]
+        await connection.execute(self._INSERT, rows)
+
+    async def remove(self, connection: AsyncConnection, asset: Asset) -> None:
+        """Forget the asset."""
+        await connection.execute(self._REMOVE, {"asset_id": asset.id})
+
+    async def newest(
+        self, connection: AsyncConnection, tenant: str, tokens: Sequence[str], limit: int
+    ) -> Found:
+        """Return id and tokens of the newest assets that have all of ``tokens``."""
+        await connection.execute(self._PLAN_EACH)
+        asked = {"tenant": tenant, "query": " & ".join(tokens), "at_most": limit}
+        rows = await connection.execute(self._NEWEST, asked)
+        return [(identifier, frozenset(found)) for identifier, found in rows.all()]
+
+    async def counts(
+        self, connection: AsyncConnection, tenant: str, tokens: Sequence[str], total: int
+    ) -> Mapping[str, int]:
+        """Return estimates, exact for a tenant with few assets."""
+        asked = {"tenant": tenant, "tokens": list(tokens), "at_most": _SAMPLE}
+        rows = (await connection.execute(self._COUNT, asked)).all()
+        return {found: hits * total // sample for found, hits, sample in rows}
+
+
+def _all_of(tokens: Sequence[str]) -> str:
+    return " AND ".join(f'"{each}"' for each in tokens)
+
+
+WORD_INDEXES: Mapping[str, WordIndex] = {"sqlite": Fts5Words(), "postgresql": TsvectorWords()}
