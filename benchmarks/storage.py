@@ -28,10 +28,10 @@ from reelmesh.storage.v1 import storage_service_pb2 as pb
 from services.common.database import Database
 from services.common.ids import new_id
 from services.common.migrate import migrate
-from services.storage.adapters.asset_rows import terms_of, to_row
+from services.storage.adapters.asset_rows import to_row
 from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.adapters.sql_search import SqlSearch
-from services.storage.adapters.tables import assets, terms, usage
+from services.storage.adapters.tables import assets, usage
 from services.storage.adapters.word_index import WORD_INDEXES
 from services.storage.domain.assets import Asset, AssetState, Description
 from services.storage.domain.facets import Facets
@@ -153,8 +153,6 @@ async def fill(database: Database, count: int) -> None:
         made = [one(number, now) for number in range(start, min(count, start + 2000))]
         async with database.begin() as connection:
             await connection.execute(insert(assets), [to_row(asset) for asset in made])
-            rows = [row for asset in made for row in terms_of(asset)]
-            await connection.execute(insert(terms), rows)
             await WORD_INDEXES[database.engine.dialect.name].insert(connection, *made)
     async with database.begin() as connection:
         row = {"tenant": "acme", "size_bytes": count, "assets": count}

@@ -88,40 +88,19 @@ class Parts:
 async def running(settings: Settings) -> AsyncIterator[str]:
     """Serve while the block runs; yields the bound ``host:port`` once ready, drains on exit."""
     async with AsyncExitStack() as stack:
-        database = Database(
-            settings.database_location(), schema="storage", pool_size=settings.database_pool_size
-        )
+        size = settings.database_pool_size
+        database = Database(settings.database_location(), schema="storage", pool_size=size)
         stack.push_async_callback(database.close)
         if settings.migrate_at_start:
             await migrate(database, MIGRATIONS)
         parts = await _parts(settings, database, stack)
         await _start_work(parts, stack, SqlOutbox(database))
+        metrics = Metrics(settings.service)
         readiness = Readiness()
         readiness.add("database", database.ping)
-        metrics = Metrics(settings.service)
-        health = Health(
-            blobs=parts.blobs,
-            spool=parts.spool,
-            room_bytes=settings.spool_max_bytes,
-            told=StoreMetrics(metrics).told,
-        )
-        readiness.add("objects", health.ready)
-        source = UrlSource(
-            UrlPolicy(
-                allow_http=settings.import_allow_http, allowed_hosts=settings.import_allowed_hosts
-            ),
-            ca_bundle=settings.import_ca_bundle,
-        )
-        stack.push_async_callback(source.close)
-        servicer = StorageServicer(
-            parts.ingest,
-            parts.library,
-            Export(assets=parts.assets, library=parts.library),
-            source=source,
-            storage_url=parts.blobs.url,
-        )
+        readiness.add("objects", _health(parts, metrics).ready)
         keys = await stack.enter_async_context(open_keys(settings))
-        registration = (add_StorageServiceServicer_to_server, servicer)
+        registration = (add_StorageServiceServicer_to_server, _servicer(parts, stack))
         serving = serve(
             settings,
             [registration],
@@ -132,6 +111,31 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         )
         listening = await stack.enter_async_context(serving)
         yield listening.address
+
+
+def _servicer(parts: Parts, stack: AsyncExitStack) -> StorageServicer:
+    settings = parts.settings
+    policy = UrlPolicy(
+        allow_http=settings.import_allow_http, allowed_hosts=settings.import_allowed_hosts
+    )
+    source = UrlSource(policy, ca_bundle=settings.import_ca_bundle)
+    stack.push_async_callback(source.close)
+    return StorageServicer(
+        parts.ingest,
+        parts.library,
+        Export(assets=parts.assets, library=parts.library),
+        source=source,
+        storage_url=parts.blobs.url,
+    )
+
+
+def _health(parts: Parts, metrics: Metrics) -> Health:
+    return Health(
+        blobs=parts.blobs,
+        spool=parts.spool,
+        room_bytes=parts.settings.spool_max_bytes,
+        told=StoreMetrics(metrics).told,
+    )
 
 
 async def _parts(settings: Settings, database: Database, stack: AsyncExitStack) -> Parts:
@@ -174,15 +178,9 @@ async def _parts(settings: Settings, database: Database, stack: AsyncExitStack) 
 
 
 async def _start_work(parts: Parts, stack: AsyncExitStack, outbox: SqlOutbox) -> None:
-    # Ports of several types under the names that both use cases have for them.
-    shared: dict[str, Any] = {
-        "assets": parts.assets,
-        "blobs": parts.blobs,
-        "staging": parts.staging,
-        "library": parts.library,
-        "now": clock.now,
-    }
     settings = parts.settings
+    names = ("assets", "blobs", "staging", "library")
+    shared: dict[str, Any] = {name: getattr(parts, name) for name in names} | {"now": clock.now}
     maker = DeriveMaker()
     stack.push_async_callback(maker.close)
     bus = BusEvents(settings.nats_url, credentials=settings.nats_credentials)

@@ -17,7 +17,7 @@ from services.storage.domain.facets import Facets
 from services.storage.domain.keys import ObjectKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -101,16 +101,6 @@ def document(asset: Asset) -> dict[str, Any]:
 def _plain(flat: Any) -> dict[str, Any]:
     """Return the fields of a dataclass that holds no other; ``asdict`` would copy every value."""
     return {item.name: getattr(flat, item.name) for item in fields(flat)}
-
-
-def terms_of(asset: Asset) -> Iterator[dict[str, str]]:
-    """Yield the rows of ``asset_terms``: facet values and labels."""
-    told = asset.description
-    pairs = dict.fromkeys(told.facets.pairs())
-    pairs[("asset_type", told.asset_type)] = None
-    pairs.update({(f"label:{key}", value): None for key, value in told.labels.items()})
-    for axis, value in pairs:
-        yield {"tenant": asset.tenant, "axis": axis, "value": value, "asset_id": asset.id}
 
 
 def from_row(row: Mapping[str, Any], derived: Mapping[str, str] | None = None) -> Asset:

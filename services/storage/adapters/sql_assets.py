@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 
 from services.common.errors import Aborted, RequestConflict
@@ -14,21 +13,19 @@ from services.storage.adapters.asset_rows import (
     from_row,
     key_columns,
     micros,
-    terms_of,
     to_row,
     whole_columns,
 )
 from services.storage.adapters.sql_steps import (
     at,
-    criteria,
     derived,
     free_key,
     give_back,
+    page_of,
     reused,
     tell,
     use,
 )
-from services.storage.adapters.tables import assets, terms
 from services.storage.adapters.word_index import WORD_INDEXES
 from services.storage.domain.assets import Asset, AssetState
 from services.storage.domain.keys import ObjectKey
@@ -38,6 +35,8 @@ from services.storage.domain.ports import Claim
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from services.common.database import Database
     from services.storage.domain.ports import Query
@@ -107,7 +106,6 @@ class SqlAssets:
         async with self._database.begin() as connection:
             done = await connection.execute(sql.CHANGE_WRITING, {"which": asset.id, **changes})
             if done.rowcount:
-                await connection.execute(sql.INSERT_TERMS, list(terms_of(asset)))
                 if not asset.parent_id:
                     await self._words.insert(connection, asset)
                 await reused(connection, asset)
@@ -136,25 +134,10 @@ class SqlAssets:
 
     async def page(self, query: Query) -> list[Asset]:
         """Return STORED assets, newest first."""
-        wanted = select(assets).where(
-            assets.c.tenant == query.tenant,
-            assets.c.state == AssetState.STORED,
-            assets.c.parent_id == "",
-        )
-        if query.before:
-            wanted = wanted.where(assets.c.id < query.before)
-        if query.creative_id:
-            wanted = wanted.where(assets.c.creative_id == query.creative_id)
-        for axis, value in criteria(query):
-            wanted = wanted.where(
-                exists().where(
-                    terms.c.tenant == query.tenant,
-                    terms.c.axis == axis,
-                    terms.c.value == value,
-                    terms.c.asset_id == assets.c.id,
-                )
-            )
-        return await self._fetch(wanted.order_by(assets.c.id.desc()).limit(query.limit))
+        wanted = page_of(query, self._words)
+        async with self._database.read() as connection:
+            await self._words.prepare(connection)
+            return await self._found(connection, wanted)
 
     async def twin(self, tenant: str, sha256: str, size_bytes: int) -> ObjectKey | None:
         """Return the key of a STORED asset of the tenant with the same bytes."""
@@ -171,7 +154,6 @@ class SqlAssets:
         async with self._database.begin() as connection:
             if not (await connection.execute(sql.DELETE_STORED, gone)).rowcount:
                 return await self._not_deletable(asset, proof)
-            await connection.execute(sql.DELETE_TERMS, {"which": asset.id})
             await self._words.remove(connection, asset)
             await give_back(connection, asset)
             await tell(connection, proof)
@@ -245,6 +227,11 @@ class SqlAssets:
     async def _fetch(self, wanted: Any, **parameters: object) -> list[Asset]:
         """Run a select over ``assets`` with the derived files; SQLAlchemy's types are ``Any``."""
         async with self._database.statement() as connection:
-            rows = (await connection.execute(wanted, parameters)).mappings().all()
-            found = await derived(connection, [row["id"] for row in rows])
-        return [from_row(dict(row), found.get(row["id"])) for row in rows]
+            return await self._found(connection, wanted, **parameters)
+
+    async def _found(
+        self, connection: AsyncConnection, wanted: Any, **parameters: object
+    ) -> list[Asset]:
+        rows = (await connection.execute(wanted, parameters)).mappings().all()
+        names = await derived(connection, [row["id"] for row in rows])
+        return [from_row(dict(row), names.get(row["id"])) for row in rows]

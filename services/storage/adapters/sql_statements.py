@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from services.storage.adapters.tables import assets, events, terms, usage
+from services.storage.adapters.tables import assets, events, usage
 from services.storage.domain.assets import AssetState
 
 if TYPE_CHECKING:
@@ -35,11 +35,9 @@ INSERT_NEW: Mapping[str, Any] = {
     "sqlite": sqlite.insert(assets).on_conflict_do_nothing(),
 }
 INSERT = insert(assets)
-INSERT_TERMS = insert(terms)
 INSERT_EVENT = insert(events)
 DELETE_EVENTS = delete(events).where(events.c.id.in_(bindparam("identifiers", expanding=True)))
 OLDEST_EVENTS = select(events).order_by(events.c.event_time).limit(LIMIT)
-DELETE_TERMS = delete(terms).where(terms.c.asset_id == WHICH)
 
 # Values are those columns that the parameters name.
 CHANGE = update(assets).where(_THIS)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, bindparam, text
+from sqlalchemy import BigInteger, bindparam, select, text
 
 from services.storage.adapters import sql_statements as sql
 from services.storage.adapters.asset_rows import micros
+from services.storage.adapters.tables import assets
+from services.storage.adapters.word_index import token
+from services.storage.domain.assets import AssetState
 from services.storage.domain.keys import ObjectKey
 from services.storage.domain.policies import quota_exceeded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlalchemy import Select
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from services.storage.adapters.word_index import WordIndex
     from services.storage.domain.assets import Asset
     from services.storage.domain.ports import Query
 
@@ -93,10 +98,23 @@ async def tell(connection: AsyncConnection, proof: Asset) -> None:
     await connection.execute(sql.INSERT_EVENT, row)
 
 
-def criteria(query: Query) -> list[tuple[str, str]]:
-    """Return every (axis, value) that the query asks for."""
+def page_of(query: Query, words: WordIndex) -> Select[Any]:
+    """Return the select of one page."""
+    wanted = select(assets).where(
+        assets.c.tenant == query.tenant,
+        assets.c.state == AssetState.STORED.value,
+        assets.c.parent_id == "",
+    )
+    if query.before:
+        wanted = wanted.where(assets.c.id < query.before)
+    if query.creative_id:
+        wanted = wanted.where(assets.c.creative_id == query.creative_id)
     pairs = list(query.facets.pairs()) if query.facets else []
-    return pairs + [(f"label:{key}", value) for key, value in (query.labels or {}).items()]
+    pairs += [(f"label:{key}", value) for key, value in (query.labels or {}).items()]
+    if pairs:
+        tokens = [token(query.tenant, axis, value) for axis, value in pairs]
+        wanted = wanted.where(words.having(query.tenant, tokens))
+    return wanted.order_by(assets.c.id.desc()).limit(query.limit)
 
 
 def at(asset: Asset, key: ObjectKey) -> Asset:

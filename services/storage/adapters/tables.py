@@ -10,7 +10,6 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    PrimaryKeyConstraint,
     String,
     Table,
     Text,
@@ -36,7 +35,8 @@ assets = Table(
     Column("placeholder", Boolean, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
-    # Facets, labels, lineage and media as the caller sees them; searched are asset_terms.
+    # Facets, labels, lineage and media as the caller sees them; searched is the full-text index
+    # asset_words, which each dialect has in its own form.
     Column("document", JSON, nullable=False),
     Column("reuse_count", BigInteger, nullable=False),
     Column("legal_hold", Boolean, nullable=False),
@@ -53,7 +53,7 @@ assets = Table(
     Column("derive_time", BigInteger),
     UniqueConstraint("key", name="assets_key"),
     UniqueConstraint("tenant", "request_id", name="assets_request"),
-    Index("assets_page", "tenant", "state", "id"),
+    Index("assets_page", "tenant", "state", "parent_id", "id"),
     Index("assets_creative", "tenant", "creative_id", "id"),
     Index("assets_content", "tenant", "sha256"),
     Index("assets_stem", "stem", "extension", "iteration"),
@@ -61,18 +61,6 @@ assets = Table(
     Index("assets_expiry", "expire_time"),
     Index("assets_age", "state", "update_time"),
     Index("assets_underived", "derive_time", "id"),
-)
-
-# One row per facet value and label of a stored asset. Words are in the full-text index asset_words.
-terms = Table(
-    "asset_terms",
-    metadata,
-    Column("tenant", String(64), nullable=False),
-    Column("axis", String(160), nullable=False),
-    Column("value", String(160), nullable=False),
-    Column("asset_id", String(64), nullable=False),
-    PrimaryKeyConstraint("tenant", "axis", "value", "asset_id"),
-    Index("asset_terms_asset", "asset_id"),
 )
 
 # What a tenant has, kept in the transaction that changes it, so that a quota cannot be overshot.

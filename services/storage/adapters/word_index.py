@@ -16,6 +16,7 @@ from services.storage.domain.meaning import concepts_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sqlalchemy import TextClause
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from services.storage.domain.assets import Asset
@@ -34,9 +35,10 @@ def token(tenant: str, axis: str, value: str) -> str:
 
 
 def tokens_of(asset: Asset) -> list[str]:
-    """Return the tokens of an asset: its facets, what it is about, and itself."""
+    """Return the tokens of an asset: its facets and labels, what it is about, and itself."""
     told, tenant = asset.description, asset.tenant
     pairs = [*told.facets.pairs(), ("asset_type", told.asset_type), ("id", asset.id)]
+    pairs += [(f"label:{key}", value) for key, value in told.labels.items()]
     pairs += [(WORD, word) for word in concepts_of(told)]
     return list(dict.fromkeys(token(tenant, axis, value) for axis, value in pairs))
 
@@ -49,6 +51,12 @@ class WordIndex(Protocol):
 
     async def remove(self, connection: AsyncConnection, asset: Asset) -> None:
         """Forget the asset."""
+
+    def having(self, tenant: str, tokens: Sequence[str]) -> TextClause:
+        """Return the condition on ``assets`` that one has all of ``tokens``."""
+
+    async def prepare(self, connection: AsyncConnection) -> None:
+        """Make the transaction ready for conditions of ``having``."""
 
     async def newest(
         self, connection: AsyncConnection, tenant: str, tokens: Sequence[str], limit: int
@@ -73,6 +81,7 @@ class Fts5Words:
         "SELECT asset_id, tokens FROM asset_words WHERE asset_words MATCH :query "
         "ORDER BY rowid DESC LIMIT :at_most"
     )
+    _HAVING = text("assets.id IN (SELECT asset_id FROM asset_words WHERE asset_words MATCH :query)")
     _COUNT = text("SELECT doc FROM asset_words_vocabulary WHERE term = :token")
 
     async def insert(self, connection: AsyncConnection, *found: Asset) -> None:
@@ -84,6 +93,13 @@ class Fts5Words:
         """Forget the asset, found by the token of its id."""
         query = _all_of([token(asset.tenant, "id", asset.id)])
         await connection.execute(self._REMOVE, {"query": query})
+
+    def having(self, tenant: str, tokens: Sequence[str]) -> TextClause:
+        """Return the condition on ``assets`` that one has all of ``tokens``."""
+        return self._HAVING.bindparams(query=_all_of(tokens))
+
+    async def prepare(self, connection: AsyncConnection) -> None:
+        """SQLite plans each statement anew."""
 
     async def newest(
         self, connection: AsyncConnection, tenant: str, tokens: Sequence[str], limit: int
@@ -118,6 +134,10 @@ class TsvectorWords:
         "WHERE tenant = :tenant AND tokens @@ CAST(:query AS tsquery) "
         "ORDER BY asset_id DESC LIMIT :at_most"
     )
+    _HAVING = text(
+        "assets.id IN (SELECT asset_id FROM asset_words "
+        "WHERE tenant = :words_of AND tokens @@ CAST(:query AS tsquery))"
+    )
     _COUNT = text(
         "WITH sample AS (SELECT tokens FROM asset_words WHERE tenant = :tenant "
         "ORDER BY asset_id DESC LIMIT :at_most) "
@@ -138,11 +158,19 @@ class TsvectorWords:
         """Forget the asset."""
         await connection.execute(self._REMOVE, {"asset_id": asset.id})
 
+    def having(self, tenant: str, tokens: Sequence[str]) -> TextClause:
+        """Return the condition on ``assets`` that one has all of ``tokens``."""
+        return self._HAVING.bindparams(words_of=tenant, query=" & ".join(tokens))
+
+    async def prepare(self, connection: AsyncConnection) -> None:
+        """Have each statement planned for its own words."""
+        await connection.execute(self._PLAN_EACH)
+
     async def newest(
         self, connection: AsyncConnection, tenant: str, tokens: Sequence[str], limit: int
     ) -> Found:
         """Return id and tokens of the newest assets that have all of ``tokens``."""
-        await connection.execute(self._PLAN_EACH)
+        await self.prepare(connection)
         asked = {"tenant": tenant, "query": " & ".join(tokens), "at_most": limit}
         rows = await connection.execute(self._NEWEST, asked)
         return [(identifier, frozenset(found)) for identifier, found in rows.all()]
