@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
+from google.type.money_pb2 import Money
 
 from reelmesh.storage.v1 import asset_pb2, storage_service_pb2
+from services.common.errors import InvalidArgument
 from services.storage.domain.assets import AssetState, Description, Lineage, MediaInfo
 from services.storage.domain.facets import Facets
 from services.storage.domain.media_types import guessed_from_path
@@ -16,6 +20,7 @@ from services.storage.domain.paging import PageRequest
 from services.storage.usecases.ingest import Intake
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime, timedelta
 
     from services.storage.domain.assets import Asset
@@ -113,6 +118,7 @@ def asset(found: Asset, storage_url: str) -> asset_pb2.Asset:
         expire_time=None if found.expire_time is None else timestamp(found.expire_time),
         derived=found.derived,
         legal_hold=found.legal_hold,
+        saving=_money(found.saving_micros),
     )
 
 
@@ -147,7 +153,22 @@ def _lineage(told: asset_pb2.Lineage, original_url: str) -> Lineage:
         parents=tuple(told.parents),
         original_url=told.original_url or original_url,
         licence=told.licence,
+        cost_micros=_micros(told.cost),
+        parameters=MessageToDict(told.parameters),
     )
+
+
+def _micros(told: Money) -> int:
+    """Return micro-USD; raises ``InvalidArgument`` for another currency."""
+    if told.currency_code not in {"", "USD"}:
+        field = "asset.lineage.cost"
+        raise InvalidArgument(field, "is not in this currency", allowed=("USD",))
+    return int(told.units) * 1_000_000 + int(told.nanos) // 1000
+
+
+def _money(micros: int) -> Money:
+    units, rest = divmod(micros, 1_000_000)
+    return Money(currency_code="USD", units=units, nanos=rest * 1000)
 
 
 def _lineage_message(found: Lineage) -> asset_pb2.Lineage:
@@ -161,7 +182,17 @@ def _lineage_message(found: Lineage) -> asset_pb2.Lineage:
         parents=found.parents,
         original_url=found.original_url,
         licence=found.licence,
+        cost=_money(found.cost_micros),
+        parameters=_struct(found.parameters),
     )
+
+
+def _struct(found: Mapping[str, Any]) -> Struct | None:
+    if not found:
+        return None
+    message = Struct()
+    message.update(found)
+    return message
 
 
 def _media(found: MediaInfo) -> asset_pb2.MediaInfo:

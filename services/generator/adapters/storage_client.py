@@ -1,8 +1,11 @@
 """The storage service as the generator uses it."""
 
+import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import fields
 
-from google.protobuf import duration_pb2
+from google.protobuf import duration_pb2, struct_pb2
+from google.type import money_pb2
 
 from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
@@ -11,11 +14,15 @@ from services.common.channels import Channel
 from services.common.errors import DataLoss, InvalidArgument
 from services.common.identity import Identity, acting_as
 from services.generator.domain.facts import Output
-from services.generator.domain.orders import Order, prompt_of
+from services.generator.domain.orders import Order, asset_of, prompt_of
 from services.generator.domain.ports import Content, Entry, Stored
+from services.generator.domain.tasks import Media, Task
 
 _SIGNED_SECONDS = 24 * 3600
 _UPLOAD_SECONDS = 900.0
+# Kept in fields of their own: a Struct's numbers are doubles, and a seed may need 63 bits.
+_ELSEWHERE = frozenset({"prompt", "seed"})
+_PLAIN = (bool, int, float, str, dict, list)
 _LARGEST_REFERENCE = 64 * 1024 * 1024
 
 
@@ -95,8 +102,41 @@ def _described(entry: Entry, content: Content) -> asset_pb2.Asset:
             prompt=prompt_of(order.task)[:20_000],
             seed=getattr(order.task, "seed", None),
             original_url=content.source_url,
+            parents=_parents(order.task),
+            cost=money_pb2.Money(
+                currency_code="USD",
+                units=content.cost_micros // 1_000_000,
+                nanos=content.cost_micros % 1_000_000 * 1000,
+            ),
+            parameters=_parameters(order.task),
         ),
     )
+
+
+def _references(task: Task) -> list[Media]:
+    values = (getattr(task, each.name) for each in fields(task))
+    return [value for value in values if isinstance(value, Media)]
+
+
+def _parents(task: Task) -> list[str]:
+    """Return the assets of the tenant that it was made from."""
+    return list(dict.fromkeys(filter(None, map(asset_of, _references(task)))))
+
+
+def _parameters(task: Task) -> struct_pb2.Struct:
+    """Return what the model was asked for; pictures by address or digest, never their bytes."""
+    asked = struct_pb2.Struct()
+    for each in fields(task):
+        value = getattr(task, each.name)
+        if isinstance(value, Media):
+            value = asset_of(value) or value.url.partition("?")[0] or _digest(value.data)
+        if isinstance(value, _PLAIN) and value not in ("", {}) and each.name not in _ELSEWHERE:
+            asked.update({each.name: value})
+    return asked
+
+
+def _digest(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def _facets(order: Order) -> asset_pb2.Facets:

@@ -56,6 +56,7 @@ class Content:
     """Bytes of a result on their way: the type, facts known before storage measures them, chunks.
 
     `sha256` and `size_bytes` are given where the maker knows them, and are then checked.
+    `cost_micros` is what was paid for it, as far as is known when it is stored.
     """
 
     content_type: str
@@ -63,6 +64,7 @@ class Content:
     sha256: str = ""
     size_bytes: int = 0
     source_url: str = ""
+    cost_micros: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,7 +54,9 @@ class Storing:
 
     async def _once(self, entry: Entry, made: Made) -> Stored:
         async with made.opened() as content:
-            stored = await self._storage.upload(entry, content)
+            cost = self.cost(entry, made)
+            paid = replace(content, cost_micros=cost.micros if cost else 0)
+            stored = await self._storage.upload(entry, paid)
         if content.sha256 and stored.output.sha256 != content.sha256:
             message = "storage holds other bytes than were made"
             raise DataLoss(message, metadata={"asset": stored.asset})

@@ -161,7 +161,7 @@ class SqlAssets:
 
     async def hold(self, asset: Asset, *, held: bool) -> None:
         """Put the STORED asset and what was derived from it under legal hold, or let them go."""
-        async with self._database.single(writes=True) as connection:
+        async with self._database.statement(writes=True) as connection:
             await connection.execute(sql.HOLD, {"which": asset.id, "legal_hold": held})
 
     async def everything(self, tenant: str, after: str, limit: int) -> Sequence[Asset]:

@@ -29,12 +29,12 @@ class SqlOutbox:
 
         Nothing is locked meanwhile: a crash, or another replica, may tell some of them again.
         """
-        async with self._database.single() as connection:
+        async with self._database.statement() as connection:
             rows = (await connection.execute(sql.OLDEST_EVENTS, {"at_most": limit})).all()
         if not rows:
             return 0
         await publish([_deletion(row) for row in rows])
-        async with self._database.single(writes=True) as connection:
+        async with self._database.statement(writes=True) as connection:
             told = {"identifiers": [row.id for row in rows]}
             await connection.execute(sql.DELETE_EVENTS, told)
         return len(rows)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from services.common.errors import InvalidArgument
 from services.storage.domain.facets import Facets, checked_labels
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAX_ID_TEXT = 200
 MAX_PROMPT = 20_000
 MAX_PARENTS = 64
+MAX_PARAMETERS = 40_000
 
 
 class AssetState(StrEnum):
@@ -33,7 +34,11 @@ class AssetState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """How an asset came to be; empty texts mean unknown."""
+    """How an asset came to be; empty texts mean unknown.
+
+    ``cost_micros`` is what was paid for it in micro-USD, ``parameters`` is what the model was asked
+    for, as JSON: together with model and seed the recipe to make it again.
+    """
 
     job: str = ""
     generation: str = ""
@@ -44,6 +49,8 @@ class Lineage:
     parents: tuple[str, ...] = ()
     original_url: str = ""
     licence: str = ""
+    cost_micros: int = 0
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Bound every text; raises ``InvalidArgument`` naming the field."""
@@ -59,6 +66,12 @@ class Lineage:
             raise InvalidArgument(field, f"is over {MAX_PARENTS} assets")
         for parent in self.parents:
             asset_id(parent, "asset.lineage.parents")
+        if self.cost_micros < 0:
+            name = "asset.lineage.cost"
+            raise InvalidArgument(name, "must not be negative")
+        if len(json.dumps(self.parameters)) > MAX_PARAMETERS:
+            name = "asset.lineage.parameters"
+            raise InvalidArgument(name, f"is over {MAX_PARAMETERS} characters of JSON")
         object.__setattr__(self, "original_url", without_secrets(self.original_url))
 
 
@@ -145,6 +158,11 @@ class Asset:
         """Whether thumbnails and the like can be made of it."""
         pictured = self.description.content_type.startswith(("video/", "image/"))
         return pictured and not self.parent_id
+
+    @property
+    def saving_micros(self) -> int:
+        """What using it again has saved, in micro-USD: it was paid for once."""
+        return self.description.lineage.cost_micros * self.reuse_count
 
     @property
     def file_name(self) -> str:

@@ -67,9 +67,10 @@ class Intake:
     def fingerprint(self) -> str:
         """Digest of what makes it the same file over again.
 
-        Where it was fetched from does not: vendors sign a new address for the same result.
+        Neither where it was fetched from nor its price does: vendors sign a new address for the
+        same result, and price lists change.
         """
-        lineage = replace(self.description.lineage, original_url="")
+        lineage = replace(self.description.lineage, original_url="", cost_micros=0)
         description = replace(self.description, lineage=lineage)
         return fingerprint(description, self.size_bytes, self.sha256, self.origin)
 

@@ -1,0 +1,63 @@
+"""What the generator tells storage of a result: parents, cost and the recipe."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from google.protobuf.json_format import MessageToDict
+
+from reelmesh.storage.v1 import storage_service_pb2 as pb
+from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
+from services.common.channels import Channel
+from services.common.identity import Identity, IdentitySigner
+from services.generator.adapters.storage_client import StorageClient
+from services.generator.domain.orders import asset_media
+from services.generator.domain.ports import Content, Entry
+from services.generator.domain.tasks import Media, VideoTask
+from services.storage.__main__ import running
+from services.storage.settings import Settings
+from tests.fakes.generator_parts import entry, order
+from tests.unit.storage.clips import mp4
+
+pytestmark = pytest.mark.timeout(60)
+KEY = "the signing key of the tests"
+
+
+async def chunks(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+async def test_a_result_is_stored_with_its_parents_its_cost_and_its_recipe(tmp_path: Path) -> None:
+    settings = Settings(
+        address="127.0.0.1:0", data_dir=tmp_path, signing_key=KEY, min_free_bytes=0, derive=""
+    )
+    task = VideoTask(
+        prompt="A fox",
+        duration_seconds=5,
+        aspect_ratio="16:9",
+        seed=2**62 + 1,
+        image=asset_media("01parent"),
+        last_image=Media(data=b"picture"),
+        options={"runway": {"a": 1}},
+    )
+    made = Entry(entry("g1").generation, order("r-g1", task=task))
+    tenant = made.generation.tenant
+    content = Content(content_type="video/mp4", chunks=chunks(mp4()), cost_micros=1_250_000)
+    async with (
+        running(settings) as address,
+        Channel(address, IdentitySigner(KEY), identity=Identity(tenant)) as channel,
+    ):
+        stored = await StorageClient(channel).upload(made, content)
+        answer = await StorageServiceStub(channel).GetAsset(pb.GetAssetRequest(name=stored.asset))
+    lineage = answer.asset.lineage
+    assert (lineage.prompt, lineage.seed) == ("A fox", 2**62 + 1)
+    assert list(lineage.parents) == ["assets/01parent"]
+    assert (lineage.cost.units, lineage.cost.nanos) == (1, 250_000_000)
+    told = MessageToDict(lineage.parameters)
+    assert told.pop("last_image").startswith("sha256:")
+    assert told == {
+        "duration_seconds": 5.0,
+        "aspect_ratio": "16:9",
+        "image": "assets/01parent",
+        "options": {"runway": {"a": 1.0}},
+    }
