@@ -28,6 +28,7 @@ from services.storage.adapters.derive_maker import DeriveMaker
 from services.storage.adapters.disk import Disk
 from services.storage.adapters.folder_blobs import FolderBlobs
 from services.storage.adapters.folder_spool import FolderSpool
+from services.storage.adapters.media_finisher import MediaFinisher
 from services.storage.adapters.media_inspector import MediaInspector
 from services.storage.adapters.s3_blobs import S3Blobs
 from services.storage.adapters.s3_calls import S3Calls
@@ -162,6 +163,7 @@ async def _parts(settings: Settings, database: Database, stack: AsyncExitStack) 
         assets=assets,
         staging=staging,
         inspector=MediaInspector(disk),
+        finisher=MediaFinisher(disk, label=settings.label_generated),
         keeper=keeper,
         policies=settings.policies,
         layout=KeyLayout(settings.video_prefix),

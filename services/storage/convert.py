@@ -13,7 +13,14 @@ from google.type.money_pb2 import Money
 
 from reelmesh.storage.v1 import asset_pb2, storage_service_pb2
 from services.common.errors import InvalidArgument
-from services.storage.domain.assets import AssetState, Description, Lineage, MediaInfo
+from services.storage.domain.assets import (
+    AssetState,
+    Description,
+    Lineage,
+    Manifest,
+    MediaInfo,
+    Provenance,
+)
 from services.storage.domain.facets import Facets
 from services.storage.domain.media_types import guessed_from_path
 from services.storage.domain.paging import PageRequest
@@ -31,6 +38,12 @@ _STATES = {
     AssetState.WRITING: asset_pb2.Asset.STATE_WRITING,
     AssetState.STORED: asset_pb2.Asset.STATE_STORED,
     AssetState.DELETED: asset_pb2.Asset.STATE_DELETED,
+}
+
+_MANIFESTS = {
+    Manifest.ABSENT: asset_pb2.Provenance.MANIFEST_ABSENT,
+    Manifest.KEPT: asset_pb2.Provenance.MANIFEST_KEPT,
+    Manifest.LOST: asset_pb2.Provenance.MANIFEST_LOST,
 }
 
 
@@ -118,7 +131,16 @@ def asset(found: Asset, storage_url: str) -> asset_pb2.Asset:
         expire_time=None if found.expire_time is None else timestamp(found.expire_time),
         derived=found.derived,
         legal_hold=found.legal_hold,
+        provenance=_provenance(found.provenance),
         saving=_money(found.saving_micros),
+    )
+
+
+def _provenance(found: Provenance) -> asset_pb2.Provenance:
+    return asset_pb2.Provenance(
+        manifest=_MANIFESTS[found.manifest],
+        labelled=found.labelled,
+        source_sha256=found.source_sha256,
     )
 
 

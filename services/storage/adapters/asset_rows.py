@@ -11,7 +11,9 @@ from services.storage.domain.assets import (
     AssetState,
     Description,
     Lineage,
+    Manifest,
     MediaInfo,
+    Provenance,
 )
 from services.storage.domain.facets import Facets
 from services.storage.domain.keys import ObjectKey
@@ -95,6 +97,7 @@ def document(asset: Asset) -> dict[str, Any]:
         "labels": dict(told.labels),
         "lineage": _plain(told.lineage),
         "media": media,
+        "provenance": _plain(asset.provenance),
     }
 
 
@@ -119,6 +122,7 @@ def from_row(row: Mapping[str, Any], derived: Mapping[str, str] | None = None) -
         size_bytes=row["size_bytes"],
         sha256=row["sha256"],
         media=_media(row["document"]["media"]),
+        provenance=_provenance(row["document"].get("provenance")),
         reuse_count=row["reuse_count"],
         expire_time=moment(row["expire_time"]),
         delete_time=moment(row["delete_time"]),
@@ -153,3 +157,10 @@ def _media(stored: Mapping[str, Any] | None) -> MediaInfo | None:
     duration = stored["duration"]
     length = None if duration is None else timedelta(microseconds=duration)
     return MediaInfo(**{**stored, "duration": length})
+
+
+def _provenance(stored: Mapping[str, Any] | None) -> Provenance:
+    """Return what is stored; assets from before it was kept say nothing about their origin."""
+    if stored is None:
+        return Provenance()
+    return Provenance(**{**stored, "manifest": Manifest(stored["manifest"])})

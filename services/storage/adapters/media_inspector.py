@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _SNIFF_BYTES = 16
 # 16K x 16K: what unpacks to more is meant to exhaust memory.
 _MAX_PIXELS = 1 << 28
-_SAFE = {"protocol_whitelist": "file"}
+SAFE = {"protocol_whitelist": "file"}
 # An MP4's index tells everything, so that no frame need be decoded to learn the rest.
 _INDEXED = {"probesize": "32", "skip_frame": "all"}
 _PICTURES = frozenset({"png", "jpeg", "gif", "webp"})
@@ -81,7 +81,7 @@ def measure(path: Path, content_type: str) -> MediaInfo:
     if found is _MP4:
         top_level_boxes(path)
     try:
-        options = {**_SAFE, **(_INDEXED if found is _MP4 else {})}
+        options = {**SAFE, **(_INDEXED if found is _MP4 else {})}
         with av.open(str(path), format=found.demuxer, options=options) as container:
             return _measure(container, found)
     except (FFmpegError, ValueError) as error:

@@ -23,11 +23,17 @@ _DAMAGED = "the MP4 file is damaged: "
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box by its four letters, from ``start`` on, ``size`` bytes with its header."""
+    """A box by its four letters, from ``start`` on, ``size`` bytes with its header.
+
+    ``extension`` are the 16 bytes that name a "uuid" box; ``endless`` is one whose header says that
+    it goes on to the end of the file, whatever that is.
+    """
 
     kind: bytes
     start: int
     size: int
+    extension: bytes = b""
+    endless: bool = False
 
 
 def top_level_boxes(path: Path) -> list[Box]:
@@ -53,19 +59,20 @@ def _walk(file: BinaryIO, end: int) -> Iterator[Box]:
         if position == end:
             return
         file.seek(position)
-        header = file.read(16)
+        header = file.read(24)
         if len(header) < 8:
             raise DataLoss(_DAMAGED + "it ends inside a box header")
         length, kind = struct.unpack(">I4s", header[:8])
+        endless = length == 0
         if kind not in _TOP_LEVEL:
             raise DataLoss(_DAMAGED + "something else is appended to it")
-        if length == 1 and len(header) == 16:
-            length = struct.unpack(">Q", header[8:])[0]
-        elif length == 0:
+        if length == 1 and len(header) >= 16:
+            length = struct.unpack(">Q", header[8:16])[0]
+        elif endless:
             length = end - position
         if length < 8 or position + length > end:
             raise DataLoss(_DAMAGED + "it is cut off")
-        yield Box(kind, position, length)
+        yield Box(kind, position, length, header[8:] if kind == b"uuid" else b"", endless)
         position += length
     raise DataLoss(_DAMAGED + "it has too many boxes")
 

@@ -89,6 +89,27 @@ class MediaInfo:
     frames: int = 0
 
 
+class Manifest(StrEnum):
+    """What became of a signed C2PA manifest; LOST is of what a file was made from."""
+
+    ABSENT = "absent"
+    KEPT = "kept"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What a file says about its origin.
+
+    ``labelled``: storage wrote into it that a model made it. ``source_sha256``: digest of the bytes
+    as they came, where storage has changed them.
+    """
+
+    manifest: Manifest = Manifest.ABSENT
+    labelled: bool = False
+    source_sha256: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
     """What a caller says about a file that it hands over."""
@@ -140,6 +161,7 @@ class Asset:
     size_bytes: int = 0
     sha256: str = ""
     media: MediaInfo | None = None
+    provenance: Provenance = field(default_factory=Provenance)
     reuse_count: int = 0
     expire_time: datetime | None = None
     delete_time: datetime | None = None

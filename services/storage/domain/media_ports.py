@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-    from services.storage.domain.assets import Description, MediaInfo
+    from services.storage.domain.assets import Description, MediaInfo, Provenance
     from services.storage.domain.ports import StagedFile
 
 
@@ -21,6 +21,14 @@ class DerivedFile:
     role: str
     content_type: str
     path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A staged file after finishing."""
+
+    staged: StagedFile
+    provenance: Provenance
 
 
 class Maker(Protocol):
@@ -37,6 +45,16 @@ class Inspector(Protocol):
 
     async def inspect(self, staged: StagedFile, description: Description) -> MediaInfo | None:
         """Return the measured facts, ``None`` for other files; raises ``DataLoss`` for damage."""
+
+
+class Finisher(Protocol):
+    """Makes a file fit to be played and labelled, without encoding it again."""
+
+    async def finish(self, staged: StagedFile, description: Description) -> Finished:
+        """Return the file, changed in place or as it was, and what it says about its origin."""
+
+    async def look(self, staged: StagedFile, description: Description) -> Provenance:
+        """Return what the file says about its origin; changes nothing."""
 
 
 class Source(Protocol):

@@ -96,7 +96,9 @@ def _intake(asset: Asset, file: DerivedFile) -> Intake:
             creative_id=told.creative_id,
             placeholder=told.placeholder,
             facets=Facets(asset_type="video" if file.role == "preview" else "image"),
-            lineage=Lineage(job=told.lineage.job, licence=told.lineage.licence),
+            lineage=Lineage(
+                job=told.lineage.job, model=told.lineage.model, licence=told.lineage.licence
+            ),
         ),
         parent_id=asset.id,
         role=file.role,

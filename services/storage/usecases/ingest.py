@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from services.common.errors import DataLoss, InvalidArgument
-from services.storage.domain.assets import Asset, AssetState, fingerprint
+from services.storage.domain.assets import Asset, AssetState, Manifest, Provenance, fingerprint
 from services.storage.domain.keys import KeyLayout, ObjectKey
+from services.storage.domain.media_ports import Finished
 from services.storage.domain.policies import Policies, quota_exceeded
 from services.storage.usecases.keeper import SpooledError
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from services.storage.domain.assets import Description, MediaInfo
-    from services.storage.domain.media_ports import Inspector
+    from services.storage.domain.media_ports import Finisher, Inspector
     from services.storage.domain.ports import (
         AssetStore,
         Clock,
@@ -82,6 +83,7 @@ class Ingest:
     assets: AssetStore
     staging: StagingArea
     inspector: Inspector
+    finisher: Finisher
     keeper: Keeper
     now: Clock
     new_id: NewId
@@ -110,13 +112,34 @@ class Ingest:
                 staged = await stage.finish()
                 _verify(intake, staged)
                 media = await self.inspector.inspect(staged, intake.description)
-                return await self.keeper.keep(_whole(claim.asset, staged, media), staged)
+                finished = await self._finish(intake, staged, media)
+                whole = _whole(claim.asset, finished, media)
+                return await self.keeper.keep(whole, finished.staged)
         except SpooledError as spooled:
             raise spooled.error from spooled
         except BaseException:
             # Also when cancelled: a record without bytes must not wait for the sweeper.
             await asyncio.shield(self.assets.abandon(claim.asset))
             raise
+
+    async def _finish(
+        self, intake: Intake, staged: StagedFile, media: MediaInfo | None
+    ) -> Finished:
+        """Finish media, unless its caller has said by a digest that these very bytes are wanted."""
+        if media is None:
+            return Finished(staged, Provenance())
+        if intake.sha256:
+            found = Finished(staged, await self.finisher.look(staged, intake.description))
+        else:
+            found = await self.finisher.finish(staged, intake.description)
+        parents = {name.removeprefix("assets/") for name in intake.description.lineage.parents}
+        parents |= {intake.parent_id} - {""}
+        if not parents or found.provenance.manifest == Manifest.KEPT:
+            return found
+        made_from = await self.assets.many(intake.tenant, parents)
+        if all(parent.provenance.manifest == Manifest.ABSENT for parent in made_from):
+            return found
+        return replace(found, provenance=replace(found.provenance, manifest=Manifest.LOST))
 
     async def _check_room(self, intake: Intake) -> None:
         """Refuse before the transfer what cannot fit; the commit decides for good."""
@@ -148,8 +171,15 @@ class Ingest:
         )
 
 
-def _whole(record: Asset, staged: StagedFile, media: MediaInfo | None) -> Asset:
-    return replace(record, size_bytes=staged.size_bytes, sha256=staged.sha256, media=media)
+def _whole(record: Asset, finished: Finished, media: MediaInfo | None) -> Asset:
+    staged = finished.staged
+    return replace(
+        record,
+        size_bytes=staged.size_bytes,
+        sha256=staged.sha256,
+        media=media,
+        provenance=finished.provenance,
+    )
 
 
 def _verify(intake: Intake, staged: StagedFile) -> None:

@@ -1,0 +1,146 @@
+"""Finishes films without encoding them again: index in front, labelled as made by a model.
+
+What carries a signed C2PA manifest is left alone to the byte, because the signature covers it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import av
+from av.error import FFmpegError
+
+from services.common.errors import DataLoss
+from services.storage.adapters.media_inspector import SAFE, measure
+from services.storage.adapters.mp4_boxes import begins_with_index, top_level_boxes
+from services.storage.domain.assets import Manifest, Provenance
+from services.storage.domain.media_ports import Finished
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from services.storage.adapters.disk import Disk
+    from services.storage.domain.assets import Description
+    from services.storage.domain.ports import StagedFile
+
+# C2PA 2.x: the "uuid" box of BMFF files, and how a manifest store begins in any other file.
+_C2PA_BOX = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+_C2PA_STORE = b"jumdc2pa" + bytes.fromhex("00110010800000aa00389b71")
+# XMP part 3: the "uuid" box that holds a packet; IPTC: what made the picture.
+_XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_MODEL_MADE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+_XMP = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" '
+    'xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
+    f'Iptc4xmpExt:DigitalSourceType="{_MODEL_MADE}"/>'
+    '</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+).encode()
+_LABEL = (24 + len(_XMP)).to_bytes(4, "big") + b"uuid" + _XMP_BOX + _XMP
+_COPIED = frozenset({"video", "audio", "subtitle"})
+_BLOCK = 1024 * 1024
+
+
+class MediaFinisher:
+    """Works on the staged file, in threads."""
+
+    def __init__(self, disk: Disk, *, label: bool = True) -> None:
+        """``label`` says whether films are labelled that a model made."""
+        self._disk = disk
+        self._label = label
+
+    async def finish(self, staged: StagedFile, description: Description) -> Finished:
+        """Return the finished file and its provenance; see the port."""
+        return await self._disk.run(self._finish, staged, description)
+
+    async def look(self, staged: StagedFile, description: Description) -> Provenance:
+        """Return the provenance of a file that is to stay as it is."""
+        return Provenance(manifest=await self._disk.run(_manifest, staged.path, description))
+
+    def _finish(self, staged: StagedFile, description: Description) -> Finished:
+        manifest = _manifest(staged.path, description)
+        provenance = Provenance(manifest=manifest)
+        if manifest == Manifest.KEPT or description.content_type != "video/mp4":
+            return Finished(staged, provenance)
+        moved = _index_first(staged.path)
+        made = bool(description.lineage.model) and not description.placeholder
+        labelled = self._label and made and _labelled(staged.path)
+        if not moved and not labelled:
+            return Finished(staged, provenance)
+        with staged.path.open("rb") as file:
+            os.fsync(file.fileno())
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        size = staged.path.stat().st_size
+        provenance = replace(provenance, labelled=labelled, source_sha256=staged.sha256)
+        return Finished(replace(staged, size_bytes=size, sha256=digest), provenance)
+
+
+def _manifest(path: Path, description: Description) -> Manifest:
+    if description.content_type in {"video/mp4", "video/quicktime", "audio/mp4"}:
+        found = any(box.extension == _C2PA_BOX for box in top_level_boxes(path))
+    elif description.content_type.startswith("image/"):
+        found = _contains(path, _C2PA_STORE)
+    else:
+        found = False
+    return Manifest.KEPT if found else Manifest.ABSENT
+
+
+def _contains(path: Path, wanted: bytes) -> bool:
+    before = b""
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            if wanted in before + block:
+                return True
+            before = block[-len(wanted) :]
+    return False
+
+
+def _index_first(path: Path) -> bool:
+    """Move the index of a film to its front; a film that cannot be copied whole stays as it is."""
+    boxes = top_level_boxes(path)
+    fragmented = any(box.kind == b"moof" for box in boxes)
+    if begins_with_index(boxes) or fragmented:
+        return False
+    moved = path.with_name(f"{path.stem}.moved.part")
+    try:
+        whole = _copied(path, moved) and measure(moved, "video/mp4") == measure(path, "video/mp4")
+    except (DataLoss, FFmpegError, ValueError):
+        whole = False
+    if whole:
+        moved.replace(path)
+    moved.unlink(missing_ok=True)
+    return whole
+
+
+def _copied(path: Path, target: Path) -> bool:
+    """Copy every packet; false when there is a stream that would not come along."""
+    with (
+        av.open(str(path), format="mov", options=SAFE) as film,
+        av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as copy,
+    ):
+        if any(stream.type not in _COPIED for stream in film.streams):
+            return False
+        streams: dict[int, Any] = {
+            stream.index: copy.add_stream_from_template(stream) for stream in film.streams
+        }
+        copy.metadata.update(film.metadata)
+        for packet in film.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.index]
+                copy.mux(packet)
+    return True
+
+
+def _labelled(path: Path) -> bool:
+    """Append the label, unless the film has an XMP packet of its own or no end to append at."""
+    boxes = top_level_boxes(path)
+    if boxes[-1].endless or any(box.extension == _XMP_BOX for box in boxes):
+        return False
+    with path.open("ab") as file:
+        file.write(_LABEL)
+    return True

@@ -1,0 +1,116 @@
+"""Films are finished without being encoded again, and signed ones are not touched."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import pytest
+
+from services.storage.adapters.disk import Disk
+from services.storage.adapters.media_finisher import _C2PA_BOX, _C2PA_STORE, MediaFinisher
+from services.storage.adapters.media_inspector import measure
+from services.storage.adapters.mp4_boxes import begins_with_index, top_level_boxes
+from services.storage.domain.assets import Description, Lineage, Manifest
+from services.storage.domain.ports import StagedFile
+from tests.unit.storage.clips import mp4, png
+
+MODEL_MADE = Lineage(model="google_veo")
+SIGNATURE = (24 + 100).to_bytes(4, "big") + b"uuid" + _C2PA_BOX + bytes(100)
+
+
+@pytest.fixture
+def finisher() -> Iterator[MediaFinisher]:
+    disk = Disk()
+    yield MediaFinisher(disk)
+    disk.close()
+
+
+def staged(folder: Path, data: bytes) -> StagedFile:
+    path = folder / "file.part"
+    path.write_bytes(data)
+    return StagedFile(path, len(data), hashlib.sha256(data).hexdigest())
+
+
+def packets(path: Path) -> list[bytes]:
+    with av.open(str(path)) as film:
+        return [bytes(packet) for packet in film.demux() if packet.size]
+
+
+def film(lineage: Lineage = MODEL_MADE, *, placeholder: bool = False) -> Description:
+    return Description(content_type="video/mp4", lineage=lineage, placeholder=placeholder)
+
+
+async def test_the_index_comes_first_and_not_one_packet_changes(
+    finisher: MediaFinisher, tmp_path: Path
+) -> None:
+    file = staged(tmp_path, mp4(faststart=False, sound=True, seconds=1))
+    before, facts = packets(file.path), measure(file.path, "video/mp4")
+    assert not begins_with_index(top_level_boxes(file.path))
+    found = await finisher.finish(file, film(Lineage()))
+    assert begins_with_index(top_level_boxes(file.path))
+    assert sorted(packets(file.path)) == sorted(before)
+    assert measure(file.path, "video/mp4") == facts
+    data = file.path.read_bytes()
+    assert (found.staged.size_bytes, found.staged.sha256) == (
+        len(data),
+        hashlib.sha256(data).hexdigest(),
+    )
+    assert found.provenance.source_sha256 == file.sha256
+    assert list(tmp_path.iterdir()) == [file.path]
+
+
+async def test_a_film_that_a_model_made_says_so_in_its_metadata(
+    finisher: MediaFinisher, tmp_path: Path
+) -> None:
+    clip = mp4()
+    file = staged(tmp_path, clip)
+    found = await finisher.finish(file, film())
+    assert found.provenance.labelled
+    data = file.path.read_bytes()
+    assert data.startswith(clip)
+    assert b"digitalsourcetype/trainedAlgorithmicMedia" in data
+    assert measure(file.path, "video/mp4").frames == 4
+    again = await finisher.finish(found.staged, film())
+    assert (again.staged, again.provenance.labelled) == (found.staged, False), "one label is enough"
+
+
+@pytest.mark.parametrize(
+    "description",
+    [film(Lineage()), film(placeholder=True), Description(content_type="video/quicktime")],
+    ids=["not by a model", "placeholder", "quicktime"],
+)
+async def test_what_is_fit_already_stays_as_it_is(
+    finisher: MediaFinisher, tmp_path: Path, description: Description
+) -> None:
+    file = staged(tmp_path, mp4())
+    found = await finisher.finish(file, description)
+    assert found.staged == file
+    assert (found.provenance.labelled, found.provenance.source_sha256) == (False, "")
+
+
+@pytest.mark.parametrize("faststart", [True, False])
+async def test_a_signed_film_is_not_touched(
+    finisher: MediaFinisher, tmp_path: Path, faststart: bool
+) -> None:
+    file = staged(tmp_path, mp4(faststart=faststart) + SIGNATURE)
+    found = await finisher.finish(file, film())
+    assert found.staged == file
+    assert found.provenance.manifest == Manifest.KEPT
+    assert hashlib.sha256(file.path.read_bytes()).hexdigest() == file.sha256
+
+
+async def test_a_signed_picture_is_seen(finisher: MediaFinisher, tmp_path: Path) -> None:
+    picture = png()
+    description = Description(content_type="image/png", lineage=MODEL_MADE)
+    plain = await finisher.finish(staged(tmp_path, picture), description)
+    assert plain.provenance.manifest == Manifest.ABSENT
+    signed = staged(tmp_path, picture[:40] + _C2PA_STORE + picture[40:])
+    assert (await finisher.look(signed, description)).manifest == Manifest.KEPT
+
+
+async def test_no_label_is_written_where_the_operator_wants_none(tmp_path: Path) -> None:
+    disk = Disk()
+    file = staged(tmp_path, mp4())
+    assert (await MediaFinisher(disk, label=False).finish(file, film())).staged == file
+    disk.close()
