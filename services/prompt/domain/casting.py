@@ -16,8 +16,14 @@ _NOBODY = frozenset({
     "she", "he", "her", "his", "him", "it", "they", "them", "i", "me", "you", "we", "us",
     "yeye", "wao", "mimi", "wewe", "sisi",
 })  # fmt: skip
+_TITLES = frozenset({
+    "DR", "MR", "MRS", "MS", "MISS", "PROF", "PROFESSOR", "CAPTAIN", "OFFICER", "DETECTIVE",
+    "SERGEANT",
+    "INSPECTOR", "COLONEL", "GENERAL", "SIR", "LADY", "LORD", "KING", "QUEEN", "PRINCE", "PRINCESS",
+    "CHIEF", "MZEE", "MWALIMU", "DAKTARI",
+})  # fmt: skip
 _INTRODUCED = re.compile(
-    r"\s*[(（]([^)）]{1,120})[)）]|\s*,\s*((?:an?|the|mwenye|mzee)\s[^,.;]{1,80})"
+    r"(?:\s+[A-Z][A-Z'’-]+){0,2}\s*[(（]([^)）]{1,120})[)）]|\s*,\s*((?:an?|the|mwenye|mzee)\s[^,.;]{1,80})"
 )
 
 
@@ -98,11 +104,11 @@ class Cast:
             self.lines[self.names[upper]] += counts[upper]
             return
         tokens = _tokens(upper)
-        begins = {upper.split(maxsplit=1)[0], "DR"}
+        begins = {upper.split(maxsplit=1)[0].strip("."), *_TITLES}
         holders = {
             name
             for other, name in self.names.items()
-            if tokens and tokens < _tokens(other) and other.split()[0] in begins
+            if tokens and tokens < _tokens(other) and other.split()[0].strip(".") in begins
         }
         name = holders.pop() if len(holders) == 1 else _display(spelling)
         self.names[upper] = name

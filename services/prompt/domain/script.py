@@ -8,6 +8,7 @@ from services.prompt.domain.prose import Person
 from services.prompt.domain.quantified import RULES, Backend
 
 MAX_SCRIPT_CHARACTERS = 2_000_000
+_SENTENCE_ENDS = tuple(".!?…。！？؟")
 
 
 class Format(StrEnum):
@@ -133,9 +134,9 @@ class SceneDraft:
 
 
 def scenes_of(script: ParsedScript) -> list[SceneDraft]:
-    """Elements under their headings; what comes before the first one is a scene of its own."""
+    """Elements under their headings; what is told before the first one is a scene of its own."""
     scenes: list[SceneDraft] = []
-    for element in script.elements:
+    for element in _without_front_matter(script.elements):
         if isinstance(element, Heading):
             scenes.append(SceneDraft(element.text))
         else:
@@ -143,3 +144,14 @@ def scenes_of(script: ParsedScript) -> list[SceneDraft]:
                 scenes.append(SceneDraft(""))
             scenes[-1].elements.append(element)
     return [scene for scene in scenes if scene.heading or scene.elements]
+
+
+def _without_front_matter(elements: tuple[Element, ...]) -> tuple[Element, ...]:
+    """Without names, dates and titles: paragraphs above the first heading that are no sentences."""
+    first = next((i for i, e in enumerate(elements) if isinstance(e, Heading)), 0)
+    told = (
+        e
+        for i, e in enumerate(elements)
+        if i >= first or not isinstance(e, Action) or e.text.endswith(_SENTENCE_ENDS)
+    )
+    return tuple(told)

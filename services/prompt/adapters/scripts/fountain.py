@@ -6,6 +6,7 @@ from screenplay_tools.fountain.parser import Parser
 from screenplay_tools.screenplay import ElementType
 
 from services.prompt.adapters.scripts.normalising import HEADING_MARK, to_fountain
+from services.prompt.adapters.scripts.plays import is_act
 from services.prompt.domain.ports import Proceed, go_on
 from services.prompt.domain.script import Action, Element, Heading, Line, ParsedScript
 
@@ -27,14 +28,25 @@ def parse(script: str, proceed: Proceed = go_on) -> ParsedScript:
             speaker, cues = f"{item.name} ({item.extension})" if item.extension else item.name, []
         elif item.type is ElementType.PARENTHETICAL:
             cues.append(item.text.strip("() "))
-        elif item.type in {ElementType.DIALOGUE, ElementType.LYRIC}:
+        elif item.type in {ElementType.DIALOGUE, ElementType.LYRIC} and speaker:
             elements.append(spoken(speaker, item.text, cues))
             cues = []
         elif item.type is ElementType.HEADING:
             elements.append(Heading(item.text.strip().removeprefix(HEADING_MARK)))
-        elif item.type is ElementType.ACTION:
+            speaker = ""
+        elif item.type in {ElementType.ACTION, ElementType.LYRIC, ElementType.DIALOGUE}:
             elements += actions(item.text)
+            speaker = ""
+    if not titles:
+        titles = _first_section(parser)
     return ParsedScript(titles[0].strip("* _\n") if titles else "", tuple(elements))
+
+
+def _first_section(parser: Parser) -> list[str]:
+    """The heading over everything, as Markdown has it; an act is none."""
+    sections = [e for e in parser.script.elements if e.type is ElementType.SECTION]
+    whole = [section.text.strip() for section in sections[:1] if section.level == 1]
+    return [text for text in whole if not is_act(text)]
 
 
 def _read(script: str, proceed: Proceed) -> Parser:

@@ -16,8 +16,11 @@ _VERB = (
     r"|remarked|exclaimed|muttered|murmured|returned|continued|observed|began|repeated|screamed"
     r"|alisema|anasema|akasema|aliuliza|akauliza|anauliza|alijibu|akajibu|alinong'ona)"
 )
-_BEFORE = re.compile(rf"({_NAME})\s+{_VERB}\s*(?:to \w+)?[,:]?\s*$")
-_AFTER = re.compile(rf"^\s*,?\s*(?:({_NAME})\s+{_VERB}|{_VERB}\s+({_NAME}))")
+_THE = r"(?:[Tt]he\s+)?"
+_BEFORE = re.compile(
+    rf"(?:({_NAME})\s+{_VERB}\b[^.!?\"“”«»]{{0,40}}|[\"”»]\s*{_VERB}\s+{_THE}({_NAME})\s*)[,;:]?\s*$"
+)
+_AFTER = re.compile(rf"^\s*,?\s*{_THE}(?:({_NAME})\s+{_VERB}|{_VERB}\s+{_THE}({_NAME}))")
 _PRONOUNS = frozenset({"He", "She", "They", "It", "I", "We", "You", "Then", "And", "But", "Yeye"})
 _OFTEN = 200
 
