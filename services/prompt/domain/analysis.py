@@ -32,6 +32,14 @@ class AnalyzeRequest:
 
     def __post_init__(self) -> None:
         check_prompt(self.prompt)
+        preferences = self.user_preferences.items()
+        if len(preferences) > 64 or any(len(k) > 128 or len(v) > 1_000 for k, v in preferences):
+            raise InvalidArgument(
+                "user_preferences", "takes at most 64 of at most 128 and 1000 characters"
+            )
+        models = self.available_models
+        if len(models) > 500 or any(len(name) > 200 for name in models):
+            raise InvalidArgument("available_models", "takes at most 500 of 200 characters")
         if self.network_status and self.network_status not in NETWORK_STATES:
             raise InvalidArgument("network_status", "is not known", allowed=NETWORK_STATES)
 

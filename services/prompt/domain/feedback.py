@@ -17,6 +17,7 @@ from services.prompt.domain.parameters import (
 from services.prompt.domain.quantified import Provenance, Quantified
 
 MAX_FEEDBACK_CHARACTERS = 2_000
+MAX_SENT_CHARACTERS = 30_000
 _PART = re.compile(r"[,;.\n!]+")
 _SWAPPED = ("style", "mood", "time_of_day", "camera_motion", "shot_type")
 
@@ -88,6 +89,10 @@ class RegenerateRequest:
         if not self.feedback.strip() or len(self.feedback) > MAX_FEEDBACK_CHARACTERS:
             raise InvalidArgument(
                 "feedback", f"must have 1 to {MAX_FEEDBACK_CHARACTERS} characters"
+            )
+        if len(self.previous.prompt) > MAX_SENT_CHARACTERS:
+            raise InvalidArgument(
+                "previous.prompt", f"must have at most {MAX_SENT_CHARACTERS} characters"
             )
         if self.iteration < 1:
             raise InvalidArgument("iteration", "must be 1 or more")

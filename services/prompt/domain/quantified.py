@@ -1,5 +1,6 @@
 """A prompt turned into parameters, with where each of them came from."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,6 +13,9 @@ from services.prompt.domain.parameters import (
     NOTHING_SAID,
     VideoParameters,
 )
+
+_TAG = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}")
+_MOST_OFFERS = 200
 
 
 class Enhance(StrEnum):
@@ -96,6 +100,9 @@ class Limits:
     def __post_init__(self) -> None:
         if self.max_prompt_characters < 0:
             raise InvalidArgument("limits.max_prompt_characters", "must not be negative")
+        for name in ("durations", "aspect_ratios", "resolutions", "fps", "languages"):
+            if len(getattr(self, name)) > _MOST_OFFERS:
+                raise InvalidArgument(f"limits.{name}", f"must be at most {_MOST_OFFERS}")
         self._check_durations()
         for value in self.aspect_ratios:
             _check_offer("aspect_ratios", value)
@@ -134,6 +141,15 @@ class QuantifyRequest:
 
     def __post_init__(self) -> None:
         check_prompt(self.prompt)
+        check_language(self.language)
+        if len(self.packs) > _MOST_OFFERS:
+            raise InvalidArgument("packs", f"must be at most {_MOST_OFFERS}")
+
+
+def check_language(tag: str) -> None:
+    """Refuses what cannot be a BCP 47 tag; "" asks for detection."""
+    if tag and not _TAG.fullmatch(tag):
+        raise InvalidArgument("language", 'must look like "en" or "sw-KE"')
 
 
 def check_prompt(text: str, field: str = "prompt") -> None:

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from services.common.errors import InvalidArgument
 from services.prompt.domain.prose import Person
-from services.prompt.domain.quantified import RULES, Backend
+from services.prompt.domain.quantified import RULES, Backend, check_language
 
 MAX_SCRIPT_CHARACTERS = 2_000_000
 _SENTENCE_ENDS = tuple(".!?…。！？؟")
@@ -121,6 +121,7 @@ class BreakDownRequest:
             raise InvalidArgument("script", "must not be empty")
         if len(self.script) > MAX_SCRIPT_CHARACTERS:
             raise InvalidArgument("script", f"must have at most {MAX_SCRIPT_CHARACTERS} characters")
+        check_language(self.language)
         if self.format and self.format not in set(Format):
             raise InvalidArgument("format", "is not known", allowed=[str(f) for f in Format])
 

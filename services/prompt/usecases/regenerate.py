@@ -33,6 +33,9 @@ _PICTURE = (
 )
 _SETTABLE = ("duration_seconds", "resolution", "fps", "quality", *_PICTURE)
 
+_MOST_WISHES = 60
+"""Rules read no more than these; nobody waits while a thousand commas are looked at."""
+
 
 @dataclass
 class _Rest:
@@ -82,7 +85,9 @@ class RegeneratePrompt:
         """
         revision = self._revision(request)
         parts = self._rules.parts(request.feedback)
-        rest = _Rest(tuple(part for part in parts if not self._apply(part, revision)))
+        read = parts[:_MOST_WISHES]
+        unknown = [part for part in read if not self._apply(part, revision)]
+        rest = _Rest((*unknown, *parts[_MOST_WISHES:]))
         await self._ask(revision, rest, patience)
         return Regenerated(
             quantified=replace(

@@ -72,6 +72,9 @@ async def test_what_the_caller_set_comes_back_unchanged(connect: Connect) -> Non
         ({"prompt": "a", "parameters": {"fps": -1}}, "parameters.fps"),
         ({"prompt": "a", "parameters": {"duration": {"seconds": -1}}}, "parameters.duration"),
         ({"prompt": "a", "parameters": {"aspect_ratio": "x"}}, "parameters.aspect_ratio"),
+        ({"prompt": "a", "language": "x" * 50}, "language"),
+        ({"prompt": "a", "packs": ["kenya"] * 201}, "packs"),
+        ({"prompt": "a", "limits": {"fps": [24] * 201}}, "limits.fps"),
         ({"prompt": "a", "limits": {"max_prompt_characters": -1}}, "max_prompt_characters"),
     ],
 )
@@ -105,6 +108,19 @@ async def test_a_configured_model_answers_and_its_cost_is_told(connect: Connect)
     assert quantified.llm_model == "deepseek-flash"
     assert quantified.llm_tokens == 400
     assert quantified.cost.nanos == 500_000
+
+
+async def test_a_model_that_is_slower_than_the_callers_deadline_gives_way_to_rules(
+    connect: Connect,
+) -> None:
+    async with serving(FakeLlm(delay=60)) as fake:
+        settings = {"llm_model": "slow", "llm_base_url": fake.base_url, "llm_timeout": 60}
+        async with connect(**settings) as service:
+            answer = await service.QuantifyPrompt(
+                prompt_service_pb2.QuantifyPromptRequest(prompt="A sunset"), timeout=6
+            )
+    assert answer.quantified_prompt.source == "rules"
+    assert "timeout" in answer.quantified_prompt.warnings[0]
 
 
 async def test_rules_answer_in_milliseconds(connect: Connect) -> None:

@@ -1,6 +1,7 @@
 """The six keys: always there, fast, and complexity grows with scenes and length."""
 
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,11 @@ from services.prompt.domain.knowledge import Knowledge
 from services.prompt.usecases.analyze import AnalyzePrompt
 from tests.unit.prompt.golden_set import load
 
+SENTENCES = [
+    "A cat sleeps.", "Then it wakes.", "Next, it runs!", "Cut to: a lake at dawn.",
+    "Kisha analala.", "INT. ATTIC - NIGHT", "\n\nEXT. STREET - DAY\n",
+    "Finally nobody is there", "16:9, 8 seconds",
+]  # fmt: skip
 pytestmark = pytest.mark.timeout(60)
 
 
@@ -84,6 +90,28 @@ async def test_needs_grow_with_the_picture(analyze: AnalyzePrompt) -> None:
     large = (await analyze(request("A cat, 60 seconds, 4K"))).resource_requirements
     assert (small.weight, large.weight) == ("light", "heavy")
     assert small.vram_mib < large.vram_mib
+
+
+@given(st.lists(st.sampled_from(SENTENCES), min_size=2, max_size=8))
+def test_a_text_that_goes_on_is_never_simpler(sentences: list[str]) -> None:
+    found = []
+    for count in range(1, len(sentences) + 1):
+        text = " ".join(sentences[:count])
+        found.append((complexity(text, count_scenes(text)), count_scenes(text)))
+    assert found == sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"user_preferences": {str(n): "x" for n in range(65)}}, "user_preferences"),
+        ({"user_preferences": {"x": "y" * 1_001}}, "user_preferences"),
+        ({"available_models": ("x" * 201,)}, "available_models"),
+    ],
+)
+def test_more_than_anybody_needs_is_refused(wrong: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidArgument, match=field):
+        request("A cat", **wrong)
 
 
 def test_an_unknown_network_state_is_refused() -> None:

@@ -1,5 +1,7 @@
 """Feedback: what changes, why, and what was not understood."""
 
+from dataclasses import replace
+
 import pytest
 
 from services.common.errors import InvalidArgument
@@ -122,6 +124,20 @@ async def test_feedback_cannot_multiply_the_variations(
 ) -> None:
     made = await regenerate(RegenerateRequest(previous=sunset, feedback="make 8 variations"))
     assert made.quantified.parameters.variations == sunset.parameters.variations
+
+
+async def test_a_thousand_wishes_are_not_all_looked_at_and_the_rest_is_named(
+    regenerate: RegeneratePrompt, sunset: Quantified
+) -> None:
+    request = RegenerateRequest(previous=sunset, feedback="slower," + "q," * 900)
+    made = await regenerate(request)
+    assert made.quantified.prompt.endswith("slow, unhurried movement")
+    assert len(made.not_understood) == 900
+
+
+def test_a_prompt_that_nobody_could_have_made_is_refused(sunset: Quantified) -> None:
+    with pytest.raises(InvalidArgument, match=r"previous\.prompt"):
+        RegenerateRequest(previous=replace(sunset, prompt="x" * 30_001), feedback="slower")
 
 
 @pytest.mark.parametrize(("feedback", "iteration"), [("", 1), ("x" * 2001, 1), ("slower", -1)])
