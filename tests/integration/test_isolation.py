@@ -96,7 +96,7 @@ async def _furnish(guarded: Guarded) -> None:
             ("reader", "acme", {"read"}),
             ("writer", "acme", {"write"}),
             ("admin", "acme", {"admin"}),
-            ("other", "other", {"read", "write"}),
+            ("other", "other", {"read", "write", "admin"}),
         ):
             _, guarded.keys[name] = await keys.create(tenant, scopes)
     async with stack.client("acme") as acme:
