@@ -1,6 +1,7 @@
 """Packs are data: enrichment only where wanted, presets, translation, and every message twice."""
 
 import ast
+import re
 import string
 from pathlib import Path
 
@@ -130,6 +131,14 @@ async def test_a_file_in_the_operators_folder_is_a_pack(
     assert "a column of steam" in made.prompt
     assert knowledge.presets["black_beach"].pack == "iceland"
     assert "kenya" in knowledge.packs
+
+
+def test_the_pack_in_the_documentation_is_one(tmp_path: Path) -> None:
+    page = (SERVICE.parents[1] / "docs" / "prompts.md").read_text(encoding="utf-8")
+    found = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    (tmp_path / "iceland.yaml").write_text(found[1], encoding="utf-8")
+    assert "geysir" in {e.id for e in load_knowledge(tmp_path).packs["iceland"].elements}
 
 
 @pytest.mark.parametrize(
