@@ -1,6 +1,5 @@
 """Starts the generator service: `python -m services.generator`."""
 
-import argparse
 import asyncio
 import sys
 from collections.abc import AsyncIterator
@@ -29,7 +28,7 @@ from services.generator.domain.circuit import Circuits
 from services.generator.domain.generation import Generation
 from services.generator.engines.placeholder import Placeholder
 from services.generator.engines.storyboard import StoryboardEngine
-from services.generator.ledger import SqlLedger
+from services.generator.ledger import SqlHalts, SqlLedger
 from services.generator.providers import configured as configured_providers
 from services.generator.providers.adapter import Adapter
 from services.generator.providers.client import TIMEOUT, Client, vendor_http
@@ -39,11 +38,11 @@ from services.generator.settings import Settings
 from services.generator.usecases.admission import Admission
 from services.generator.usecases.drive import Means
 from services.generator.usecases.generations import Generations, Limits
+from services.generator.usecases.halting import Halting
 from services.generator.usecases.hub import Hub
 from services.generator.usecases.listing import Listing
 from services.generator.usecases.machine import Machine
 from services.generator.usecases.patience import Patience
-from services.generator.usecases.reconciliation import Reconciliation
 from services.generator.usecases.row import Books
 from services.generator.usecases.sending import Sending
 from services.generator.usecases.storing import Storing
@@ -95,11 +94,12 @@ async def _build(
     )
     rest = timedelta(seconds=settings.circuit_rest_seconds)
     circuits = Circuits(settings.circuit_failures, rest)
-    means = await _means(settings, books, circuits=circuits, stack=stack)
+    halting = Halting(SqlHalts(database))
+    means = await _means(settings, books, circuits=circuits, halting=halting, stack=stack)
     machine = Machine(means, _report)
     await _keep(settings, books, machine=machine, stack=stack)
     reach = await watch_network(settings, stack)
-    admission = Admission(means.catalogue, partial(surroundings, settings, circuits, reach))
+    admission = Admission(means.catalogue, partial(surroundings, settings, circuits, reach, halting))
     generations = Generations(
         ledger=books.ledger,
         admission=admission,
@@ -118,7 +118,12 @@ async def _build(
 
 
 async def _means(
-    settings: Settings, books: Books, *, circuits: Circuits, stack: AsyncExitStack
+    settings: Settings,
+    books: Books,
+    *,
+    circuits: Circuits,
+    halting: Halting,
+    stack: AsyncExitStack,
 ) -> Means:
     catalogue = load_catalogue(settings.price_list)
     storage = await _storage(settings, stack)
@@ -136,6 +141,7 @@ async def _means(
         sending=Sending(storage),
         storing=Storing(storage, catalogue.get, patience=settings.storing_patience_seconds),
         faults=Crash(settings.fault_point),
+        halting=halting,
         patience=Patience(
             queue=settings.queue_seconds,
             absence=settings.absence_seconds,
@@ -211,12 +217,6 @@ async def _serve(settings: Settings) -> None:
         await wait_for_signal()
 
 
-async def _reconcile(settings: Settings, asked: argparse.Namespace) -> Generation:
-    location = settings.database_location()
-    async with Database(location, schema="generator", pool_size=0) as database:
-        return await reconcile(Reconciliation(SqlLedger(database), now=clock.now), asked)
-
-
 def main() -> None:
     """Serve until SIGTERM or SIGINT, or do what an operator asks."""
     asked = parse(sys.argv[1:])
@@ -227,7 +227,7 @@ def main() -> None:
         uvloop.run(_serve(settings))
         return
     try:
-        settled = asyncio.run(_reconcile(settings, asked))
+        settled = asyncio.run(reconcile(settings, asked))
     except ServiceError as error:
         sys.exit(error.message)
     print(f"{settled.name} is {settled.state}")

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from services.common.background import background
 from services.common.database import Database
 from services.common.errors import FailedPrecondition
 from services.orchestrator.adapters.messages import load_messages
+from services.orchestrator.adapters.sql_ledger import SqlLedger
 from services.orchestrator.domain.money.ledger import Ledger
 from services.orchestrator.domain.ports import (
     AssetPort,
@@ -112,6 +113,23 @@ async def working(settings: Settings, parts: Parts) -> AsyncIterator[None]:
         await stack.enter_async_context(background("late_money", late.run(settings.settle_every)))
         await stack.enter_async_context(background("housekeeping", tidy.run()))
         yield
+
+
+async def correct_costs(
+    location: str, corrections: Iterable[tuple[str, str, int]]
+) -> dict[tuple[str, str], int]:
+    """Charge attempts what a vendor's bill says: (tenant, attempt, micro-USD).
+
+    Returns the change in micro-USD of each that changed.
+    """
+    changed = {}
+    async with Database(location, schema="orchestrator", pool_size=0) as database:
+        ledger = SqlLedger(database, now=clock.now)
+        for tenant, attempt, micros in corrections:
+            change = await ledger.correct(tenant, attempt, micros)
+            if change:
+                changed[tenant, attempt] = change
+    return changed
 
 
 def _steps(settings: Settings, parts: Parts, finish: FinishVideo) -> Steps:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.suite.commands import (
+    bills,
     costs,
     demo,
     doctor,
@@ -51,6 +52,7 @@ def reelmesh(
 
 for module in (serve, demo, simulate, generate, words, jobs, doctor, migrate, costs):
     module.register(app)
+app.add_typer(bills.app, name="bill", rich_help_panel="Operation")
 app.add_typer(keys.app, name="keys", rich_help_panel="Operation")
 
 

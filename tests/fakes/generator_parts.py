@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -144,6 +144,16 @@ class MemoryLedger:
             busy += bool(name) and under_way and row.identity.account == generation.identity.account
         return None if busy >= limit else await self.save(generation, owner=owner)
 
+    async def sent(self, provider: str, start: datetime, end: datetime) -> Sequence[Generation]:
+        every = [self._generation(identifier) for identifier in self.rows]
+        return [
+            one
+            for one in every
+            if one.identity.provider == provider
+            and one.submit_time is not None
+            and start <= one.submit_time < end
+        ]
+
     async def get(self, tenant: str, identifier: str) -> Generation | None:
         if identifier not in self.rows:
             return None
@@ -198,6 +208,22 @@ class MemoryLedger:
     async def release(self, identifier: str, owner: str) -> None:
         if self.owners.get(identifier) == owner:
             self.owners[identifier] = ""
+
+
+class MemoryHalts:
+    """`Halts` in a dictionary."""
+
+    def __init__(self) -> None:
+        self.reasons: dict[str, str] = {}
+
+    async def halt(self, provider: str, reason: str, *, at: datetime) -> None:
+        self.reasons.setdefault(provider, reason)
+
+    async def resume(self, provider: str) -> bool:
+        return self.reasons.pop(provider, None) is not None
+
+    async def halted(self) -> Mapping[str, str]:
+        return dict(self.reasons)
 
 
 @asynccontextmanager

@@ -89,6 +89,15 @@ class MemoryLedger:
         account = self._account(charge)
         account.refunded = account.refunded or min(amount_micros, account.settled or 0)
 
+    async def correct(self, tenant: str, attempt: str, cost_micros: int) -> int:
+        account = self.accounts.get((tenant, attempt))
+        if account is None:
+            return 0
+        more = cost_micros - account.spent
+        account.open, account.settled = 0, (account.settled or 0) + max(more, 0)
+        account.refunded += max(-more, 0)
+        return more
+
     async def save(self, charge: Charge, amount_micros: int) -> None:
         account = self._account(charge)
         account.saved = account.saved or amount_micros

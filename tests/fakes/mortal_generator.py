@@ -27,13 +27,14 @@ from services.generator.domain.models import Model
 from services.generator.domain.orders import Order
 from services.generator.domain.ports import Entry, Step
 from services.generator.domain.tasks import Task
-from services.generator.ledger import SqlLedger
+from services.generator.ledger import SqlHalts, SqlLedger
 from services.generator.ledger.rows import GENERATIONS
 from services.generator.providers import configured
 from services.generator.providers.adapter import Adapter
 from services.generator.providers.client import TIMEOUT, Client, vendor_http
 from services.generator.providers.download import Downloader
 from services.generator.usecases.drive import Means
+from services.generator.usecases.halting import Halting
 from services.generator.usecases.hub import Hub
 from services.generator.usecases.machine import Machine
 from services.generator.usecases.patience import Patience
@@ -82,6 +83,7 @@ class Ends(SqlLedger):
 
     def __init__(self, database: Database, ends: Counter[str]) -> None:
         super().__init__(database)
+        self.database = database
         self._ends = ends
 
     async def save(self, generation: Generation, *, owner: str = "", release: bool = False) -> bool:
@@ -243,5 +245,6 @@ class Life:
             sending=Sending(storage),
             storing=Storing(storage, CATALOGUE.get, patience=5.0),
             faults=reaper,
+            halting=Halting(SqlHalts(self.ledger.database)),
             patience=self.plant.patience,
         )

@@ -182,6 +182,12 @@ class Generation:
         """Return an ended one with what its vendor takes although nothing came of it."""
         return self._amended(cost=cost)
 
+    def billed(self, cost: Cost) -> "Generation":
+        """Return an ended one with what the vendor's bill says that it costs."""
+        if not self.state.terminal:
+            raise AlreadyEnded(f"a generation in {self.state} has no final cost yet")
+        return replace(self, sequence=self.sequence + 1, cost=cost)
+
     def created_after_cancel(self, twin: "Generation") -> "Generation":
         """Return this tombstone with the request that came too late; it stays cancelled."""
         if not self.is_tombstone:

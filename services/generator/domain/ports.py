@@ -173,6 +173,9 @@ class Ledger(Protocol):
         Replicas that ask at once are answered one after the other.
         """
 
+    async def sent(self, provider: str, start: datetime, end: datetime) -> Sequence[Generation]:
+        """Return what was sent to a provider in a time, for all tenants."""
+
     async def get(self, tenant: str, identifier: str) -> Generation | None:
         """Return the tenant's generation."""
 

@@ -59,6 +59,13 @@ OWNERS = sa.Table(
     sa.Column("id", sa.String(128), primary_key=True),
     sa.Column("heartbeat", Moment, nullable=False),
 )
+HALTS = sa.Table(
+    "halts",
+    METADATA,
+    sa.Column("provider", sa.String(64), primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("time", Moment, nullable=False),
+)
 _SAME_NAMES = (
     "id", "tenant", "request_id", "request_hash", "sequence", "model", "submissions",
     "provider_job_id", "create_time", "submit_time", "end_time", "deadline",

@@ -90,6 +90,15 @@ class SqlLedger:
             update = _change(generation, owner=owner)
             return bool((await connection.execute(update)).rowcount)
 
+    async def sent(self, provider: str, start: datetime, end: datetime) -> Sequence[Generation]:
+        """Return what was sent to a provider in a time."""
+        query = sa.select(GENERATIONS).where(
+            _ROW.provider == provider, _ROW.submit_time >= start, _ROW.submit_time < end
+        )
+        async with self._database.read() as connection:
+            rows = await connection.execute(query.order_by(_ROW.submit_time))
+            return [generation_of(row) for row in rows]
+
     async def get(self, tenant: str, identifier: str) -> Generation | None:
         """Return the tenant's generation; a tombstone of something never created is not one."""
         query = sa.select(GENERATIONS).where(_ROW.id == identifier, _ROW.tenant == tenant)

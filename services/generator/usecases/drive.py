@@ -27,6 +27,7 @@ from services.generator.domain.ports import (
 from services.generator.usecases.aftermath import Aftermath
 from services.generator.usecases.ending import Ending
 from services.generator.usecases.finding import UNANSWERED, Finding
+from services.generator.usecases.halting import Halting
 from services.generator.usecases.interruption import Interruption
 from services.generator.usecases.patience import Patience
 from services.generator.usecases.row import Books, Row, SupersededError
@@ -45,6 +46,7 @@ class Means:
     sending: Sending
     storing: Storing
     faults: Faults
+    halting: Halting
     turns: Turns = field(default_factory=Turns)
     patience: Patience = field(default_factory=Patience)
 
@@ -135,7 +137,7 @@ class Drive:
         except ServiceError as error:
             await self._row.failed(error)
             return
-        if backend.remote and not await self._claim_turn():
+        if backend.remote and (await self._halted() or not await self._claim_turn()):
             return
         self._means.faults.reached(Step.BEFORE_SEND)
         self.sending = True
@@ -153,6 +155,14 @@ class Drive:
                 self._means.faults.reached(Step.AFTER_ID)
         finally:
             self.sending = False
+
+    async def _halted(self) -> bool:
+        provider = self.generation.identity.provider
+        reason = await self._means.halting.reason(provider)
+        if reason:
+            message = f"{provider} is halted until an operator resumes it: {reason}"
+            await self._row.failed(Unavailable(message, metadata={"provider": provider}))
+        return bool(reason)
 
     async def _claim_turn(self) -> bool:
         """Write SUBMITTING as soon as the credential has room; False when that took too long."""

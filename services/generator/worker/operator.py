@@ -1,10 +1,28 @@
-"""`python -m services.generator reconcile`: an operator settles a call whose answer was lost."""
+"""What an operator can do: settle a call whose answer was lost, or a day by the vendor's bill."""
 
 import argparse
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
 
+from services.common import clock
+from services.common.database import Database
+from services.common.errors import InvalidArgument
+from services.generator.adapters.bill_file import read_bill
+from services.generator.domain.bill import Period
 from services.generator.domain.generation import Generation
+from services.generator.ledger import SqlHalts, SqlLedger
+from services.generator.providers import adapters
+from services.generator.settings import Settings
+from services.generator.usecases.billing import Billing, Reckoning
 from services.generator.usecases.reconciliation import Reconciliation
+
+__all__ = ["Reckoning", "halted", "parse", "reckon_bill", "reconcile", "resume"]
+
+# What was sent shortly before the first charge may be what it is for.
+_BEFORE = timedelta(minutes=5)
+_AFTER = timedelta(minutes=1)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -23,9 +41,47 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-async def reconcile(reconciliation: Reconciliation, asked: argparse.Namespace) -> Generation:
+async def reconcile(settings: Settings, asked: argparse.Namespace) -> Generation:
     """Do what the operator says and return the generation as it is now."""
     identifier = asked.name.removeprefix("generations/")
-    if asked.job:
-        return await reconciliation.found(identifier, asked.job)
-    return await reconciliation.never_arrived(identifier)
+    async with _database(settings.database_location()) as database:
+        office = Reconciliation(SqlLedger(database), now=clock.now)
+        if asked.job:
+            return await office.found(identifier, asked.job)
+        return await office.never_arrived(identifier)
+
+
+async def reckon_bill(
+    location: str, providers: Sequence[str], bill: Path, *, whole: bool
+) -> Reckoning:
+    """Hold the bill in a file against what was sent to its providers, and settle what it tells.
+
+    `whole` says that no charge is missing from its first to its last. Raises InvalidArgument.
+    """
+    unknown = sorted(set(providers) - set(adapters()))
+    if unknown:
+        raise InvalidArgument("provider", f"{unknown[0]!r} is unknown", allowed=sorted(adapters()))
+    charges = await asyncio.to_thread(read_bill, bill)
+    if not charges:
+        return Reckoning(findings=(), corrections=())
+    times = [charge.time for charge in charges]
+    period = Period(start=min(times) - _BEFORE, end=max(times) + _AFTER, whole=whole)
+    async with _database(location) as database:
+        billing = Billing(SqlLedger(database), SqlHalts(database), now=clock.now)
+        return await billing.reckon(providers, charges, period)
+
+
+async def halted(location: str) -> Mapping[str, str]:
+    """Return the providers to which nothing is sent, each with the reason."""
+    async with _database(location) as database:
+        return await SqlHalts(database).halted()
+
+
+async def resume(location: str, provider: str) -> bool:
+    """Let a halted provider be used again; False when it was not halted."""
+    async with _database(location) as database:
+        return await SqlHalts(database).resume(provider)
+
+
+def _database(location: str) -> Database:
+    return Database(location, schema="generator", pool_size=0)

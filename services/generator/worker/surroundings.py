@@ -10,6 +10,7 @@ from services.generator.domain.reachability import Reachability, addresses_of
 from services.generator.providers import configured as configured_providers
 from services.generator.providers.client import origin
 from services.generator.settings import Settings
+from services.generator.usecases.halting import Halting
 from services.generator.worker.network import Network
 
 
@@ -23,13 +24,15 @@ async def watch_network(settings: Settings, stack: AsyncExitStack) -> Reachabili
     return reach
 
 
-def surroundings(settings: Settings, circuits: Circuits, reach: Reachability) -> Surroundings:
+def surroundings(
+    settings: Settings, circuits: Circuits, reach: Reachability, halting: Halting
+) -> Surroundings:
     """What models are admitted by at this moment."""
     now = clock.now()
     return Surroundings(
         now=now,
         configured=frozenset(settings.vendors),
         device_present=settings.device,
-        open_circuits=circuits.open(now),
+        open_circuits=circuits.open(now) | halting.providers,
         unreachable=reach.unreachable,
     )

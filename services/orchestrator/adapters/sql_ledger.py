@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.common.database import Database
 from services.orchestrator.adapters.money_rows import (
     budget_from,
+    charge_from,
     entry_row,
     of_attempt,
     on_scopes,
@@ -96,6 +97,27 @@ class SqlLedger:
             if back and not balance.refunded:
                 await self._move(connection, charge, spent=-back)
                 await self._enter(connection, charge, EntryKind.REFUND, back)
+
+    async def correct(self, tenant: str, attempt: str, cost_micros: int) -> int:
+        """See `Ledger.correct`."""
+        entries = ledger_entries.c
+        mine = (entries.tenant == tenant) & (entries.attempt == attempt)
+        first = sa.select(ledger_entries).where(mine).order_by(entries.position).limit(1)
+        async with self._database.begin() as connection:
+            row = (await connection.execute(first)).first()
+            if row is None:
+                return 0
+            charge = charge_from(row)
+            _, balance = await self._locked(connection, charge)
+            more = cost_micros - balance.net
+            if balance.settled is None or more > 0:
+                await self._enter(connection, charge, EntryKind.SETTLE, max(more, 0))
+            if balance.open > cost_micros:
+                await self._enter(connection, charge, EntryKind.RELEASE, balance.open - cost_micros)
+            if more < 0:
+                await self._enter(connection, charge, EntryKind.REFUND, -more)
+            await self._move(connection, charge, held=-balance.open, spent=more)
+            return more
 
     async def save(self, charge: Charge, amount_micros: int) -> None:
         """See `Ledger.save`."""

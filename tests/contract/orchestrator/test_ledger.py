@@ -347,3 +347,36 @@ async def _agree(database, oracle):
         held, _ = oracle.sums(tenant, scope)
         assert held <= limit
     return compared
+
+
+@pytest.mark.parametrize(
+    ("before", "bill", "moved"),
+    [
+        (("hold", "settle"), 300, []),
+        (("hold", "settle"), 450, [("settle", 150)]),
+        (("hold", "settle"), 100, [("refund", 200)]),
+        (("hold", "settle"), 0, [("refund", 300)]),
+        (("hold",), 450, [("settle", 450), ("release", 50)]),
+        (("hold",), 0, [("settle", 0), ("release", 500)]),
+        (("hold", "release"), 230, [("settle", 230)]),
+        (("hold", "settle", "refund"), 300, [("settle", 100)]),
+    ],
+)
+async def test_a_bill_has_the_last_word_however_often_it_is_read(database_url, before, bill, moved):
+    async with opened(database_url) as database:
+        ledger, _ = parts(database)
+        twin = MemoryLedger()
+        for each in (ledger, twin):
+            for step in before:
+                amounts = {"hold": (500,), "settle": (300,), "release": (), "refund": (100,)}
+                await getattr(each, step)(charge(), *amounts[step])
+        known = await movements(database)
+        for _ in range(2):
+            changed = await ledger.correct("acme", "j1/1/1", bill)
+            assert changed == await twin.correct("acme", "j1/1/1", bill)
+        assert (await movements(database))[len(known) :] == moved
+        assert set((await sums(database)).values()) == {(0, bill)}
+        assert await ledger.totals("acme", ["j1"]) == {"j1": Totals(bill, 0)}
+        assert await ledger.settle(charge(), 300) >= bill  # a late step moves nothing
+        assert set((await sums(database)).values()) == {(0, bill)}
+        assert await ledger.correct("acme", "nobody", 5) == 0

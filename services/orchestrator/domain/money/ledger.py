@@ -62,6 +62,11 @@ class Balance:
     refunded: int = 0
     saved: bool = False
 
+    @property
+    def net(self) -> int:
+        """What it cost, less what came back."""
+        return (self.settled or 0) - self.refunded
+
     @classmethod
     def of(cls, movements: Iterable[tuple[EntryKind, int]]) -> "Balance":
         """The balance after these movements, oldest first."""
@@ -76,7 +81,8 @@ class Balance:
                 now = self.open + amount
                 return replace(self, open=now, peak=max(self.peak, now))
             case EntryKind.SETTLE:
-                return replace(self, open=0, settled=amount)
+                # A bill that takes more than was thought settles the rest behind it.
+                return replace(self, open=0, settled=(self.settled or 0) + amount)
             case EntryKind.RELEASE:
                 # What is released behind a settlement is told for the reader: it was freed by it.
                 return replace(self, open=max(self.open - amount, 0))
@@ -120,6 +126,13 @@ class Ledger(Protocol):
 
     async def refund(self, charge: Charge, amount_micros: int) -> None:
         """Take back what the vendor gave back, at most what was charged, once for an attempt."""
+
+    async def correct(self, tenant: str, attempt: str, cost_micros: int) -> int:
+        """Charge an attempt exactly what its vendor's bill says; returns the change in micro-USD.
+
+        What goes over a limit is charged all the same: it is spent. 0 for an attempt that never
+        moved money.
+        """
 
     async def save(self, charge: Charge, amount_micros: int) -> None:
         """Put down what the attempt would have cost, had the cache not served it."""

@@ -6,6 +6,7 @@ from services.generator.domain.catalogue import Catalogue
 from services.generator.domain.generation import Generation
 from services.generator.domain.ports import Entry
 from services.generator.usecases.drive import Drive, Means
+from services.generator.usecases.halting import Halting
 from services.generator.usecases.hub import Hub
 from services.generator.usecases.machine import Machine
 from services.generator.usecases.patience import Patience
@@ -14,6 +15,7 @@ from services.generator.usecases.sending import Sending
 from services.generator.usecases.storing import Storing
 from tests.fakes.generator_parts import (
     Clock,
+    MemoryHalts,
     MemoryLedger,
     MemoryStorage,
     OneBackend,
@@ -34,6 +36,7 @@ class Plant:
     backend: ScriptedBackend = field(default_factory=ScriptedBackend)
     clock: Clock = field(default_factory=Clock)
     hub: Hub = field(default_factory=Hub)
+    halts: MemoryHalts = field(default_factory=MemoryHalts)
     steps: Steps = field(default_factory=Steps)
     patience: float = 5.0
     maximum: int = 0
@@ -49,6 +52,7 @@ class Plant:
             sending=Sending(self.storage),
             storing=Storing(self.storage, catalogue.get, patience=self.patience),
             faults=self.steps,
+            halting=Halting(self.halts),
             patience=self.waits,
         )
 
