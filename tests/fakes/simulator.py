@@ -46,14 +46,14 @@ def quick(**settings: Any) -> SimulatorSettings:
 
 
 @contextmanager
-def simulator_thread() -> Iterator[World]:
+def simulator_thread(**settings: Any) -> Iterator[World]:
     """Serve for many tests, each of which begins with `fresh`."""
     ready, worlds = threading.Event(), []
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
 
     async def serve() -> None:
-        async with simulating(quick()) as world:
+        async with simulating(quick(**settings)) as world:
             worlds.append(world)
             ready.set()
             await stop.wait()

@@ -79,13 +79,16 @@ def _labels(order: GenerationOrder) -> generator_service_pb2.Labels:
 def _video_task(order: GenerationOrder) -> generation_pb2.VideoTask:
     request, wanted = order.job.request, order.job.quantified
     assert wanted is not None  # noqa: S101 - a job is planned before it is attempted
+    nearest = _nearest(order, wanted)
+    # A frame rate that nobody asked for is no reason for a model to refuse.
+    asked_for = nearest or wanted.provenance.get("fps") == "caller"
     task = generation_pb2.VideoTask(
         prompt=wanted.prompt,
         original_prompt=request.prompt,
         duration=to_duration(wanted.duration_seconds),
         aspect_ratio=wanted.aspect_ratio,
         resolution=wanted.resolution,
-        fps=wanted.fps,
+        fps=wanted.fps if asked_for else 0,
         seed=order.seed,
         negative_prompt=wanted.negative_prompt,
         camera_motion=wanted.camera_motion,
@@ -95,7 +98,7 @@ def _video_task(order: GenerationOrder) -> generation_pb2.VideoTask:
         time_of_day=request.facets.time_of_day or wanted.time_of_day,
         image=_media(request.image),
         last_image=_media(request.last_image),
-        fit_nearest=_nearest(order, wanted),
+        fit_nearest=nearest,
     )
     if request.options:
         json_format.ParseDict(dict(request.options), task.options)
