@@ -13,6 +13,7 @@ import uvloop
 from reelmesh.generator.v1.generator_service_pb2_grpc import add_GeneratorServiceServicer_to_server
 from services.common import clock
 from services.common.access import open_keys
+from services.common.background import background
 from services.common.channels import Channel
 from services.common.database import Database
 from services.common.errors import ServiceError
@@ -95,11 +96,15 @@ async def _build(
     rest = timedelta(seconds=settings.circuit_rest_seconds)
     circuits = Circuits(settings.circuit_failures, rest)
     halting = Halting(SqlHalts(database))
+    halts = background("halts", halting.keep(settings.heartbeat_seconds))
+    await stack.enter_async_context(halts)
     means = await _means(settings, books, circuits=circuits, halting=halting, stack=stack)
     machine = Machine(means, _report)
     await _keep(settings, books, machine=machine, stack=stack)
     reach = await watch_network(settings, stack)
-    admission = Admission(means.catalogue, partial(surroundings, settings, circuits, reach, halting))
+    admission = Admission(
+        means.catalogue, partial(surroundings, settings, circuits, reach, halting)
+    )
     generations = Generations(
         ledger=books.ledger,
         admission=admission,

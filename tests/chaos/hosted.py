@@ -147,8 +147,10 @@ async def settled(life: Life, names: Sequence[str], seconds: float = 60) -> dict
             assert entry is not None
             here = entry.generation
             looked_up = here.identity.provider in {"kling", "kling_legacy"}
-            unknown = here.state is State.UNKNOWN_OUTCOME and not looked_up
-            if unknown or (here.state.terminal and not await life.ledger.owned(name)):
+            owned = await life.ledger.owned(name)
+            # Past its deadline nobody looks any more, whatever vendor it is.
+            unknown = here.state is State.UNKNOWN_OUTCOME and not (looked_up and owned)
+            if unknown or (here.state.terminal and not owned):
                 found[name] = here
         return len(found) == len(names)
 

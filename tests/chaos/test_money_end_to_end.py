@@ -1,17 +1,20 @@
 """Paid jobs through every service, vendors that misbehave, and the books against the bill."""
 
 import asyncio
+import json
 import random
 import re
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from google.protobuf import duration_pb2
+from typer.testing import CliRunner
 
 from reelmesh.orchestrator.v1 import video_service_pb2 as pb
 from services.common.database import Database
@@ -19,6 +22,7 @@ from services.common.errors import ServiceError
 from services.generator.domain.orders import prompt_of
 from services.generator.ledger import SqlLedger
 from services.generator.usecases.reconciliation import Reconciliation
+from services.suite.cli import app
 from services.suite.simulator.exports import variables
 from services.suite.simulator.faults import Fault
 from services.suite.simulator.world import Charge, World
@@ -252,6 +256,61 @@ async def test_a_lost_answer_never_starts_a_second_vendor(shop: Shop) -> None:
     assert len(job.attempts) == 1
     assert (await shop.bill())[0] == 1
     await settled(shop)
+
+
+async def bill_command(shop: Shop, *arguments: str) -> tuple[int, str]:
+    """`reelmesh bill …` on the stack's databases: the exit code and what it printed."""
+    asked = ["bill", *arguments, "--data-dir", str(shop.stack.directory)]
+    done = await asyncio.to_thread(CliRunner().invoke, app, asked)
+    return done.exit_code, done.output
+
+
+async def test_a_vendor_that_charges_what_nobody_asked_for_is_halted_until_it_is_resumed(
+    shop: Shop, tmp_path: Path
+) -> None:
+    bill = tmp_path / "bill.json"
+
+    async def check() -> tuple[int, str]:
+        found = (await shop.sim.http.get("/_sim/bill", params={"vendor": "fal"})).text
+        await asyncio.to_thread(bill.write_text, found)
+        return await bill_command(shop, "check", str(bill), "--provider", "pika", "--json")
+
+    async with shop.stack.client() as client:
+        cheapest = await make(client, "Before the leak")
+        code, told = await check()
+        assert code == 0, told
+        assert json.loads(told)["findings"].keys() == {"agrees"}
+        await somebody_else_uses_our_key(shop)
+        code, told = await check()
+        assert code == 1
+        assert "1 charges that nobody here has asked for" in told
+        other = await make(client, "While it is halted")
+        assert await bill_command(shop, "resume", "pika") == (0, "pika is used again\n")
+
+        async def used_again() -> bool:
+            job = await make(client, "After it")
+            return [attempt.provider for attempt in job.attempts] == ["pika"]
+
+        await until(used_again, 60)
+    assert [attempt.provider for attempt in cheapest.attempts] == ["pika"]
+    assert other.attempts[0].provider == "pika"
+    assert "halted until an operator resumes it" in other.attempts[0].error.message
+    assert other.state == other.STATE_SUCCEEDED
+    # What the leak cost is on the bill and in nobody's books: neither more nor less.
+    (_, owed), (spent, _) = await shop.bill(), shop.books()
+    assert owed - spent == 200_000
+    leaked = [one for one in shop.world.charges if one.job.order.prompt == "not ours"]
+    shop.world.charges.remove(leaked[0])
+
+
+async def somebody_else_uses_our_key(shop: Shop) -> None:
+    """A clip that no generation of ours is for."""
+    answer = await shop.sim.http.post(
+        "/fal/fal-ai/pika/v2.2/text-to-video",
+        json={"prompt": "not ours"},
+        headers={"authorization": "Key sim-key"},
+    )
+    answer.raise_for_status()
 
 
 async def storm(shop: Shop, jobs: int, callers: int) -> dict[str, int]:

@@ -27,7 +27,7 @@ class Surroundings:
 
     `configured` holds the names (never the values) of the environment variables that are set;
     `open_circuits` holds ids of models and of providers that are failing just now, `unreachable`
-    the providers that the network does not lead to.
+    the providers that the network does not lead to, `halted` those that an operator has to look at.
     """
 
     now: datetime
@@ -35,6 +35,7 @@ class Surroundings:
     device_present: bool = False
     open_circuits: frozenset[str] = field(default_factory=frozenset)
     unreachable: frozenset[str] = field(default_factory=frozenset)
+    halted: frozenset[str] = field(default_factory=frozenset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,9 @@ def _own_standing(model: Model, surroundings: Surroundings) -> Standing:
     if model.provider in surroundings.unreachable:
         reason = f"{model.provider} cannot be reached over the network; it is looked for again"
         return Standing(Availability.UNREACHABLE, reason)
+    if model.provider in surroundings.halted:
+        reason = f"{model.provider} is halted until an operator resumes it: see its bill"
+        return Standing(Availability.CIRCUIT_OPEN, reason)
     if surroundings.open_circuits & {model.id, model.provider}:
         return Standing(Availability.CIRCUIT_OPEN, f"{model.provider} is failing; it is rested")
     return Standing(Availability.READY)

@@ -1,6 +1,11 @@
-"""Whether a provider is halted, asked anew for every send and kept in mind for listings."""
+"""Whether a provider is halted: asked anew for every send, kept in mind for listings."""
 
+import asyncio
+
+from services.common.telemetry import get_logger
 from services.generator.domain.halts import Halts
+
+_log = get_logger(__name__)
 
 
 class Halting:
@@ -15,3 +20,12 @@ class Halting:
         found = await self._halts.halted()
         self.providers = frozenset(found)
         return found.get(provider, "")
+
+    async def keep(self, every: float) -> None:
+        """Ask every so many seconds until cancelled: an operator halts and resumes elsewhere."""
+        while True:
+            try:
+                await self.reason("")
+            except Exception:
+                _log.exception("halts cannot be read")
+            await asyncio.sleep(every)

@@ -33,6 +33,7 @@ def surroundings(
         now=now,
         configured=frozenset(settings.vendors),
         device_present=settings.device,
-        open_circuits=circuits.open(now) | halting.providers,
+        open_circuits=circuits.open(now),
+        halted=halting.providers,
         unreachable=reach.unreachable,
     )

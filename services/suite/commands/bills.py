@@ -54,9 +54,8 @@ def check(
     """
 
     async def work() -> tuple[Reckoning, dict[tuple[str, str], int]]:
-        # Both bring a service along.
-        from services.generator.worker.operator import reckon_bill  # noqa: PLC0415 - as above
-        from services.orchestrator.worker import correct_costs  # noqa: PLC0415 - as above
+        from services.generator.worker.operator import reckon_bill  # noqa: PLC0415 - brings a service along
+        from services.orchestrator.worker import correct_costs  # noqa: PLC0415 - brings a service along
 
         settings = database_settings(data_dir)
         location = settings.database_location("generator")
@@ -88,7 +87,7 @@ def halted(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """
 
     async def work() -> dict[str, object]:
-        from services.generator.worker.operator import halted as read  # noqa: PLC0415 - a service
+        from services.generator.worker.operator import halted as read  # noqa: PLC0415 - brings a service along
 
         return dict(await read(database_settings(data_dir).database_location("generator")))
 
@@ -113,7 +112,7 @@ def resume(
     """
 
     async def work() -> bool:
-        from services.generator.worker.operator import resume as go_on  # noqa: PLC0415 - a service
+        from services.generator.worker.operator import resume as go_on  # noqa: PLC0415 - brings a service along
 
         location = database_settings(data_dir).database_location("generator")
         return await go_on(location, provider)

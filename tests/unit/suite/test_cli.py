@@ -14,6 +14,7 @@ COMMANDS = [
     ["models"], ["jobs"], ["show"],
     ["watch"], ["cancel"], ["doctor"], ["migrate"],
     ["keys", "create"], ["keys", "list"], ["keys", "revoke"],
+    ["bill", "check"], ["bill", "halted"], ["bill", "resume"],
     ["costs"], ["budget", "set"], ["budget", "show"], ["budget", "list"],
 ]  # fmt: skip
 

@@ -47,6 +47,7 @@ CATALOGUE = Catalogue([OLD, NEW, OTHER, LOCAL, GROUP])
             around("ACME_API_KEY", open_circuits=frozenset({"acme"})),
             Availability.CIRCUIT_OPEN,
         ),
+        ("new", around("ACME_API_KEY", halted=frozenset({"acme"})), Availability.CIRCUIT_OPEN),
         ("other", around("OTHER_A"), Availability.NO_CREDENTIALS),
         ("other", around("OTHER_A", "OTHER_B"), Availability.READY),
         ("other", around("OTHER_C"), Availability.READY),
