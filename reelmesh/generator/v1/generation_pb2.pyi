@@ -213,6 +213,9 @@ class Output(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     STORAGE_URL_FIELD_NUMBER: _builtins.int
     THUMBNAIL_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
+    QUALITY_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
     sha256: _builtins.str
     """SHA-256 of the bytes, lower-case hexadecimal."""
     size_bytes: _builtins.int
@@ -231,9 +234,19 @@ class Output(_message.Message):
     """"s3://bucket/key" or "file:///…"."""
     thumbnail: _builtins.str
     """Thumbnail asset, when there is one."""
+    method: _builtins.str
+    """How a composition was made: "copied", "smart" (only around transitions encoded) or "encoded"; else ""."""
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """Length."""
+
+    @_builtins.property
+    def words(self) -> _containers.RepeatedCompositeFieldContainer[Global___WordTime]:
+        """When each word of a speech is spoken; empty when that is not known."""
+
+    @_builtins.property
+    def quality(self) -> Global___Quality:
+        """What was found when it was looked at; absent when it was not."""
 
     def __init__(
         self,
@@ -248,16 +261,91 @@ class Output(_message.Message):
         seed: _builtins.int | None = ...,
         storage_url: _builtins.str = ...,
         thumbnail: _builtins.str = ...,
+        words: _abc.Iterable[Global___WordTime] | None = ...,
+        quality: Global___Quality | None = ...,
+        method: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "duration", b"duration", "seed", b"seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "duration", b"duration", "quality", b"quality", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "content_type", b"content_type", "duration", b"duration", "fps", b"fps", "height", b"height", "seed", b"seed", "sha256", b"sha256", "size_bytes", b"size_bytes", "storage_url", b"storage_url", "thumbnail", b"thumbnail", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "content_type", b"content_type", "duration", b"duration", "fps", b"fps", "height", b"height", "method", b"method", "quality", b"quality", "seed", b"seed", "sha256", b"sha256", "size_bytes", b"size_bytes", "storage_url", b"storage_url", "thumbnail", b"thumbnail", "width", b"width", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
 
 Global___Output: _TypeAlias = Output  # noqa: Y015
+
+@_typing.final
+class Quality(_message.Message):
+    """What was found when media was looked at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCORE_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    score: _builtins.float
+    """1.0 when nothing is wrong, less for each finding, never below 0."""
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
+        """What is wrong, worst first."""
+
+    def __init__(
+        self,
+        *,
+        score: _builtins.float = ...,
+        findings: _abc.Iterable[Global___Finding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Quality: _TypeAlias = Quality  # noqa: Y015
+
+@_typing.final
+class Finding(_message.Message):
+    """One thing that is wrong with media."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    DURATION_FIELD_NUMBER: _builtins.int
+    PENALTY_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """"black", "frozen", "silent", "clipped", "too_short", "too_long", "no_sound", "no_picture", "unreadable",
+    "captions_overlap", "captions_empty" or "captions_beyond_end".
+    """
+    penalty: _builtins.float
+    """What it takes off the score."""
+    explanation: _builtins.str
+    """A sentence for people."""
+    @_builtins.property
+    def start(self) -> _duration_pb2.Duration:
+        """When it begins."""
+
+    @_builtins.property
+    def duration(self) -> _duration_pb2.Duration:
+        """How long it lasts; absent when it holds for the whole."""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        start: _duration_pb2.Duration | None = ...,
+        duration: _duration_pb2.Duration | None = ...,
+        penalty: _builtins.float = ...,
+        explanation: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "explanation", b"explanation", "kind", b"kind", "penalty", b"penalty", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Finding: _TypeAlias = Finding  # noqa: Y015
 
 @_typing.final
 class Task(_message.Message):
@@ -274,6 +362,7 @@ class Task(_message.Message):
     COMPOSE_FIELD_NUMBER: _builtins.int
     CAPTIONS_FIELD_NUMBER: _builtins.int
     THUMBNAIL_FIELD_NUMBER: _builtins.int
+    CHECK_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def video(self) -> Global___VideoTask:
         """A clip."""
@@ -310,6 +399,10 @@ class Task(_message.Message):
     def thumbnail(self) -> Global___ThumbnailTask:
         """A still of a clip."""
 
+    @_builtins.property
+    def check(self) -> Global___CheckTask:
+        """What is wrong with a clip."""
+
     def __init__(
         self,
         *,
@@ -322,12 +415,13 @@ class Task(_message.Message):
         compose: Global___ComposeTask | None = ...,
         captions: Global___CaptionsTask | None = ...,
         thumbnail: Global___ThumbnailTask | None = ...,
+        check: Global___CheckTask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["captions", b"captions", "compose", b"compose", "image", b"image", "music", b"music", "sound", b"sound", "speech", b"speech", "thumbnail", b"thumbnail", "upscale", b"upscale", "video", b"video", "work", b"work"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["captions", b"captions", "check", b"check", "compose", b"compose", "image", b"image", "music", b"music", "sound", b"sound", "speech", b"speech", "thumbnail", b"thumbnail", "upscale", b"upscale", "video", b"video", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["captions", b"captions", "compose", b"compose", "image", b"image", "music", b"music", "sound", b"sound", "speech", b"speech", "thumbnail", b"thumbnail", "upscale", b"upscale", "video", b"video", "work", b"work"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["captions", b"captions", "check", b"check", "compose", b"compose", "image", b"image", "music", b"music", "sound", b"sound", "speech", b"speech", "thumbnail", b"thumbnail", "upscale", b"upscale", "video", b"video", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["video", "image", "speech", "music", "sound", "upscale", "compose", "captions", "thumbnail"]  # noqa: Y015
+    _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["video", "image", "speech", "music", "sound", "upscale", "compose", "captions", "thumbnail", "check"]  # noqa: Y015
     _WhichOneofArgType_work: _TypeAlias = _typing.Literal["work", b"work"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_work) -> _WhichOneofReturnType_work | None: ...
 
@@ -576,10 +670,19 @@ class MusicTask(_message.Message):
     DURATION_FIELD_NUMBER: _builtins.int
     LYRICS_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    MOOD_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    INSTRUMENTAL_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """Required. Text."""
     lyrics: _builtins.str
     """Optional. Words to sing."""
+    mood: _builtins.str
+    """Optional. Such as "peaceful"."""
+    seed: _builtins.int
+    """Optional."""
+    instrumental: _builtins.bool
+    """Optional. Without voices; unset means as the prompt reads."""
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """Required. Length."""
@@ -595,12 +698,22 @@ class MusicTask(_message.Message):
         duration: _duration_pb2.Duration | None = ...,
         lyrics: _builtins.str = ...,
         options: _struct_pb2.Struct | None = ...,
+        mood: _builtins.str = ...,
+        seed: _builtins.int | None = ...,
+        instrumental: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "options", b"options"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_instrumental", b"_instrumental", "_seed", b"_seed", "duration", b"duration", "instrumental", b"instrumental", "options", b"options", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "lyrics", b"lyrics", "options", b"options", "prompt", b"prompt"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_instrumental", b"_instrumental", "_seed", b"_seed", "duration", b"duration", "instrumental", b"instrumental", "lyrics", b"lyrics", "mood", b"mood", "options", b"options", "prompt", b"prompt", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__instrumental: _TypeAlias = _typing.Literal["instrumental"]  # noqa: Y015
+    _WhichOneofArgType__instrumental: _TypeAlias = _typing.Literal["_instrumental", b"_instrumental"]  # noqa: Y015
+    _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
+    _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__instrumental) -> _WhichOneofReturnType__instrumental | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
 
 Global___MusicTask: _TypeAlias = MusicTask  # noqa: Y015
 
@@ -613,8 +726,14 @@ class SoundTask(_message.Message):
     PROMPT_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    LOOP_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """Required. Text."""
+    seed: _builtins.int
+    """Optional."""
+    loop: _builtins.bool
+    """Optional. Repeats without a seam."""
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """Required. Length."""
@@ -629,12 +748,21 @@ class SoundTask(_message.Message):
         prompt: _builtins.str = ...,
         duration: _duration_pb2.Duration | None = ...,
         options: _struct_pb2.Struct | None = ...,
+        seed: _builtins.int | None = ...,
+        loop: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "options", b"options"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_loop", b"_loop", "_seed", b"_seed", "duration", b"duration", "loop", b"loop", "options", b"options", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "options", b"options", "prompt", b"prompt"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_loop", b"_loop", "_seed", b"_seed", "duration", b"duration", "loop", b"loop", "options", b"options", "prompt", b"prompt", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__loop: _TypeAlias = _typing.Literal["loop"]  # noqa: Y015
+    _WhichOneofArgType__loop: _TypeAlias = _typing.Literal["_loop", b"_loop"]  # noqa: Y015
+    _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
+    _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__loop) -> _WhichOneofReturnType__loop | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
 
 Global___SoundTask: _TypeAlias = SoundTask  # noqa: Y015
 
@@ -668,60 +796,532 @@ Global___UpscaleTask: _TypeAlias = UpscaleTask  # noqa: Y015
 
 @_typing.final
 class ComposeTask(_message.Message):
-    """Clips, sound and captions put together."""
+    """Clips, sound and captions put together into one MP4: H.264 4:2:0 at a constant frame rate, AAC stereo at 48 kHz.
+    Its length is the sum of the clips less the overlaps of their transitions. Errors: INVALID_ARGUMENT naming the field,
+    such as "clips[2].transition_duration".
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    class _Transition:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _TransitionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ComposeTask._Transition.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        TRANSITION_UNSPECIFIED: ComposeTask._Transition.ValueType  # 0
+        """As TRANSITION_CUT."""
+        TRANSITION_CUT: ComposeTask._Transition.ValueType  # 1
+        """At once."""
+        TRANSITION_CROSSFADE: ComposeTask._Transition.ValueType  # 2
+        """One dissolves into the other."""
+        TRANSITION_FADE_BLACK: ComposeTask._Transition.ValueType  # 3
+        """Down to black and up again."""
+        TRANSITION_WIPE_LEFT: ComposeTask._Transition.ValueType  # 4
+        """The new clip is uncovered from the right edge to the left."""
+        TRANSITION_WIPE_RIGHT: ComposeTask._Transition.ValueType  # 5
+        """The new clip is uncovered from the left edge to the right."""
+        TRANSITION_WIPE_UP: ComposeTask._Transition.ValueType  # 6
+        """The new clip is uncovered from the bottom edge to the top."""
+        TRANSITION_WIPE_DOWN: ComposeTask._Transition.ValueType  # 7
+        """The new clip is uncovered from the top edge to the bottom."""
+        TRANSITION_SLIDE_LEFT: ComposeTask._Transition.ValueType  # 8
+        """The new clip pushes the old one out to the left."""
+        TRANSITION_SLIDE_RIGHT: ComposeTask._Transition.ValueType  # 9
+        """The new clip pushes the old one out to the right."""
+        TRANSITION_SLIDE_UP: ComposeTask._Transition.ValueType  # 10
+        """The new clip pushes the old one out upwards."""
+        TRANSITION_SLIDE_DOWN: ComposeTask._Transition.ValueType  # 11
+        """The new clip pushes the old one out downwards."""
+
+    class Transition(_Transition, metaclass=_TransitionEnumTypeWrapper):
+        """How a clip follows the one before it. All but the cut overlap the two clips for `transition_duration`."""
+
+    TRANSITION_UNSPECIFIED: ComposeTask.Transition.ValueType  # 0
+    """As TRANSITION_CUT."""
+    TRANSITION_CUT: ComposeTask.Transition.ValueType  # 1
+    """At once."""
+    TRANSITION_CROSSFADE: ComposeTask.Transition.ValueType  # 2
+    """One dissolves into the other."""
+    TRANSITION_FADE_BLACK: ComposeTask.Transition.ValueType  # 3
+    """Down to black and up again."""
+    TRANSITION_WIPE_LEFT: ComposeTask.Transition.ValueType  # 4
+    """The new clip is uncovered from the right edge to the left."""
+    TRANSITION_WIPE_RIGHT: ComposeTask.Transition.ValueType  # 5
+    """The new clip is uncovered from the left edge to the right."""
+    TRANSITION_WIPE_UP: ComposeTask.Transition.ValueType  # 6
+    """The new clip is uncovered from the bottom edge to the top."""
+    TRANSITION_WIPE_DOWN: ComposeTask.Transition.ValueType  # 7
+    """The new clip is uncovered from the top edge to the bottom."""
+    TRANSITION_SLIDE_LEFT: ComposeTask.Transition.ValueType  # 8
+    """The new clip pushes the old one out to the left."""
+    TRANSITION_SLIDE_RIGHT: ComposeTask.Transition.ValueType  # 9
+    """The new clip pushes the old one out to the right."""
+    TRANSITION_SLIDE_UP: ComposeTask.Transition.ValueType  # 10
+    """The new clip pushes the old one out upwards."""
+    TRANSITION_SLIDE_DOWN: ComposeTask.Transition.ValueType  # 11
+    """The new clip pushes the old one out downwards."""
+
+    class _Role:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ComposeTask._Role.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ROLE_UNSPECIFIED: ComposeTask._Role.ValueType  # 0
+        """As ROLE_EFFECT."""
+        ROLE_DIALOGUE: ComposeTask._Role.ValueType  # 1
+        """Speech. Music goes at least 10 dB down under it, clips' own sound and effects a little."""
+        ROLE_MUSIC: ComposeTask._Role.ValueType  # 2
+        """Music, under everything else."""
+        ROLE_EFFECT: ComposeTask._Role.ValueType  # 3
+        """A sound effect."""
+
+    class Role(_Role, metaclass=_RoleEnumTypeWrapper):
+        """What a track is for: ducking follows from it."""
+
+    ROLE_UNSPECIFIED: ComposeTask.Role.ValueType  # 0
+    """As ROLE_EFFECT."""
+    ROLE_DIALOGUE: ComposeTask.Role.ValueType  # 1
+    """Speech. Music goes at least 10 dB down under it, clips' own sound and effects a little."""
+    ROLE_MUSIC: ComposeTask.Role.ValueType  # 2
+    """Music, under everything else."""
+    ROLE_EFFECT: ComposeTask.Role.ValueType  # 3
+    """A sound effect."""
+
+    class _CaptionMode:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _CaptionModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ComposeTask._CaptionMode.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        CAPTION_MODE_UNSPECIFIED: ComposeTask._CaptionMode.ValueType  # 0
+        """As CAPTION_MODE_BURN."""
+        CAPTION_MODE_BURN: ComposeTask._CaptionMode.ValueType  # 1
+        """Drawn into the picture; every frame under a caption is encoded."""
+        CAPTION_MODE_ATTACH: ComposeTask._CaptionMode.ValueType  # 2
+        """Carried as a text track that a player can show or hide; costs no encoding."""
+
+    class CaptionMode(_CaptionMode, metaclass=_CaptionModeEnumTypeWrapper):
+        """What becomes of the captions."""
+
+    CAPTION_MODE_UNSPECIFIED: ComposeTask.CaptionMode.ValueType  # 0
+    """As CAPTION_MODE_BURN."""
+    CAPTION_MODE_BURN: ComposeTask.CaptionMode.ValueType  # 1
+    """Drawn into the picture; every frame under a caption is encoded."""
+    CAPTION_MODE_ATTACH: ComposeTask.CaptionMode.ValueType  # 2
+    """Carried as a text track that a player can show or hide; costs no encoding."""
+
+    class _Encoding:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _EncodingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ComposeTask._Encoding.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ENCODING_UNSPECIFIED: ComposeTask._Encoding.ValueType  # 0
+        """As ENCODING_AUTO."""
+        ENCODING_AUTO: ComposeTask._Encoding.ValueType  # 1
+        """Copies bit for bit what does not change, and encodes the seconds around transitions, where all clips share
+        codec parameters; encodes everything otherwise.
+        """
+        ENCODING_FULL: ComposeTask._Encoding.ValueType  # 2
+        """Encodes everything."""
+
+    class Encoding(_Encoding, metaclass=_EncodingEnumTypeWrapper):
+        """Whether pictures may be copied instead of encoded."""
+
+    ENCODING_UNSPECIFIED: ComposeTask.Encoding.ValueType  # 0
+    """As ENCODING_AUTO."""
+    ENCODING_AUTO: ComposeTask.Encoding.ValueType  # 1
+    """Copies bit for bit what does not change, and encodes the seconds around transitions, where all clips share
+    codec parameters; encodes everything otherwise.
+    """
+    ENCODING_FULL: ComposeTask.Encoding.ValueType  # 2
+    """Encodes everything."""
+
+    @_typing.final
+    class Clip(_message.Message):
+        """One clip of the cut."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        MEDIA_FIELD_NUMBER: _builtins.int
+        START_FIELD_NUMBER: _builtins.int
+        DURATION_FIELD_NUMBER: _builtins.int
+        TRANSITION_FIELD_NUMBER: _builtins.int
+        TRANSITION_DURATION_FIELD_NUMBER: _builtins.int
+        GAIN_DB_FIELD_NUMBER: _builtins.int
+        MUTE_FIELD_NUMBER: _builtins.int
+        transition: Global___ComposeTask.Transition.ValueType
+        """Optional. How it follows the clip before it; the first clip has none."""
+        gain_db: _builtins.float
+        """Optional. Change of the clip's own sound in dB, -60 to 12."""
+        mute: _builtins.bool
+        """Optional. Leave the clip's own sound out."""
+        @_builtins.property
+        def media(self) -> Global___Media:
+            """Required. Video, with or without sound; or a picture, which then needs `duration`."""
+
+        @_builtins.property
+        def start(self) -> _duration_pb2.Duration:
+            """Optional. Where in the clip to begin; default its beginning."""
+
+        @_builtins.property
+        def duration(self) -> _duration_pb2.Duration:
+            """Optional. How much of it to take; default all that is left. A picture stands for so long."""
+
+        @_builtins.property
+        def transition_duration(self) -> _duration_pb2.Duration:
+            """Optional. Overlap with the clip before it, at most half of either clip; default 0.5 s."""
+
+        def __init__(
+            self,
+            *,
+            media: Global___Media | None = ...,
+            start: _duration_pb2.Duration | None = ...,
+            duration: _duration_pb2.Duration | None = ...,
+            transition: Global___ComposeTask.Transition.ValueType = ...,
+            transition_duration: _duration_pb2.Duration | None = ...,
+            gain_db: _builtins.float = ...,
+            mute: _builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "media", b"media", "start", b"start", "transition_duration", b"transition_duration"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "gain_db", b"gain_db", "media", b"media", "mute", b"mute", "start", b"start", "transition", b"transition", "transition_duration", b"transition_duration"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Track(_message.Message):
+        """Sound laid over the cut."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        MEDIA_FIELD_NUMBER: _builtins.int
+        ROLE_FIELD_NUMBER: _builtins.int
+        AT_FIELD_NUMBER: _builtins.int
+        START_FIELD_NUMBER: _builtins.int
+        DURATION_FIELD_NUMBER: _builtins.int
+        GAIN_DB_FIELD_NUMBER: _builtins.int
+        LOOP_FIELD_NUMBER: _builtins.int
+        FADE_IN_FIELD_NUMBER: _builtins.int
+        FADE_OUT_FIELD_NUMBER: _builtins.int
+        role: Global___ComposeTask.Role.ValueType
+        """Required. What it is for."""
+        gain_db: _builtins.float
+        """Optional. Change in dB, -60 to 12."""
+        loop: _builtins.bool
+        """Optional. Repeat it until `duration`, or the cut, ends."""
+        @_builtins.property
+        def media(self) -> Global___Media:
+            """Required. A recording."""
+
+        @_builtins.property
+        def at(self) -> _duration_pb2.Duration:
+            """Optional. When it begins in the cut; default at once."""
+
+        @_builtins.property
+        def start(self) -> _duration_pb2.Duration:
+            """Optional. Where in the recording to begin; default its beginning."""
+
+        @_builtins.property
+        def duration(self) -> _duration_pb2.Duration:
+            """Optional. How much of it to take; default all, ended by the end of the cut."""
+
+        @_builtins.property
+        def fade_in(self) -> _duration_pb2.Duration:
+            """Optional. Rise from silence."""
+
+        @_builtins.property
+        def fade_out(self) -> _duration_pb2.Duration:
+            """Optional. Fall to silence."""
+
+        def __init__(
+            self,
+            *,
+            media: Global___Media | None = ...,
+            role: Global___ComposeTask.Role.ValueType = ...,
+            at: _duration_pb2.Duration | None = ...,
+            start: _duration_pb2.Duration | None = ...,
+            duration: _duration_pb2.Duration | None = ...,
+            gain_db: _builtins.float = ...,
+            loop: _builtins.bool = ...,
+            fade_in: _duration_pb2.Duration | None = ...,
+            fade_out: _duration_pb2.Duration | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "duration", b"duration", "fade_in", b"fade_in", "fade_out", b"fade_out", "media", b"media", "start", b"start"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "duration", b"duration", "fade_in", b"fade_in", "fade_out", b"fade_out", "gain_db", b"gain_db", "loop", b"loop", "media", b"media", "role", b"role", "start", b"start"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     CLIPS_FIELD_NUMBER: _builtins.int
     TRACKS_FIELD_NUMBER: _builtins.int
     CAPTIONS_FIELD_NUMBER: _builtins.int
-    TRANSITION_FIELD_NUMBER: _builtins.int
-    transition: _builtins.str
-    """Optional. "cut", "fade" or "wipe"."""
+    CAPTION_MODE_FIELD_NUMBER: _builtins.int
+    CAPTION_STYLE_FIELD_NUMBER: _builtins.int
+    CAPTION_LANGUAGE_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    FPS_FIELD_NUMBER: _builtins.int
+    LOUDNESS_LUFS_FIELD_NUMBER: _builtins.int
+    TRUE_PEAK_DB_FIELD_NUMBER: _builtins.int
+    KEEP_LEVELS_FIELD_NUMBER: _builtins.int
+    ENCODING_FIELD_NUMBER: _builtins.int
+    CHECK_FIELD_NUMBER: _builtins.int
+    caption_mode: Global___ComposeTask.CaptionMode.ValueType
+    """Optional. What becomes of the captions."""
+    caption_language: _builtins.str
+    """Optional. BCP 47 language of the captions."""
+    width: _builtins.int
+    """Optional. Pixels, even; 0 means those of the first clip."""
+    height: _builtins.int
+    """Optional. Pixels, even; 0 means those of the first clip."""
+    fps: _builtins.int
+    """Optional. Frames per second; 0 means those of the first clip."""
+    loudness_lufs: _builtins.float
+    """Optional. Integrated loudness to reach in LUFS, -31 to -9; 0 means -16."""
+    true_peak_db: _builtins.float
+    """Optional. Highest true peak in dBTP, -9 to 0; unset means -1."""
+    keep_levels: _builtins.bool
+    """Optional. Leave levels as they are: no loudness, no ducking."""
+    encoding: Global___ComposeTask.Encoding.ValueType
+    """Optional. Whether pictures may be copied."""
+    check: _builtins.bool
+    """Optional. Look at what was made and give `Output.quality`; unset means yes."""
     @_builtins.property
-    def clips(self) -> _containers.RepeatedCompositeFieldContainer[Global___Media]:
-        """Required. Clips in order."""
+    def clips(self) -> _containers.RepeatedCompositeFieldContainer[Global___ComposeTask.Clip]:
+        """Required. Clips in order, 1 to 500."""
 
     @_builtins.property
-    def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Media]:
-        """Optional. Sound tracks."""
+    def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___ComposeTask.Track]:
+        """Optional. Sound tracks, at most 1000."""
 
     @_builtins.property
     def captions(self) -> Global___Media:
-        """Optional. Captions asset."""
+        """Optional. SRT or WebVTT."""
+
+    @_builtins.property
+    def caption_style(self) -> Global___CaptionStyle:
+        """Optional. How captions are drawn."""
 
     def __init__(
         self,
         *,
-        clips: _abc.Iterable[Global___Media] | None = ...,
-        tracks: _abc.Iterable[Global___Media] | None = ...,
+        clips: _abc.Iterable[Global___ComposeTask.Clip] | None = ...,
+        tracks: _abc.Iterable[Global___ComposeTask.Track] | None = ...,
         captions: Global___Media | None = ...,
-        transition: _builtins.str = ...,
+        caption_mode: Global___ComposeTask.CaptionMode.ValueType = ...,
+        caption_style: Global___CaptionStyle | None = ...,
+        caption_language: _builtins.str = ...,
+        width: _builtins.int = ...,
+        height: _builtins.int = ...,
+        fps: _builtins.int = ...,
+        loudness_lufs: _builtins.float = ...,
+        true_peak_db: _builtins.float | None = ...,
+        keep_levels: _builtins.bool = ...,
+        encoding: Global___ComposeTask.Encoding.ValueType = ...,
+        check: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["captions", b"captions"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_check", b"_check", "_true_peak_db", b"_true_peak_db", "caption_style", b"caption_style", "captions", b"captions", "check", b"check", "true_peak_db", b"true_peak_db"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["captions", b"captions", "clips", b"clips", "tracks", b"tracks", "transition", b"transition"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_check", b"_check", "_true_peak_db", b"_true_peak_db", "caption_language", b"caption_language", "caption_mode", b"caption_mode", "caption_style", b"caption_style", "captions", b"captions", "check", b"check", "clips", b"clips", "encoding", b"encoding", "fps", b"fps", "height", b"height", "keep_levels", b"keep_levels", "loudness_lufs", b"loudness_lufs", "tracks", b"tracks", "true_peak_db", b"true_peak_db", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__check: _TypeAlias = _typing.Literal["check"]  # noqa: Y015
+    _WhichOneofArgType__check: _TypeAlias = _typing.Literal["_check", b"_check"]  # noqa: Y015
+    _WhichOneofReturnType__true_peak_db: _TypeAlias = _typing.Literal["true_peak_db"]  # noqa: Y015
+    _WhichOneofArgType__true_peak_db: _TypeAlias = _typing.Literal["_true_peak_db", b"_true_peak_db"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__check) -> _WhichOneofReturnType__check | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__true_peak_db) -> _WhichOneofReturnType__true_peak_db | None: ...
 
 Global___ComposeTask: _TypeAlias = ComposeTask  # noqa: Y015
 
 @_typing.final
-class CaptionsTask(_message.Message):
-    """Captions."""
+class CaptionStyle(_message.Message):
+    """How captions are drawn."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Position:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _PositionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[CaptionStyle._Position.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        POSITION_UNSPECIFIED: CaptionStyle._Position.ValueType  # 0
+        """As POSITION_BOTTOM."""
+        POSITION_BOTTOM: CaptionStyle._Position.ValueType  # 1
+        """In the lower part."""
+        POSITION_TOP: CaptionStyle._Position.ValueType  # 2
+        """In the upper part."""
+        POSITION_MIDDLE: CaptionStyle._Position.ValueType  # 3
+        """In the middle."""
+
+    class Position(_Position, metaclass=_PositionEnumTypeWrapper):
+        """Where captions stand."""
+
+    POSITION_UNSPECIFIED: CaptionStyle.Position.ValueType  # 0
+    """As POSITION_BOTTOM."""
+    POSITION_BOTTOM: CaptionStyle.Position.ValueType  # 1
+    """In the lower part."""
+    POSITION_TOP: CaptionStyle.Position.ValueType  # 2
+    """In the upper part."""
+    POSITION_MIDDLE: CaptionStyle.Position.ValueType  # 3
+    """In the middle."""
+
+    FONT_FIELD_NUMBER: _builtins.int
+    SIZE_PERCENT_FIELD_NUMBER: _builtins.int
+    COLOR_FIELD_NUMBER: _builtins.int
+    OUTLINE_COLOR_FIELD_NUMBER: _builtins.int
+    BOX_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    font: _builtins.str
+    """Optional. Font family; "" picks one that has the captions' script."""
+    size_percent: _builtins.float
+    """Optional. Height of a line in percent of the picture's height, 2 to 15; 0 means 5.5."""
+    color: _builtins.str
+    """Optional. "#RRGGBB"; "" means white."""
+    outline_color: _builtins.str
+    """Optional. "#RRGGBB"; "" means black."""
+    box: _builtins.bool
+    """Optional. Draw a dark box behind the words instead of an outline."""
+    position: Global___CaptionStyle.Position.ValueType
+    """Optional. Where captions stand."""
+    def __init__(
+        self,
+        *,
+        font: _builtins.str = ...,
+        size_percent: _builtins.float = ...,
+        color: _builtins.str = ...,
+        outline_color: _builtins.str = ...,
+        box: _builtins.bool = ...,
+        position: Global___CaptionStyle.Position.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["box", b"box", "color", b"color", "font", b"font", "outline_color", b"outline_color", "position", b"position", "size_percent", b"size_percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaptionStyle: _TypeAlias = CaptionStyle  # noqa: Y015
+
+@_typing.final
+class WordTime(_message.Message):
+    """A word and when it is spoken."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TEXT_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The word as written, with its punctuation."""
+    @_builtins.property
+    def start(self) -> _duration_pb2.Duration:
+        """When it begins."""
+
+    @_builtins.property
+    def end(self) -> _duration_pb2.Duration:
+        """When it ends."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        start: _duration_pb2.Duration | None = ...,
+        end: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WordTime: _TypeAlias = WordTime  # noqa: Y015
+
+@_typing.final
+class CaptionsTask(_message.Message):
+    """Captions, timed by the speech: never of zero length, never overlapping."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Line(_message.Message):
+        """Words that are spoken, and when."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        TEXT_FIELD_NUMBER: _builtins.int
+        START_FIELD_NUMBER: _builtins.int
+        DURATION_FIELD_NUMBER: _builtins.int
+        WORDS_FIELD_NUMBER: _builtins.int
+        AUDIO_FIELD_NUMBER: _builtins.int
+        SPEAKER_FIELD_NUMBER: _builtins.int
+        text: _builtins.str
+        """Required unless `words` has them. What is said; markup and cues in brackets are left out of captions."""
+        speaker: _builtins.str
+        """Optional. Who speaks, shown before the words."""
+        @_builtins.property
+        def start(self) -> _duration_pb2.Duration:
+            """Optional. When it begins in the film; default at once."""
+
+        @_builtins.property
+        def duration(self) -> _duration_pb2.Duration:
+            """Required unless `words` or `audio` tells it. How long it takes."""
+
+        @_builtins.property
+        def words(self) -> _containers.RepeatedCompositeFieldContainer[Global___WordTime]:
+            """Optional. `Output.words` of the speech, counted from `start`."""
+
+        @_builtins.property
+        def audio(self) -> Global___Media:
+            """Optional. The recording of this line, to align the words with where `words` is empty."""
+
+        def __init__(
+            self,
+            *,
+            text: _builtins.str = ...,
+            start: _duration_pb2.Duration | None = ...,
+            duration: _duration_pb2.Duration | None = ...,
+            words: _abc.Iterable[Global___WordTime] | None = ...,
+            audio: Global___Media | None = ...,
+            speaker: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "duration", b"duration", "start", b"start"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "duration", b"duration", "speaker", b"speaker", "start", b"start", "text", b"text", "words", b"words"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    TEXT_FIELD_NUMBER: _builtins.int
     AUDIO_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    MAX_LINE_CHARACTERS_FIELD_NUMBER: _builtins.int
+    MAX_LINES_FIELD_NUMBER: _builtins.int
+    MAX_CHARACTERS_PER_SECOND_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """Text to set; or empty to listen to `audio`."""
+    """Text of the whole recording; or empty when `lines` has it."""
     format: _builtins.str
-    """"srt" or "vtt"."""
+    """"srt" or "vtt"; "" means "srt"."""
+    language: _builtins.str
+    """Optional. BCP 47 language: where lines break and how fast people read. "" is read from the text."""
+    max_line_characters: _builtins.int
+    """Optional. Most characters in a line on the screen; 0 means the language's custom (42, or 16 for Chinese)."""
+    max_lines: _builtins.int
+    """Optional. Most lines on the screen at once, 1 to 3; 0 means 2."""
+    max_characters_per_second: _builtins.float
+    """Optional. Reading speed in characters a second; 0 means the language's custom (17, or 9 for Chinese)."""
     @_builtins.property
     def audio(self) -> Global___Media:
-        """Recording to align with."""
+        """Recording to align `text` with."""
+
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___CaptionsTask.Line]:
+        """Optional. Lines in any order, at most 5000."""
 
     def __init__(
         self,
@@ -729,14 +1329,59 @@ class CaptionsTask(_message.Message):
         text: _builtins.str = ...,
         audio: Global___Media | None = ...,
         format: _builtins.str = ...,
+        language: _builtins.str = ...,
+        lines: _abc.Iterable[Global___CaptionsTask.Line] | None = ...,
+        max_line_characters: _builtins.int = ...,
+        max_lines: _builtins.int = ...,
+        max_characters_per_second: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "format", b"format", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "format", b"format", "language", b"language", "lines", b"lines", "max_characters_per_second", b"max_characters_per_second", "max_line_characters", b"max_line_characters", "max_lines", b"max_lines", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CaptionsTask: _TypeAlias = CaptionsTask  # noqa: Y015
+
+@_typing.final
+class CheckTask(_message.Message):
+    """Looks at a clip or a film and tells what is wrong with it in `Output.quality`; the report is stored as JSON."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEDIA_FIELD_NUMBER: _builtins.int
+    EXPECTED_DURATION_FIELD_NUMBER: _builtins.int
+    CAPTIONS_FIELD_NUMBER: _builtins.int
+    SILENT_EXPECTED_FIELD_NUMBER: _builtins.int
+    silent_expected: _builtins.bool
+    """Optional. Say nothing of missing or silent sound."""
+    @_builtins.property
+    def media(self) -> Global___Media:
+        """Required. A clip or a recording."""
+
+    @_builtins.property
+    def expected_duration(self) -> _duration_pb2.Duration:
+        """Optional. How long it should be."""
+
+    @_builtins.property
+    def captions(self) -> Global___Media:
+        """Optional. Its captions, SRT or WebVTT, to look at as well."""
+
+    def __init__(
+        self,
+        *,
+        media: Global___Media | None = ...,
+        expected_duration: _duration_pb2.Duration | None = ...,
+        captions: Global___Media | None = ...,
+        silent_expected: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["captions", b"captions", "expected_duration", b"expected_duration", "media", b"media"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["captions", b"captions", "expected_duration", b"expected_duration", "media", b"media", "silent_expected", b"silent_expected"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckTask: _TypeAlias = CheckTask  # noqa: Y015
 
 @_typing.final
 class ThumbnailTask(_message.Message):
