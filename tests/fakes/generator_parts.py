@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from services.common.errors import RequestConflict, ServiceError
 from services.generator.domain.facts import Cost, Identity, Output, Progress
@@ -345,6 +346,10 @@ class MemoryStorage:
 
     async def read(self, tenant: str, asset: str) -> tuple[bytes, str]:
         return f"{tenant}:{asset}".encode(), "image/webp"
+
+    async def download(self, tenant: str, asset: str, destination: Path) -> str:
+        destination.write_bytes(f"{tenant}:{asset}".encode())
+        return "image/webp"
 
     async def take_in(self, tenant: str, url: str, request_id: str) -> str:
         self.taken_in.append((url, request_id))

@@ -869,7 +869,7 @@ class ComposeTask(_message.Message):
     class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ComposeTask._Role.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         ROLE_UNSPECIFIED: ComposeTask._Role.ValueType  # 0
-        """As ROLE_EFFECT."""
+        """Never sent: each track says what it is for."""
         ROLE_DIALOGUE: ComposeTask._Role.ValueType  # 1
         """Speech. Music goes at least 10 dB down under it, clips' own sound and effects a little."""
         ROLE_MUSIC: ComposeTask._Role.ValueType  # 2
@@ -881,7 +881,7 @@ class ComposeTask(_message.Message):
         """What a track is for: ducking follows from it."""
 
     ROLE_UNSPECIFIED: ComposeTask.Role.ValueType  # 0
-    """As ROLE_EFFECT."""
+    """Never sent: each track says what it is for."""
     ROLE_DIALOGUE: ComposeTask.Role.ValueType  # 1
     """Speech. Music goes at least 10 dB down under it, clips' own sound and effects a little."""
     ROLE_MUSIC: ComposeTask.Role.ValueType  # 2

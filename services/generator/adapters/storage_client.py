@@ -1,8 +1,10 @@
 """The storage service as the generator uses it."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import fields
+from pathlib import Path
 
 from google.protobuf import duration_pb2, struct_pb2
 from google.type import money_pb2
@@ -62,6 +64,19 @@ class StorageClient:
                     message = f"{asset} has more than {_LARGEST_REFERENCE} bytes"
                     raise InvalidArgument("image", message)
         return bytes(content), media_type
+
+    async def download(self, tenant: str, asset: str, destination: Path) -> str:
+        """Write the asset's bytes to a file; returns their media type. Raises NotFound."""
+        media_type = ""
+        with acting_as(Identity(tenant)):
+            parts = self._stub.DownloadAsset(pb.DownloadAssetRequest(name=asset))
+            file = await asyncio.to_thread(destination.open, "wb")
+            with file:
+                async for part in parts:
+                    media_type = part.asset.content_type or media_type
+                    if part.chunk:
+                        await asyncio.to_thread(file.write, part.chunk)
+        return media_type
 
     async def take_in(self, tenant: str, url: str, request_id: str) -> str:
         """Fetch an address into storage and return the asset; storage's own rules apply."""

@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from google.protobuf import timestamp_pb2
+from google.protobuf import duration_pb2, timestamp_pb2
 from google.rpc import status_pb2
 from google.type import money_pb2
 
 from reelmesh.generator.v1 import generation_pb2
 from services.common.errors import ServiceError
 from services.common.status import BY_REASON, to_status
-from services.generator.domain.facts import Cost, Failure, Output
+from services.generator.domain.facts import Cost, Failure, Output, Quality
 from services.generator.domain.generation import Generation
 
 _STATES = generation_pb2.Generation.State
@@ -78,6 +78,29 @@ def _output(output: Output) -> generation_pb2.Output:
         seed=output.seed,
         storage_url=output.storage_url,
         thumbnail=output.thumbnail,
+        method=output.method,
     )
-    message.duration.FromMicroseconds(round(output.duration_seconds * 1e6))
+    _span(message.duration, output.duration_seconds)
+    for word in output.words:
+        told = message.words.add(text=word.text)
+        _span(told.start, word.start_seconds)
+        _span(told.end, word.end_seconds)
+    if output.quality is not None:
+        message.quality.CopyFrom(_quality(output.quality))
     return message
+
+
+def _quality(quality: Quality) -> generation_pb2.Quality:
+    message = generation_pb2.Quality(score=quality.score)
+    for found in quality.findings:
+        told = message.findings.add(
+            kind=found.kind, penalty=found.penalty, explanation=found.explanation
+        )
+        _span(told.start, found.start_seconds)
+        if found.duration_seconds:
+            _span(told.duration, found.duration_seconds)
+    return message
+
+
+def _span(message: duration_pb2.Duration, seconds: float) -> None:
+    message.FromMicroseconds(round(seconds * 1e6))

@@ -4,16 +4,14 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from google.protobuf import duration_pb2, json_format, struct_pb2
-
 from reelmesh.generator.v1 import generation_pb2, generator_service_pb2
 from services.common.errors import InvalidArgument, Unimplemented
+from services.generator.convert import compositions
+from services.generator.convert.fields import media, optional, options, positive, seconds, source
 from services.generator.domain.limits import Fit
-from services.generator.domain.orders import Hints, Labels, Order, asset_media
+from services.generator.domain.orders import Hints, Labels, Order
 from services.generator.domain.tasks import (
     ImageTask,
-    Json,
-    Media,
     MusicTask,
     SoundTask,
     SpeechTask,
@@ -21,8 +19,7 @@ from services.generator.domain.tasks import (
     VideoTask,
 )
 
-MAX_MEDIA_BYTES = 3 * 1024 * 1024
-_LATER = frozenset({"upscale", "compose", "captions", "thumbnail"})
+_LATER = frozenset({"upscale", "thumbnail"})
 
 
 def order_of(request: generator_service_pb2.CreateGenerationRequest) -> Order:
@@ -90,18 +87,18 @@ def _micros(request: generator_service_pb2.CreateGenerationRequest) -> int | Non
 def _video(task: generation_pb2.VideoTask) -> VideoTask:
     return VideoTask(
         prompt=task.prompt,
-        duration_seconds=_seconds(task, "duration"),
+        duration_seconds=seconds(task, "duration"),
         aspect_ratio=task.aspect_ratio,
         resolution=task.resolution,
-        fps=_positive("fps", task.fps),
-        seed=_optional(task, "seed"),
+        fps=positive("fps", task.fps),
+        seed=optional(task, "seed"),
         negative_prompt=task.negative_prompt,
-        image=_media(task, "image"),
-        last_image=_media(task, "last_image"),
+        image=media(task, "image"),
+        last_image=media(task, "last_image"),
         camera_motion=task.camera_motion,
         style=task.style,
-        audio=_optional(task, "audio"),
-        options=_options(task.options),
+        audio=optional(task, "audio"),
+        options=options(task.options),
     )
 
 
@@ -112,10 +109,10 @@ def _image(task: generation_pb2.ImageTask) -> ImageTask:
         prompt=task.prompt,
         aspect_ratio=task.aspect_ratio,
         resolution=task.resolution,
-        seed=_optional(task, "seed"),
+        seed=optional(task, "seed"),
         negative_prompt=task.negative_prompt,
-        image=_source("references", task.references[0]) if task.references else None,
-        options=_options(task.options),
+        image=source("references", task.references[0]) if task.references else None,
+        options=options(task.options),
     )
 
 
@@ -124,25 +121,30 @@ def _speech(task: generation_pb2.SpeechTask) -> SpeechTask:
         text=task.text,
         voice=task.voice,
         language=task.language,
-        speed=_positive("speed", task.speed),
-        options=_options(task.options),
+        speed=positive("speed", task.speed),
+        options=options(task.options),
     )
 
 
 def _music(task: generation_pb2.MusicTask) -> MusicTask:
     return MusicTask(
         prompt=task.prompt,
-        duration_seconds=_seconds(task, "duration"),
+        duration_seconds=seconds(task, "duration"),
         lyrics=task.lyrics,
-        options=_options(task.options),
+        mood=task.mood,
+        seed=optional(task, "seed"),
+        instrumental=optional(task, "instrumental"),
+        options=options(task.options),
     )
 
 
 def _sound(task: generation_pb2.SoundTask) -> SoundTask:
     return SoundTask(
         prompt=task.prompt,
-        duration_seconds=_seconds(task, "duration"),
-        options=_options(task.options),
+        duration_seconds=seconds(task, "duration"),
+        seed=optional(task, "seed"),
+        loop=optional(task, "loop"),
+        options=options(task.options),
     )
 
 
@@ -152,47 +154,7 @@ _TASKS: Mapping[str, Callable[[Any], Task]] = {
     "speech": _speech,
     "music": _music,
     "sound": _sound,
+    "compose": compositions.compose,
+    "captions": compositions.captions,
+    "check": compositions.check,
 }
-
-
-def _seconds(message: Any, field: str) -> float | None:
-    if not message.HasField(field):
-        return None
-    value: duration_pb2.Duration = getattr(message, field)
-    return value.seconds + value.nanos / 1e9
-
-
-def _optional(message: Any, field: str) -> Any:
-    return getattr(message, field) if message.HasField(field) else None
-
-
-def _positive(field: str, value: float) -> float | None:
-    if value < 0:
-        raise InvalidArgument(field, "must not be negative")
-    return value or None
-
-
-def _options(options: struct_pb2.Struct) -> Mapping[str, Json]:
-    plain: dict[str, Json] = json_format.MessageToDict(options)
-    return plain
-
-
-def _media(message: Any, field: str) -> Media | None:
-    return _source(field, getattr(message, field)) if message.HasField(field) else None
-
-
-def _source(field: str, media: generation_pb2.Media) -> Media | None:
-    match media.WhichOneof("source"):
-        case "asset":
-            collection, _, identifier = media.asset.partition("/")
-            if collection != "assets" or not (identifier.isascii() and identifier.isalnum()):
-                raise InvalidArgument(field, "must look like assets/{id}")
-            return asset_media(identifier)
-        case "uri":
-            return Media(url=media.uri)
-        case "data":
-            if len(media.data) > MAX_MEDIA_BYTES:
-                raise InvalidArgument(field, f"must have at most {MAX_MEDIA_BYTES} bytes")
-            return Media(data=media.data, media_type=media.content_type or "image/png")
-        case _:
-            raise InvalidArgument(field, "must name an asset, a URI or bytes")

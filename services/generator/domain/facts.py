@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.common.errors import ServiceError
+from services.common.errors import InvalidArgument, ServiceError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,39 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WordTime:
+    """A word as written and when it is spoken, in seconds."""
+
+    text: str
+    start_seconds: float
+    end_seconds: float
+
+    def __post_init__(self) -> None:
+        """Refuse a word that ends before it begins."""
+        if not 0 <= self.start_seconds <= self.end_seconds:
+            raise InvalidArgument("words", "must begin at 0 or later and end after they begin")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong with media; a length of 0 means the whole."""
+
+    kind: str
+    start_seconds: float = 0.0
+    duration_seconds: float = 0.0
+    penalty: float = 0.0
+    explanation: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """What was found when media was looked at: 1.0 is faultless, 0 the worst."""
+
+    score: float
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
     """Measured facts of what was made: pixels, frames per second, seconds, bytes."""
 
@@ -61,6 +94,9 @@ class Output:
     seed: int | None = None
     storage_url: str = ""
     thumbnail: str = ""
+    words: tuple[WordTime, ...] = ()
+    quality: Quality | None = None
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

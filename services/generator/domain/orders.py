@@ -4,13 +4,15 @@ An order is kept beside its generation, so that whoever takes the work over afte
 finish it.
 """
 
-import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.common.errors import InvalidArgument
+from services.generator.domain.captions import CaptionsTask, CheckTask
+from services.generator.domain.compositions import ComposeTask
 from services.generator.domain.limits import Fit
+from services.generator.domain.records import from_record, to_record
 from services.generator.domain.tasks import (
     ImageTask,
     Json,
@@ -34,6 +36,9 @@ _KINDS: dict[str, type[Any]] = {
     "speech": SpeechTask,
     "music": MusicTask,
     "sound": SoundTask,
+    "compose": ComposeTask,
+    "captions": CaptionsTask,
+    "check": CheckTask,
 }
 
 
@@ -108,46 +113,18 @@ def asset_of(media: Media) -> str:
 
 
 def prompt_of(task: Task) -> str:
-    """Return the words that the model is given."""
-    return task.text if isinstance(task, SpeechTask) else task.prompt
+    """Return the words that the model is given, "" where it is given none."""
+    name = "text" if isinstance(task, (SpeechTask, CaptionsTask)) else "prompt"
+    return str(getattr(task, name, ""))
 
 
 def order_to_json(order: Order) -> dict[str, Json]:
     """Return the order as JSON values; `order_from_json` reads them back."""
-    plain = _plain(order)
-    return {**plain, "kind": str(operation_of(order.task))}
+    return {**to_record(order), "kind": str(operation_of(order.task))}
 
 
 def order_from_json(values: Mapping[str, Any]) -> Order:
     """Rebuild (and check again) what `order_to_json` wrote."""
     given = dict(values)
-    task = dict(given.pop("task"))
-    for name in ("image", "last_image"):
-        if task.get(name) is not None:
-            media = dict(task[name])
-            task[name] = Media(**{**media, "data": base64.b64decode(media["data"])})
-    labels = dict(given.pop("labels"))
-    for name in ("characters", "landscapes"):
-        labels[name] = tuple(labels[name])
-    kind = _KINDS[given.pop("kind")]
-    return Order(
-        **{
-            **given,
-            "task": kind(**task),
-            "fit": Fit(given["fit"]),
-            "hints": Hints(**given["hints"]),
-            "labels": Labels(**labels),
-        }
-    )
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "__dataclass_fields__"):
-        return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode("ascii")
-    return value
+    task = from_record(_KINDS[given.pop("kind")], given["task"])
+    return from_record(Order, {**given, "task": task})

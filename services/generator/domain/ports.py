@@ -5,9 +5,18 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from services.generator.domain.facts import Cost, Failure, Identity, Output, Progress
+from services.generator.domain.facts import (
+    Cost,
+    Failure,
+    Identity,
+    Output,
+    Progress,
+    Quality,
+    WordTime,
+)
 from services.generator.domain.generation import Generation
 from services.generator.domain.models import Model
 from services.generator.domain.orders import Order
@@ -79,6 +88,9 @@ class Made:
     seed: int | None = None
     cost: Cost | None = None
     warnings: tuple[str, ...] = ()
+    words: tuple[WordTime, ...] = ()
+    quality: Quality | None = None
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +257,9 @@ class AssetStorage(Protocol):
 
     async def read(self, tenant: str, asset: str) -> tuple[bytes, str]:
         """Return a picture's bytes and media type. Raises InvalidArgument when it is too big."""
+
+    async def download(self, tenant: str, asset: str, destination: Path) -> str:
+        """Write an asset's bytes to a file and return their media type. Raises NotFound."""
 
     async def take_in(self, tenant: str, url: str, request_id: str) -> str:
         """Fetch an address into storage, under its own rules; returns the asset."""

@@ -5,19 +5,31 @@ model. Whether a given model can honour a task is `limits.validate_request`'s bu
 refuses what no model could ever mean.
 """
 
-import base64
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
-from urllib.parse import urlsplit
 
 from services.common.errors import InvalidArgument
+from services.generator.domain.captions import CaptionsTask, CheckTask
+from services.generator.domain.compositions import ComposeTask
+from services.generator.domain.media import NO_OPTIONS, Json, Media
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+__all__ = [
+    "MAX_SEED",
+    "ImageTask",
+    "Json",
+    "Media",
+    "MusicTask",
+    "Operation",
+    "SoundTask",
+    "SpeechTask",
+    "Task",
+    "VideoTask",
+    "operation_of",
+]
 
-NO_OPTIONS: Mapping[str, Json] = {}
 MAX_SEED = 2**63 - 1
 
 
@@ -30,32 +42,9 @@ class Operation(StrEnum):
     MUSIC = "music"
     SOUND = "sound"
     UPSCALE = "upscale"
-
-
-@dataclass(frozen=True, slots=True)
-class Media:
-    """A reference file: exactly one of an absolute URL and the bytes themselves."""
-
-    url: str = ""
-    data: bytes = field(default=b"", repr=False)
-    media_type: str = "image/png"
-
-    def __post_init__(self) -> None:
-        """Refuse none, both, and addresses that are not http(s)."""
-        if bool(self.url) == bool(self.data):
-            raise InvalidArgument("image", "give either a URL or bytes, not both and not neither")
-        if self.url and (urlsplit(self.url).scheme not in {"http", "https"}):
-            raise InvalidArgument("image", "is not an http(s) URL", allowed=("http", "https"))
-
-    @property
-    def base64(self) -> str:
-        """The bytes in base64 without a prefix."""
-        return base64.b64encode(self.data).decode("ascii")
-
-    @property
-    def uri(self) -> str:
-        """The URL, or the bytes as a data URI."""
-        return self.url or f"data:{self.media_type};base64,{self.base64}"
+    COMPOSE = "compose"
+    CAPTIONS = "captions"
+    CHECK = "check"
 
 
 def _positive(name: str, value: float | None) -> None:
@@ -155,6 +144,7 @@ class MusicTask:
     duration_seconds: float | None = None
     lyrics: str = ""
     instrumental: bool | None = None
+    mood: str = ""
     seed: int | None = None
     options: Mapping[str, Json] = field(default_factory=lambda: NO_OPTIONS)
 
@@ -186,7 +176,16 @@ class SoundTask:
             raise InvalidArgument("prompt", "must not be empty")
 
 
-Task: TypeAlias = VideoTask | ImageTask | SpeechTask | MusicTask | SoundTask
+Task: TypeAlias = (
+    VideoTask
+    | ImageTask
+    | SpeechTask
+    | MusicTask
+    | SoundTask
+    | ComposeTask
+    | CaptionsTask
+    | CheckTask
+)
 
 _OPERATIONS: Mapping[type[object], Operation] = {
     VideoTask: Operation.VIDEO,
@@ -194,6 +193,9 @@ _OPERATIONS: Mapping[type[object], Operation] = {
     SpeechTask: Operation.SPEECH,
     MusicTask: Operation.MUSIC,
     SoundTask: Operation.SOUND,
+    ComposeTask: Operation.COMPOSE,
+    CaptionsTask: Operation.CAPTIONS,
+    CheckTask: Operation.CHECK,
 }
 
 

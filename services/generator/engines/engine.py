@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from services.generator.domain.facts import Quality, WordTime
 from services.generator.domain.ports import Work
 
 
@@ -21,14 +22,16 @@ class Product:
     duration_seconds: float = 0.0
     seed: int | None = None
     warnings: tuple[str, ...] = ()
+    words: tuple[WordTime, ...] = ()
+    quality: Quality | None = None
+    method: str = ""
 
 
 class Engine(Protocol):
     """Makes one file. Free of charge; what it was doing dies with the process."""
 
-    @property
-    def suffix(self) -> str:
-        """File name suffix of what it makes, such as ".mp4"."""
+    def suffix(self, work: Work) -> str:
+        """Return the file name suffix of what it will make, such as ".mp4"."""
 
     async def make(
         self, work: Work, destination: Path, *, on_progress: Callable[[float], None]

@@ -42,11 +42,13 @@ _SECONDS = 5.0
 class Placeholder:
     """Draws the words of a task. `watermark` marks every frame as a placeholder."""
 
-    suffix = ".mp4"
-
     def __init__(self, engine: StoryboardEngine, *, watermark: bool = True) -> None:
         self._engine = engine
         self._watermark = watermark
+
+    def suffix(self, work: Work) -> str:
+        """Return ".mp4": every clip is one."""
+        return ".mp4"
 
     async def make(
         self, work: Work, destination: Path, *, on_progress: Callable[[float], None]

@@ -14,6 +14,7 @@ from services.generator.domain.facts import Cost, Failure, Identity, Output
 from services.generator.domain.generation import Generation, State
 from services.generator.domain.orders import order_from_json
 from services.generator.domain.ports import Entry
+from services.generator.domain.records import from_record, to_record
 
 
 class Moment(sa.types.TypeDecorator[datetime]):
@@ -96,7 +97,7 @@ def _facts(generation: Generation) -> dict[str, Any]:
     facts["cost_source"] = generation.cost.source if generation.cost else None
     for name in ("failure", "output"):
         value = getattr(generation, name)
-        facts[name] = {item: getattr(value, item) for item in value.__slots__} if value else None
+        facts[name] = to_record(value) if value else None
     return facts
 
 
@@ -120,8 +121,8 @@ def generation_of(row: Any) -> Generation:
         cost=None
         if row.cost_micros is None
         else Cost(micros=row.cost_micros, source=facts.get("cost_source", "")),
-        failure=Failure(**failure) if failure else None,
-        output=Output(**output) if output else None,
+        failure=from_record(Failure, failure) if failure else None,
+        output=from_record(Output, output) if output else None,
         warnings=tuple(facts.get("warnings", ())),
     )
 

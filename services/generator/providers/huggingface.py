@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from typing_extensions import override
 
+from services.generator.domain.orders import prompt_of
 from services.generator.domain.tasks import SpeechTask
 from services.generator.providers.adapter import (
     Accepted,
@@ -57,7 +58,7 @@ class HuggingFace(Adapter):
         if wire.get("route") == "fal-ai":
             path, body = f"/fal-ai/{submission.vendor_model}", spell(task, wire)
             return Call(method="POST", path=path, query=QUEUE, json=body, headers=headers)
-        words = task.text if isinstance(task, SpeechTask) else task.prompt
+        words = prompt_of(task)
         if not isinstance(task, SpeechTask):
             headers["accept"] = "image/png"
         path = f"/hf-inference/models/{submission.vendor_model}"

@@ -73,4 +73,7 @@ def _completed(output: Output, made: Made, entry: Entry) -> Output:
         fps=output.fps or made.fps,
         duration_seconds=output.duration_seconds or made.duration_seconds,
         seed=seed,
+        words=made.words,
+        quality=made.quality,
+        method=made.method,
     )

@@ -4,15 +4,15 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from services.common.errors import ServiceError, Unavailable
 from services.generator.domain.facts import Cost, Failure, Progress
 from services.generator.domain.generation import Generation
 from services.generator.domain.ports import CHUNK_BYTES, Accepted, Content, Lost, Made, Update, Work
+from services.generator.domain.records import from_record, to_record
 from services.generator.engines.engine import Engine, Product
 
 
@@ -92,14 +92,13 @@ class LocalBackend:
                 task.cancel()
                 with suppress(asyncio.CancelledError, ServiceError):
                     await task
-        await asyncio.to_thread(receipt.write_text, json.dumps(asdict(product)))
+        await asyncio.to_thread(receipt.write_text, json.dumps(to_record(product)))
         yield _made(path, product)
 
     def _left_behind(self, work: Work) -> Update:
         path, receipt = self._paths(work)
         try:
-            values: dict[str, Any] = json.loads(receipt.read_text())
-            product = Product(**{**values, "warnings": tuple(values["warnings"])})
+            product = from_record(Product, json.loads(receipt.read_text()))
             if path.stat().st_size != product.size_bytes:
                 raise FileNotFoundError(path)
         except (OSError, ValueError, TypeError, KeyError):
@@ -108,8 +107,8 @@ class LocalBackend:
         return _made(path, product)
 
     def _paths(self, work: Work) -> tuple[Path, Path]:
-        path = self._scratch / f"{work.id}{self._engine.suffix}"
-        return path, path.with_suffix(".json")
+        path = self._scratch / f"{work.id}{self._engine.suffix(work)}"
+        return path, path.with_suffix(".receipt")
 
 
 def _made(path: Path, product: Product) -> Made:
@@ -122,6 +121,9 @@ def _made(path: Path, product: Product) -> Made:
         seed=product.seed,
         cost=Cost(micros=0, source="free"),
         warnings=product.warnings,
+        words=product.words,
+        quality=product.quality,
+        method=product.method,
     )
 
 

@@ -12,14 +12,31 @@ from services.common.database import Database
 from services.common.errors import RequestConflict
 from services.common.migrate import migrate
 from services.generator.__main__ import MIGRATIONS
-from services.generator.domain.facts import Cost, Failure, Identity, Output, Progress
+from services.generator.domain.facts import (
+    Cost,
+    Failure,
+    Finding,
+    Identity,
+    Output,
+    Progress,
+    Quality,
+    WordTime,
+)
 from services.generator.domain.generation import State, tombstone
 from services.generator.domain.ports import Entry, Ledger
 from services.generator.ledger import SqlLedger
 from tests.fakes.generator_parts import START, MemoryLedger, entry, order
 
 ME, OTHER = "me/1", "other/1"
-OUTPUT = Output(sha256="ab", size_bytes=9, content_type="video/mp4", fps=23.976, seed=2**63 - 1)
+OUTPUT = Output(
+    sha256="ab",
+    size_bytes=9,
+    content_type="video/mp4",
+    fps=23.976,
+    seed=2**63 - 1,
+    words=(WordTime(text="Habari", start_seconds=0.25, end_seconds=0.5),),
+    quality=Quality(score=0.5, findings=(Finding(kind="black", penalty=0.5),)),
+)
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])

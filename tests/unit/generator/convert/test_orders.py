@@ -127,7 +127,7 @@ def test_a_bad_picture_names_its_field(media: g.Media, word: str) -> None:
     assert caught.value.violations[0].field == "image"
 
 
-@pytest.mark.parametrize("work", ["upscale", "compose", "captions", "thumbnail"])
+@pytest.mark.parametrize("work", ["upscale", "thumbnail"])
 def test_work_that_is_not_served_yet_says_so(work: str) -> None:
     task = g.Task()
     getattr(task, work).SetInParent()

@@ -5,6 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.errors import InvalidArgument
+from services.generator.domain.captions import CaptionLine, CaptionsTask, CheckTask
+from services.generator.domain.compositions import Clip, ComposeTask, Role, Track, Transition
+from services.generator.domain.facts import WordTime
 from services.generator.domain.limits import Fit
 from services.generator.domain.orders import (
     Hints,
@@ -32,6 +35,13 @@ MEDIA = st.one_of(
 )
 WORDS = st.text(min_size=1, max_size=30).filter(str.strip)
 SEEDS = st.none() | st.integers(0, 2**63 - 1)
+CLIPS = st.builds(
+    Clip,
+    media=MEDIA,
+    transition=st.sampled_from(Transition),
+    duration_seconds=st.none() | st.floats(1, 9),
+)
+TIMES = st.just((WordTime(text="a", start_seconds=0.0, end_seconds=0.5),))
 TASKS = st.one_of(
     st.builds(
         VideoTask,
@@ -46,6 +56,17 @@ TASKS = st.one_of(
     st.builds(SpeechTask, text=WORDS, voice=WORDS),
     st.builds(MusicTask, prompt=WORDS, duration_seconds=st.none() | st.floats(1, 99)),
     st.builds(SoundTask, prompt=WORDS, loop=st.none() | st.booleans()),
+    st.builds(
+        ComposeTask,
+        clips=st.lists(CLIPS, min_size=1, max_size=3).map(tuple),
+        tracks=st.lists(st.builds(Track, media=MEDIA, role=st.sampled_from(Role))).map(tuple),
+        captions=st.none() | MEDIA,
+    ),
+    st.builds(
+        CaptionsTask,
+        lines=st.lists(st.builds(CaptionLine, words=TIMES), min_size=1, max_size=3).map(tuple),
+    ),
+    st.builds(CheckTask, media=MEDIA, expected_seconds=st.none() | st.floats(1, 99)),
 )
 ORDERS = st.builds(
     Order,

@@ -15,7 +15,8 @@ from tests.fakes.generator_parts import FREE, entry, paid_model
 class SlowEngine:
     """Writes a file once it is let go."""
 
-    suffix = ".mp4"
+    def suffix(self, work) -> str:
+        return ".mp4"
 
     def __init__(self) -> None:
         self.go = asyncio.Event()
