@@ -32,6 +32,9 @@ os.execv(argv[0], argv)
 """
 
 
+_LONGEST_LINE = 16 * 2**20
+
+
 @dataclass(frozen=True)
 class Child:
     """A program whose input and output are streams of this event loop."""
@@ -74,7 +77,7 @@ async def spawn(argv: Sequence[str], *, cwd: Path | None = None) -> Child:
         start_new_session=True,
     )
     loop = asyncio.get_running_loop()
-    stdout = asyncio.StreamReader()
+    stdout = asyncio.StreamReader(limit=_LONGEST_LINE)
     protocol = asyncio.StreamReaderProtocol(stdout)
     await loop.connect_read_pipe(lambda: protocol, process.stdout)
     # The write end needs a protocol of its own: it tells the writer when the pipe has room.

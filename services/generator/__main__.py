@@ -27,8 +27,6 @@ from services.generator.adapters.storage_client import StorageClient
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.circuit import Circuits
 from services.generator.domain.generation import Generation
-from services.generator.engines.placeholder import Placeholder
-from services.generator.engines.storyboard import StoryboardEngine
 from services.generator.ledger import SqlHalts, SqlLedger
 from services.generator.providers import configured as configured_providers
 from services.generator.providers.adapter import Adapter
@@ -48,10 +46,10 @@ from services.generator.usecases.row import Books
 from services.generator.usecases.sending import Sending
 from services.generator.usecases.storing import Storing
 from services.generator.worker.backends import Hosted, ModelBackends
+from services.generator.worker.engines import LOCAL, local_backends
 from services.generator.worker.faults import Crash
 from services.generator.worker.hosted import HostedBackend, Vendor
 from services.generator.worker.keeper import Keeper
-from services.generator.worker.local import LocalBackend
 from services.generator.worker.operator import parse, reconcile
 from services.generator.worker.pace import Pacer
 from services.generator.worker.spool import Spool
@@ -117,7 +115,7 @@ async def _build(
         new_id=new_id,
         limits=Limits(deadline=settings.deadline),
     )
-    limits = {**settings.concurrency, "reelmesh": settings.cores}
+    limits = {**settings.concurrency, **dict.fromkeys(LOCAL, settings.cores)}
     listing = Listing(admission, machine.generations, limits)
     return GeneratorServicer(generations, listing), books.hub
 
@@ -133,7 +131,7 @@ async def _means(
     catalogue = load_catalogue(settings.price_list)
     storage = await _storage(settings, stack)
     backends = ModelBackends(
-        {"reelmesh": await _placeholder(settings, stack)},
+        await local_backends(settings, storage, stack),
         configured_providers(settings.vendors),
         hosted=await _hosted(settings, circuits, stack),
         configured=frozenset(settings.vendors),
@@ -199,17 +197,6 @@ async def _hosted(settings: Settings, circuits: Circuits, stack: AsyncExitStack)
         )
 
     return hosted
-
-
-async def _placeholder(settings: Settings, stack: AsyncExitStack) -> LocalBackend:
-    engine = StoryboardEngine(
-        settings.data_dir / "placeholders",
-        workers=settings.cores,
-        cache_bytes=settings.placeholder_cache_bytes,
-    )
-    await stack.enter_async_context(engine)
-    drawn = Placeholder(engine, watermark=settings.placeholder_watermark)
-    return LocalBackend(drawn, settings.scratch, limit=settings.cores)
 
 
 def _report(generation: Generation, error: BaseException) -> None:

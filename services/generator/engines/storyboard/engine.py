@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from services.common.errors import InvalidArgument, ResourceExhausted
 from services.generator.engines.storyboard.cache import RenderCache
-from services.generator.engines.storyboard.workers import Workers
+from services.generator.engines.storyboard.spec import Rendered
+from services.generator.engines.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
-    from services.generator.engines.storyboard.spec import Rendered, StoryboardSpec
+    from services.generator.engines.storyboard.spec import StoryboardSpec
 
 T = TypeVar("T")
 
+_MODULE = "services.generator.engines.storyboard"
 CACHE_BYTES = 512 * 2**20
 _STILLS = (".png", ".jpg", ".jpeg")
 
@@ -32,7 +34,7 @@ class StoryboardEngine:
         self, cache_folder: "Path", *, workers: int = 0, cache_bytes: int = CACHE_BYTES
     ) -> None:
         self._cache = RenderCache(cache_folder, cache_bytes)
-        self._workers = Workers(workers)
+        self._workers = Workers(_MODULE, workers)
         self._twins: dict[str, asyncio.Lock] = {}
 
     async def __aenter__(self) -> Self:
@@ -108,13 +110,13 @@ class StoryboardEngine:
                 f".{destination.stem}.{worker.pid}.part{destination.suffix}"
             )
             try:
-                rendered = await worker.ask({**order, "path": str(partial)}, on_progress)
+                done = await worker.ask({**order, "path": str(partial)}, on_progress)
                 os.replace(partial, destination)
             except BaseException:
                 await asyncio.shield(worker.kill())  # first the writer, then what it wrote
                 partial.unlink(missing_ok=True)
                 raise
-            return rendered
+            return Rendered.from_json(done)
 
     async def _in_thread(self, call: "Callable[..., T]", *arguments: object) -> T:
         try:

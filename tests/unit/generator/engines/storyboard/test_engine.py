@@ -14,7 +14,7 @@ import pytest
 from services.common.errors import InvalidArgument, Unavailable
 from services.generator.engines.storyboard import StoryboardEngine, StoryboardSpec
 from services.generator.engines.storyboard.cache import RenderCache
-from services.generator.engines.storyboard.workers import _failure
+from services.generator.engines.workers import failure
 
 SMALL = StoryboardSpec(
     prompt="Simba akitembea savana", width=320, height=180, fps=24, duration_seconds=1
@@ -177,7 +177,7 @@ async def test_a_still_is_a_frame_of_the_clip(tmp_path: Path, suffix: str) -> No
 
 
 async def test_a_full_disk_is_told_as_such() -> None:
-    error = _failure({"errno": 28, "message": "OSError: no space"})
+    error = failure({"errno": 28, "message": "OSError: no space"})
     assert type(error).__name__ == "ResourceExhausted"
 
 

@@ -1,4 +1,8 @@
-"""Warm worker processes: at most N, imports loaded, replaced when they die."""
+"""Warm worker processes: at most N, imports loaded, replaced when they die.
+
+A worker reads one order a line (JSON) and answers with lines: ``{"progress": [done, total]}`` while
+it works, then ``{"done": {…}}`` or ``{"failed": {"errno", "message", "field"}}``.
+"""
 
 import asyncio
 import errno
@@ -9,27 +13,31 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from services.common.children import Child, spawn
-from services.common.errors import Internal, ResourceExhausted, Unavailable
-from services.generator.engines.storyboard.spec import Rendered
+from services.common.errors import (
+    Internal,
+    InvalidArgument,
+    ResourceExhausted,
+    ServiceError,
+    Unavailable,
+)
+from services.common.service_error import Violation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-_MODULE = "services.generator.engines.storyboard"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM}
 
 
 class Worker:
-    """One process that draws one order at a time."""
+    """One process that carries out one order at a time."""
 
     def __init__(self, process: Child) -> None:
         self._process = process
 
     @classmethod
-    async def start(cls) -> "Worker":
-        """Spawn a process; its imports load while the order is written."""
-        process = await spawn([sys.executable, "-m", _MODULE])
-        return cls(process)
+    async def start(cls, module: str) -> "Worker":
+        """Spawn `python -m module`; its imports load while the order is written."""
+        return cls(await spawn([sys.executable, "-m", module]))
 
     @property
     def pid(self) -> int:
@@ -41,30 +49,34 @@ class Worker:
         """Whether the process still runs and can be told something."""
         return self._process.alive and not self._process.stdin.is_closing()
 
-    async def ask(self, order: dict[str, Any], on_progress: "Callable[[float], None]") -> Rendered:
-        """Send an order and follow it.
+    async def ask(
+        self, order: dict[str, Any], on_progress: "Callable[[float], None]"
+    ) -> dict[str, Any]:
+        """Send an order, follow it, and return what it led to.
 
         Raises:
+            InvalidArgument: the order names something that cannot be used.
             ResourceExhausted: no room on the disk.
             Unavailable: the process died; another one may do better.
-            Internal: it could not draw.
+            Internal: it could not be done.
         """
         stdin, stdout = self._process.stdin, self._process.stdout
         try:
             stdin.write(json.dumps(order).encode() + b"\n")
             await stdin.drain()
         except (ConnectionError, RuntimeError) as error:  # uvloop: the latter on a closed pipe
-            raise Unavailable("storyboard worker died before it began") from error
+            raise Unavailable("worker died before it began") from error
         while line := await stdout.readline():
             message = json.loads(line)
             if "done" in message:
-                return Rendered.from_json(message["done"])
+                done: dict[str, Any] = message["done"]
+                return done
             if "failed" in message:
-                raise _failure(message["failed"])
+                raise failure(message["failed"])
             if "progress" in message:
-                done, total = message["progress"]
-                on_progress(done / total)
-        raise Unavailable(f"storyboard worker {self.pid} died while it was drawing")
+                part, total = message["progress"]
+                on_progress(part / total)
+        raise Unavailable(f"worker {self.pid} died while it was working")
 
     async def kill(self) -> None:
         """End the process at once and reap it."""
@@ -75,7 +87,8 @@ class Worker:
 class Workers:
     """A pool of warm workers; a worker that was interrupted is thrown away."""
 
-    def __init__(self, limit: int = 0) -> None:
+    def __init__(self, module: str, limit: int = 0) -> None:
+        self._module = module
         self._slots = asyncio.Semaphore(limit or max(1, (os.cpu_count() or 2) // 2))
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
@@ -107,7 +120,7 @@ class Workers:
             worker = self._idle.pop()
             if worker.alive:
                 return worker
-        return await Worker.start()
+        return await Worker.start(self._module)
 
     async def close(self) -> None:
         """End every worker."""
@@ -116,7 +129,10 @@ class Workers:
         await asyncio.gather(*(worker.kill() for worker in workers))
 
 
-def _failure(failed: dict[str, Any]) -> ResourceExhausted | Internal:
+def failure(failed: dict[str, Any]) -> ServiceError:
+    """Return the error that a worker's answer tells of."""
+    if failed.get("field"):
+        return InvalidArgument.of([Violation(failed["field"], failed["message"])])
     if failed["errno"] in _FULL:
-        return ResourceExhausted("no room left on the disk for the placeholder clip")
-    return Internal(f"the placeholder clip could not be drawn: {failed['message']}")
+        return ResourceExhausted("no room left on the disk")
+    return Internal(f"it could not be made: {failed['message']}")

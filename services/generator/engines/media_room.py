@@ -1,0 +1,121 @@
+"""The media room as the generator asks for it: fetches what a task refers to, has a file made."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from services.common.errors import ServiceError
+from services.generator.domain.compositions import ComposeTask
+from services.generator.domain.media import Media
+from services.generator.domain.orders import asset_of
+from services.generator.domain.ports import AssetStorage, Work
+from services.generator.domain.records import from_record, to_record
+from services.generator.domain.tasks import Operation, operation_of
+from services.generator.engines.engine import Product
+from services.generator.engines.workers import Workers
+
+MODULE = "services.generator.media"
+_FETCH_SHARE = 0.1
+_AT_ONCE = 4
+_SUFFIXES = {
+    Operation.COMPOSE: ".mp4",
+    Operation.SPEECH: ".flac",
+    Operation.MUSIC: ".flac",
+    Operation.SOUND: ".flac",
+}
+
+Files = dict[str, Any]
+
+
+class MediaRoom:
+    """Composes, speaks, plays, sets captions and checks, in worker processes.
+
+    References are files of the same tenant: each is brought here first, and removed at the end.
+    """
+
+    def __init__(self, workers: Workers, storage: AssetStorage) -> None:
+        self._workers = workers
+        self._storage = storage
+
+    def suffix(self, work: Work) -> str:
+        """Return the file name suffix of what a task makes."""
+        return _SUFFIXES[operation_of(work.task)]
+
+    async def make(
+        self, work: Work, destination: Path, *, on_progress: Callable[[float], None]
+    ) -> Product:
+        """Make the file; see `Engine.make`. Raises InvalidArgument naming what cannot be used."""
+        folder = destination.with_suffix(".work")
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        try:
+            files = await self._files(work, folder)
+            on_progress(_FETCH_SHARE)
+            made = folder / f"made{destination.suffix}"
+            order = {
+                "kind": str(operation_of(work.task)),
+                "task": to_record(work.task),
+                "files": files,
+                "path": str(made),
+            }
+            async with self._workers.one() as worker:
+                done = await worker.ask(order, _later(on_progress))
+            await asyncio.to_thread(made.replace, destination)
+        finally:
+            await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+        return from_record(Product, done)
+
+    async def _files(self, work: Work, folder: Path) -> Files:
+        """Bring every reference here; returns paths by the names that the worker knows."""
+        gate = asyncio.Semaphore(_AT_ONCE)
+        wanted = references(work.task)
+
+        async def brought(name: str, number: int, media: Media | None) -> str | None:
+            if media is None:
+                return None
+            async with gate:
+                path = folder / f"{name}-{number}"
+                await self._bring(work, f"{name}-{number}", media, path)
+                return str(path)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = {
+                    name: [group.create_task(brought(name, n, one)) for n, one in enumerate(media)]
+                    for name, media in wanted.items()
+                }
+        except* ServiceError as errors:
+            raise _first(errors) from None
+        return {name: [task.result() for task in each] for name, each in tasks.items()}
+
+    async def _bring(self, work: Work, name: str, media: Media, path: Path) -> None:
+        if media.data:
+            await asyncio.to_thread(path.write_bytes, media.data)
+            return
+        asset = asset_of(media) or await self._storage.take_in(
+            work.tenant, media.url, f"{work.id}-{name}"
+        )
+        await self._storage.download(work.tenant, asset, path)
+
+
+def _first(errors: BaseExceptionGroup[ServiceError]) -> BaseException:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def references(task: Any) -> Mapping[str, list[Media | None]]:
+    """Return what a task refers to, by the names that the worker knows."""
+    if isinstance(task, ComposeTask):
+        return {
+            "clips": [clip.media for clip in task.clips],
+            "tracks": [track.media for track in task.tracks],
+            "captions": [task.captions],
+        }
+    return {}
+
+
+def _later(on_progress: Callable[[float], None]) -> Callable[[float], None]:
+    return lambda fraction: on_progress(_FETCH_SHARE + (1 - _FETCH_SHARE) * fraction)

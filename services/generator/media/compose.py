@@ -1,0 +1,153 @@
+"""Makes one film of clips, sound and captions."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from services.generator.domain.compositions import ComposeTask, Role, Track
+from services.generator.domain.facts import Quality
+from services.generator.media.film import Film
+from services.generator.media.loudness import Loudness, Meter, encode, mastered, raw
+from services.generator.media.mixing import Source, mixed
+from services.generator.media.pictures import Cut, Pictures, planned
+from services.generator.media.probe import Facts, probe
+from services.generator.media.recordings import RATE
+
+Progress = Callable[[float], None]
+
+_SOUND_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The files of a task, in its order."""
+
+    clips: Sequence[Path]
+    tracks: Sequence[Path] = ()
+    captions: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """What was made: pixels, frames, seconds; how; and how loud it became."""
+
+    width: int
+    height: int
+    fps: float
+    frames: int
+    seconds: float
+    method: str
+    encoded_frames: int
+    loudness: Loudness | None
+    warnings: tuple[str, ...] = ()
+    quality: Quality | None = None
+
+
+def compose(task: ComposeTask, files: Inputs, path: Path, progress: Progress) -> Composed:
+    """Write the film to `path` (MP4). Raises InvalidArgument naming the field at fault."""
+    facts = [probe(file, f"clips[{n}].media") for n, file in enumerate(files.clips)]
+    tracks = [probe(file, f"tracks[{n}].media") for n, file in enumerate(files.tracks)]
+    cut = planned(task, facts, lambda _rate: [])
+    sources = [*_own(cut), *_laid(cut, tracks)]
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}.") as folder:
+        sound = Path(folder) / "sound.m4a"
+        loudness = _sound(cut, sources, sound, Path(folder) / "mix.f32")
+        progress(_SOUND_SHARE)
+        _write(cut, path, sound, progress)
+    return Composed(
+        width=cut.target.width,
+        height=cut.target.height,
+        fps=float(cut.target.rate),
+        frames=cut.frames,
+        seconds=float(cut.seconds),
+        method=cut.method,
+        encoded_frames=sum(part.end - part.start for part in cut.plan if part.clip is None),
+        loudness=loudness,
+    )
+
+
+def _write(cut: Cut, path: Path, sound: Path, progress: Progress) -> None:
+    pictures = Pictures(cut, lambda frame, _number: frame)
+    film = Film(path, cut.target, header=pictures.header, sound=sound, delay=cut.delay)
+    with film:
+        for part in cut.plan:
+            for done in film.add(pictures.packets(part)):
+                progress(_SOUND_SHARE + (1 - _SOUND_SHARE) * done / cut.frames)
+
+
+def _sound(cut: Cut, sources: Sequence[Source], path: Path, mix: Path) -> Loudness | None:
+    """Mix and master the sound of the cut; a cut without any has a silent track."""
+    length = round(cut.seconds * RATE)
+    meter = Meter()
+    with mix.open("wb") as file:
+        for block in mixed(sources, length, keep_levels=cut.task.keep_levels):
+            meter.show(block)
+            file.write(np.ascontiguousarray(block.T).tobytes())
+    found = meter.result()
+    if cut.task.keep_levels or not sources:
+        encode(raw(mix), path)
+        return found if sources else None
+    return mastered(mix, found, Loudness(cut.task.loudness_lufs, cut.task.true_peak_db), path)
+
+
+def _own(cut: Cut) -> Iterator[Source]:
+    """Yield the clips' own sound; where two clips blend, so does their sound."""
+    rate = cut.target.rate
+    for number, (clip, place) in enumerate(zip(cut.task.clips, cut.clips, strict=True)):
+        facts = cut.facts[number]
+        if facts.sound is None or facts.picture is None or clip.mute:
+            continue
+        following = cut.clips[number + 1].overlap if number + 1 < len(cut.clips) else 0
+        at, end = _sample(place.at, rate), _sample(place.end, rate)
+        plain = Source(path=facts.path, field="", role=Role.EFFECT, at=at, length=1)
+        yield Source(
+            path=facts.path,
+            field=f"clips[{number}].media",
+            role=Role.EFFECT,
+            at=at,
+            length=end - at,
+            origin=facts.picture.start,
+            start=clip.start_seconds,
+            gain_db=clip.gain_db,
+            fade_in=_sample(place.overlap, rate) or plain.fade_in,
+            fade_out=_sample(following, rate) or plain.fade_out,
+        )
+
+
+def _laid(cut: Cut, tracks: Sequence[Facts]) -> Iterator[Source]:
+    """Yield the tracks that are heard before the cut ends."""
+    whole = round(cut.seconds * RATE)
+    for number, (track, facts) in enumerate(zip(cut.task.tracks, tracks, strict=True)):
+        at = round(track.at_seconds * RATE)
+        if facts.sound is None or at >= whole:
+            continue
+        yield Source(
+            path=facts.path,
+            field=f"tracks[{number}].media",
+            role=track.role,
+            at=at,
+            length=min(_heard(track, facts), whole - at),
+            origin=facts.sound.start,
+            start=track.start_seconds,
+            gain_db=track.gain_db,
+            loop=track.loop,
+            fade_in=round(track.fade_in_seconds * RATE),
+            fade_out=round(track.fade_out_seconds * RATE),
+        )
+
+
+def _heard(track: Track, facts: Facts) -> int:
+    left = (facts.sound.seconds if facts.sound else 0.0) - track.start_seconds
+    wanted = track.duration_seconds
+    if track.loop:
+        return 1 << 62 if wanted is None else round(wanted * RATE)
+    return max(1, round((left if wanted is None else min(wanted, left)) * RATE))
+
+
+def _sample(frame: int, rate: Fraction) -> int:
+    """Return the sample at which a frame of the cut begins: counted from 0, so nothing drifts."""
+    return round(frame * RATE / rate)

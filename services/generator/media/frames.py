@@ -1,0 +1,182 @@
+"""Reads a clip as frames of the cut: one size, one rate, one pixel format, square pixels."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+from av.error import FFmpegError
+from av.filter import Graph
+
+from services.common.errors import InvalidArgument
+from services.generator.media.opening import damaged, opened
+from services.generator.media.probe import UNKNOWN, Color, Facts, Picture
+
+FORMAT = "yuv420p"
+_BT709, _BT601, _HIGH_DEFINITION = 1, 6, 720
+_LIMITED, _FULL = 1, 2
+_MATRICES = {1: "bt709", 4: "fcc", 5: "bt470", 6: "smpte170m", 7: "smpte240m", 9: "bt2020"}
+_RANGES = {False: "tv", True: "pc"}
+_NEAR = Fraction(1, 2)  # a frame stands from half a frame before its time
+_TICK = Fraction(1, 25)  # any will do where frames are counted
+_EARLY_FRAMES = 3  # indexes are by decoding time, which runs ahead
+_JUMP = 48  # frames that are rather decoded than jumped over
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What every frame of the cut is: even pixels, and a constant rate."""
+
+    width: int
+    height: int
+    rate: Fraction
+    color: Color = UNKNOWN
+
+    @property
+    def matrix(self) -> int:
+        """The matrix of its colours; what is not said follows from the size, as players have it."""
+        if self.color.matrix != UNKNOWN.matrix:
+            return self.color.matrix
+        return _BT709 if self.height >= _HIGH_DEFINITION else _BT601
+
+    def labelled(self, frame: Any) -> Any:
+        """Return a frame of the cut, its colours said."""
+        frame.colorspace = self.color.matrix
+        frame.color_range = _FULL if self.color.full else _LIMITED
+        return frame
+
+
+class Reader:
+    """Frames of one clip by their number in the cut's rate; reading on is cheap, jumping is not."""
+
+    def __init__(self, facts: Facts, target: Target, *, start: float, field: str) -> None:
+        if facts.picture is None:
+            raise InvalidArgument(field, "holds no picture")
+        self._facts, self._picture = facts, facts.picture
+        self._target, self._start, self._field = target, start, field
+        self._frames: Iterator[Any] = iter(())
+        self._next = -1
+
+    def take(self, first: int, count: int) -> Iterator[Any]:
+        """Yield frames [first, first + count); the last one stands where the clip is shorter."""
+        if not self._next <= first < self._next + _JUMP or self._next < 0:
+            self._frames = self._read(first)
+            self._next = first
+        try:
+            while self._next < first + count:
+                self._next += 1
+                frame = next(self._frames)
+                if self._next > first:
+                    yield frame
+        except FFmpegError as error:
+            raise damaged(self._field, error) from error
+
+    def _read(self, first: int) -> Iterator[Any]:
+        begin = self._start + first / self._target.rate
+        shaping = _Shaping(self._target)
+        shown: Any = None
+        number = first
+        with opened(self._facts.path, self._field) as container:
+            for frame in _decoded(container, self._picture, float(begin)):
+                time = (
+                    Fraction(frame.pts or 0) * frame.time_base if frame.time_base else Fraction(0)
+                )
+                time -= Fraction(self._picture.start + self._start)
+                while shown is not None and (number + _NEAR) / self._target.rate <= time:
+                    yield shaping.shaped(shown)
+                    number += 1
+                shown = frame
+        if shown is None:
+            raise InvalidArgument(self._field, "holds no picture at its beginning")
+        last = shaping.shaped(shown)
+        while True:
+            yield last
+
+
+def _decoded(container: Any, picture: Picture, begin: float) -> Iterator[Any]:
+    stream = container.streams.video[0]
+    stream.thread_type = "AUTO"
+    stream.codec_context.thread_count = 2
+    at = picture.start + begin
+    if begin > 0 and not picture.still:
+        early = max(0.0, at - _EARLY_FRAMES / float(picture.average_rate))
+        container.seek(int(early / stream.time_base), stream=stream, backward=True)
+    yield from container.decode(stream)
+
+
+class _Shaping:
+    """Turns decoded frames upright, scales them into the target's frame, and pads with black."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._graph: Any = None
+        self._kind: tuple[Any, ...] = ()
+        self._last: tuple[Any, Any] = (None, None)
+
+    def shaped(self, frame: Any) -> Any:
+        """Return the frame as the cut wants it; the same frame gives the same result."""
+        if self._last[0] is not frame:
+            self._last = (frame, self._made(frame))
+        return self._last[1]
+
+    def _made(self, frame: Any) -> Any:
+        plain = (self._target.width, self._target.height, FORMAT, 0)
+        turned = frame.rotation % 360
+        same = not self._conversion(frame)
+        if same and (frame.width, frame.height, frame.format.name, turned) == plain:
+            return self._target.labelled(frame)
+        kind = (
+            frame.width,
+            frame.height,
+            frame.format.name,
+            turned,
+            int(frame.colorspace),
+            int(frame.color_range),
+        )
+        if kind != self._kind:
+            matrix = self._conversion(frame)
+            self._graph, self._kind = _graph(frame, turned, self._target, matrix), kind
+        frame.pts, frame.time_base = 0, _TICK
+        # The graph knows no colours: what they mean is told to its scaler in words.
+        frame.colorspace, frame.color_range = UNKNOWN.matrix, 0
+        self._graph.push(frame)
+        return self._target.labelled(self._graph.pull())
+
+    def _conversion(self, frame: Any) -> str:
+        """Return what scale is told about colours, "" where they are as the target's."""
+        target, given = self._target, int(frame.colorspace)
+        full = int(frame.color_range) == _FULL or frame.format.name.startswith("yuvj")
+        other = frame.format.is_rgb or given not in {UNKNOWN.matrix, target.matrix}
+        if not other and full == target.color.full:
+            return ""
+        into = _MATRICES.get(target.matrix, "bt709")
+        told = f":out_color_matrix={into}:out_range={_RANGES[target.color.full]}"
+        if frame.format.is_rgb:
+            return told
+        return f"{told}:in_color_matrix={_MATRICES.get(given, into)}:in_range={_RANGES[full]}"
+
+
+def _graph(frame: Any, turned: int, target: Target, colors: str) -> Graph:
+    """Return a graph that makes the target's frames of frames like this one."""
+    turns = {90: [("transpose", "cclock")], 180: [("hflip", ""), ("vflip", "")],
+             270: [("transpose", "clock")]}  # fmt: skip
+    graph = Graph()
+    nodes = [graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=_TICK
+    )]  # fmt: skip
+    width, height = target.width, target.height
+    fit = f"{width}:{height}:force_original_aspect_ratio=decrease:force_divisible_by=2"
+    steps = [
+        *turns.get(turned, []),
+        ("scale", f"{fit}:flags=bicubic{colors}"),
+        ("format", FORMAT),
+        ("pad", f"{width}:{height}:(ow-iw)/2:(oh-ih)/2:black"),
+        ("setsar", "1"),
+    ]
+    nodes += [graph.add(name, given) for name, given in steps]
+    nodes.append(graph.add("buffersink"))
+    for left, right in pairwise(nodes):
+        left.link_to(right)
+    graph.configure()
+    return graph

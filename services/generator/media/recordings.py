@@ -1,0 +1,95 @@
+"""Reads sound as stereo samples at 48 kHz, each at its right place in time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from av.audio.resampler import AudioResampler
+from av.error import FFmpegError
+
+from services.common.errors import InvalidArgument
+from services.generator.media.opening import damaged, opened
+
+RATE = 48_000
+Samples: TypeAlias = npt.NDArray[np.float32]
+"""Shape (2, n): left and right, full scale at 1."""
+
+_SLACK = RATE // 100  # rounding of a container's clock; what is more is a hole, or laid over
+
+
+def silence(count: int) -> Samples:
+    """Return so many samples of nothing."""
+    return np.zeros((2, count), np.float32)
+
+
+def samples(path: Path, field: str, *, origin: float, start: float = 0.0) -> Iterator[Samples]:
+    """Yield the sound from `start` seconds after `origin` on the file's clock to its end.
+
+    Holes are filled with silence, so that what is heard stays with what is seen. Raises
+    InvalidArgument naming `field`.
+    """
+    with opened(path, field) as container:
+        if not container.streams.audio:
+            raise InvalidArgument(field, "holds no sound")
+        stream = container.streams.audio[0]
+        begin = origin + start
+        if start > 1:
+            container.seek(int((begin - 1) / stream.time_base), stream=stream, backward=True)
+        resampler = AudioResampler(format="fltp", layout="stereo", rate=RATE)
+        try:
+            yield from _placed(_resampled(container, stream, resampler), begin)
+        except FFmpegError as error:
+            raise damaged(field, error) from error
+
+
+def _resampled(
+    container: Any, stream: Any, resampler: Any
+) -> Iterator[tuple[float | None, Samples]]:
+    for frame in container.decode(stream):
+        time = None if frame.pts is None else float(frame.pts * frame.time_base)
+        for piece in resampler.resample(frame):
+            yield time, piece.to_ndarray()
+            time = None
+    for piece in resampler.resample(None):
+        yield None, piece.to_ndarray()
+
+
+def _placed(pieces: Iterator[tuple[float | None, Samples]], begin: float) -> Iterator[Samples]:
+    given = 0  # samples given out so far; below 0 they lie before the beginning
+    first = True
+    for time, piece in pieces:
+        if time is not None:
+            due = round((time - begin) * RATE)
+            if first:
+                given = min(due, 0)
+            if due > given + _SLACK:
+                yield silence(due - given)
+                given = due
+            first = False
+        skipped = min(max(0, -given), piece.shape[1])
+        given += piece.shape[1]
+        if skipped < piece.shape[1]:
+            yield piece[:, skipped:]
+
+
+class Stream:
+    """Samples of a recording, as many at a time as are asked for; loops if told to."""
+
+    def __init__(self, pieces: Iterator[Samples]) -> None:
+        self._pieces = pieces
+        self._rest = silence(0)
+
+    def read(self, count: int) -> Samples:
+        """Return the next samples, fewer only at the end."""
+        parts, have = [self._rest], self._rest.shape[1]
+        while have < count:
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            parts.append(piece)
+            have += piece.shape[1]
+        joined = np.concatenate(parts, axis=1)
+        self._rest = joined[:, count:]
+        return joined[:, :count]

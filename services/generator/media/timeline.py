@@ -1,0 +1,141 @@
+"""Where each clip lies in the cut, in whole frames, and which parts can be copied."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+from services.common.errors import InvalidArgument
+from services.generator.domain.compositions import Clip, Transition
+
+_LEAST_COPY_SECONDS = Fraction(1, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A clip in the cut: it begins at frame `at`, and shares its first `overlap` frames."""
+
+    number: int
+    at: int
+    frames: int
+    overlap: int
+    transition: Transition
+
+    @property
+    def end(self) -> int:
+        """The frame of the cut after its last."""
+        return self.at + self.frames
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Frames [start, end) of the cut: of one clip, or of two that blend into each other."""
+
+    start: int
+    end: int
+    clip: Placed
+    before: Placed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Copyable:
+    """Frames of a clip at which copying can begin and before which it can end."""
+
+    keys: Sequence[int]
+    ends: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Frames [start, end) of the cut: copied from frame `first` of a clip, or encoded (None)."""
+
+    start: int
+    end: int
+    clip: int | None = None
+    first: int = 0
+
+
+def placed(clips: Sequence[Clip], frames: Sequence[int], rate: Fraction) -> list[Placed]:
+    """Return the clips where they lie. `frames` are the clips' own lengths in frames.
+
+    Raises InvalidArgument where a transition is longer than half of a clip that it joins.
+    """
+    found: list[Placed] = []
+    for number, (clip, count) in enumerate(zip(clips, frames, strict=True)):
+        overlap = round(clip.overlap_seconds * rate) if number else 0
+        if overlap:
+            most = min(count, frames[number - 1]) // 2
+            if overlap > most:
+                seconds = float(most / rate)
+                message = f"is longer than half of a clip that it joins: at most {seconds:.3f} s"
+                raise InvalidArgument(f"clips[{number}].transition_duration", message)
+        at = found[-1].end - overlap if found else 0
+        found.append(Placed(number, at, count, overlap, clip.transition))
+    return found
+
+
+def sections(clips: Sequence[Placed]) -> Iterator[Section]:
+    """Yield the cut from its first frame to its last, blends and what lies between them."""
+    for before, clip, after in zip((None, *clips[:-1]), clips, (*clips[1:], None), strict=True):
+        if clip.overlap:
+            yield Section(clip.at, clip.at + clip.overlap, clip, before)
+        body = Section(clip.at + clip.overlap, after.at if after else clip.end, clip)
+        if body.end > body.start:
+            yield body
+
+
+def parts(
+    clips: Sequence[Placed],
+    copyable: Sequence[Copyable | None],
+    drawn: Iterable[tuple[int, int]],
+    rate: Fraction,
+) -> list[Part]:
+    """Return what is copied and what is encoded, the whole cut in order.
+
+    `copyable` is None for clips that must be encoded; `drawn` are frames [start, end) of the cut
+    that something is drawn into.
+    """
+    covered = sorted(drawn)
+    copies = [
+        part
+        for section in sections(clips)
+        if section.before is None and copyable[section.clip.number] is not None
+        for start, end in _free(section.start, section.end, covered)
+        for part in _copy(section.clip, start, end, copyable[section.clip.number])
+        if part.end - part.start >= rate * _LEAST_COPY_SECONDS
+    ]
+    return list(_filled(copies, clips[-1].end))
+
+
+def _free(start: int, end: int, covered: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    for low, high in covered:
+        if high <= start or low >= end:
+            continue
+        if low > start:
+            yield start, low
+        start = max(start, high)
+    if start < end:
+        yield start, end
+
+
+def _copy(clip: Placed, start: int, end: int, at: Copyable | None) -> Iterator[Part]:
+    """Yield the longest copy within frames [start, end) of the cut, if there is one."""
+    if at is None:
+        return
+    first = next((key for key in at.keys if key >= start - clip.at), None)
+    if first is None:
+        return
+    last = end - clip.at
+    while last > first and last not in at.ends:
+        last -= 1
+    if last > first:
+        yield Part(clip.at + first, clip.at + last, clip.number, first)
+
+
+def _filled(copies: Sequence[Part], length: int) -> Iterator[Part]:
+    marks = [Part(0, 0), *copies, Part(length, length)]
+    for before, after in pairwise(marks):
+        if before.clip is not None:
+            yield before
+        if after.start > before.end:
+            yield Part(before.end, after.start)
