@@ -64,8 +64,13 @@ def make_clip(
     sound: np.ndarray | None = None,
     sound_rate: int = RATE,
     times: Sequence[int] | None = None,
+    dark: Sequence[int] = (),
+    held: Sequence[int] = (),
 ) -> Path:
-    """An MP4; `times` places its frames on a clock of a thousandth of a second."""
+    """An MP4; `times` places its frames on a clock of a thousandth of a second.
+
+    Frames in `dark` are black, those in `held` show what the one before them shows.
+    """
     base = Fraction(1, 1000) if times else 1 / Fraction(rate)
     with av.open(str(path), "w", format="mp4") as file:
         stream: Any = file.add_stream("libx264", rate=Fraction(rate))
@@ -79,7 +84,9 @@ def make_clip(
         if sound is not None:
             _sound(file, sound, sound_rate)
         for number in range(frames):
-            frame: Any = av.VideoFrame.from_ndarray(picture(number, color, size), format="rgb24")
+            shown = held[0] if number in held else number
+            image = picture(shown, color, size) * (number not in dark)
+            frame: Any = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame = frame.reformat(format=pixels, dst_colorspace="ITU709")
             frame.pts, frame.time_base = times[number] if times else number, base
             file.mux(stream.encode(frame))

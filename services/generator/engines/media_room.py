@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from services.common.errors import ServiceError
+from services.generator.domain.captions import CaptionsTask, CheckTask
 from services.generator.domain.compositions import ComposeTask
 from services.generator.domain.media import Media
 from services.generator.domain.orders import asset_of
@@ -24,6 +25,7 @@ _SUFFIXES = {
     Operation.SPEECH: ".flac",
     Operation.MUSIC: ".flac",
     Operation.SOUND: ".flac",
+    Operation.CHECK: ".json",
 }
 
 Files = dict[str, Any]
@@ -41,6 +43,8 @@ class MediaRoom:
 
     def suffix(self, work: Work) -> str:
         """Return the file name suffix of what a task makes."""
+        if isinstance(work.task, CaptionsTask):
+            return f".{work.task.format}"
         return _SUFFIXES[operation_of(work.task)]
 
     async def make(
@@ -114,6 +118,10 @@ def references(task: Any) -> Mapping[str, list[Media | None]]:
             "tracks": [track.media for track in task.tracks],
             "captions": [task.captions],
         }
+    if isinstance(task, CaptionsTask):
+        return {"audio": [task.audio], "recordings": [line.audio for line in task.lines]}
+    if isinstance(task, CheckTask):
+        return {"media": [task.media], "captions": [task.captions]}
     return {}
 
 

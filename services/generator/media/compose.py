@@ -4,12 +4,17 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from services.generator.domain.compositions import ComposeTask, Role, Track
+from services.generator.domain.compositions import CaptionMode, ComposeTask, Role, Track
 from services.generator.domain.facts import Quality
+from services.generator.media.attaching import attach
+from services.generator.media.burning import Burner, spans
+from services.generator.media.captions import Caption, read
+from services.generator.media.checks import Expected, check
 from services.generator.media.film import Film
 from services.generator.media.loudness import Loudness, Meter, encode, mastered, raw
 from services.generator.media.mixing import Source, mixed
@@ -51,13 +56,18 @@ def compose(task: ComposeTask, files: Inputs, path: Path, progress: Progress) ->
     """Write the film to `path` (MP4). Raises InvalidArgument naming the field at fault."""
     facts = [probe(file, f"clips[{n}].media") for n, file in enumerate(files.clips)]
     tracks = [probe(file, f"tracks[{n}].media") for n, file in enumerate(files.tracks)]
-    cut = planned(task, facts, lambda _rate: [])
+    captions = read(files.captions, "captions") if files.captions else []
+    burnt = captions if task.caption_mode is CaptionMode.BURN else []
+    cut = planned(task, facts, partial(spans, burnt))
+    burner = Burner(burnt, task.caption_style, task.caption_language, cut.target)
     sources = [*_own(cut), *_laid(cut, tracks)]
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}.") as folder:
         sound = Path(folder) / "sound.m4a"
         loudness = _sound(cut, sources, sound, Path(folder) / "mix.f32")
         progress(_SOUND_SHARE)
-        _write(cut, path, sound, progress)
+        _write(cut, path, sound, burner, progress)
+    if files.captions and not burnt:
+        attach(path, files.captions, task.caption_language)
     return Composed(
         width=cut.target.width,
         height=cut.target.height,
@@ -67,11 +77,25 @@ def compose(task: ComposeTask, files: Inputs, path: Path, progress: Progress) ->
         method=cut.method,
         encoded_frames=sum(part.end - part.start for part in cut.plan if part.clip is None),
         loudness=loudness,
+        warnings=tuple(f"captions: {each} could not be drawn" for each in sorted(burner.missing)),
+        quality=check(path, "film", _expected(cut, captions), thorough=False)
+        if task.check
+        else None,
     )
 
 
-def _write(cut: Cut, path: Path, sound: Path, progress: Progress) -> None:
-    pictures = Pictures(cut, lambda frame, _number: frame)
+def _expected(cut: Cut, captions: Sequence[Caption]) -> Expected:
+    rate = cut.target.rate
+    stills = [
+        (float(place.at / rate), float(place.end / rate))
+        for place, facts in zip(cut.clips, cut.facts, strict=True)
+        if facts.picture is not None and facts.picture.still
+    ]
+    return Expected(seconds=float(cut.seconds), captions=captions, still=stills)
+
+
+def _write(cut: Cut, path: Path, sound: Path, burner: Burner, progress: Progress) -> None:
+    pictures = Pictures(cut, burner.drawn)
     film = Film(path, cut.target, header=pictures.header, sound=sound, delay=cut.delay)
     with film:
         for part in cut.plan:

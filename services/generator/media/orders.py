@@ -1,13 +1,18 @@
 """What the worker process can be asked for: each kind of task, as a function over files."""
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from services.generator.domain.captions import CaptionsTask, CheckTask
 from services.generator.domain.compositions import ComposeTask
 from services.generator.domain.records import from_record, to_record
 from services.generator.domain.tasks import MusicTask, SoundTask, SpeechTask
+from services.generator.media.captioning import caption
+from services.generator.media.captions import read
+from services.generator.media.checks import Expected, check
 from services.generator.media.compose import Inputs, Progress, compose
 from services.generator.media.effects import sound
 from services.generator.media.music import play
@@ -63,9 +68,33 @@ def _sound(order: Mapping[str, Any], path: Path, progress: Progress) -> Facts:
     return {**known, "warnings": list(warnings)}
 
 
+def _captions(order: Mapping[str, Any], path: Path, progress: Progress) -> Facts:
+    task, files = from_record(CaptionsTask, order["task"]), order["files"]
+    recordings = [Path(name) if name else None for name in files["recordings"]]
+    audio = next((Path(name) for name in files["audio"] if name), None)
+    seconds, warnings = caption(task, audio, recordings, path)
+    kind = {"srt": "application/x-subrip", "vtt": "text/vtt"}[task.format]
+    return {"content_type": kind, "duration_seconds": seconds, "warnings": list(warnings)}
+
+
+def _check(order: Mapping[str, Any], path: Path, progress: Progress) -> Facts:
+    task, files = from_record(CheckTask, order["task"]), order["files"]
+    captions = [read(Path(name), "captions") for name in files["captions"] if name]
+    expected = Expected(
+        seconds=task.expected_seconds,
+        silent=task.silent_expected,
+        captions=captions[0] if captions else (),
+    )
+    quality = to_record(check(Path(files["media"][0]), "media", expected))
+    path.write_text(json.dumps(quality, indent=1), encoding="utf-8")
+    return {"content_type": "application/json", "quality": quality}
+
+
 _KINDS: Mapping[str, Callable[[Mapping[str, Any], Path, Progress], Facts]] = {
     "compose": _compose,
     "speech": _speech,
     "music": _music,
     "sound": _sound,
+    "captions": _captions,
+    "check": _check,
 }

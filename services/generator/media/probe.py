@@ -61,7 +61,7 @@ class Sound:
 
     start: float
     seconds: float
-    codec: str
+    channels: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +118,8 @@ def _sound(stream: Any, packets: _Packets) -> Sound | None:
     base = stream.time_base
     first = max(0, min(packets.times)) if stream.start_time is None else stream.start_time
     length = max(packets.times) + packets.last - first
-    name = stream.codec_context.name
-    return Sound(start=float(first * base), seconds=float(length * base), codec=name)
+    channels = stream.codec_context.channels
+    return Sound(start=float(first * base), seconds=float(length * base), channels=channels)
 
 
 def _picture(stream: Any, packets: _Packets, path: Path, field: str) -> Picture:

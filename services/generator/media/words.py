@@ -60,7 +60,9 @@ def _letters(piece: str) -> list[str]:
 
 def unspaced(character: str) -> bool:
     """Whether a character belongs to a script that puts no spaces between words."""
-    return unicodedata.name(character, "").split("-")[0].split(" ")[0] in UNSPACED
+    return (
+        bool(character) and unicodedata.name(character, "").split("-")[0].split(" ")[0] in UNSPACED
+    )
 
 
 def is_sound(word: str) -> bool:

@@ -1,12 +1,13 @@
 """Speech, music and effects, a film of them, over gRPC with a real storage service beside it."""
 
 import base64
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from google.protobuf.json_format import ParseDict
+from google.protobuf.json_format import MessageToDict, ParseDict
 
 from reelmesh.generator.v1 import generation_pb2
 from reelmesh.generator.v1 import generator_service_pb2 as pb
@@ -54,7 +55,7 @@ async def test_a_film_is_made_of_parts_that_were_made_before(
     stub: Any, storage: Any, tmp_path: Path
 ) -> None:
     words = {"text": "Habari ya asubuhi.", "language": "sw"}
-    speech = await made(stub, "s", "espeak_ng", speech=words)
+    speech = await made(stub, "s", "espeak", speech=words)
     music = await made(stub, "m", "music_bed", music={"prompt": "calm", "duration": "2s"})
     drops = {"prompt": "rain", "duration": "1s", "seed": 7}
     rain = await made(stub, "r", "sound_effects", sound=drops)
@@ -79,11 +80,35 @@ async def test_a_film_is_made_of_parts_that_were_made_before(
     )
     assert film.state == State.STATE_SUCCEEDED, film
     assert film.output.method == "smart"
+    assert film.output.quality.score == 1.0, film.output.quality
     path = await content(storage, film.asset, tmp_path / "film.mp4")
     frames = list(decoded(path))
     assert len(frames) == 2 * 48 - 12
     assert number_of(frames[20]) == 20
     assert abs(heard(path)[:, 24_000:48_000]).max() > 0.05
+
+
+async def test_captions_follow_the_speech_and_a_check_explains_its_score(
+    stub: Any, storage: Any, tmp_path: Path
+) -> None:
+    text = "Habari ya asubuhi."
+    speech = await made(stub, "s", "espeak", speech={"text": text, "language": "sw"})
+    line: dict[str, Any] = {"text": text, "start": "1s", "words": []}
+    line["words"] = [MessageToDict(word) for word in speech.output.words]
+    task = {"lines": [line], "format": "vtt", "language": "sw"}
+    captions = await made(stub, "c", "captions", captions=task)
+    assert captions.state == State.STATE_SUCCEEDED, captions
+    path = await content(storage, captions.asset, tmp_path / "c.vtt")
+    assert "00:00:01.000 -->" in path.read_text()
+    assert text in path.read_text()
+    media = {"media": {"data": _clip(tmp_path)}, "captions": {"asset": captions.asset}}
+    checked = await made(stub, "k", "media_check", check={**media, "expectedDuration": "9s"})
+    assert checked.state == State.STATE_SUCCEEDED, checked
+    found = {each.kind for each in checked.output.quality.findings}
+    assert found == {"too_short", "no_sound", "captions_beyond_end"}
+    assert checked.output.quality.score < 0.6
+    report = json.loads((await content(storage, checked.asset, tmp_path / "r.json")).read_text())
+    assert {each["kind"] for each in report["findings"]} == found
 
 
 async def test_what_cannot_be_used_fails_by_its_fields_name(stub: Any, tmp_path: Path) -> None:

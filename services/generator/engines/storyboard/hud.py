@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from services.generator.engines.storyboard import fonts
 from services.generator.engines.storyboard.palette import Colour, mix
-from services.generator.engines.storyboard.typography import Setter, draw
+from services.generator.media import fonts
+from services.generator.media.typography import Setter, draw
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont

@@ -4,7 +4,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.generator.engines.storyboard import fonts
+from services.generator.media import fonts
 
 if TYPE_CHECKING:
     from PIL import ImageDraw

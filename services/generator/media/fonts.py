@@ -13,7 +13,7 @@ from pathlib import Path
 from fontTools.ttLib import TTCollection, TTFont
 from PIL import ImageFont
 
-_ASSETS = Path(__file__).parents[1] / "assets" / "fonts"
+_ASSETS = Path(__file__).parent / "assets" / "fonts"
 CAPTION, CAPTION_LIGHT = "Barlow-SemiBold.ttf", "Barlow-Medium.ttf"
 SLATE, MONO = "BarlowCondensed-SemiBold.ttf", "IBMPlexMono-Medium.ttf"
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from services.generator.engines.storyboard import fonts
-from services.generator.engines.storyboard.typography import Setter, draw
+from services.generator.media import fonts
+from services.generator.media.typography import Setter, draw
 
 SCRIPTS = {
     "latin": "Simba akitembea savana – mvuvi mzee, ça va, žluťoučký",

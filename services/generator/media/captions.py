@@ -1,0 +1,157 @@
+"""Sets captions: words and their times become lines that can be read while they are heard.
+
+The formats themselves are pysubs2's business. Limits follow the Netflix timed text style guide:
+42 characters a line, 17 characters a second, 5/6 s to 7 s on the screen; 16 and 9 for Chinese.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pysubs2 import SSAEvent, SSAFile
+from pysubs2.exceptions import Pysubs2Error
+
+from services.common.errors import InvalidArgument
+from services.generator.domain.captions import CaptionsTask
+from services.generator.domain.facts import WordTime
+from services.generator.media.breaking import Language, badness, broken, joined, language_of, width
+from services.generator.media.words import is_sound
+
+_LEAST_SECONDS, _MOST_SECONDS = 5 / 6, 7.0
+_GAP_SECONDS = 0.08
+_PAUSE_SECONDS = 0.6  # of silence, after which a new caption begins
+_ENDS = tuple(".!?…。！？؟।")
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """Lines on the screen from `start` to `end`, in seconds."""
+
+    start: float
+    end: float
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """Words of one speaker, timed on the film's clock."""
+
+    words: tuple[WordTime, ...]
+    speaker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much fits: columns in a line, lines on the screen, characters read in a second."""
+
+    columns: int
+    lines: int
+    speed: float
+    language: Language
+
+
+def limits_of(task: CaptionsTask, text: str) -> Limits:
+    """Return the task's limits, filled in with the customs of its language."""
+    language = language_of(task.language, text)
+    return Limits(
+        task.max_line_characters or language.columns,
+        task.max_lines,
+        task.max_characters_per_second or language.speed,
+        language,
+    )
+
+
+def captioned(utterances: Sequence[Utterance], limits: Limits) -> tuple[list[Caption], int]:
+    """Return the captions in order, and how many pass faster than people read.
+
+    None is of no length and none overlaps the next: each begins with its first word and stays as
+    long as it takes to read, where the next one lets it.
+    """
+    pieces = sorted(
+        (piece for each in utterances for piece in _pieces(each, limits)), key=lambda p: p.start
+    )
+    found: list[Caption] = []
+    hurried = 0
+    for number, piece in enumerate(pieces):
+        start = max(piece.start, found[-1].end if found else 0.0)
+        room = pieces[number + 1].start - _GAP_SECONDS if number + 1 < len(pieces) else start + 60
+        wanted = max(_LEAST_SECONDS, sum(map(width, piece.lines)) / limits.speed)
+        end = max(piece.end, min(start + wanted, start + _MOST_SECONDS))
+        end = max(min(end, max(room, start + _GAP_SECONDS)), start + _GAP_SECONDS)
+        hurried += end - start < wanted * 0.95
+        found.append(Caption(start, end, piece.lines))
+    return found, hurried
+
+
+def _pieces(utterance: Utterance, limits: Limits) -> Iterator[Caption]:
+    """Yield an utterance cut where a sentence ends, nobody speaks, or a caption is full."""
+    prefix = f"{utterance.speaker}: " if utterance.speaker else ""
+    held: list[WordTime] = []
+    for word in utterance.words:
+        if held and is_sound(word.text) and _parts(held, word):
+            yield from _divided(held, prefix, limits)
+            held, prefix = [], ""
+        held.append(word)
+    if held:
+        yield from _divided(held, prefix, limits)
+
+
+def _parts(held: Sequence[WordTime], word: WordTime) -> bool:
+    """Whether a new caption begins with this word, however much room there is."""
+    if word.start_seconds - held[-1].end_seconds > _PAUSE_SECONDS:
+        return True
+    sentence = held[-1].text.endswith(_ENDS)
+    return sentence and word.start_seconds - held[0].start_seconds >= _LEAST_SECONDS
+
+
+def _divided(words: Sequence[WordTime], prefix: str, limits: Limits) -> Iterator[Caption]:
+    """Yield words as one caption, or divided where it reads best and both parts are alike."""
+    texts = [word.text for word in words]
+    rows = len(broken(prefix + joined(texts), limits.columns, limits.language))
+    long = words[-1].end_seconds - words[0].start_seconds > _MOST_SECONDS
+    if len(words) == 1 or (rows <= limits.lines and not long):
+        yield _caption(words, prefix, limits)
+        return
+    total = width(joined(texts))
+
+    def cost(place: int) -> float:
+        uneven = abs(2 * width(joined(texts[:place])) - total) / total
+        stuck = 0.0 if is_sound(texts[place]) else 2.0
+        return uneven + stuck + badness(texts, place, limits.language)
+
+    place = min(range(1, len(words)), key=cost)
+    yield from _divided(words[:place], prefix, limits)
+    yield from _divided(words[place:], "", limits)
+
+
+def _caption(words: Sequence[WordTime], prefix: str, limits: Limits) -> Caption:
+    text = prefix + joined([word.text for word in words])
+    lines = broken(text, limits.columns, limits.language)
+    return Caption(words[0].start_seconds, words[-1].end_seconds, tuple(lines))
+
+
+def write(captions: Sequence[Caption], path: Path, kind: str) -> None:
+    """Write the captions as "srt" or "vtt"."""
+    file = SSAFile()
+    for each in captions:
+        begin, end = round(each.start * 1000), round(each.end * 1000)
+        event = SSAEvent(start=begin, end=max(end, begin + 1))
+        event.plaintext = "\n".join(each.lines)
+        file.append(event)
+    path.write_text(file.to_string(kind), encoding="utf-8")
+
+
+def read(path: Path, field: str) -> list[Caption]:
+    """Return the captions of an SRT or WebVTT file; raises InvalidArgument naming `field`."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        file = SSAFile.from_string(text, "vtt" if text.startswith("WEBVTT") else "srt")
+    except (Pysubs2Error, UnicodeDecodeError, ValueError) as error:
+        raise InvalidArgument(field, "is neither SRT nor WebVTT in UTF-8") from error
+    events = [event for event in file if not event.is_comment]
+    if not events:
+        raise InvalidArgument(field, "holds no caption")
+    return [
+        Caption(each.start / 1000, each.end / 1000, tuple(each.plaintext.split("\n")))
+        for each in events
+    ]

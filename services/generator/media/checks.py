@@ -1,0 +1,186 @@
+"""Looks at what was made and says what is wrong: black, frozen, silent, clipped, too long."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from av.error import FFmpegError
+
+from services.common.errors import InvalidArgument
+from services.generator.domain.facts import Finding, Quality
+from services.generator.media.captions import Caption
+from services.generator.media.opening import opened
+from services.generator.media.probe import Facts, probe
+from services.generator.media.recordings import RATE, Stream, samples
+
+_EVERY_FRAME_SECONDS = 120.0  # longer media is looked at by its key frames
+_BLACK_LUMA, _BLACK_SECONDS = 24.0, 0.5
+_FROZEN_CHANGE, _FROZEN_SECONDS = 0.15, 2.0
+_SILENT_DB, _SILENT_SECONDS = -50.0, 3.0
+_CLIPPED, _CLIPPED_RUN, _CLIPPED_PER_SECOND = 0.999, 3, 5
+_LENGTH_SECONDS = 0.1
+_WORST = {
+    "unreadable": 1.0, "no_picture": 0.8, "no_sound": 0.3, "black": 0.6, "frozen": 0.4,
+    "silent": 0.4, "clipped": 0.2, "too_short": 0.5, "too_long": 0.3, "captions_overlap": 0.2,
+    "captions_empty": 0.1, "captions_beyond_end": 0.1,
+}  # fmt: skip
+_LEAST_SHARE = 0.1  # of the worst that a finding takes, however short it is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What media should be. Parts [start, end) in `still` may stand still."""
+
+    seconds: float | None = None
+    silent: bool = False
+    picture: bool = True
+    captions: Sequence[Caption] = ()
+    still: Sequence[tuple[float, float]] = ()
+
+
+def check(path: Path, field: str, expected: Expected, *, thorough: bool = True) -> Quality:
+    """Return the findings and the score; damaged media is a finding, not an error."""
+    try:
+        facts = probe(path, field)
+        seconds = _seconds(facts)
+        found = [*_lengths(seconds, expected), *_pictures(facts, field, expected, thorough)]
+        found += [*_sound(facts, field, seconds, expected), *_captions(seconds, expected.captions)]
+    except (InvalidArgument, FFmpegError) as error:
+        found = [_finding("unreadable", 0, 0, 1, f"it cannot be read: {error}")]
+    found.sort(key=lambda each: (-each.penalty, each.start_seconds))
+    score = max(0.0, 1.0 - sum(each.penalty for each in found))
+    return Quality(score=round(score, 4), findings=tuple(found))
+
+
+def _finding(kind: str, start: float, seconds: float, share: float, text: str) -> Finding:
+    penalty = _WORST[kind] * min(1.0, max(_LEAST_SHARE, share))
+    return Finding(
+        kind=kind,
+        start_seconds=round(start, 3),
+        duration_seconds=round(seconds, 3),
+        penalty=round(penalty, 4),
+        explanation=text,
+    )
+
+
+def _seconds(facts: Facts) -> float:
+    if facts.picture is not None:
+        return facts.picture.seconds
+    return facts.sound.seconds if facts.sound is not None else 0.0
+
+
+def _lengths(seconds: float, expected: Expected) -> Iterator[Finding]:
+    if expected.seconds is None or abs(seconds - expected.seconds) <= _LENGTH_SECONDS:
+        return
+    kind = "too_short" if seconds < expected.seconds else "too_long"
+    share = abs(seconds - expected.seconds) / expected.seconds
+    text = f"it lasts {seconds:.2f} s and should last {expected.seconds:.2f} s"
+    yield _finding(kind, 0, 0, share, text)
+
+
+def _pictures(facts: Facts, field: str, expected: Expected, thorough: bool) -> Iterator[Finding]:
+    if facts.picture is None:
+        if expected.picture:
+            yield _finding("no_picture", 0, 0, 1, "it holds no picture")
+        return
+    seconds = facts.picture.seconds
+    every = thorough and seconds <= _EVERY_FRAME_SECONDS
+    looks = list(_looks(facts, field, every=every))
+    times = [*(time for time, _, _ in looks), seconds]
+    for start, end in _runs(times, [black for _, black, _ in looks], _BLACK_SECONDS):
+        text = f"the picture is black for {end - start:.1f} s"
+        yield _finding("black", start, end - start, (end - start) / seconds, text)
+    frozen = [
+        change < _FROZEN_CHANGE and not black and not _within(time, expected.still)
+        for time, black, change in looks
+    ]
+    for start, end in _runs(times, frozen, _FROZEN_SECONDS):
+        text = f"the picture stands still for {end - start:.1f} s"
+        yield _finding("frozen", start, end - start, (end - start) / seconds, text)
+
+
+def _looks(facts: Facts, field: str, *, every: bool) -> Iterator[tuple[float, bool, float]]:
+    """Yield of each frame its time, whether it is black, and how far the one after it differs."""
+    held: tuple[float, Any] | None = None
+    with opened(facts.path, field) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        stream.codec_context.skip_frame = "DEFAULT" if every else "NONKEY"
+        first = facts.picture.start if facts.picture else 0.0
+        for frame in container.decode(stream):
+            small = frame.reformat(width=64, height=36, format="gray")
+            seen = small.to_ndarray().astype(np.float32)
+            if held is not None:
+                yield held[0], _is_black(held[1]), float(np.abs(seen - held[1]).mean())
+            held = (float(frame.pts * frame.time_base) - first, seen)
+    if held is not None:
+        yield held[0], _is_black(held[1]), 255.0
+
+
+def _is_black(seen: Any) -> bool:
+    return float(seen.mean()) < _BLACK_LUMA and float(np.percentile(seen, 99)) < 2 * _BLACK_LUMA
+
+
+def _sound(facts: Facts, field: str, seconds: float, expected: Expected) -> Iterator[Finding]:
+    if expected.silent:
+        return
+    if facts.sound is None:
+        yield _finding("no_sound", 0, 0, 1, "it holds no sound")
+        return
+    origin = facts.picture.start if facts.picture is not None else facts.sound.start
+    # One channel lies in both of two, 3 dB down in each.
+    whole = np.float32(np.sqrt(2) if facts.sound.channels == 1 else 1)
+    quiet, clipped = [], 0
+    stream = Stream(samples(facts.path, field, origin=origin))
+    while (piece := stream.read(RATE // 10)).shape[1]:
+        quiet.append(10 * np.log10(max(float(np.mean(piece**2)), 1e-12)) < _SILENT_DB)
+        clipped += _clipped(piece * whole)
+    times = [place / 10 for place in range(len(quiet))] + [seconds]
+    for start, end in _runs(times, quiet, min(_SILENT_SECONDS, seconds * 0.9)):
+        text = f"nothing is heard for {end - start:.1f} s"
+        yield _finding("silent", start, end - start, (end - start) / seconds, text)
+    if clipped > _CLIPPED_PER_SECOND * max(1.0, seconds):
+        text = f"the sound is cut off at full scale {clipped} times"
+        yield _finding("clipped", 0, 0, clipped / (50 * max(1.0, seconds)), text)
+
+
+def _clipped(piece: Any) -> int:
+    """Return how often several samples in a row lie at full scale."""
+    full = (np.abs(piece) >= _CLIPPED).astype(np.int8)
+    together = sum(full[:, n : full.shape[1] - _CLIPPED_RUN + 1 + n] for n in range(_CLIPPED_RUN))
+    whole = np.asarray(together) == _CLIPPED_RUN
+    return int(np.count_nonzero(np.diff(whole.astype(np.int8), axis=1) == 1))
+
+
+def _captions(seconds: float, captions: Sequence[Caption]) -> Iterator[Finding]:
+    ends = 0.0
+    for each in captions:
+        length = max(0.0, each.end - each.start)
+        text = " ".join(each.lines)[:60]
+        if length <= 0 or not text.strip():
+            yield _finding("captions_empty", each.start, length, 1, f"no time to read: {text}")
+        if each.start < ends - 0.001:
+            yield _finding("captions_overlap", each.start, ends - each.start, 1, f"covers: {text}")
+        if each.end > seconds + _LENGTH_SECONDS:
+            yield _finding("captions_beyond_end", each.start, length, 1, f"after the end: {text}")
+        ends = max(ends, each.end)
+
+
+def _runs(
+    times: Sequence[float], marks: Iterable[bool], least: float
+) -> Iterator[tuple[float, float]]:
+    """Yield where marks hold for at least so long; `times` has one more, the end."""
+    begin: float | None = None
+    for place, mark in enumerate([*marks, False]):
+        if mark and begin is None:
+            begin = times[place]
+        elif not mark and begin is not None:
+            if times[place] - begin >= least:
+                yield begin, times[place]
+            begin = None
+
+
+def _within(time: float, spans: Sequence[tuple[float, float]]) -> bool:
+    return any(start <= time < end for start, end in spans)

@@ -1,0 +1,221 @@
+"""Captions against the speech that they follow: what is spoken, when, and how it is read."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.common.errors import InvalidArgument
+from services.generator.domain.captions import CaptionLine, CaptionsTask, CaptionStyle, Position
+from services.generator.domain.compositions import CaptionMode, Clip, ComposeTask
+from services.generator.domain.facts import WordTime
+from services.generator.domain.media import Media
+from services.generator.domain.tasks import SpeechTask
+from services.generator.media.breaking import broken, language_of, width
+from services.generator.media.captioning import caption
+from services.generator.media.captions import Caption, read
+from services.generator.media.compose import Inputs, compose
+from services.generator.media.speech import say
+from tests.fakes.clips import decoded, make_clip, number_of
+
+ANY = Media(url="https://example.com/any")
+ENGLISH = (
+    "The lighthouse keeper has **seen** many storms, but this one is different. [thunder] "
+    "He climbs the stairs while the wind howls around the tower, and he lights the lamp."
+)
+SWAHILI = (
+    "Habari ya asubuhi. Simba anatembea savana, lakini mtoto anacheka kwa furaha na marafiki "
+    "zake wote. Jua linachomoza juu ya mlima."
+)
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def made(folder: Path, lines: Sequence[CaptionLine], **task: Any) -> list[Caption]:
+    order = CaptionsTask(lines=tuple(lines), **task)
+    path = folder / f"captions.{order.format}"
+    caption(order, None, [None] * len(lines), path)
+    return read(path, "captions")
+
+
+def sound(captions: Sequence[Caption]) -> None:
+    assert all(each.end - each.start >= 0.04 for each in captions)
+    assert all(before.end <= after.start for before, after in pairwise(captions))
+    assert all(each.lines and all(line.strip() for line in each.lines) for each in captions)
+
+
+@pytest.mark.parametrize("kind", ["srt", "vtt"])
+@pytest.mark.parametrize(("language", "text"), [("en", ENGLISH), ("sw", SWAHILI)])
+def test_captions_begin_with_the_words_that_they_show(
+    tmp_path: Path, language: str, text: str, kind: str
+) -> None:
+    said = say(SpeechTask(text=text, language=language), tmp_path / "s.flac")
+    line = CaptionLine(text=text, start_seconds=3.0, words=said.words)
+    captions = made(tmp_path, [line], language=language, format=kind)
+    sound(captions)
+    shown = [word for each in captions for text in each.lines for word in text.split()]
+    assert shown == [word.text for word in said.words]
+    number = 0
+    for each in captions:
+        count = sum(len(text.split()) for text in each.lines)
+        first, last = said.words[number], said.words[number + count - 1]
+        assert each.start == pytest.approx(3 + first.start_seconds, abs=0.08)
+        assert each.end >= 3 + last.end_seconds - 0.08
+        assert len(each.lines) <= 2
+        assert all(width(text) <= 42 for text in each.lines)
+        assert each.end - each.start <= 7.1
+        number += count
+    assert "**" not in " ".join(shown)
+    assert "thunder" not in " ".join(shown)
+
+
+def test_nothing_is_left_alone_in_a_caption(tmp_path: Path) -> None:
+    said = say(SpeechTask(text=ENGLISH), tmp_path / "s.flac")
+    captions = made(tmp_path, [CaptionLine(text=ENGLISH, words=said.words)])
+    assert min(sum(len(text.split()) for text in each.lines) for each in captions) >= 3
+
+
+WORDS = st.lists(
+    st.tuples(
+        st.text("abcdefgh,.!?—漢字かな مرحبا", min_size=1, max_size=14).filter(str.strip),
+        st.floats(0, 1.5),
+        st.floats(0, 1.0),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=3), st.integers(8, 60), st.integers(1, 3))
+def test_whatever_is_said_no_caption_is_empty_or_covers_another(
+    tmp_path_factory: pytest.TempPathFactory, speakers: Any, columns: int, rows: int
+) -> None:
+    lines = []
+    for number, words in enumerate(speakers):
+        at, timed = 0.0, []
+        for text, pause, length in words:
+            timed.append(
+                WordTime(text=text, start_seconds=at + pause, end_seconds=at + pause + length)
+            )
+            at += pause + length
+        lines.append(CaptionLine(words=tuple(timed), start_seconds=number * 0.7))
+    folder = tmp_path_factory.mktemp("captions")
+    sound(made(folder, lines, max_line_characters=columns, max_lines=rows))
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "lines"),
+    [
+        (
+            "The keeper of the lighthouse and his old dog wait",
+            "en",
+            ["The keeper of the lighthouse", "and his old dog wait"],
+        ),
+        (
+            "Mtoto anacheka kwa furaha na marafiki zake wote",
+            "sw",
+            ["Mtoto anacheka kwa furaha", "na marafiki zake wote"],
+        ),
+        (
+            "今天的天气非常好，我们一起去海边看日出吧。",
+            "zh",
+            ["今天的天气非常好，", "我们一起去海边看日出吧。"],
+        ),
+    ],
+)
+def test_lines_break_where_the_language_lets_them(
+    text: str, language: str, lines: list[str]
+) -> None:
+    assert broken(text, 32, language_of(language, text)) == lines
+
+
+def test_a_recording_of_unknown_times_is_aligned_with_its_text(tmp_path: Path) -> None:
+    """Against the synthesiser's own times, which the alignment does not see."""
+    text = ENGLISH.replace("**", "").replace("[thunder] ", "")
+    said = say(SpeechTask(text=text), tmp_path / "s.flac")
+    path = tmp_path / "c.srt"
+    caption(CaptionsTask(text=text, audio=ANY), tmp_path / "s.flac", [], path)
+    captions = read(path, "captions")
+    sound(captions)
+    starts = {word.text: word.start_seconds for word in said.words}
+    for each in captions:
+        first = each.lines[0].split()[0]
+        assert each.start == pytest.approx(starts[first], abs=0.35)
+    sentences = [each for each in captions if each.lines[0].startswith(("The", "He"))]
+    assert len(sentences) == 2
+    for each in sentences:
+        assert each.start == pytest.approx(starts[each.lines[0].split()[0]], abs=0.08)
+
+
+def test_a_silent_recording_is_refused(tmp_path: Path) -> None:
+    from tests.fakes.clips import make_sound
+
+    quiet = make_sound(tmp_path / "q.flac", np.zeros(48_000, np.float32))
+    with pytest.raises(InvalidArgument, match="audio"):
+        caption(CaptionsTask(text="Hello", audio=ANY), quiet, [], tmp_path / "c.srt")
+
+
+def film(folder: Path, captions: str, **task: Any) -> Path:
+    clips = [
+        make_clip(folder / name, size=(384, 216), frames=48, key_every=12)
+        for name in ("a.mp4", "b.mp4")
+    ]
+    text = folder / "c.srt"
+    text.write_text(captions, encoding="utf-8")
+    order = ComposeTask(clips=(Clip(media=ANY), Clip(media=ANY)), captions=ANY, **task)
+    path = folder / "film.mp4"
+    made = compose(order, Inputs(clips=clips, captions=text), path, lambda _: None)
+    assert made.warnings == ()
+    assert made.method == ("smart" if order.caption_mode is CaptionMode.BURN else "copied")
+    return path
+
+
+def bright(frame: Any, low: float, high: float) -> int:
+    luma = frame.to_ndarray(format="gray")
+    return int(np.count_nonzero(luma[int(low * 216) : int(high * 216)] > 200))
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["The keeper waits", "Habari ya asubuhi", "你好，世界", "مرحبا بالعالم", "שלום עולם", "नमस्ते"],
+)
+def test_burnt_captions_are_seen_while_they_last_and_at_no_other_time(
+    tmp_path: Path, words: str
+) -> None:
+    frames = list(decoded(film(tmp_path, f"1\n00:00:01,000 --> 00:00:02,000\n{words}\n")))
+    assert [number_of(frame) for frame in frames] == [*range(48)] * 2
+    seen = [number for number, frame in enumerate(frames) if bright(frame, 0.6, 1.0) > 20]
+    assert seen == [*range(24, 48)]
+
+
+def test_captions_stand_where_they_are_told(tmp_path: Path) -> None:
+    style = CaptionStyle(position=Position.TOP, box=True, size_percent=8)
+    path = film(tmp_path, "1\n00:00:01,000 --> 00:00:02,000\nUp here\n", caption_style=style)
+    frame = list(decoded(path))[30]
+    assert bright(frame, 0.6, 1.0) == 0 < bright(frame, 0.05, 0.4)
+
+
+def test_attached_captions_cost_no_picture_and_can_be_read_back(tmp_path: Path) -> None:
+    path = film(
+        tmp_path,
+        "1\n00:00:01,000 --> 00:00:02,000\nHabari\n",
+        caption_mode=CaptionMode.ATTACH,
+        caption_language="sw",
+    )
+    with av.open(str(path)) as file:
+        stream = file.streams.subtitles[0]
+        assert (stream.codec_context.name, stream.language) == ("mov_text", "swa")
+        texts = [bytes(packet) for packet in file.demux(stream) if packet.size > 2]
+    assert [text[2:].decode() for text in texts] == ["Habari"]
+
+
+@pytest.mark.parametrize("text", ["", "no captions here", "WEBVTT\n"])
+def test_what_are_no_captions_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InvalidArgument, match="captions"):
+        film(tmp_path, text)
