@@ -129,7 +129,7 @@ class Model(_message.Message):
     provider: _builtins.str
     """Provider, such as "runway"."""
     task: _builtins.str
-    """"video", "image", "speech", "music", "sound" or "upscale"."""
+    """"video", "image", "speech", "music", "sound", "upscale", "compose", "captions" or "check"."""
     lifecycle: Global___Model.Lifecycle.ValueType
     """Where it is in its life."""
     availability: Global___Model.Availability.ValueType
