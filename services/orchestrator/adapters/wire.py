@@ -40,7 +40,8 @@ def to_duration(seconds: float | None) -> Duration | None:
 
 def from_duration(length: Duration) -> float | None:
     """Seconds, or None where it was never set."""
-    return length.seconds + length.nanos / 1e9 if length.seconds or length.nanos else None
+    # One division: the double that is nearest to what was sent, as a literal 2.631 would be.
+    return length.ToNanoseconds() / 1e9 or None
 
 
 def to_money(micros: int | None) -> Money | None:

@@ -11,7 +11,13 @@ from services.orchestrator.domain.values import AttemptState
 from tests.unit.orchestrator.examples import NOW, WANTED, attempt, failed, made, queued, running
 
 LEGAL = {
-    JobState.QUEUED: {JobState.RUNNING, JobState.CANCELLING, JobState.FAILED, JobState.CANCELLED},
+    JobState.QUEUED: {
+        JobState.RUNNING,
+        JobState.CANCELLING,
+        JobState.FAILED,
+        JobState.FALLBACK,
+        JobState.CANCELLED,
+    },
     JobState.RUNNING: {
         JobState.CANCELLING,
         JobState.SUCCEEDED,
