@@ -212,8 +212,14 @@ class Life:
         if entry is None or entry.generation.state.terminal:
             return
         after = entry.generation.cancelled(at=utc_now())
-        if await self.ledger.save(after):
+        if not await self.ledger.save(after):
+            return
+        if identifier in self._machines:
             self._machines[identifier].cancelled(after)
+        if after.submissions and await self.ledger.adopt(identifier, self.owner):
+            left = await self.ledger.load(identifier)
+            assert left is not None
+            self.drive(left, Reaper())
 
     @property
     def busy(self) -> int:

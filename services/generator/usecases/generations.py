@@ -117,6 +117,7 @@ class Generations:
             if await self._ledger.save(after):
                 self._hub.publish(after)
                 self._cancelled(after)
+                await self._adopted(after)
                 return Cancellation(after, billed)
         raise Aborted
 
@@ -127,6 +128,13 @@ class Generations:
         if present is None or present.is_tombstone:
             return Cancellation(None)
         return await self.cancel(tenant, present.id)
+
+    async def _adopted(self, cancelled: Generation) -> None:
+        """Wind up what was sent and nobody drives any more: it may still be billed."""
+        if cancelled.submissions and await self._ledger.adopt(cancelled.id, self._owner):
+            entry = await self._ledger.load(cancelled.id)
+            if entry is not None:
+                self._start(entry)
 
     def _entry(self, tenant: str, order: Order, admitted: Admitted) -> Entry:
         model, task, now = admitted.model, admitted.checked.task, self._now()

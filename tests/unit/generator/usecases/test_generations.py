@@ -11,14 +11,16 @@ from services.common.errors import (
     NotFound,
     RequestConflict,
     Unavailable,
+    UnknownOutcome,
 )
 from services.generator.domain.catalogue import Catalogue, Surroundings
-from services.generator.domain.facts import Progress
+from services.generator.domain.facts import Cost, Failure, Progress
 from services.generator.domain.generation import Generation, State
 from services.generator.domain.models import Price, PriceKind
 from services.generator.domain.ports import Entry
 from services.generator.domain.tasks import VideoTask
 from services.generator.usecases.admission import Admission
+from services.generator.usecases.drive import Drive
 from services.generator.usecases.generations import Generations, Limits
 from tests.fakes.generator_parts import START, OneBackend, order, paid_model
 
@@ -193,3 +195,20 @@ async def test_watches_end_when_draining(desk, plant) -> None:
 async def test_an_order_is_kept_as_the_model_takes_it(desk) -> None:
     await desk.use.create("acme", order(task=VideoTask(prompt="x", duration_seconds=5)))
     assert desk.started[0].order.task.prompt == "x"
+
+
+async def test_an_unknown_outcome_that_nobody_drives_is_wound_up_when_it_is_cancelled(
+    desk, plant
+) -> None:
+    """Past its deadline nobody looks any more; what it may have cost is still to be told."""
+    made = await desk.use.create("acme", order())
+    unknown = made.submitting(START).unknown(Failure.of(UnknownOutcome("lost")))
+    plant.ledger.rows[made.id] = Entry(unknown, order())
+    await plant.ledger.release(made.id, OWNER)
+    await desk.use.cancel("acme", made.id)
+    assert [entry.generation.state for entry in desk.started] == [State.PENDING, State.CANCELLED]
+    plant.clock.advance(hours=2)
+    await Drive(desk.started[-1], plant.means()).run()
+    done = await desk.use.get("acme", made.id)
+    assert done.cost == Cost(micros=250_000, source="catalogue")
+    assert plant.ledger.owners[made.id] == ""
