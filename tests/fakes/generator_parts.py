@@ -141,7 +141,11 @@ class MemoryLedger:
         for identifier, name in self.owners.items():
             row = self._generation(identifier)
             stopping = row.state is State.CANCELLED and row.submissions == 1
-            under_way = row.state in {State.SUBMITTING, State.QUEUED, State.RUNNING} or stopping
+            now = generation.submit_time or generation.create_time
+            lately = (row.submit_time or START) > now - timedelta(minutes=10)
+            unknown = row.state is State.UNKNOWN_OUTCOME and lately
+            under_way = row.state in {State.SUBMITTING, State.QUEUED, State.RUNNING}
+            under_way = under_way or stopping or unknown
             busy += bool(name) and under_way and row.identity.account == generation.identity.account
         return None if busy >= limit else await self.save(generation, owner=owner)
 

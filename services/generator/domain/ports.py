@@ -182,6 +182,7 @@ class Ledger(Protocol):
     async def save_within(self, generation: Generation, *, owner: str, limit: int) -> bool | None:
         """As `save`, unless `limit` jobs are under way with its credential: then None.
 
+        A call whose answer was lost counts for ten minutes: it may be at work all the same.
         Replicas that ask at once are answered one after the other.
         """
 

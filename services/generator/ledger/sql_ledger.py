@@ -6,7 +6,7 @@ owner that falls silent loses it.
 
 import zlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,6 +27,8 @@ from services.generator.ledger.rows import (
 )
 
 _ROW = GENERATIONS.c
+# A call whose answer was lost may be at work at the vendor for about so long.
+UNKNOWN_COUNTS = timedelta(minutes=10)
 _UNDER_WAY = [state.value for state in (State.SUBMITTING, State.QUEUED, State.RUNNING)]
 
 
@@ -71,6 +73,10 @@ class SqlLedger:
         """Save unless `limit` jobs are under way with its credential."""
         identity = generation.identity
         stopping = sa.and_(_ROW.state == State.CANCELLED.value, _ROW.submissions == 1)
+        now = generation.submit_time or generation.create_time
+        unknown = sa.and_(
+            _ROW.state == State.UNKNOWN_OUTCOME.value, _ROW.submit_time > now - UNKNOWN_COUNTS
+        )
         under_way = (
             sa.select(sa.func.count())
             .select_from(GENERATIONS)
@@ -78,7 +84,7 @@ class SqlLedger:
                 _ROW.owner != "",
                 _ROW.provider == identity.provider,
                 _ROW.credential == identity.credential,
-                sa.or_(_ROW.state.in_(_UNDER_WAY), stopping),
+                sa.or_(_ROW.state.in_(_UNDER_WAY), stopping, unknown),
             )
         )
         async with self._database.begin() as connection:

@@ -250,3 +250,26 @@ async def test_a_limit_holds_for_one_credential(ledger: Ledger) -> None:
     assert await ledger.save_within(first.submitting(START), owner=ME, limit=1)
     assert await ledger.save_within(second.submitting(START), owner=ME, limit=1)
     assert await ledger.save_within(first.submitting(START), owner=ME, limit=9) is False
+
+
+async def test_a_call_whose_answer_was_lost_counts_for_a_while(ledger: Ledger) -> None:
+    """The vendor may be at work on it: one more would be one too many."""
+    lost, other = entry("g1").generation.submitting(START), entry("g2").generation
+    await ledger.open(entry("g1"), ME)
+    await ledger.open(entry("g2"), ME)
+    assert await ledger.save_within(lost, owner=ME, limit=1)
+    why = Failure(reason="UNKNOWN_OUTCOME", message="lost")
+    assert await ledger.save(lost.unknown(why), owner=ME)
+    soon, later = START + timedelta(minutes=9), START + timedelta(minutes=11)
+    assert await ledger.save_within(other.submitting(soon), owner=ME, limit=1) is None
+    assert await ledger.save_within(other.submitting(later), owner=ME, limit=1)
+
+
+async def test_what_was_sent_in_a_time_is_found_by_its_provider(ledger: Ledger) -> None:
+    await ledger.open(entry("g1"), ME)
+    await ledger.open(entry("g2"), ME)
+    assert await ledger.save(entry("g1").generation.submitting(START), owner=ME)
+    day = START - timedelta(hours=1), START + timedelta(hours=1)
+    assert [one.id for one in await ledger.sent("vendor", *day)] == ["g1"]
+    assert await ledger.sent("nobody", *day) == []
+    assert await ledger.sent("vendor", day[0], START) == []
