@@ -280,10 +280,14 @@ class Audit:
         self._money(name, row, charges)
 
     def _lost(self, name: str, row: Generation) -> None:
-        """Blame us, unless the lost answer of a vendor without jobs held the result itself."""
+        """Blame us, unless nobody could have it.
+
+        The lost answer of a vendor without jobs held the result itself; and who cancels while the
+        outcome is unknown gives up a clip that the vendor cannot be asked for.
+        """
         at_once = adapters()[row.identity.provider].poll is Adapter.poll
         told = row.failure is not None and "answer" in row.failure.message
-        if at_once and (told or row.state is State.CANCELLED):
+        if (at_once and told) or (row.state is State.CANCELLED and not row.job):
             self.lost_in_answers += 1
             return
         self.lost_clips += 1
@@ -322,5 +326,5 @@ class Audit:
             f"{self.generations} generations, {self.charges} charges, {self.clips} clips: "
             f"{self.double_charges} double charges, {self.lost_clips} lost clips, "
             f"{self.unequal} ledger rows unlike the bill, {self.unknown} unknown outcomes settled "
-            f"by an operator, {self.lost_in_answers} results lost in answers that never came"
+            f"by an operator, {self.lost_in_answers} results in answers that never came"
         )

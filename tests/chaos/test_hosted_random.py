@@ -16,7 +16,11 @@ RUNS, BATCH, SEED = 1000, 50, 20_261_121
 # Long and costly to simulate, and told by the matrix.
 SLOW = {"slow_drip", "hung_response"}
 ANY = [cell for cell in cells(MODELS) if cell.fault is None or cell.fault.value not in SLOW]
-pytestmark = pytest.mark.timeout(600)
+# A killed life leaves connections behind, as a killed process does.
+pytestmark = [
+    pytest.mark.timeout(900),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture
