@@ -26,6 +26,8 @@ from services.orchestrator.adapters.bus_events import BusListener, BusPublisher
 from services.orchestrator.adapters.feed import JobFeed
 from services.orchestrator.adapters.generator_client import CREATE, GeneratorClient
 from services.orchestrator.adapters.models_client import ModelsClient
+from services.orchestrator.adapters.moderation import load_rules
+from services.orchestrator.adapters.moderation.endpoint import ModerationEndpoint
 from services.orchestrator.adapters.outbox import Outbox
 from services.orchestrator.adapters.prompt_client import QUANTIFY, PromptClient
 from services.orchestrator.adapters.sql_books import SqlBooks
@@ -34,6 +36,7 @@ from services.orchestrator.adapters.sql_ledger import SqlLedger
 from services.orchestrator.adapters.sql_policies import SqlPolicies
 from services.orchestrator.adapters.sql_records import SqlRecords
 from services.orchestrator.adapters.storage_client import StorageClient
+from services.orchestrator.adapters.tenant_rates import TenantRates
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.durable.orders import DurableOrders
 from services.orchestrator.durable.runtime import migrate_engine
@@ -44,7 +47,9 @@ from services.orchestrator.servicers.policies import Policies
 from services.orchestrator.servicers.videos import Videos, VideoUseCases
 from services.orchestrator.settings import Settings
 from services.orchestrator.usecases.accept import AcceptVideo
+from services.orchestrator.usecases.admission import Admission, Screen
 from services.orchestrator.usecases.afford import Affording
+from services.orchestrator.usecases.batch import AcceptBatch
 from services.orchestrator.usecases.budgets import KeepBudgets
 from services.orchestrator.usecases.measure import MeasuredModels
 from services.orchestrator.usecases.plan import PlanVideo
@@ -131,23 +136,41 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Bus]:
         ledger=SqlLedger(database, now=clock.now),
         policies=SqlPolicies(database, default=settings.policy(), now=clock.now),
         records=records,
+        screen=await _screen(settings, stack),
     )
     return parts, bus
 
 
+async def _screen(settings: Settings, stack: AsyncExitStack) -> Screen:
+    """The rules, and the endpoint where one is configured."""
+    endpoint = None
+    if settings.moderation_url:
+        endpoint = await stack.enter_async_context(
+            ModerationEndpoint(
+                settings.moderation_url,
+                key=settings.moderation_api_key.get_secret_value(),
+                model=settings.moderation_model,
+            )
+        )
+    return Screen(rules=load_rules(), endpoint=endpoint)
+
+
 def _use_cases(parts: Parts, feed: JobFeed) -> VideoUseCases:
     afford = Affording(ledger=parts.ledger)
+    accept = AcceptVideo(
+        jobs=parts.jobs,
+        models=parts.models,
+        assets=parts.assets,
+        router=parts.router,
+        afford=afford,
+        now=clock.now,
+        new_id=new_id,
+        policies=parts.policies,
+        admission=Admission(screen=parts.screen, jobs=parts.jobs, rates=TenantRates()),
+    )
     return VideoUseCases(
-        accept=AcceptVideo(
-            jobs=parts.jobs,
-            models=parts.models,
-            assets=parts.assets,
-            router=parts.router,
-            afford=afford,
-            now=clock.now,
-            new_id=new_id,
-            policies=parts.policies,
-        ),
+        accept=accept,
+        batch=AcceptBatch(accept=accept, models=parts.models, ledger=parts.ledger),
         plan=PlanVideo(
             models=parts.models,
             prompts=parts.prompts,

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import ClassVar, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.common.settings import ServiceSettings
@@ -50,6 +50,13 @@ class Settings(ServiceSettings):
     """Whether clips may be sold; false admits models whose licence forbids that."""
     moderation: Screening = Screening.FULL
     """How prompts are screened where a tenant has not said: off, rules or full."""
+    moderation_url: str = ""
+    """Base of an OpenAI-compatible moderation endpoint, such as https://api.openai.com/v1; unset
+    asks none."""
+    moderation_api_key: SecretStr = SecretStr("")
+    """Its key."""
+    moderation_model: str = "omni-moderation-latest"
+    """The model that judges."""
     tenant_jobs_at_once: int = Field(0, ge=0)
     """Most jobs of one tenant that have not ended; 0 is no limit."""
     tenant_jobs_per_minute: int = Field(0, ge=0)

@@ -16,20 +16,20 @@ from services.common.errors import FailedPrecondition
 from services.orchestrator.adapters.messages import load_messages
 from services.orchestrator.adapters.sql_ledger import SqlLedger
 from services.orchestrator.domain.money.ledger import Ledger
+from services.orchestrator.domain.policy_ports import PolicyBook, RecordsPort
 from services.orchestrator.domain.ports import (
     AssetPort,
     GeneratorPort,
     JobStore,
     ModelsPort,
-    PolicyBook,
     PromptPort,
-    RecordsPort,
 )
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.durable.housekeeping import Housekeeping
 from services.orchestrator.durable.leases import Leases
 from services.orchestrator.durable.runtime import EngineSettings, running_engine
 from services.orchestrator.settings import Settings
+from services.orchestrator.usecases.admission import Screen
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.attempt import AttemptVideo
 from services.orchestrator.usecases.finish import CancelVideo, FinishVideo
@@ -52,6 +52,7 @@ class Parts:
     ledger: Ledger
     policies: PolicyBook
     records: RecordsPort
+    screen: Screen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +144,7 @@ def _steps(settings: Settings, parts: Parts, finish: FinishVideo) -> Steps:
             afford=Affording(ledger=parts.ledger),
             now=clock.now,
             policies=parts.policies,
+            screen=parts.screen,
         ),
         attempting=AttemptVideo(
             jobs=parts.jobs,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.suite.commands import (
+    batch,
     bills,
     costs,
     demo,
@@ -50,7 +51,7 @@ def reelmesh(
     """Video from a prompt: any vendor or your own GPU, a stored clip, an honest bill."""
 
 
-for module in (serve, demo, simulate, generate, words, jobs, doctor, migrate, costs):
+for module in (serve, demo, simulate, generate, batch, words, jobs, doctor, migrate, costs):
     module.register(app)
 app.add_typer(bills.app, name="bill", rich_help_panel="Operation")
 app.add_typer(keys.app, name="keys", rich_help_panel="Operation")

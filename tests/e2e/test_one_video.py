@@ -121,6 +121,25 @@ def test_the_command_line_makes_shows_and_lists_a_video(suite: Suite):
     assert plan.returncode == 0, plan.stderr
 
 
+def test_a_batch_is_made_once_however_often_its_file_is_sent(suite: Suite, tmp_path: Path):
+    rows = [{"prompt": f"a heron {n}", "duration": "1s", "resolution": "480p"} for n in range(2)]
+    file = tmp_path / "shots.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    first = suite.cli("batch", str(file), "--watch", seconds=90)
+    again = suite.cli("batch", str(file), "--json")
+    file.write_text(json.dumps([*rows, {"prompt": ""}, {"prompt": "x", "fps": 99}]))
+    refused = suite.cli("batch", str(file))
+
+    assert first.returncode == 0, first.stderr
+    assert "2 jobs accepted; price $0.00 to $0.00" in first.stdout
+    jobs = json.loads(again.stdout)
+    assert [job["state"] for job in jobs] == ["STATE_SUCCEEDED"] * 2
+    assert all(job["name"].removeprefix("videoJobs/") in first.stdout for job in jobs)
+    assert refused.returncode == 4
+    assert "requests[2].prompt" in refused.stderr
+    assert "requests[3].fps" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [

@@ -36,6 +36,19 @@ class MemoryJobs:
         self.log.append(JobEvent(kind="accepted", job=job))
         return job, False
 
+    async def accept_all(self, jobs: Sequence[Job], batch_id: str) -> tuple[Sequence[Job], bool]:
+        known = await self.known_all(jobs, batch_id)
+        if known is not None:
+            return known, True
+        return [(await self.accept(job))[0] for job in jobs], False
+
+    async def known_all(self, jobs: Sequence[Job], batch_id: str) -> Sequence[Job] | None:
+        found = [await self.known(job) for job in jobs]
+        return [job for job in found if job is not None] if any(found) else None
+
+    async def unfinished(self, tenant: str) -> int:
+        return sum(j.tenant == tenant and not j.state.terminal for j in self.jobs.values())
+
     async def known(self, job: Job) -> Job | None:
         twins = [j for j in self.jobs.values() if j.request_id == job.request_id]
         return next((j for j in twins if j.tenant == job.tenant and j.request_id), None)

@@ -50,7 +50,6 @@ READS = {
 UNIMPLEMENTED = {
     *(f"FilmService.{n}" for n in ("CreateFilm", "PlanFilm", "GetFilm", "ListFilms", "WatchFilm")),
     *(f"FilmService.{n}" for n in ("CancelFilm", "RegenerateShot", "ResumeFilm")),
-    "VideoService.BatchGenerateVideos",
 }
 NAMED = [(s, m) for s, m in METHODS if "name" in m.input_type.fields_by_name]
 IDS = [short(method) for _, method in METHODS]

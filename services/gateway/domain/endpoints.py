@@ -43,6 +43,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", f"{API_PREFIX}/videoJobs", "GenerateVideo", body="*"),
     Endpoint("GET", f"{API_PREFIX}/videoJobs", "ListVideoJobs"),
     Endpoint("POST", f"{API_PREFIX}/videoJobs:plan", "PlanVideo", body="request"),
+    Endpoint("POST", f"{API_PREFIX}/videoJobs:batch", "BatchGenerateVideos", body="*"),
     Endpoint(
         "POST", f"{API_PREFIX}/videoJobs/{{id}}:cancel", "CancelVideoJob", collection="videoJobs"
     ),

@@ -19,6 +19,8 @@ budgets = sa.Table(
     sa.Column("held_micros", sa.BigInteger, nullable=False, default=0),
     sa.Column("spent_micros", sa.BigInteger, nullable=False, default=0),
     sa.Column("update_time", _moment),
+    # The highest share of the limit that was told, see `usecases.alerts`.
+    sa.Column("alerted_percent", sa.Integer, nullable=False, default=0, server_default="0"),
     sa.CheckConstraint("held_micros >= 0 AND spent_micros >= 0", name="budgets_not_negative"),
 )
 

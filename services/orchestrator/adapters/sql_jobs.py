@@ -1,15 +1,14 @@
 """Jobs and their events on SQLite or PostgreSQL. Every change is one transaction with one event."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.common.database import Database
-from services.common.errors import NotFound, RequestConflict
+from services.common.errors import NotFound
 from services.orchestrator.adapters.documents import dump, load
 from services.orchestrator.adapters.job_statements import (
     ADD_EVENT,
@@ -17,22 +16,20 @@ from services.orchestrator.adapters.job_statements import (
     LOCK_JOB,
     SWAP_JOB,
     WRITE_JOB,
-    claim_request,
     job_values,
     swap_values,
 )
-from services.orchestrator.adapters.tables import job_events, jobs, requests
+from services.orchestrator.adapters.request_ids import RequestIds, whole
+from services.orchestrator.adapters.tables import job_events, jobs
 from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.ports import JobEvent, JobFilter
-
-REQUEST_ID_LIFETIME = timedelta(hours=24)
 
 
 class WorkOrders(Protocol):
     """Puts work into the durable engine's queue inside the caller's transaction."""
 
-    def generate(self, connection: sa.Connection, job_id: str) -> None:
-        """Order the making of a job."""
+    def generate(self, connection: sa.Connection, job_id: str, place: int) -> None:
+        """Order the making of a job; a smaller place goes first."""
 
     def cancel(self, connection: sa.Connection, job_id: str) -> None:
         """Order the cancelling of a job."""
@@ -54,33 +51,68 @@ class SqlJobs:
         self._orders = orders
         self._now = now
         self._committed = committed
-        self._claim = claim_request(sqlite.insert if database.is_sqlite else postgresql.insert)
+        self._ids = RequestIds(is_sqlite=database.is_sqlite, now=now)
 
     async def accept(self, job: Job) -> tuple[Job, bool]:
         """See `JobStore.accept`: request id, job, event and work order commit together."""
         async with self._database.begin() as connection:
-            if job.request_id:
-                known = await self._claim_request(connection, job)
-                if known is not None:
-                    return known, True
-            document = dump(job)
-            await connection.execute(sa.insert(jobs), job_values(job, document))
-            position = await self._record(connection, job, "accepted", document)
-            await connection.run_sync(self._orders.generate, job.id)
+            known = await self._claimed_or_new(connection, job)
+            if known is not None:
+                return known, True
+            position = await self._add(connection, job)
         self._committed(position, JobEvent(kind="accepted", job=job))
         return job, False
 
-    async def _claim_request(self, connection: AsyncConnection, job: Job) -> Job | None:
+    async def accept_all(self, jobs: Sequence[Job], batch_id: str) -> tuple[Sequence[Job], bool]:
+        """See `JobStore.accept_all`: the batch's id, its jobs and their orders commit together."""
+        accepted: list[tuple[int | None, Job]] = []
+        async with self._database.begin() as connection:
+            together = whole(jobs, batch_id)
+            if not await self._ids.take(connection, jobs[0], *together):
+                return await self._items(connection, jobs, *together), True
+            for job in jobs:
+                known = await self._claimed_or_new(connection, job)
+                position = None if known else await self._add(connection, job)
+                accepted.append((position, known or job))
+        for position, job in accepted:
+            if position is not None:
+                self._committed(position, JobEvent(kind="accepted", job=job))
+        return [job for _, job in accepted], False
+
+    async def known_all(self, jobs: Sequence[Job], batch_id: str) -> Sequence[Job] | None:
+        """See `JobStore.known_all`."""
+        request_id, fingerprint = whole(jobs, batch_id)
+        async with self._database.read() as connection:
+            if await self._ids.stands_for(connection, jobs[0].tenant, request_id, fingerprint):
+                return await self._items(connection, jobs, request_id, fingerprint)
+        return None
+
+    async def unfinished(self, tenant: str) -> int:
+        """See `JobStore.unfinished`."""
+        mine = (jobs.c.tenant == tenant) & jobs.c.end_time.is_(None)
+        counted = sa.select(sa.func.count()).select_from(jobs).where(mine)
+        async with self._database.read() as connection:
+            return int((await connection.execute(counted)).scalar_one())
+
+    async def _add(self, connection: AsyncConnection, job: Job) -> int:
+        document = dump(job)
+        await connection.execute(sa.insert(jobs), job_values(job, document))
+        position = await self._record(connection, job, "accepted", document)
+        await connection.run_sync(self._orders.generate, job.id, job.place)
+        return position
+
+    async def _items(
+        self, connection: AsyncConnection, jobs: Sequence[Job], request_id: str, fingerprint: str
+    ) -> Sequence[Job]:
+        """The jobs of a batch that is there. Raises RequestConflict for another body."""
+        await self._ids.stands_for(connection, jobs[0].tenant, request_id, fingerprint)
+        found = [await self._claimed(connection, job) for job in jobs]
+        return [job for job in found if job is not None]
+
+    async def _claimed_or_new(self, connection: AsyncConnection, job: Job) -> Job | None:
         """Take the request_id for this job, or return the job that has it."""
-        row = {
-            "tenant": job.tenant,
-            "request_id": job.request_id,
-            "fingerprint": job.request.fingerprint(),
-            "job_id": job.id,
-            "create_time": job.create_time,
-        }
-        expired = {"expired": self._forgotten()}
-        if (await connection.execute(self._claim, row | expired)).first() is not None:
+        fingerprint = job.request.fingerprint() if job.request_id else ""
+        if not job.request_id or await self._ids.take(connection, job, job.request_id, fingerprint):
             return None
         return await self._claimed(connection, job)
 
@@ -93,17 +125,9 @@ class SqlJobs:
 
     async def _claimed(self, connection: AsyncConnection, job: Job) -> Job | None:
         """The job that has the request_id. Raises RequestConflict for another body."""
-        where = (requests.c.tenant == job.tenant) & (requests.c.request_id == job.request_id)
-        found = (await connection.execute(sa.select(requests).where(where))).first()
-        if found is None or found.create_time.replace(tzinfo=UTC) < self._forgotten():
-            return None
-        if found.fingerprint != job.request.fingerprint():
-            raise RequestConflict(job.request_id)
-        return await self._load(connection, found.job_id)
-
-    def _forgotten(self) -> datetime:
-        """Request ids of before this moment are free again."""
-        return self._now() - REQUEST_ID_LIFETIME
+        fingerprint = job.request.fingerprint()
+        found = await self._ids.stands_for(connection, job.tenant, job.request_id, fingerprint)
+        return await self._load(connection, found) if found else None
 
     async def get(self, tenant: str, job_id: str) -> Job:
         """See `JobStore.get`."""

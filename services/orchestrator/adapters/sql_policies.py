@@ -25,7 +25,7 @@ _NO_KEY = "default"
 
 
 class SqlPolicies:
-    """`domain.ports.PoliciesPort` on SQLAlchemy. A change is heard everywhere within seconds."""
+    """`domain.policy_ports.PolicyBook` on SQLAlchemy; a change is heard everywhere in seconds."""
 
     def __init__(
         self, database: Database, *, default: TenantPolicy, now: Callable[[], datetime]

@@ -23,7 +23,7 @@ REFRESH_SECONDS = 5.0
 
 
 class SqlRecords:
-    """`domain.ports.RecordsPort`: samples wait in memory for a second, then go in one write.
+    """`domain.policy_ports.RecordsPort`: samples wait in memory for a second, then go in one write.
 
     A process that is killed loses its last second of measurements and nothing else.
     """

@@ -21,6 +21,12 @@ jobs = sa.Table(
     sa.Index("jobs_of_tenant", "tenant", "id"),
     sa.Index("jobs_of_creative", "tenant", "creative_id", "id"),
     sa.Index("jobs_of_project", "tenant", "project", "id"),
+    sa.Index(
+        "jobs_unfinished",
+        "tenant",
+        sqlite_where=sa.text("end_time IS NULL"),
+        postgresql_where=sa.text("end_time IS NULL"),
+    ),
 )
 
 # What a request_id stands for, for a day.

@@ -58,7 +58,8 @@ class Stage(StrEnum):
 class Job:
     """One accepted request and all that became of it. A change makes a new value, one on.
 
-    `user` is the id of the caller's API key, `film` the film that the job is a shot of.
+    `user` is the id of the caller's API key, `film` the film that the job is a shot of, `place` its
+    place in the queue (see `fairness.Shares`).
     """
 
     id: str
@@ -69,6 +70,7 @@ class Job:
     request_id: str = ""
     user: str = ""
     film: str = ""
+    place: int = 0
     state: JobState = JobState.QUEUED
     stage: Stage = Stage.QUEUED
     sequence: int = 1

@@ -1,6 +1,6 @@
 """What the use cases and flows need from outside, as Protocols."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,9 +8,6 @@ from typing import Protocol
 
 from services.orchestrator.domain.job import Job, JobState
 from services.orchestrator.domain.models import Model
-from services.orchestrator.domain.options import Routing
-from services.orchestrator.domain.policy import TenantPolicy
-from services.orchestrator.domain.records import Sample, TrackRecord
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.values import Clip, Failure, Quantified
 
@@ -63,6 +60,19 @@ class JobStore(Protocol):
         Returns the job and whether it was there before (same request_id, same body).
         Raises RequestConflict for another body.
         """
+
+    async def accept_all(self, jobs: Sequence[Job], batch_id: str) -> tuple[Sequence[Job], bool]:
+        """Accept every job or none, in one transaction, once for a `batch_id`.
+
+        Every job has a request_id. Returns the jobs as they are now, and whether the batch was
+        there before. Raises RequestConflict where an id stands for other requests.
+        """
+
+    async def known_all(self, jobs: Sequence[Job], batch_id: str) -> Sequence[Job] | None:
+        """The jobs of a batch that was accepted before. Raises RequestConflict."""
+
+    async def unfinished(self, tenant: str) -> int:
+        """How many jobs of the tenant have not ended."""
 
     async def known(self, job: Job) -> Job | None:
         """The job that has this one's request_id already. Raises RequestConflict."""
@@ -125,33 +135,6 @@ class ModelsPort(Protocol):
 
     async def models(self) -> Sequence[Model]:
         """Every model, at most a few seconds old. Raises Unavailable when never loaded."""
-
-
-class RecordsPort(Protocol):
-    """How models have done, in this deployment."""
-
-    def ended(self, model: str, sample: Sample) -> None:
-        """Keep a sample; it is on record within seconds."""
-
-    def records(self) -> Mapping[str, TrackRecord]:
-        """By model id, at most a few seconds old; the same object until it changes."""
-
-
-class PoliciesPort(Protocol):
-    """What tenants and keys prefer, and what they may do."""
-
-    async def of(self, tenant: str, user: str = "") -> TenantPolicy:
-        """What holds for a key of a tenant, at most a few seconds old."""
-
-
-class PolicyBook(PoliciesPort, Protocol):
-    """Policies that can be set."""
-
-    async def set(self, tenant: str, policy: TenantPolicy) -> TenantPolicy:
-        """Replace the tenant's; returns what holds now."""
-
-    async def prefer(self, tenant: str, user: str, preferences: Routing) -> Routing:
-        """Replace the preferences of one key."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from dbos import DBOS
 
 from services.common.database import Database
 from services.common.telemetry import get_logger
-from services.orchestrator.adapters.sql_jobs import REQUEST_ID_LIFETIME
+from services.orchestrator.adapters.request_ids import REQUEST_ID_LIFETIME
 from services.orchestrator.adapters.tables import job_events, jobs, requests
 from services.orchestrator.domain.job import JobState
 from services.orchestrator.durable.names import GENERATE_VIDEO

@@ -27,9 +27,9 @@ class DurableOrders:
             lazy=True,
         )
 
-    def generate(self, connection: sa.Connection, job_id: str) -> None:
-        """Order the making of a job."""
-        self._order(connection, JOB_QUEUE, GENERATE_VIDEO, job_id)
+    def generate(self, connection: sa.Connection, job_id: str, place: int = 0) -> None:
+        """Order the making of a job; a smaller place goes first."""
+        self._order(connection, JOB_QUEUE, GENERATE_VIDEO, job_id, place)
 
     def cancel(self, connection: sa.Connection, job_id: str) -> None:
         """Order the cancelling of a job; it never waits behind jobs."""
@@ -39,11 +39,15 @@ class DurableOrders:
         """Give up the client's connections."""
         self._client.destroy()
 
-    def _order(self, connection: sa.Connection, queue: str, workflow: str, job_id: str) -> None:
+    def _order(
+        self, connection: sa.Connection, queue: str, workflow: str, job_id: str, place: int = 0
+    ) -> None:
         options: EnqueueOptions = {
             "queue_name": queue,
             "workflow_name": workflow,
             "workflow_id": f"{workflow}.{job_id}",
             "app_version": APPLICATION_VERSION,
         }
+        if place:  # without one it goes before all that have one
+            options["priority"] = place
         self._client.enqueue_in_transaction(connection, options, job_id)

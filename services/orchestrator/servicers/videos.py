@@ -10,9 +10,10 @@ from typing_extensions import override
 
 from reelmesh.orchestrator.v1 import video_job_pb2, video_service_pb2
 from reelmesh.orchestrator.v1.video_service_pb2_grpc import VideoServiceServicer
-from services.common.errors import InvalidArgument, ServiceError, Unimplemented
+from services.common.errors import InvalidArgument, ServiceError
 from services.common.identity import current_identity
 from services.common.telemetry import get_logger
+from services.orchestrator.convert.batches import batch_items, batch_message
 from services.orchestrator.convert.jobs import job_message, tell_totals
 from services.orchestrator.convert.models import models_message, plan_message
 from services.orchestrator.convert.requests import job_filter, video_request
@@ -20,6 +21,7 @@ from services.orchestrator.domain.money.ledger import Ledger
 from services.orchestrator.domain.ports import AssetPort, HeardEvent, JobStore, ModelsPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.usecases.accept import AcceptVideo
+from services.orchestrator.usecases.batch import AcceptBatch
 from services.orchestrator.usecases.plan import PlanVideo
 from services.orchestrator.usecases.read import Change, ReadJobs, job_id
 
@@ -31,6 +33,7 @@ class VideoUseCases:
     """What the servicer calls."""
 
     accept: AcceptVideo
+    batch: AcceptBatch
     plan: PlanVideo
     read: ReadJobs
     jobs: JobStore
@@ -105,7 +108,11 @@ class Videos(VideoServiceServicer):
     async def BatchGenerateVideos(
         self, request: video_service_pb2.BatchGenerateVideosRequest, context: Any
     ) -> video_service_pb2.BatchGenerateVideosResponse:
-        raise Unimplemented("batches are not served yet; call GenerateVideo once per video")
+        items = batch_items(request, _tenant())
+        batch = await self._use.batch(_tenant(), items, request.request_id, _user())
+        message = batch_message(batch)
+        await self._complete([item.job for item in message.items])
+        return message
 
     async def _event(self, change: Change) -> video_service_pb2.WatchVideoJobResponse:
         """The change's message; with URLs and the ledger's sums once the job has ended."""

@@ -4,13 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.common.errors import BudgetExceeded
+from services.common.errors import ServiceError
+from services.orchestrator.domain.fairness import Shares
 from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.options import ImageInput, check_text
-from services.orchestrator.domain.ports import AssetPort, JobStore, ModelsPort, PoliciesPort
+from services.orchestrator.domain.policy import TenantPolicy
+from services.orchestrator.domain.policy_ports import PoliciesPort
+from services.orchestrator.domain.ports import AssetPort, JobStore, ModelsPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.domain.values import Quantified
+from services.orchestrator.usecases.admission import Admission
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.policies import FixedPolicies
 
@@ -45,6 +49,8 @@ class AcceptVideo:
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     policies: PoliciesPort = field(default_factory=FixedPolicies)
+    admission: Admission = field(default_factory=Admission)
+    shares: Shares = field(default_factory=Shares)
 
     async def __call__(
         self, tenant: str, request: VideoRequest, request_id: str, user: str = ""
@@ -52,35 +58,56 @@ class AcceptVideo:
         """Return the job and whether the request_id was known; `user` is the API key's id.
 
         Raises InvalidArgument, RequestConflict, FailedPrecondition (ModelRetired, NoCredentials,
-        NoDevice, LicenceRefused, NoModel), BudgetExceeded when no model could be afforded,
-        Unavailable while the catalogue has never been loaded.
+        NoDevice, LicenceRefused, NoModel, Moderated, a paused tenant), BudgetExceeded when no model
+        could be afforded, RateLimited and ResourceExhausted for the tenant's quotas, Unavailable
+        while the catalogue has never been loaded.
         """
         check_text("request_id", request_id, MAX_REQUEST_ID)
         policy = await self.policies.of(tenant, user)
-        # Decided again when the words are understood; here so that a hopeless request is refused.
-        models = await self.models.models()
-        decision = self.router.admit(request, as_asked(request), models, policy)
+        job = self.new_job(tenant, request, policy, request_id=request_id, user=user)
+        try:
+            await self._check(job, policy)
+        except ServiceError:
+            known = await self.jobs.known(await self.stored(job)) if request_id else None
+            if known is None:
+                raise
+            return known, True  # it was fine when it came first, and may itself be what is too much
+        return await self.jobs.accept(await self.stored(job))
+
+    def new_job(
+        self,
+        tenant: str,
+        request: VideoRequest,
+        policy: TenantPolicy,
+        *,
+        request_id: str,
+        user: str,
+    ) -> Job:
+        """A job at its place in the queue, not written yet."""
         moment = self.now()
-        job = Job(
+        return Job(
             id=self.new_id(),
             tenant=tenant,
             request=request,
             request_id=request_id,
             user=user,
+            place=self.shares.place(tenant, policy.quota.weight, moment),
             create_time=moment,
             update_time=moment,
         )
-        try:
-            if decision is not None:  # where the placeholder can stand in, it costs nothing
-                await self.afford.all_of(job, decision, moment)
-        except BudgetExceeded:
-            known = await self.jobs.known(await self._stored(job)) if request_id else None
-            if known is None:
-                raise
-            return known, True  # its own money may be what has used up the budget
-        return await self.jobs.accept(await self._stored(job))
 
-    async def _stored(self, job: Job) -> Job:
+    async def _check(self, job: Job, policy: TenantPolicy) -> None:
+        """Raise what the caller can know before anything is written."""
+        request = job.request
+        # Decided again when the words are understood; here so that a hopeless request is refused.
+        models = await self.models.models()
+        decision = self.router.admit(request, as_asked(request), models, policy)
+        if decision is not None:  # where the placeholder can stand in, it costs nothing
+            await self.afford.all_of(job, decision, job.create_time)
+        await self.admission(job.tenant, policy, [request])
+
+    async def stored(self, job: Job) -> Job:
+        """The job with its pictures kept in storage."""
         return replace(job, request=await self._without_bytes(job.tenant, job.request))
 
     async def _without_bytes(self, tenant: str, request: VideoRequest) -> VideoRequest:

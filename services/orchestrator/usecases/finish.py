@@ -8,7 +8,8 @@ from services.common.telemetry import get_logger
 from services.orchestrator.domain.friendly import Messages, friendly
 from services.orchestrator.domain.job import Job, JobState
 from services.orchestrator.domain.money.budgets import price_difference
-from services.orchestrator.domain.ports import GeneratorPort, JobStore, RecordsPort
+from services.orchestrator.domain.policy_ports import RecordsPort
+from services.orchestrator.domain.ports import GeneratorPort, JobStore
 from services.orchestrator.domain.records import sample_of
 from services.orchestrator.domain.values import Failure
 from services.orchestrator.usecases.patience import patiently

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.orchestrator.domain.models import Model
-from services.orchestrator.domain.ports import ModelsPort, RecordsPort
+from services.orchestrator.domain.policy_ports import RecordsPort
+from services.orchestrator.domain.ports import ModelsPort
 from services.orchestrator.domain.records import TrackRecord, measured
 
 _Seen = tuple[Sequence[Model], Mapping[str, TrackRecord], Sequence[Model]]

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.orchestrator.domain.money.ledger import payer_of
-from services.orchestrator.domain.ports import ModelsPort, PoliciesPort, PromptPort
+from services.orchestrator.domain.policy_ports import PoliciesPort
+from services.orchestrator.domain.ports import ModelsPort, PromptPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.domain.values import Decision, Quantified

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 
 from services.orchestrator.domain.options import Routing
 from services.orchestrator.domain.policy import TenantPolicy
-from services.orchestrator.domain.ports import PolicyBook
+from services.orchestrator.domain.policy_ports import PolicyBook
 
 
 @dataclass(frozen=True)
 class FixedPolicies:
-    """`domain.ports.PoliciesPort` that reads one policy for everybody and keeps nothing."""
+    """`domain.policy_ports.PoliciesPort` that reads one policy for everybody and keeps nothing."""
 
     policy: TenantPolicy = field(default_factory=TenantPolicy)
 

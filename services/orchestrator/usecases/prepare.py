@@ -9,10 +9,12 @@ from typing import Any
 from services.common.errors import InvalidArgument, NoModel, ServiceError, Unavailable
 from services.common.telemetry import get_logger
 from services.orchestrator.domain.job import Job, JobState
-from services.orchestrator.domain.ports import JobStore, ModelsPort, PoliciesPort, PromptPort
+from services.orchestrator.domain.policy_ports import PoliciesPort
+from services.orchestrator.domain.ports import JobStore, ModelsPort, PromptPort
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.domain.values import Decision, Quantified
 from services.orchestrator.usecases.accept import as_asked
+from services.orchestrator.usecases.admission import Screen
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.finish import FinishVideo
 from services.orchestrator.usecases.patience import failure, patiently
@@ -37,6 +39,7 @@ class PrepareVideo:
     afford: Affording
     now: Callable[[], datetime]
     policies: PoliciesPort = field(default_factory=FixedPolicies)
+    screen: Screen = field(default_factory=Screen)
 
     async def __call__(self, job_id: str) -> tuple[list[str], int]:
         """Models in the order of trial and the number of variations; no models: the job is over."""
@@ -63,6 +66,7 @@ class PrepareVideo:
             quantified, warnings = await self._quantify(job)
             models = await patiently(self.models.models, seconds=MODELS_PATIENCE_SECONDS)
             policy = await self.policies.of(job.tenant, job.user)
+            warnings += await self.screen.whole(quantified.prompt, policy)
             decision = self.router.decide(job.request, quantified, models, policy)
             decision = await self.afford.any_of(job, decision, self.now())
         except ServiceError as error:

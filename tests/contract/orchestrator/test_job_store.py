@@ -16,7 +16,8 @@ from services.common.database import Database
 from services.common.errors import AlreadyEnded, NotFound, RequestConflict
 from services.common.ids import new_id
 from services.orchestrator import __main__ as orchestrator
-from services.orchestrator.adapters.sql_jobs import REQUEST_ID_LIFETIME, SqlJobs
+from services.orchestrator.adapters.request_ids import REQUEST_ID_LIFETIME
+from services.orchestrator.adapters.sql_jobs import SqlJobs
 from services.orchestrator.adapters.tables import job_events, jobs, requests
 from services.orchestrator.domain.job import JobState
 from services.orchestrator.domain.ports import JobFilter
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.timeout(60)
 class Broken:
     """An engine that refuses the order inside the transaction."""
 
-    def generate(self, connection, job_id):
+    def generate(self, connection, job_id, place=0):
         raise RuntimeError("the engine is away")
 
     cancel = generate
@@ -221,3 +222,60 @@ def test_the_engine_still_has_what_we_lean_on():
     assert list(enqueue.parameters) == ["self", "conn_or_session", "options", "args", "kwargs"]
     assert "patch_async" in dir(DBOS)
     assert Path(orchestrator.MIGRATIONS, "versions", "0001_jobs.py").exists()
+
+
+def batch(*prompts, name="b1"):
+    """Jobs of a batch, as the use case makes them."""
+    return [
+        replace(job(), request=request(prompt=p), request_id=f"{name}/{i}")
+        for i, p in enumerate(prompts)
+    ]
+
+
+async def test_a_batch_is_written_once_and_whole(database_url):
+    async with store(database_url) as (found, database):
+        first, replayed = await found.accept_all(batch("a", "b", "c"), "b1")
+        assert not replayed
+        assert await rows(database, jobs, job_events, requests) == [3, 3, 4]
+        assert await found.unfinished("acme") == 3
+        again, replayed = await found.accept_all(batch("a", "b", "c"), "b1")
+        assert replayed
+        assert [j.id for j in again] == [j.id for j in first]
+        assert [j.id for j in await found.known_all(batch("a", "b", "c"), "b1")] == [
+            j.id for j in first
+        ]
+        assert await found.known_all(batch("a", name="b2"), "b2") is None
+        for other in (batch("a", "b"), batch("a", "b", "x"), batch("a", "b", "c", "d")):
+            with pytest.raises(RequestConflict):
+                await found.accept_all(other, "b1")
+            with pytest.raises(RequestConflict):
+                await found.known_all(other, "b1")
+        assert await rows(database, jobs, requests) == [3, 4]
+
+
+async def test_a_batch_with_one_item_that_cannot_be_written_writes_nothing(database_url):
+    async with store(database_url) as (found, database):
+        await found.accept(replace(job(), request=request(prompt="x"), request_id="b1/2"))
+        with pytest.raises(RequestConflict):
+            await found.accept_all(batch("a", "b", "c"), "b1")
+        assert await rows(database, jobs, requests) == [1, 1]
+        assert await found.known_all(batch("a", "b", "c"), "b1") is None
+
+
+async def test_ten_callers_with_one_batch_make_it_once(database_url):
+    async with store(database_url) as (found, database):
+        answers = await asyncio.gather(
+            *(found.accept_all(batch("a", "b"), "b1") for _ in range(10))
+        )
+        assert sorted(replayed for _, replayed in answers) == [False] + [True] * 9
+        assert len({tuple(j.id for j in made) for made, _ in answers}) == 1
+        assert await rows(database, jobs) == [2]
+
+
+async def test_only_what_has_not_ended_counts_as_unfinished(database_url):
+    async with store(database_url) as (found, _):
+        ends, stays = job(), job()
+        for each in (ends, stays, replace(job(), tenant="other")):
+            await found.accept(each)
+        await found.change(ends.id, "ended", lambda j: j.ended(NOW, JobState.FAILED))
+        assert await found.unfinished("acme") == 1

@@ -15,7 +15,7 @@ LEGAL = {
         JobState.RUNNING,
         JobState.CANCELLING,
         JobState.FAILED,
-        JobState.FALLBACK,
+        JobState.FALLBACK,  # nothing could serve before anything was tried
         JobState.CANCELLED,
     },
     JobState.RUNNING: {

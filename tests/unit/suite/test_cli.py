@@ -10,9 +10,8 @@ from services.suite.commands import generate, session
 from services.suite.commands.display import money
 
 COMMANDS = [
-    ["serve"], ["demo"], ["simulate"], ["generate"], ["plan"], ["prompt"], ["script"],
-    ["models"], ["jobs"], ["show"],
-    ["watch"], ["cancel"], ["doctor"], ["migrate"],
+    ["serve"], ["demo"], ["simulate"], ["generate"], ["plan"], ["batch"], ["prompt"], ["script"],
+    ["models"], ["jobs"], ["show"], ["watch"], ["cancel"], ["doctor"], ["migrate"],
     ["keys", "create"], ["keys", "list"], ["keys", "revoke"],
     ["bill", "check"], ["bill", "halted"], ["bill", "resume"],
     ["costs"], ["budget", "set"], ["budget", "show"], ["budget", "list"],

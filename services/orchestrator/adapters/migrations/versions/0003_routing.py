@@ -27,8 +27,21 @@ def upgrade() -> None:
         sa.Column("update_time", _moment, nullable=False),
     )
 
+    op.create_index(
+        "jobs_unfinished",
+        "jobs",
+        ["tenant"],
+        sqlite_where=sa.text("end_time IS NULL"),
+        postgresql_where=sa.text("end_time IS NULL"),
+    )
+    op.add_column(
+        "budgets", sa.Column("alerted_percent", sa.Integer, nullable=False, server_default="0")
+    )
+
 
 def downgrade() -> None:
     """Drop everything; for development."""
+    op.drop_column("budgets", "alerted_percent")
+    op.drop_index("jobs_unfinished")
     for table in ("model_records", "policies"):
         op.drop_table(table)

@@ -1,0 +1,88 @@
+"""Whether a tenant may begin something now: the switch, the rules, the quotas."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from services.common.errors import FailedPrecondition, RateLimited, ResourceExhausted, Unavailable
+from services.orchestrator.domain.moderation import RulesPack, moderated
+from services.orchestrator.domain.policy import Quota, Screening, TenantPolicy
+from services.orchestrator.domain.policy_ports import ModerationPort, RatesPort
+from services.orchestrator.domain.ports import JobStore
+from services.orchestrator.domain.request import VideoRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Screen:
+    """Refuses prompts before money is spent; `endpoint` None is one that is not configured."""
+
+    rules: RulesPack = field(default_factory=RulesPack)
+    endpoint: ModerationPort | None = None
+
+    def quick(self, text: str, policy: TenantPolicy) -> None:
+        """What can be told without asking anybody. Raises Moderated."""
+        off = policy.moderation.screening is Screening.OFF
+        found = self.rules.flagged(text, only_always=off)
+        kept = self.rules.kept(found, policy.moderation.allowed)
+        if kept:
+            raise moderated(kept, "rules")
+
+    async def whole(self, text: str, policy: TenantPolicy) -> tuple[str, ...]:
+        """Rules, then the endpoint, as the policy says; returns warnings.
+
+        Raises Moderated, and Unavailable while the endpoint is away and the policy minds.
+        """
+        self.quick(text, policy)
+        if policy.moderation.screening is not Screening.FULL or self.endpoint is None:
+            return ()
+        try:
+            found = await self.endpoint.flagged(text)
+        except Unavailable:
+            if policy.moderation.refuse_when_away:
+                raise
+            return ("The moderation endpoint is away: the prompt was checked by rules alone.",)
+        kept = self.rules.kept(found, policy.moderation.allowed)
+        if kept:
+            raise moderated(kept, "endpoint")
+        return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admission:
+    """What is asked before the catalogue is: one request, or a batch as a whole."""
+
+    screen: Screen = field(default_factory=Screen)
+    jobs: JobStore | None = None
+    rates: RatesPort | None = None
+
+    async def __call__(
+        self, tenant: str, policy: TenantPolicy, requests: Sequence[VideoRequest]
+    ) -> None:
+        """Let them pass, and count them.
+
+        Raises FailedPrecondition for a paused tenant, Moderated, ResourceExhausted for a quota and
+        RateLimited with the time to wait.
+        """
+        if policy.paused:
+            raise FailedPrecondition("the tenant is paused: nothing new is started")
+        for request in requests:
+            self.screen.quick(request.prompt, policy)
+        await self._within(tenant, policy.quota, len(requests))
+
+    async def _within(self, tenant: str, quota: Quota, count: int) -> None:
+        most = quota.jobs_at_once
+        if most is not None and self.jobs is not None:
+            present = await self.jobs.unfinished(tenant)
+            if present + count > most:
+                message = f"{present} jobs have not ended and {most} may be under way at once"
+                raise ResourceExhausted(message, metadata={"quota": "jobs_at_once"})
+        most = quota.jobs_per_minute
+        if most is None or self.rates is None:
+            return
+        if count > most:
+            message = f"{count} jobs at once are more than the {most} that are allowed in a minute"
+            raise ResourceExhausted(message, metadata={"quota": "jobs_per_minute"})
+        wait = await self.rates.take(tenant, count, most)
+        if wait is not None:
+            raise RateLimited(
+                f"{most} jobs may be started in a minute", wait, limit="jobs_per_minute"
+            )

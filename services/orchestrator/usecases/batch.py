@@ -1,0 +1,164 @@
+"""Many jobs, admitted whole or not at all: every fault is told, and the sum must be affordable."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from services.common.errors import InvalidArgument, NoModel, ServiceError, Violation
+from services.orchestrator.domain.job import Job
+from services.orchestrator.domain.money.batches import Share, require_affordable, total
+from services.orchestrator.domain.money.budgets import affordable
+from services.orchestrator.domain.money.ledger import Ledger, own_limit, payer_of
+from services.orchestrator.domain.options import check_text
+from services.orchestrator.domain.policy import TenantPolicy
+from services.orchestrator.domain.ports import ModelsPort
+from services.orchestrator.domain.request import VideoRequest
+from services.orchestrator.domain.values import Decision
+from services.orchestrator.usecases.accept import MAX_REQUEST_ID, AcceptVideo, as_asked
+
+MAX_ITEMS = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One request of a batch with its own request_id ("" where it has none), or what is wrong."""
+
+    request: VideoRequest | None = None
+    request_id: str = ""
+    error: ServiceError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What became of it. Prices in micro-USD for the whole batch; None where nobody knows."""
+
+    jobs: Sequence[Job]
+    replayed: bool
+    min_price_micros: int | None
+    max_price_micros: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceptBatch:
+    """BatchGenerateVideos: either every job is durable before the answer leaves, or none is."""
+
+    accept: AcceptVideo
+    models: ModelsPort
+    ledger: Ledger
+
+    async def __call__(
+        self, tenant: str, items: Sequence[Item], batch_id: str, user: str = ""
+    ) -> Batch:
+        """The jobs in the order of the items; the same `batch_id` and items give the same jobs.
+
+        Raises InvalidArgument with every fault of every item, RequestConflict, BudgetExceeded for
+        the sum, and what `Admission` raises for all of them together.
+        """
+        _check_size(items, batch_id)
+        policy = await self.accept.policies.of(tenant, user)
+        jobs = list(self._jobs(tenant, items, policy, batch_id=batch_id, user=user))
+        stored = [await self.accept.stored(job) for job in jobs if job is not None]
+        known = await self._known(stored, items, batch_id)
+        if known is not None:
+            prices = [_told(job) for job in known]
+            return _batch(known, prices, replayed=True)
+        shares = await self._shares(items, jobs, policy)
+        scopes = {scope for share in shares for scope in share.scopes()}
+        require_affordable(shares, await self.ledger.budgets(tenant, scopes))
+        await self.accept.admission(tenant, policy, [job.request for job in stored])
+        accepted, replayed = await self.accept.jobs.accept_all(stored, batch_id)
+        return _batch(accepted, shares, replayed=replayed)
+
+    def _jobs(
+        self,
+        tenant: str,
+        items: Sequence[Item],
+        policy: TenantPolicy,
+        *,
+        batch_id: str,
+        user: str,
+    ) -> Iterator[Job | None]:
+        for index, item in enumerate(items):
+            name = item.request_id or f"{batch_id}/{index}"
+            if item.request is None:
+                yield None
+            else:
+                yield self.accept.new_job(tenant, item.request, policy, request_id=name, user=user)
+
+    async def _known(
+        self, jobs: Sequence[Job], items: Sequence[Item], batch_id: str
+    ) -> Sequence[Job] | None:
+        """The batch as it was accepted before; one with a fault never was."""
+        if len(jobs) < len(items):
+            return None
+        return await self.accept.jobs.known_all(jobs, batch_id)
+
+    async def _shares(
+        self, items: Sequence[Item], jobs: Sequence[Job | None], policy: TenantPolicy
+    ) -> Sequence[Share]:
+        """What each job may cost. Raises InvalidArgument with every fault."""
+        shares: list[Share] = []
+        faults: list[Violation] = []
+        for index, (item, job) in enumerate(zip(items, jobs, strict=True)):
+            try:
+                if item.error is not None:
+                    raise item.error
+                if job is not None:
+                    shares.append(_share(job, await self._decided(job, policy)))
+            except ServiceError as error:
+                faults += _violations(index, error)
+        if faults:
+            raise InvalidArgument.of(faults)
+        return shares
+
+    async def _decided(self, job: Job, policy: TenantPolicy) -> Decision | None:
+        """What would be tried, within the request's own limit; None: nothing can serve just now."""
+        request = job.request
+        self.accept.admission.screen.quick(request.prompt, policy)
+        models = await self.models.models()
+        try:
+            decision = self.accept.router.decide(request, as_asked(request), models, policy)
+        except NoModel as error:
+            if error.metadata.get("passes") == "yes":
+                return None
+            raise
+        return affordable(decision, own_limit(request, job.id), request.variations)
+
+
+def _check_size(items: Sequence[Item], batch_id: str) -> None:
+    if not batch_id:
+        raise InvalidArgument("request_id", "is empty", allowed=("an id of the batch's own",))
+    check_text("request_id", batch_id, MAX_REQUEST_ID)
+    if not 1 <= len(items) <= MAX_ITEMS:
+        raise InvalidArgument("requests", "is out of range", allowed=(f"1 to {MAX_ITEMS}",))
+    names = [item.request_id for item in items if item.request_id]
+    if len(set(names)) < len(names):
+        raise InvalidArgument("requests", "two of them have the same request_id")
+
+
+def _share(job: Job, decision: Decision | None) -> Share:
+    payer = payer_of(
+        job.tenant, job.request, job.create_time, job=job.id, user=job.user, film=job.film
+    )
+    return Share(payer=payer, decision=decision, variations=job.request.variations)
+
+
+def _told(job: Job) -> Share:
+    """What a job that was accepted before may cost, as far as it has been decided."""
+    return _share(job, job.decision)
+
+
+def _batch(jobs: Sequence[Job], shares: Sequence[Share], *, replayed: bool) -> Batch:
+    return Batch(
+        jobs=jobs,
+        replayed=replayed,
+        min_price_micros=total([share.least_micros for share in shares]),
+        max_price_micros=total([share.most_micros for share in shares]),
+    )
+
+
+def _violations(index: int, error: ServiceError) -> list[Violation]:
+    """The error's faults under the name of the item."""
+    where = f"requests[{index}]"
+    if error.violations:
+        return [Violation(f"{where}.{v.field}", v.message) for v in error.violations]
+    return [Violation(where, f"{error.reason}: {error.message}")]
