@@ -22,7 +22,7 @@ from services.common.migrate import migrate
 from services.common.readiness import Readiness
 from services.common.server import give_way, keep_what_is_loaded, serve, wait_for_signal
 from services.common.telemetry import configure_logging
-from services.orchestrator.adapters.bus_events import BusListener, BusPublisher
+from services.orchestrator.adapters.bus_events import BusAlerts, BusListener, BusPublisher
 from services.orchestrator.adapters.feed import JobFeed
 from services.orchestrator.adapters.generator_client import CREATE, GeneratorClient
 from services.orchestrator.adapters.models_client import ModelsClient
@@ -30,6 +30,7 @@ from services.orchestrator.adapters.moderation import load_rules
 from services.orchestrator.adapters.moderation.endpoint import ModerationEndpoint
 from services.orchestrator.adapters.outbox import Outbox
 from services.orchestrator.adapters.prompt_client import QUANTIFY, PromptClient
+from services.orchestrator.adapters.sql_alerts import BudgetAlerts
 from services.orchestrator.adapters.sql_books import SqlBooks
 from services.orchestrator.adapters.sql_jobs import SqlJobs
 from services.orchestrator.adapters.sql_ledger import SqlLedger
@@ -70,6 +71,10 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         readiness.add("database", parts.database.ping)
         if settings.role != "front":
             await stack.enter_async_context(working(settings, parts))
+            alerts = BudgetAlerts(
+                parts.database, BusAlerts(bus), levels=settings.budget_alerts, now=clock.now
+            )
+            await stack.enter_async_context(background("alerts", alerts.run()))
         feed = JobFeed()
         listener = BusListener(bus, feed)
         await stack.enter_async_context(background("listener", listener.run()))

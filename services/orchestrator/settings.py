@@ -1,7 +1,7 @@
 """Everything that can be configured in the orchestrator."""
 
 from datetime import timedelta
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
@@ -57,6 +57,8 @@ class Settings(ServiceSettings):
     """Its key."""
     moderation_model: str = "omni-moderation-latest"
     """The model that judges."""
+    budget_alerts: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = (80, 100)
+    """Percents of a limit at which an event tells that so much is used; a JSON list."""
     tenant_jobs_at_once: int = Field(0, ge=0)
     """Most jobs of one tenant that have not ended; 0 is no limit."""
     tenant_jobs_per_minute: int = Field(0, ge=0)

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-reelmesh/orchestrator/v1/budget_service.proto\x12\x18reelmesh.orchestrator.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xf1\x01\n\x06\x42udget\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05scope\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12!\n\x05limit\x18\x04 \x01(\x0b\x32\x12.google.type.Money\x12 \n\x04held\x18\x05 \x01(\x0b\x32\x12.google.type.Money\x12!\n\x05spent\x18\x06 \x01(\x0b\x32\x12.google.type.Money\x12 \n\x04left\x18\x07 \x01(\x0b\x32\x12.google.type.Money\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xce\x01\n\x0bLedgerEntry\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\"\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.Money\x12\x0b\n\x03job\x18\x04 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\t\x12\r\n\x05model\x18\x06 \x01(\t\x12\x10\n\x08provider\x18\x07 \x01(\t\x12\x0f\n\x07project\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"X\n\x10SetBudgetRequest\x12\x30\n\x06\x62udget\x18\x01 \x01(\x0b\x32 .reelmesh.orchestrator.v1.Budget\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"E\n\x11SetBudgetResponse\x12\x30\n\x06\x62udget\x18\x01 \x01(\x0b\x32 .reelmesh.orchestrator.v1.Budget\" \n\x10GetBudgetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"E\n\x11GetBudgetResponse\x12\x30\n\x06\x62udget\x18\x01 \x01(\x0b\x32 .reelmesh.orchestrator.v1.Budget\";\n\x12ListBudgetsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"a\n\x13ListBudgetsResponse\x12\x31\n\x07\x62udgets\x18\x01 \x03(\x0b\x32 .reelmesh.orchestrator.v1.Budget\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"N\n\x18ListLedgerEntriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0b\n\x03job\x18\x03 \x01(\t\"s\n\x19ListLedgerEntriesResponse\x12=\n\x0eledger_entries\x18\x01 \x03(\x0b\x32%.reelmesh.orchestrator.v1.LedgerEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x86\x01\n\x14GetCostReportRequest\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08group_by\x18\x03 \x01(\t\"k\n\x15GetCostReportResponse\x12/\n\x04rows\x18\x01 \x03(\x0b\x32!.reelmesh.orchestrator.v1.CostRow\x12!\n\x05total\x18\x02 \x01(\x0b\x32\x12.google.type.Money\"k\n\x07\x43ostRow\x12\x0b\n\x03key\x18\x01 \x01(\t\x12 \n\x04\x63ost\x18\x02 \x01(\x0b\x32\x12.google.type.Money\x12#\n\x07savings\x18\x03 \x01(\x0b\x32\x12.google.type.Money\x12\x0c\n\x04jobs\x18\x04 \x01(\x03\x32\xb7\x04\n\rBudgetService\x12\x64\n\tSetBudget\x12*.reelmesh.orchestrator.v1.SetBudgetRequest\x1a+.reelmesh.orchestrator.v1.SetBudgetResponse\x12\x64\n\tGetBudget\x12*.reelmesh.orchestrator.v1.GetBudgetRequest\x1a+.reelmesh.orchestrator.v1.GetBudgetResponse\x12j\n\x0bListBudgets\x12,.reelmesh.orchestrator.v1.ListBudgetsRequest\x1a-.reelmesh.orchestrator.v1.ListBudgetsResponse\x12|\n\x11ListLedgerEntries\x12\x32.reelmesh.orchestrator.v1.ListLedgerEntriesRequest\x1a\x33.reelmesh.orchestrator.v1.ListLedgerEntriesResponse\x12p\n\rGetCostReport\x12..reelmesh.orchestrator.v1.GetCostReportRequest\x1a/.reelmesh.orchestrator.v1.GetCostReportResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-reelmesh/orchestrator/v1/budget_service.proto\x12\x18reelmesh.orchestrator.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\x8a\x02\n\x06\x42udget\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05scope\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12!\n\x05limit\x18\x04 \x01(\x0b\x32\x12.google.type.Money\x12 \n\x04held\x18\x05 \x01(\x0b\x32\x12.google.type.Money\x12!\n\x05spent\x18\x06 \x01(\x0b\x32\x12.google.type.Money\x12 \n\x04left\x18\x07 \x01(\x0b\x32\x12.google.type.Money\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x61lerted_percent\x18\t \x01(\x05\"\x81\x01\n\x0b\x42udgetAlert\x12\x30\n\x06\x62udget\x18\x01 \x01(\x0b\x32 .reelmesh.orchestrator.v1.Budget\x12\x0f\n\x07percent\x18\x02 \x01(\x05\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xce\x01\n\x0bLedgerEntry\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\"\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.Money\x12\x0b\n\x03job\x18\x04 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\t\x12\r\n\x05model\x18\x06 \x01(\t\x12\x10\n\x08provider\x18\x07 \x01(\t\x12\x0f\n\x07project\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"X\n\x10SetBudgetRequest\x12\x30\n\x06\x62udget\x18\x01 \x01(\x0b\x32 .reelmesh.orchestrator.v1.Budget\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"E\n\x11SetBudgetResponse\x12\x30\n\x06\x62udget\x18\x01 \x01(\x0b\x32 .reelmesh.orchestrator.v1.Budget\" \n\x10GetBudgetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"E\n\x11GetBudgetResponse\x12\x30\n\x06\x62udget\x18\x01 \x01(\x0b\x32 .reelmesh.orchestrator.v1.Budget\";\n\x12ListBudgetsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"a\n\x13ListBudgetsResponse\x12\x31\n\x07\x62udgets\x18\x01 \x03(\x0b\x32 .reelmesh.orchestrator.v1.Budget\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"N\n\x18ListLedgerEntriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0b\n\x03job\x18\x03 \x01(\t\"s\n\x19ListLedgerEntriesResponse\x12=\n\x0eledger_entries\x18\x01 \x03(\x0b\x32%.reelmesh.orchestrator.v1.LedgerEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x86\x01\n\x14GetCostReportRequest\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08group_by\x18\x03 \x01(\t\"k\n\x15GetCostReportResponse\x12/\n\x04rows\x18\x01 \x03(\x0b\x32!.reelmesh.orchestrator.v1.CostRow\x12!\n\x05total\x18\x02 \x01(\x0b\x32\x12.google.type.Money\"k\n\x07\x43ostRow\x12\x0b\n\x03key\x18\x01 \x01(\t\x12 \n\x04\x63ost\x18\x02 \x01(\x0b\x32\x12.google.type.Money\x12#\n\x07savings\x18\x03 \x01(\x0b\x32\x12.google.type.Money\x12\x0c\n\x04jobs\x18\x04 \x01(\x03\x32\xb7\x04\n\rBudgetService\x12\x64\n\tSetBudget\x12*.reelmesh.orchestrator.v1.SetBudgetRequest\x1a+.reelmesh.orchestrator.v1.SetBudgetResponse\x12\x64\n\tGetBudget\x12*.reelmesh.orchestrator.v1.GetBudgetRequest\x1a+.reelmesh.orchestrator.v1.GetBudgetResponse\x12j\n\x0bListBudgets\x12,.reelmesh.orchestrator.v1.ListBudgetsRequest\x1a-.reelmesh.orchestrator.v1.ListBudgetsResponse\x12|\n\x11ListLedgerEntries\x12\x32.reelmesh.orchestrator.v1.ListLedgerEntriesRequest\x1a\x33.reelmesh.orchestrator.v1.ListLedgerEntriesResponse\x12p\n\rGetCostReport\x12..reelmesh.orchestrator.v1.GetCostReportRequest\x1a/.reelmesh.orchestrator.v1.GetCostReportResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,31 +34,33 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'reelmesh.orchestrator.v1.bu
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_BUDGET']._serialized_start=134
-  _globals['_BUDGET']._serialized_end=375
-  _globals['_LEDGERENTRY']._serialized_start=378
-  _globals['_LEDGERENTRY']._serialized_end=584
-  _globals['_SETBUDGETREQUEST']._serialized_start=586
-  _globals['_SETBUDGETREQUEST']._serialized_end=674
-  _globals['_SETBUDGETRESPONSE']._serialized_start=676
-  _globals['_SETBUDGETRESPONSE']._serialized_end=745
-  _globals['_GETBUDGETREQUEST']._serialized_start=747
-  _globals['_GETBUDGETREQUEST']._serialized_end=779
-  _globals['_GETBUDGETRESPONSE']._serialized_start=781
-  _globals['_GETBUDGETRESPONSE']._serialized_end=850
-  _globals['_LISTBUDGETSREQUEST']._serialized_start=852
-  _globals['_LISTBUDGETSREQUEST']._serialized_end=911
-  _globals['_LISTBUDGETSRESPONSE']._serialized_start=913
-  _globals['_LISTBUDGETSRESPONSE']._serialized_end=1010
-  _globals['_LISTLEDGERENTRIESREQUEST']._serialized_start=1012
-  _globals['_LISTLEDGERENTRIESREQUEST']._serialized_end=1090
-  _globals['_LISTLEDGERENTRIESRESPONSE']._serialized_start=1092
-  _globals['_LISTLEDGERENTRIESRESPONSE']._serialized_end=1207
-  _globals['_GETCOSTREPORTREQUEST']._serialized_start=1210
-  _globals['_GETCOSTREPORTREQUEST']._serialized_end=1344
-  _globals['_GETCOSTREPORTRESPONSE']._serialized_start=1346
-  _globals['_GETCOSTREPORTRESPONSE']._serialized_end=1453
-  _globals['_COSTROW']._serialized_start=1455
-  _globals['_COSTROW']._serialized_end=1562
-  _globals['_BUDGETSERVICE']._serialized_start=1565
-  _globals['_BUDGETSERVICE']._serialized_end=2132
+  _globals['_BUDGET']._serialized_end=400
+  _globals['_BUDGETALERT']._serialized_start=403
+  _globals['_BUDGETALERT']._serialized_end=532
+  _globals['_LEDGERENTRY']._serialized_start=535
+  _globals['_LEDGERENTRY']._serialized_end=741
+  _globals['_SETBUDGETREQUEST']._serialized_start=743
+  _globals['_SETBUDGETREQUEST']._serialized_end=831
+  _globals['_SETBUDGETRESPONSE']._serialized_start=833
+  _globals['_SETBUDGETRESPONSE']._serialized_end=902
+  _globals['_GETBUDGETREQUEST']._serialized_start=904
+  _globals['_GETBUDGETREQUEST']._serialized_end=936
+  _globals['_GETBUDGETRESPONSE']._serialized_start=938
+  _globals['_GETBUDGETRESPONSE']._serialized_end=1007
+  _globals['_LISTBUDGETSREQUEST']._serialized_start=1009
+  _globals['_LISTBUDGETSREQUEST']._serialized_end=1068
+  _globals['_LISTBUDGETSRESPONSE']._serialized_start=1070
+  _globals['_LISTBUDGETSRESPONSE']._serialized_end=1167
+  _globals['_LISTLEDGERENTRIESREQUEST']._serialized_start=1169
+  _globals['_LISTLEDGERENTRIESREQUEST']._serialized_end=1247
+  _globals['_LISTLEDGERENTRIESRESPONSE']._serialized_start=1249
+  _globals['_LISTLEDGERENTRIESRESPONSE']._serialized_end=1364
+  _globals['_GETCOSTREPORTREQUEST']._serialized_start=1367
+  _globals['_GETCOSTREPORTREQUEST']._serialized_end=1501
+  _globals['_GETCOSTREPORTRESPONSE']._serialized_start=1503
+  _globals['_GETCOSTREPORTRESPONSE']._serialized_end=1610
+  _globals['_COSTROW']._serialized_start=1612
+  _globals['_COSTROW']._serialized_end=1719
+  _globals['_BUDGETSERVICE']._serialized_start=1722
+  _globals['_BUDGETSERVICE']._serialized_end=2289
 # @@protoc_insertion_point(module_scope)

@@ -34,12 +34,15 @@ class Budget(_message.Message):
     SPENT_FIELD_NUMBER: _builtins.int
     LEFT_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    ALERTED_PERCENT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"budgets/{scope}.{id}", such as "budgets/project.spring"."""
     scope: _builtins.str
     """"tenant", "project", "creative", "film", "month", "credential" or "user"."""
     subject: _builtins.str
     """What it limits, such as the project's name."""
+    alerted_percent: _builtins.int
+    """Output only. The highest level, in percent of the limit, that was told on the bus; 0 is none."""
     @_builtins.property
     def limit(self) -> _money_pb2.Money:
         """The limit."""
@@ -71,14 +74,49 @@ class Budget(_message.Message):
         spent: _money_pb2.Money | None = ...,
         left: _money_pb2.Money | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        alerted_percent: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "left", b"left", "limit", b"limit", "spent", b"spent", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "left", b"left", "limit", b"limit", "name", b"name", "scope", b"scope", "spent", b"spent", "subject", b"subject", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alerted_percent", b"alerted_percent", "held", b"held", "left", b"left", "limit", b"limit", "name", b"name", "scope", b"scope", "spent", b"spent", "subject", b"subject", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Budget: _TypeAlias = Budget  # noqa: Y015
+
+@_typing.final
+class BudgetAlert(_message.Message):
+    """Payload of the event `reelmesh.events.v1.<tenant>.budget.<id>`: a budget has reached a level."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUDGET_FIELD_NUMBER: _builtins.int
+    PERCENT_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    percent: _builtins.int
+    """The level in percent of the limit; held money counts as used."""
+    @_builtins.property
+    def budget(self) -> Global___Budget:
+        """The budget as it stood."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was noticed."""
+
+    def __init__(
+        self,
+        *,
+        budget: Global___Budget | None = ...,
+        percent: _builtins.int = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "create_time", b"create_time", "percent", b"percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BudgetAlert: _TypeAlias = BudgetAlert  # noqa: Y015
 
 @_typing.final
 class LedgerEntry(_message.Message):

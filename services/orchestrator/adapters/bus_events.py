@@ -1,19 +1,24 @@
 """Job events on the bus: published from the outbox, heard for watchers."""
 
+import hashlib
 from collections.abc import Sequence
 
 from google.protobuf.message import DecodeError
 
-from reelmesh.orchestrator.v1 import video_job_pb2, video_service_pb2
+from reelmesh.orchestrator.v1 import budget_service_pb2, video_job_pb2, video_service_pb2
 from services.common.bus import Bus
 from services.common.events import Event, event_subject
 from services.common.telemetry import get_logger
 from services.orchestrator.adapters.feed import JobFeed
+from services.orchestrator.adapters.wire import to_timestamp
+from services.orchestrator.convert.budgets import budget_message
 from services.orchestrator.convert.jobs import job_message
+from services.orchestrator.domain.money.alerts import BudgetAlert
 from services.orchestrator.domain.ports import HeardEvent, JobEvent
 
 _log = get_logger(__name__)
 KIND = "videoJob"
+BUDGET = "budget"
 
 
 class BusPublisher:
@@ -36,6 +41,35 @@ def _event(event: JobEvent) -> Event:
         subject=event_subject(event.job.tenant, KIND, event.job.id),
         data=payload.SerializeToString(),
         event_id=f"{event.job.id}.{event.sequence}",
+    )
+
+
+class BusAlerts:
+    """`adapters.sql_alerts.AlertPublisher`: the payload is `BudgetAlert`."""
+
+    def __init__(self, bus: Bus) -> None:
+        """Take an open bus."""
+        self._bus = bus
+
+    async def publish(self, alerts: Sequence[BudgetAlert]) -> None:
+        """Return once all are durable on the bus."""
+        await self._bus.publish_many([_alert(alert) for alert in alerts])
+
+
+def _alert(alert: BudgetAlert) -> Event:
+    payload = budget_service_pb2.BudgetAlert(
+        budget=budget_message(alert.budget),
+        percent=alert.percent,
+        create_time=to_timestamp(alert.create_time),
+    )
+    # A subject may hold anything; a token of the bus may not.
+    scope = alert.budget.scope
+    name = f"{scope.kind}-{hashlib.sha256(scope.subject.encode()).hexdigest()[:16]}"
+    once = f"{alert.tenant}/{scope.name}/{alert.percent}/{alert.budget.limit_micros}"
+    return Event(
+        subject=event_subject(alert.tenant, BUDGET, name),
+        data=payload.SerializeToString(),
+        event_id=hashlib.sha256(once.encode()).hexdigest(),
     )
 
 

@@ -33,6 +33,7 @@ def budget_from(row: Any) -> Budget:
         held_micros=row.held_micros,
         spent_micros=row.spent_micros,
         update_time=_aware(row.update_time) if row.update_time else None,
+        alerted_percent=row.alerted_percent,
     )
 
 

@@ -22,6 +22,14 @@ budgets = sa.Table(
     # The highest share of the limit that was told, see `usecases.alerts`.
     sa.Column("alerted_percent", sa.Integer, nullable=False, default=0, server_default="0"),
     sa.CheckConstraint("held_micros >= 0 AND spent_micros >= 0", name="budgets_not_negative"),
+    sa.Index(
+        "budgets_with_limit",
+        "tenant",
+        "scope",
+        "subject",
+        sqlite_where=sa.text("limit_micros IS NOT NULL AND scope <> 'job'"),
+        postgresql_where=sa.text("limit_micros IS NOT NULL AND scope <> 'job'"),
+    ),
 )
 
 # Only ever inserted into. `part` counts movements of one kind for one attempt from 0.

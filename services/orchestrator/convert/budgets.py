@@ -24,6 +24,7 @@ def budget_message(budget: Budget) -> pb.Budget:
         held=to_money(budget.held_micros),
         spent=to_money(budget.spent_micros),
         left=to_money(budget.left_micros),
+        alerted_percent=budget.alerted_percent,
         update_time=to_timestamp(budget.update_time),
     )
 

@@ -21,6 +21,7 @@ class Budget:
     held_micros: int = 0
     spent_micros: int = 0
     update_time: datetime | None = None
+    alerted_percent: int = 0
 
     @property
     def left_micros(self) -> int:

@@ -37,10 +37,18 @@ def upgrade() -> None:
     op.add_column(
         "budgets", sa.Column("alerted_percent", sa.Integer, nullable=False, server_default="0")
     )
+    op.create_index(
+        "budgets_with_limit",
+        "budgets",
+        ["tenant", "scope", "subject"],
+        sqlite_where=sa.text("limit_micros IS NOT NULL AND scope <> 'job'"),
+        postgresql_where=sa.text("limit_micros IS NOT NULL AND scope <> 'job'"),
+    )
 
 
 def downgrade() -> None:
     """Drop everything; for development."""
+    op.drop_index("budgets_with_limit")
     op.drop_column("budgets", "alerted_percent")
     op.drop_index("jobs_unfinished")
     for table in ("model_records", "policies"):
