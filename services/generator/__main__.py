@@ -24,6 +24,7 @@ from services.common.server import give_way, keep_what_is_loaded, serve, wait_fo
 from services.common.telemetry import configure_logging, get_logger
 from services.common.url_policy import UrlPolicy, fetching_client
 from services.generator.adapters.storage_client import StorageClient
+from services.generator.catalogue.gpus import with_gpu_rate
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.circuit import Circuits
 from services.generator.domain.generation import Generation
@@ -128,7 +129,8 @@ async def _means(
     halting: Halting,
     stack: AsyncExitStack,
 ) -> Means:
-    catalogue = load_catalogue(settings.price_list)
+    listed = load_catalogue(settings.price_list)
+    catalogue = with_gpu_rate(listed, settings.gpu_rate, clock.now().date())
     storage = await _storage(settings, stack)
     backends = ModelBackends(
         await local_backends(settings, storage, stack),

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.common.settings import ServiceSettings
+from services.generator.catalogue.gpus import gpu_rates
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.ports import Step
 from services.generator.providers import adapters, variables
@@ -55,6 +56,11 @@ class Settings(ServiceSettings):
     """Price list of the catalogue."""
     device: bool = False
     """Whether a GPU worker is attached."""
+    gpu: str = ""
+    """Name of the card in the table of rates (a6000, a100-40, a100-80): clips that are made here
+    then cost its time; unset leaves their price unknown."""
+    gpu_micros_per_hour: int | None = Field(None, ge=0)
+    """Your own rate of the GPU in micro-USD an hour; goes before the table's."""
     vendors: dict[str, str] = Field(default_factory=vendor_environment, repr=False)
     """Keys and addresses of vendors by the names of their variables, such as RUNWAY_API_KEY."""
     concurrency: dict[str, int] = Field(default_factory=dict)
@@ -101,6 +107,13 @@ class Settings(ServiceSettings):
         return self.cpu_slots or len(os.sched_getaffinity(0))
 
     @property
+    def gpu_rate(self) -> int | None:
+        """Micro-USD an hour of the GPU that is here; None where nobody has said."""
+        if self.gpu_micros_per_hour is not None or not self.gpu:
+            return self.gpu_micros_per_hour
+        return gpu_rates()[self.gpu]
+
+    @property
     def replica_name(self) -> str:
         """Name under which rows are held over restarts, "" for none."""
         return self.replica or ("" if self.database_url.startswith("postgres") else "local")
@@ -114,6 +127,9 @@ class Settings(ServiceSettings):
     def _consistent(self) -> Self:
         if self.lease_seconds < 2 * self.heartbeat_seconds:
             msg = "GENERATOR_LEASE_SECONDS must be at least twice GENERATOR_HEARTBEAT_SECONDS"
+            raise ValueError(msg)
+        if self.gpu and self.gpu not in gpu_rates():
+            msg = f"GENERATOR_GPU: {self.gpu!r} has no rate (allowed: {', '.join(gpu_rates())})"
             raise ValueError(msg)
         if self.fault_point is not None and self.environment == "production":
             msg = "GENERATOR_FAULT_POINT is for crash tests and refused in production"

@@ -11,7 +11,11 @@ from services.generator.domain.ports import Work
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """A finished file and what its maker knows: pixels, frames per second, seconds, bytes."""
+    """A finished file and what its maker knows: pixels, frames per second, seconds, bytes.
+
+    `gpu_seconds` of a GPU were spent on it, 0 where there is none; loading the model took
+    `load_seconds`, which the `served` clips of that load share.
+    """
 
     content_type: str
     sha256: str
@@ -25,10 +29,13 @@ class Product:
     words: tuple[WordTime, ...] = ()
     quality: Quality | None = None
     method: str = ""
+    gpu_seconds: float = 0.0
+    load_seconds: float = 0.0
+    served: int = 1
 
 
 class Engine(Protocol):
-    """Makes one file. Free of charge; what it was doing dies with the process."""
+    """Makes one file. Nobody bills it; what it was doing dies with the process."""
 
     def suffix(self, work: Work) -> str:
         """Return the file name suffix of what it will make, such as ".mp4"."""

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from services.common.errors import ServiceError, Unavailable
 from services.generator.domain.facts import Cost, Failure, Progress
 from services.generator.domain.generation import Generation
+from services.generator.domain.gpu_cost import GpuUse, cost_micros
 from services.generator.domain.ports import CHUNK_BYTES, Accepted, Content, Lost, Made, Update, Work
 from services.generator.domain.records import from_record, to_record
 from services.generator.engines.engine import Engine, Product
@@ -25,8 +26,11 @@ class LocalBackend:
 
     remote = False
 
-    def __init__(self, engine: Engine, scratch: Path, *, limit: int) -> None:
+    def __init__(
+        self, engine: Engine, scratch: Path, *, limit: int, gpu_rate: int | None = None
+    ) -> None:
         self._engine = engine
+        self._gpu_rate = gpu_rate
         self._scratch = scratch
         self._slots = asyncio.Semaphore(limit)
         self._taken: set[str] = set()
@@ -93,7 +97,7 @@ class LocalBackend:
                 with suppress(asyncio.CancelledError, ServiceError):
                     await task
         await asyncio.to_thread(receipt.write_text, json.dumps(to_record(product)))
-        yield _made(path, product)
+        yield _made(path, product, self._cost(product))
 
     def _left_behind(self, work: Work) -> Update:
         path, receipt = self._paths(work)
@@ -104,14 +108,27 @@ class LocalBackend:
         except (OSError, ValueError, TypeError, KeyError):
             gone = Unavailable("interrupted by a restart; nothing was charged")
             return Lost(Failure.of(gone), Cost(micros=0, source="free"))
-        return _made(path, product)
+        return _made(path, product, self._cost(product))
+
+    def _cost(self, product: Product) -> Cost | None:
+        """What the GPU's time costs; None where its rate is not known, free without a GPU."""
+        if not product.gpu_seconds:
+            return Cost(micros=0, source="free")
+        if self._gpu_rate is None:
+            return None
+        use = GpuUse(
+            busy_seconds=product.gpu_seconds,
+            load_seconds=product.load_seconds,
+            served=product.served,
+        )
+        return Cost(micros=cost_micros(self._gpu_rate, use), source="measured")
 
     def _paths(self, work: Work) -> tuple[Path, Path]:
         path = self._scratch / f"{work.id}{self._engine.suffix(work)}"
         return path, path.with_suffix(".receipt")
 
 
-def _made(path: Path, product: Product) -> Made:
+def _made(path: Path, product: Product, cost: Cost | None) -> Made:
     return Made(
         opened=partial(_content, path, product),
         width=product.width,
@@ -119,7 +136,7 @@ def _made(path: Path, product: Product) -> Made:
         fps=product.fps,
         duration_seconds=product.duration_seconds,
         seed=product.seed,
-        cost=Cost(micros=0, source="free"),
+        cost=cost,
         warnings=product.warnings,
         words=product.words,
         quality=product.quality,

@@ -1,11 +1,12 @@
 import asyncio
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from services.common.errors import Internal
-from services.generator.domain.facts import Progress
+from services.generator.domain.facts import Cost, Progress
 from services.generator.domain.ports import Lost, Made, Work
 from services.generator.engines.engine import Product
 from services.generator.worker.local import LocalBackend
@@ -23,6 +24,7 @@ class SlowEngine:
         self.begun: list[str] = []
         self.ended: list[str] = []
         self.error: Exception | None = None
+        self.gpu_seconds = 0.0
 
     async def make(self, work: Work, destination: Path, *, on_progress) -> Product:
         self.begun.append(work.id)
@@ -34,7 +36,8 @@ class SlowEngine:
             destination.write_bytes(b"film" * 100_000)
             on_progress(1.0)
             digest = hashlib.sha256(destination.read_bytes()).hexdigest()
-            return Product(content_type="video/mp4", sha256=digest, size_bytes=400_000, seed=3)
+            made = Product(content_type="video/mp4", sha256=digest, size_bytes=400_000, seed=3)
+            return replace(made, gpu_seconds=self.gpu_seconds)
         finally:
             self.ended.append(work.id)
 
@@ -137,3 +140,18 @@ async def test_a_file_that_was_finished_in_an_earlier_life_is_found_again(engine
     (tmp_path / "a.mp4").write_bytes(b"torn")
     assert isinstance((await collect(after, "a"))[-1], Lost)
     assert engine.begun == ["a"]
+
+
+async def test_time_on_a_gpu_is_charged_as_measured_and_is_unknown_without_a_rate(
+    engine, tmp_path
+) -> None:
+    engine.go.set()
+    engine.gpu_seconds = 120.0
+    costs = []
+    for rate in (2_490_000, None):
+        backend = LocalBackend(engine, tmp_path / f"scratch{rate}", limit=1, gpu_rate=rate)
+        await backend.submit(work("a"))
+        made = (await collect(backend, "a"))[-1]
+        assert isinstance(made, Made)
+        costs.append(made.cost)
+    assert costs == [Cost(micros=83_000, source="measured"), None]
