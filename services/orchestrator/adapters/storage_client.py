@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from reelmesh.storage.v1 import asset_pb2, storage_service_pb2
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.common.channels import Channel
+from services.common.errors import NotFound, ServiceError
 from services.common.identity import Identity, acting_as
 from services.orchestrator.adapters.wire import to_duration
+from services.orchestrator.domain.options import ImageInput
 from services.orchestrator.domain.ports import Links
 
 LIFETIME_SECONDS = 3600.0
@@ -19,7 +21,7 @@ REMEMBERED = 10_000
 
 
 class StorageClient:
-    """`domain.ports.AssetPort`; links are handed out again for half of their life."""
+    """`AssetPort` and the cache's `Clips`; links are handed out again for half of their life."""
 
     def __init__(self, channel: Channel) -> None:
         """Start without remembered links."""
@@ -75,6 +77,35 @@ class StorageClient:
 
         with acting_as(Identity(tenant)):
             return (await self._stub.UploadAsset(parts())).asset.name
+
+    async def digest(self, tenant: str, image: ImageInput, once: str) -> str:
+        """See `Clips.digest`."""
+        with acting_as(Identity(tenant)):
+            if image.uri:
+                picture = asset_pb2.Asset(facets=asset_pb2.Facets(asset_type="image"))
+                wanted = storage_service_pb2.ImportAssetRequest(
+                    uri=image.uri, asset=picture, request_id=once
+                )
+                return (await self._stub.ImportAsset(wanted)).asset.sha256
+            request = storage_service_pb2.GetAssetRequest(name=image.asset)
+            return (await self._stub.GetAsset(request)).asset.sha256
+
+    async def present(self, tenant: str, asset: str) -> bool:
+        """See `Clips.present`."""
+        request = storage_service_pb2.GetAssetRequest(name=asset)
+        with acting_as(Identity(tenant)):
+            try:
+                found: asset_pb2.Asset = (await self._stub.GetAsset(request)).asset
+            except NotFound:
+                return False
+            except ServiceError:
+                return True
+        return found.state != asset_pb2.Asset.STATE_DELETED
+
+    async def delete(self, tenant: str, asset: str) -> None:
+        """See `Clips.delete`."""
+        with acting_as(Identity(tenant)):
+            await self._stub.DeleteAsset(storage_service_pb2.DeleteAssetRequest(name=asset))
 
 
 def _picture_type(data: bytes) -> str:

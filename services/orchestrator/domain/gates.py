@@ -47,6 +47,15 @@ def _reasons(
         yield Rejection("INVALID_ARGUMENT", error.message)
 
 
+def forbids(model: Model, request: VideoRequest, policy: TenantPolicy) -> Rejection | None:
+    """What speaks against its clips, whether or not it could make one now."""
+    refused = licences.refusal(model, commercial=policy.commercial, territory=policy.territory)
+    if refused:
+        return Rejection("LICENCE", refused)
+    against = (_against(model, routing, whose) for whose, routing in wishes(request, policy))
+    return next((rejection for each in against for rejection in each), None)
+
+
 def wishes(request: VideoRequest, policy: TenantPolicy) -> tuple[tuple[str, Routing], ...]:
     """Everybody who has a say, with the words for it: the request first, as it says most."""
     return (

@@ -1,6 +1,6 @@
 """A job and its legal changes. A job ends exactly once; nothing leaves a terminal state."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -8,7 +8,14 @@ from typing import Any, Self
 
 from services.common.errors import AlreadyEnded, Internal
 from services.orchestrator.domain.request import VideoRequest
-from services.orchestrator.domain.values import Attempt, Decision, Failure, Fallback, Quantified
+from services.orchestrator.domain.values import (
+    Attempt,
+    Decision,
+    Failure,
+    Fallback,
+    Keys,
+    Quantified,
+)
 
 
 class JobState(StrEnum):
@@ -79,6 +86,7 @@ class Job:
     eta: datetime | None = None
     quantified: Quantified | None = None
     decision: Decision | None = None
+    keys: Keys | None = None
     attempts: tuple[Attempt, ...] = ()
     fallback: Fallback | None = None
     warnings: tuple[str, ...] = ()
@@ -120,9 +128,9 @@ class Job:
         return next((a for a in self.attempts if a.id == attempt_id), None)
 
     def clip(self, iteration: int) -> Attempt | None:
-        """The attempt that made this variation."""
-        made = (a for a in self.attempts if a.iteration == iteration and a.clip is not None)
-        return next(made, None)
+        """The attempt that made this variation; a fresh clip takes the place of a cached one."""
+        made = [a for a in self.attempts if a.iteration == iteration and a.clip is not None]
+        return min(made, key=lambda a: a.reused is not None, default=None)
 
     def last_attempt(self, iteration: int) -> Attempt | None:
         """The newest attempt for this variation."""
@@ -137,18 +145,19 @@ class Job:
     def _enter(self, state: JobState) -> JobState:
         if state not in _NEXT[self.state]:
             if self.state.terminal:
-                raise AlreadyEnded(
-                    f"{self.name} has ended: {self.state}", metadata={"state": self.state}
-                )
+                raise self._over()
             msg = f"{self.name} cannot go from {self.state} to {state}"
             raise Internal(msg)
         return state
 
+    def _over(self) -> AlreadyEnded:
+        facts = {"state": self.state}
+        return AlreadyEnded(f"{self.name} has ended: {self.state}", metadata=facts)
+
     def started(self, now: datetime) -> Self:
         """A worker has begun."""
-        begun = self._begun(now)
-        percent = max(self.progress_percent, 1)
-        return self._next(now, **begun, stage=Stage.QUANTIFYING, progress_percent=percent)
+        changes = {"stage": Stage.QUANTIFYING, "progress_percent": max(self.progress_percent, 1)}
+        return self._next(now, **self._begun(now), **changes)
 
     def _begun(self, now: datetime) -> dict[str, Any]:
         state = self._enter(JobState.RUNNING)
@@ -181,23 +190,23 @@ class Job:
     ) -> Self:
         """An attempt moved on, or ended. Progress never goes back and stays below 100."""
         if self.state.terminal:
-            raise AlreadyEnded(
-                f"{self.name} has ended: {self.state}", metadata={"state": self.state}
-            )
+            raise self._over()
         attempts = tuple(attempt if a.id == attempt.id else a for a in self.attempts)
-        best = {
-            i: max((a.progress_percent for a in attempts if a.iteration == i), default=0)
-            for i in range(1, self.request.variations + 1)
-        }
+        changes = {"stage": stage, "progress_source": source, "eta": eta}
+        return self._next(now, attempts=attempts, **changes)._counted()
+
+    def served(self, now: datetime, attempts: Sequence[Attempt]) -> Self:
+        """Cached clips serve, in attempts of their own that cost nothing; may be the beginning."""
+        begun = self._begun(now) if self.state is JobState.QUEUED else {}
+        return self._next(now, **begun, attempts=(*self.attempts, *attempts))._counted()
+
+    def _counted(self) -> Self:
+        """Progress is what the attempts add up to: it never falls and ends below 100."""
+        best = dict[int, int]()
+        for each in self.attempts:
+            best[each.iteration] = max(best.get(each.iteration, 0), each.progress_percent)
         percent = 5 + (sum(best.values()) * 94) // (100 * self.request.variations)
-        return self._next(
-            now,
-            attempts=attempts,
-            stage=stage,
-            progress_percent=max(self.progress_percent, min(percent, 99)),
-            progress_source=source,
-            eta=eta,
-        )
+        return replace(self, progress_percent=max(self.progress_percent, min(percent, 99)))
 
     def cancelling(self, now: datetime) -> Self:
         """The caller asked to stop."""

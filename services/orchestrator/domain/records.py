@@ -59,7 +59,7 @@ def _percentile(ordered: Sequence[float], percent: int) -> float:
 
 def sample_of(attempt: Attempt) -> Sample | None:
     """What an attempt says about its model; None when it says nothing."""
-    if attempt.end_time is None:
+    if attempt.end_time is None or attempt.reused is not None:
         return None
     seconds = (attempt.end_time - attempt.start_time).total_seconds()
     if attempt.state is AttemptState.SUCCEEDED:

@@ -79,6 +79,31 @@ class Candidate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reused:
+    """Which cached clip serves, and why: `kind` is "exact", "twin" or "semantic".
+
+    Similarity is 1 for an exact one. `saved_micros` is what the clip was charged when it was made.
+    """
+
+    kind: str
+    entry: str
+    asset: str
+    similarity: float
+    reason: str
+    model: str
+    provider: str
+    saved_micros: int = 0
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What the cache knows a job by: one exact key per variation, and the shape of all of them."""
+
+    exact: tuple[str, ...]
+    shape: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Decision:
     """Models in the order of trial, those left out, and what was optimised.
 
@@ -109,7 +134,10 @@ class Clip:
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One try on one model for one variation; `charged_to` is the provider that holds money."""
+    """One try on one model for one variation; `charged_to` is the provider that holds money.
+
+    With `reused` nothing was tried: a cached clip was there, and the model is the one that made it.
+    """
 
     id: str
     iteration: int
@@ -124,6 +152,7 @@ class Attempt:
     cost_micros: int = 0
     clip: Clip | None = None
     end_time: datetime | None = None
+    reused: Reused | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

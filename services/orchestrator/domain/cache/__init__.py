@@ -1,0 +1,1 @@
+"""What a clip can be used again for, and what is known about it. Plain and pure."""
