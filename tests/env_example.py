@@ -102,7 +102,7 @@ def _default(field: FieldInfo) -> str:
     if value is PydanticUndefined or value is None or isinstance(value, SecretStr):
         return ""
     if isinstance(value, timedelta):
-        return f"PT{value.total_seconds():g}S"
+        return f"PT{value.total_seconds():.9g}S"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple | set | frozenset):

@@ -12,6 +12,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from reelmesh.orchestrator.v1 import (
     budget_service_pb2,
+    cache_service_pb2,
     policy_service_pb2,
     video_job_pb2,
     video_service_pb2,
@@ -35,6 +36,7 @@ _METHODS = {
         video_service_pb2.DESCRIPTOR.services_by_name["VideoService"],
         budget_service_pb2.DESCRIPTOR.services_by_name["BudgetService"],
         policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"],
+        cache_service_pb2.DESCRIPTOR.services_by_name["CacheService"],
     )
     for method in service.methods
 }

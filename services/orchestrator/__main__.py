@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
 from reelmesh.orchestrator.v1.budget_service_pb2_grpc import add_BudgetServiceServicer_to_server
+from reelmesh.orchestrator.v1.cache_service_pb2_grpc import add_CacheServiceServicer_to_server
 from reelmesh.orchestrator.v1.film_service_pb2_grpc import add_FilmServiceServicer_to_server
 from reelmesh.orchestrator.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
 from reelmesh.orchestrator.v1.video_service_pb2_grpc import add_VideoServiceServicer_to_server
@@ -21,7 +23,7 @@ from services.common.ids import new_id
 from services.common.migrate import migrate
 from services.common.readiness import Readiness
 from services.common.server import give_way, keep_what_is_loaded, serve, wait_for_signal
-from services.common.telemetry import configure_logging
+from services.common.telemetry import Metrics, configure_logging
 from services.orchestrator.adapters.bus_events import BusAlerts, BusListener, BusPublisher
 from services.orchestrator.adapters.feed import JobFeed
 from services.orchestrator.adapters.generator_client import CREATE, GeneratorClient
@@ -32,6 +34,7 @@ from services.orchestrator.adapters.outbox import Outbox
 from services.orchestrator.adapters.prompt_client import QUANTIFY, PromptClient
 from services.orchestrator.adapters.sql_alerts import BudgetAlerts
 from services.orchestrator.adapters.sql_books import SqlBooks
+from services.orchestrator.adapters.sql_cache import SqlCache
 from services.orchestrator.adapters.sql_jobs import SqlJobs
 from services.orchestrator.adapters.sql_ledger import SqlLedger
 from services.orchestrator.adapters.sql_policies import SqlPolicies
@@ -41,8 +44,9 @@ from services.orchestrator.adapters.tenant_rates import TenantRates
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.durable.orders import DurableOrders
 from services.orchestrator.durable.runtime import migrate_engine
-from services.orchestrator.servicers import budgets, policies
+from services.orchestrator.servicers import budgets, cache, policies
 from services.orchestrator.servicers.budgets import Budgets
+from services.orchestrator.servicers.cache import Cache
 from services.orchestrator.servicers.films import Films
 from services.orchestrator.servicers.policies import Policies
 from services.orchestrator.servicers.videos import Videos, VideoUseCases
@@ -55,18 +59,20 @@ from services.orchestrator.usecases.budgets import KeepBudgets
 from services.orchestrator.usecases.measure import MeasuredModels
 from services.orchestrator.usecases.plan import PlanVideo
 from services.orchestrator.usecases.policies import KeepPolicies
+from services.orchestrator.usecases.purge import KeepCache
 from services.orchestrator.usecases.read import ReadJobs
-from services.orchestrator.worker import Parts, working
+from services.orchestrator.worker import Parts, cache_of, working
 
 MIGRATIONS = Path(__file__).parent / "adapters" / "migrations"
-SCOPES = budgets.SCOPES | policies.SCOPES
+SCOPES = budgets.SCOPES | cache.SCOPES | policies.SCOPES
 
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[str]:
     """Serve (and make jobs, as the role says) while the block runs; yields the bound address."""
     async with AsyncExitStack() as stack:
-        parts, bus = await _open(settings, stack)
+        metrics = Metrics(settings.service)
+        parts, bus = await _open(settings, metrics, stack)
         readiness = Readiness()
         readiness.add("database", parts.database.ping)
         if settings.role != "front":
@@ -90,10 +96,21 @@ async def running(settings: Settings) -> AsyncIterator[str]:
                 add_PolicyServiceServicer_to_server,
                 Policies(KeepPolicies(policies=parts.policies)),
             ),
+            (
+                add_CacheServiceServicer_to_server,
+                Cache(KeepCache(store=SqlCache(parts.database, now=clock.now), clips=parts.clips)),
+            ),
         ]
         keys = await stack.enter_async_context(open_keys(settings)) if settings.auth else None
         listening = await stack.enter_async_context(
-            serve(settings, registrations, readiness=readiness, keys=keys, scopes=SCOPES)
+            serve(
+                settings,
+                registrations,
+                readiness=readiness,
+                keys=keys,
+                metrics=metrics,
+                scopes=SCOPES,
+            )
         )
         yield listening.address
 
@@ -104,7 +121,7 @@ async def migrate_all(database: Database, location: str) -> None:
     await migrate_engine(location)
 
 
-async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Bus]:
+async def _open(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> tuple[Parts, Bus]:
     """Everything that a front and a worker share, closed in the reverse order."""
     location = settings.database_location()
     database = Database(location, schema="orchestrator", pool_size=settings.database_pool_size)
@@ -130,20 +147,22 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> tuple[Parts, Bus]:
     stack.push_async_callback(records.close)
     await stack.enter_async_context(background("records", records.run()))
     await stack.enter_async_context(background("outbox", outbox.run()))
+    assets = StorageClient(storage)
     parts = Parts(
         database=database,
         jobs=SqlJobs(database, orders, now=clock.now, committed=outbox.written),
         models=MeasuredModels(catalogue=models, records=records),
         prompts=PromptClient(prompt),
         generator=GeneratorClient(generator),
-        assets=StorageClient(storage),
+        assets=assets,
+        clips=assets,
         router=Router(allow_placeholder=settings.allow_placeholder),
         ledger=SqlLedger(database, now=clock.now),
         policies=SqlPolicies(database, default=settings.policy(), now=clock.now),
         records=records,
         screen=await _screen(settings, stack),
     )
-    return parts, bus
+    return replace(parts, cache=cache_of(settings, parts, metrics)), bus
 
 
 async def _screen(settings: Settings, stack: AsyncExitStack) -> Screen:
@@ -183,6 +202,7 @@ def _use_cases(parts: Parts, feed: JobFeed) -> VideoUseCases:
             afford=afford,
             now=clock.now,
             policies=parts.policies,
+            cache=parts.cache,
         ),
         read=ReadJobs(jobs=parts.jobs, feed=feed),
         jobs=parts.jobs,

@@ -1,12 +1,14 @@
 """Everything that can be configured in the orchestrator."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.common.settings import ServiceSettings
+from services.orchestrator.domain.cache.policy import CachePolicy
 from services.orchestrator.domain.policy import (
     ModerationPolicy,
     Quota,
@@ -64,6 +66,29 @@ class Settings(ServiceSettings):
     tenant_jobs_per_minute: int = Field(0, ge=0)
     """Most jobs of one tenant that one front accepts in a minute; 0 is no limit."""
 
+    cache: bool = True
+    """Whether stored clips are served again to equal requests of the same tenant."""
+    cache_lifetime: timedelta = timedelta(days=90)
+    """How long a clip may be served again."""
+    cache_placeholders: bool = False
+    """Whether a placeholder's clip answers the same request again, flagged as a placeholder."""
+    cache_across_languages: bool = False
+    """Whether words in one language may find a clip that was asked for in another."""
+    embeddings: Literal["lexical", "local", "endpoint"] = "lexical"
+    """How prompts are compared: by their words, by a model in this process, or by an endpoint."""
+    embeddings_path: Path = Path("embeddings")
+    """Folder of the local Model2Vec model; nothing is ever fetched."""
+    embeddings_sha256: str = ""
+    """SHA-256 of its model.safetensors, lower-case hexadecimal: other weights are refused."""
+    embeddings_url: str = "https://api.openai.com/v1"
+    """OpenAI-compatible endpoint."""
+    embeddings_model: str = "text-embedding-3-small"
+    """Id of the endpoint's model."""
+    embeddings_api_key: SecretStr = SecretStr("")
+    """Key of the endpoint."""
+    embeddings_timeout: float = Field(5.0, gt=0, le=60)
+    """Seconds for one request to the endpoint."""
+
     def policy(self) -> TenantPolicy:
         """What holds for a tenant that has set nothing."""
         return TenantPolicy(
@@ -74,4 +99,13 @@ class Settings(ServiceSettings):
                 jobs_at_once=self.tenant_jobs_at_once or None,
                 jobs_per_minute=self.tenant_jobs_per_minute or None,
             ),
+        )
+
+    def cache_policy(self) -> CachePolicy:
+        """What holds for the cache of this deployment."""
+        return CachePolicy(
+            enabled=self.cache,
+            lifetime=self.cache_lifetime,
+            placeholders=self.cache_placeholders,
+            across_languages=self.cache_across_languages,
         )

@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,14 @@ from services.common import clock
 from services.common.background import background
 from services.common.database import Database
 from services.common.errors import FailedPrecondition
+from services.common.ids import new_id
+from services.common.telemetry import Metrics
+from services.orchestrator.adapters.cache_metrics import CacheMetrics
+from services.orchestrator.adapters.embedders.lexical import LexicalEmbedder
 from services.orchestrator.adapters.messages import load_messages
 from services.orchestrator.adapters.sql_ledger import SqlLedger
+from services.orchestrator.adapters.sql_cache import SqlCache
+from services.orchestrator.domain.cache.entries import Clips, Embedder
 from services.orchestrator.domain.money.ledger import Ledger
 from services.orchestrator.domain.policy_ports import PolicyBook, RecordsPort
 from services.orchestrator.domain.ports import (
@@ -32,10 +38,15 @@ from services.orchestrator.settings import Settings
 from services.orchestrator.usecases.admission import Screen
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.attempt import AttemptVideo
+from services.orchestrator.usecases.caching import Caching, NoCache, VideoCache
 from services.orchestrator.usecases.finish import CancelVideo, FinishVideo
+from services.orchestrator.usecases.keep import KeepClip
 from services.orchestrator.usecases.prepare import PrepareVideo
+from services.orchestrator.usecases.reuse import Reuse
 from services.orchestrator.usecases.settle import SettleLate
+from services.orchestrator.usecases.similar import Similar
 from services.orchestrator.usecases.spend import Spending
+from services.orchestrator.usecases.twins import Twins
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +59,13 @@ class Parts:
     prompts: PromptPort
     generator: GeneratorPort
     assets: AssetPort
+    clips: Clips
     router: Router
     ledger: Ledger
     policies: PolicyBook
     records: RecordsPort
     screen: Screen
+    cache: Caching = field(default_factory=NoCache)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +78,12 @@ class Steps:
     cancelling: CancelVideo
 
     async def prepare(self, job_id: str) -> dict[str, Any]:
-        """Models and number of variations."""
-        models, variations = await self.preparing(job_id)
-        return {"models": models, "variations": variations}
+        """Models and variations."""
+        return asdict(await self.preparing(job_id))
+
+    async def join(self, job_id: str, iteration: int) -> bool:
+        """Whether a twin's clip serves."""
+        return await self.preparing.cache.join(job_id, iteration)
 
     async def submit(self, job_id: str, iteration: int, number: int, model: str) -> dict[str, Any]:
         """Where the attempt is now."""
@@ -84,6 +100,51 @@ class Steps:
     async def cancel(self, job_id: str) -> None:
         """Stop what runs."""
         await self.cancelling(job_id)
+
+
+def _embedder(settings: Settings) -> Embedder:
+    # Each is installed only where it is used: the extra `embeddings` brings both.
+    if settings.embeddings == "local":
+        from services.orchestrator.adapters.embedders.local import LocalEmbedder  # noqa: PLC0415 - see above
+
+        return LocalEmbedder(settings.embeddings_path, settings.embeddings_sha256)
+    if settings.embeddings == "endpoint":
+        from services.orchestrator.adapters.embedders.endpoint import EndpointEmbedder  # noqa: PLC0415 - see above
+
+        return EndpointEmbedder(
+            base_url=settings.embeddings_url,
+            api_key=settings.embeddings_api_key.get_secret_value(),
+            model=settings.embeddings_model,
+            timeout=settings.embeddings_timeout,
+        )
+    return LexicalEmbedder()
+
+
+def cache_of(settings: Settings, parts: Parts, metrics: Metrics) -> Caching:
+    """The cache of a deployment, over the parts that it works on."""
+    if not settings.cache:
+        return NoCache()
+    embedder = _embedder(settings)
+    store, policy = SqlCache(parts.database, now=clock.now), settings.cache_policy()
+    reuse = Reuse(
+        store=store,
+        clips=parts.clips,
+        jobs=parts.jobs,
+        ledger=parts.ledger,
+        counting=CacheMetrics(metrics),
+        policy=policy,
+        now=clock.now,
+    )
+    deadline = settings.job_deadline
+    return VideoCache(
+        jobs=parts.jobs,
+        models=parts.models,
+        policies=parts.policies,
+        reuse=reuse,
+        twins=Twins(store=store, reuse=reuse, jobs=parts.jobs, now=clock.now, deadline=deadline),
+        similar=Similar(store=store, reuse=reuse, embedder=embedder),
+        kept=KeepClip(store=store, embedder=embedder, policy=policy, now=clock.now, new_id=new_id),
+    )
 
 
 @asynccontextmanager
@@ -110,7 +171,13 @@ async def working(settings: Settings, parts: Parts) -> AsyncIterator[None]:
         late = SettleLate(
             jobs=parts.jobs, ledger=parts.ledger, generator=parts.generator, now=clock.now
         )
-        tidy = Housekeeping(parts.database, finish, now=clock.now, deadline=settings.job_deadline)
+        tidy = Housekeeping(
+            parts.database,
+            finish,
+            cache=parts.cache,
+            now=clock.now,
+            deadline=settings.job_deadline,
+        )
         await stack.enter_async_context(background("late_money", late.run(settings.settle_every)))
         await stack.enter_async_context(background("housekeeping", tidy.run()))
         yield
@@ -145,6 +212,7 @@ def _steps(settings: Settings, parts: Parts, finish: FinishVideo) -> Steps:
             now=clock.now,
             policies=parts.policies,
             screen=parts.screen,
+            cache=parts.cache,
         ),
         attempting=AttemptVideo(
             jobs=parts.jobs,
@@ -152,6 +220,7 @@ def _steps(settings: Settings, parts: Parts, finish: FinishVideo) -> Steps:
             spending=Spending(ledger=parts.ledger),
             now=clock.now,
             deadline=settings.job_deadline,
+            cache=parts.cache,
         ),
         finishing=finish,
         cancelling=CancelVideo(jobs=parts.jobs, generator=parts.generator, finish=finish),

@@ -9,6 +9,7 @@ from google.protobuf import descriptor
 from reelmesh.generator.v1 import generator_service_pb2
 from reelmesh.orchestrator.v1 import (
     budget_service_pb2,
+    cache_service_pb2,
     film_service_pb2,
     policy_service_pb2,
     video_service_pb2,
@@ -22,6 +23,7 @@ SERVED_BY = {
     film_service_pb2: "orchestrator",
     budget_service_pb2: "orchestrator",
     policy_service_pb2: "orchestrator",
+    cache_service_pb2: "orchestrator",
     generator_service_pb2: "generator",
     storage_service_pb2: "storage",
     prompt_service_pb2: "prompt",

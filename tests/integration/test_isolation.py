@@ -31,7 +31,12 @@ from tests.stack import SIGNING_KEY, Stack
 pytestmark = pytest.mark.timeout(60)
 # What a key that only reads may call; everything else writes, creates or costs.
 # Who may set limits is not who may spend.
-ADMINS = {"BudgetService.SetBudget", "PolicyService.SetPolicy", "StorageService.SetLegalHold"}
+ADMINS = {
+    "BudgetService.SetBudget",
+    "CacheService.PurgeCache",
+    "PolicyService.SetPolicy",
+    "StorageService.SetLegalHold",
+}
 READS = {
     *(f"VideoService.{n}" for n in ("PlanVideo", "GetVideoJob", "ListVideoJobs", "WatchVideoJob")),
     "VideoService.ListVideoModels",
@@ -40,6 +45,7 @@ READS = {
     "BudgetService.GetCostReport",
     "PolicyService.GetPolicy",
     "PolicyService.GetPreferences",
+    "CacheService.GetCacheStats",
     *(f"GeneratorService.{n}" for n in ("GetGeneration", "WatchGeneration", "ListModels")),
     "GeneratorService.GetCapacity",
     *(f"StorageService.{n}" for n in ("GetAsset", "ListAssets", "FindAssets", "SearchAssets")),

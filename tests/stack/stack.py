@@ -63,6 +63,8 @@ class Stack:
             "REELMESH_SIGNING_KEY": SIGNING_KEY,
             "REELMESH_LOG_FORMAT": "json",
             "ORCHESTRATOR_ALLOW_PLACEHOLDER": "true",
+            # Equal requests are different jobs, unless a test is about the cache.
+            "ORCHESTRATOR_CACHE": "false",
             **extra,
         }
 

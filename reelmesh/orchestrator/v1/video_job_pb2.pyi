@@ -509,6 +509,7 @@ class Attempt(_message.Message):
     COST_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    REUSED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """"{job id}/{variation}/{attempt}": the generator's request_id."""
     iteration: _builtins.int
@@ -537,6 +538,10 @@ class Attempt(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """When it ended."""
 
+    @_builtins.property
+    def reused(self) -> Global___CacheHit:
+        """The cached clip that served, where nothing had to be made."""
+
     def __init__(
         self,
         *,
@@ -550,10 +555,11 @@ class Attempt(_message.Message):
         cost: _money_pb2.Money | None = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        reused: Global___CacheHit | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "end_time", b"end_time", "error", b"error", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "end_time", b"end_time", "error", b"error", "reused", b"reused", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "end_time", b"end_time", "error", b"error", "generation", b"generation", "id", b"id", "iteration", b"iteration", "model", b"model", "provider", b"provider", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "end_time", b"end_time", "error", b"error", "generation", b"generation", "id", b"id", "iteration", b"iteration", "model", b"model", "provider", b"provider", "reused", b"reused", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -568,8 +574,11 @@ class Decision(_message.Message):
     CHOSEN_FIELD_NUMBER: _builtins.int
     REJECTED_FIELD_NUMBER: _builtins.int
     OBJECTIVE_FIELD_NUMBER: _builtins.int
+    CACHE_HITS_FIELD_NUMBER: _builtins.int
     objective: _builtins.str
-    """"cost", "latency" or "quality"; "explicit" when the caller named the model."""
+    """"cost", "latency" or "quality"; "explicit" when the caller named the model; "cache" when only
+    cached clips could serve.
+    """
     @_builtins.property
     def chosen(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]:
         """Ordered list: the first is tried first."""
@@ -578,20 +587,73 @@ class Decision(_message.Message):
     def rejected(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]:
         """Models that were left out."""
 
+    @_builtins.property
+    def cache_hits(self) -> _containers.RepeatedCompositeFieldContainer[Global___CacheHit]:
+        """Cached clips that served, and why."""
+
     def __init__(
         self,
         *,
         chosen: _abc.Iterable[Global___Candidate] | None = ...,
         rejected: _abc.Iterable[Global___Candidate] | None = ...,
         objective: _builtins.str = ...,
+        cache_hits: _abc.Iterable[Global___CacheHit] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chosen", b"chosen", "objective", b"objective", "rejected", b"rejected"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_hits", b"cache_hits", "chosen", b"chosen", "objective", b"objective", "rejected", b"rejected"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Decision: _TypeAlias = Decision  # noqa: Y015
+
+@_typing.final
+class CacheHit(_message.Message):
+    """A cached clip that serves, or would."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSET_FIELD_NUMBER: _builtins.int
+    SIMILARITY_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    SAVING_FIELD_NUMBER: _builtins.int
+    asset: _builtins.str
+    """"assets/{id}"."""
+    similarity: _builtins.float
+    """0 to 1; 1 for an exact hit."""
+    kind: _builtins.str
+    """"exact", "twin" (another job made it at the same time) or "semantic"."""
+    reason: _builtins.str
+    """A sentence on why it serves."""
+    model: _builtins.str
+    """Model that made it."""
+    provider: _builtins.str
+    """Provider that made it."""
+    @_builtins.property
+    def saving(self) -> _money_pb2.Money:
+        """What is saved: what was charged when it was made."""
+
+    def __init__(
+        self,
+        *,
+        asset: _builtins.str = ...,
+        similarity: _builtins.float = ...,
+        kind: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        model: _builtins.str = ...,
+        provider: _builtins.str = ...,
+        saving: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["saving", b"saving"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "kind", b"kind", "model", b"model", "provider", b"provider", "reason", b"reason", "saving", b"saving", "similarity", b"similarity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CacheHit: _TypeAlias = CacheHit  # noqa: Y015
 
 @_typing.final
 class Candidate(_message.Message):

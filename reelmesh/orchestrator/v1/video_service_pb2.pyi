@@ -600,7 +600,7 @@ class PlanVideoResponse(_message.Message):
         """Time within which nine of ten jobs end."""
 
     @_builtins.property
-    def cache_hits(self) -> _containers.RepeatedCompositeFieldContainer[Global___CacheHit]:
+    def cache_hits(self) -> _containers.RepeatedCompositeFieldContainer[_video_job_pb2.CacheHit]:
         """Cached clips that would serve, best first."""
 
     @_builtins.property
@@ -616,7 +616,7 @@ class PlanVideoResponse(_message.Message):
         max_price: _money_pb2.Money | None = ...,
         p50_latency: _duration_pb2.Duration | None = ...,
         p90_latency: _duration_pb2.Duration | None = ...,
-        cache_hits: _abc.Iterable[Global___CacheHit] | None = ...,
+        cache_hits: _abc.Iterable[_video_job_pb2.CacheHit] | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "quantified_prompt", b"quantified_prompt"]  # noqa: Y015
@@ -626,32 +626,6 @@ class PlanVideoResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PlanVideoResponse: _TypeAlias = PlanVideoResponse  # noqa: Y015
-
-@_typing.final
-class CacheHit(_message.Message):
-    """A cached clip that would serve."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    ASSET_FIELD_NUMBER: _builtins.int
-    SIMILARITY_FIELD_NUMBER: _builtins.int
-    asset: _builtins.str
-    """"assets/{id}"."""
-    similarity: _builtins.float
-    """1 for an exact hit."""
-    def __init__(
-        self,
-        *,
-        asset: _builtins.str = ...,
-        similarity: _builtins.float = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "similarity", b"similarity"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___CacheHit: _TypeAlias = CacheHit  # noqa: Y015
 
 @_typing.final
 class GetVideoJobRequest(_message.Message):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from reelmesh.orchestrator.v1 import (
     budget_service_pb2_grpc,
+    cache_service_pb2_grpc,
     policy_service_pb2_grpc,
     video_service_pb2_grpc,
 )
@@ -28,6 +29,7 @@ class VideoClient:
         self._stubs: tuple[object, ...] = (
             self._stub,
             budget_service_pb2_grpc.BudgetServiceStub(channel),
+            cache_service_pb2_grpc.CacheServiceStub(channel),
             policy_service_pb2_grpc.PolicyServiceStub(channel),
         )
 

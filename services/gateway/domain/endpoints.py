@@ -59,4 +59,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", f"{API_PREFIX}/budgets/{{id}}", "GetBudget", collection="budgets"),
     Endpoint("GET", f"{API_PREFIX}/ledgerEntries", "ListLedgerEntries"),
     Endpoint("GET", f"{API_PREFIX}/costs", "GetCostReport"),
+    Endpoint("GET", f"{API_PREFIX}/cache", "GetCacheStats"),
+    Endpoint("POST", f"{API_PREFIX}/cache:purge", "PurgeCache", body="*"),
 )

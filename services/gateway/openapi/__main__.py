@@ -33,6 +33,7 @@ def render(protos: Path) -> str:
             "reelmesh/orchestrator/v1/video_service.proto",
             "reelmesh/orchestrator/v1/budget_service.proto",
             "reelmesh/orchestrator/v1/policy_service.proto",
+            "reelmesh/orchestrator/v1/cache_service.proto",
         ]
         if protoc.main(arguments):
             message = f"protoc could not read {protos}"

@@ -46,6 +46,8 @@ _SCALARS: dict[int, Schema] = {
     Field.TYPE_INT64: {"type": ["string", "integer"], "format": "int64"},
 }
 
+_SERVED = frozenset({"VideoService", "BudgetService", "CacheService", "PolicyService"})
+
 
 class Catalogue:
     """Messages, enums and methods of a descriptor set by full name, with their comments."""
@@ -135,7 +137,7 @@ class Catalogue:
             self._add_enum(f"{file.package}.{enum.name}", enum, (5, number), comments)
         for number, service in enumerate(file.service):
             for position, method in enumerate(service.method):
-                if service.name in {"VideoService", "BudgetService", "PolicyService"}:
+                if service.name in _SERVED:
                     self._methods[method.name] = method
                     comment = comments.get((6, number, 2, position), "")
                     self._comments[f"method {method.name}"] = comment

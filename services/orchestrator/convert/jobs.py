@@ -10,6 +10,7 @@ from services.orchestrator.domain.values import (
     Decision,
     Fallback,
     Quantified,
+    Reused,
 )
 
 
@@ -30,7 +31,7 @@ def job_message(job: Job) -> pb.VideoJob:
         resolved_model=job.resolved_model,
         results=_results(job),
         attempts=map(_attempt, job.attempts),
-        decision=decision_message(job.decision) if job.decision else None,
+        decision=_explained(job) if job.decision else None,
         fallback=_fallback(job.fallback) if job.fallback else None,
         cost=to_money(job.cost_micros),
         savings=to_money(0),
@@ -72,6 +73,26 @@ def quantified_message(found: Quantified) -> pb.QuantifiedPrompt:
         negative_prompt=found.negative_prompt,
         provenance=found.provenance,
         source=found.source,
+    )
+
+
+def _explained(job: Job) -> pb.Decision:
+    assert job.decision is not None  # noqa: S101 - the caller asked whether there is one
+    message = decision_message(job.decision)
+    message.cache_hits.extend(hit_message(a.reused) for a in job.attempts if a.reused)
+    return message
+
+
+def hit_message(reused: Reused) -> pb.CacheHit:
+    """A cached clip that serves, or would."""
+    return pb.CacheHit(
+        asset=reused.asset,
+        similarity=reused.similarity,
+        kind=reused.kind,
+        reason=reused.reason,
+        model=reused.model,
+        provider=reused.provider,
+        saving=to_money(reused.saved_micros),
     )
 
 
@@ -129,6 +150,7 @@ def _result(made: Attempt) -> pb.VideoResult:
         model=made.model,
         provider=made.provider,
         cost=to_money(made.cost_micros),
+        cached=made.reused is not None,
         mock=clip.placeholder,
         placeholder=clip.placeholder,
         sha256=clip.sha256,
@@ -152,6 +174,7 @@ def _attempt(attempt: Attempt) -> pb.Attempt:
         cost=to_money(attempt.cost_micros),
         start_time=to_timestamp(attempt.start_time),
         end_time=to_timestamp(attempt.end_time),
+        reused=hit_message(attempt.reused) if attempt.reused else None,
     )
 
 

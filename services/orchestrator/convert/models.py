@@ -5,7 +5,11 @@ from collections.abc import Sequence
 from reelmesh.orchestrator.v1 import video_job_pb2 as pb
 from reelmesh.orchestrator.v1 import video_service_pb2
 from services.orchestrator.adapters.wire import to_duration, to_money, to_timestamp
-from services.orchestrator.convert.jobs import decision_message, quantified_message
+from services.orchestrator.convert.jobs import (
+    decision_message,
+    hit_message,
+    quantified_message,
+)
 from services.orchestrator.domain.models import Model
 from services.orchestrator.usecases.plan import Plan
 
@@ -33,6 +37,7 @@ def plan_message(plan: Plan) -> video_service_pb2.PlanVideoResponse:
         max_price=to_money(plan.max_price_micros),
         p50_latency=to_duration(plan.p50_seconds),
         p90_latency=to_duration(plan.p90_seconds),
+        cache_hits=map(hit_message, plan.hits),
         warnings=plan.warnings,
     )
 

@@ -13,6 +13,7 @@ from services.orchestrator.adapters.request_ids import REQUEST_ID_LIFETIME
 from services.orchestrator.adapters.tables import job_events, jobs, requests
 from services.orchestrator.domain.job import JobState
 from services.orchestrator.durable.names import GENERATE_VIDEO
+from services.orchestrator.usecases.caching import Caching
 from services.orchestrator.usecases.finish import DEFECT, FinishVideo
 
 _log = get_logger(__name__)
@@ -31,12 +32,14 @@ class Housekeeping:
         database: Database,
         finish: FinishVideo,
         *,
+        cache: Caching,
         now: Callable[[], datetime],
         deadline: timedelta,
     ) -> None:
         """`deadline` is how long a job may take: what runs longer is reported."""
         self._database = database
         self._finish = finish
+        self._cache = cache
         self._now = now
         self._deadline = deadline
 
@@ -54,6 +57,7 @@ class Housekeeping:
         await self._end_orphans()
         await self._drop_workflows()
         await self._drop_rows()
+        await self._cache.tidy()
         await self._report_stuck()
 
     async def _end_orphans(self) -> None:

@@ -16,7 +16,13 @@ class VideoSteps(Protocol):
     """The steps; arguments and results are JSON."""
 
     async def prepare(self, job_id: str) -> dict[str, Any]:
-        """{"models": [...], "variations": n}."""
+        """{"models": [...], "variations": n, "served": [...], "twins": [...]}.
+
+        Variations that the cache has served, and those that another job is making, by number.
+        """
+
+    async def join(self, job_id: str, iteration: int) -> bool:
+        """Wait for a twin; whether its clip serves this variation as well."""
 
     async def submit(self, job_id: str, iteration: int, number: int, model: str) -> dict[str, Any]:
         """{"generation": name or "", "verdict": "done" | "next"}."""
@@ -43,8 +49,17 @@ async def generate_video(job_id: str, steps: VideoSteps, runner: Runner) -> None
         for _ in range(plan["variations"])
     ]
     finish = runner.reserve()
+    joins = {i: runner.reserve() for i in plan.get("twins", ())}
+    served = plan.get("served", ())
+
+    async def variation(iteration: int, tries: list[tuple[Slot, Slot]]) -> None:
+        join = joins.get(iteration)
+        if join and await join.run(f"{iteration}.join", steps.join, job_id, iteration):
+            return
+        await _variation(job_id, iteration, plan["models"], steps, tries)
+
     await asyncio.gather(
-        *(_variation(job_id, i, plan["models"], steps, tries) for i, tries in enumerate(slots, 1))
+        *(variation(i, tries) for i, tries in enumerate(slots, 1) if i not in served)
     )
     await finish.run("finish", steps.finish, job_id)
 

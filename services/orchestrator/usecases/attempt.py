@@ -7,13 +7,14 @@ asking again never pays again.
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
 
 from services.common.errors import BudgetExceeded, DeadlineExceeded, ServiceError, Unavailable
+from services.orchestrator.domain.cache.policy import CACHED_CONTENT
 from services.orchestrator.domain.job import Job, JobState, Stage
 from services.orchestrator.domain.ports import (
     GenerationOrder,
@@ -22,6 +23,7 @@ from services.orchestrator.domain.ports import (
     JobStore,
 )
 from services.orchestrator.domain.values import Attempt, AttemptState, Failure
+from services.orchestrator.usecases.caching import Caching, NoCache
 from services.orchestrator.usecases.newest import newest
 from services.orchestrator.usecases.patience import failure, ours, passing, patiently
 from services.orchestrator.usecases.spend import Spending
@@ -64,9 +66,13 @@ class AttemptVideo:
     spending: Spending
     now: Callable[[], datetime]
     deadline: timedelta
+    cache: Caching = field(default_factory=NoCache)
 
     async def submit(self, job_id: str, iteration: int, number: int, model: str) -> Submitted:
         """Ask for one attempt. It is on record before, so that a cancel can find it."""
+        if model == CACHED_CONTENT:
+            served = await self.cache.rung(job_id, iteration)
+            return Submitted(verdict="done" if served else "next")
         identifier = attempt_id(job_id, iteration, number)
         begin = self._begin(identifier, iteration, model)
         job = await self.jobs.change(job_id, "attempt_started", begin)
@@ -94,7 +100,10 @@ class AttemptVideo:
             except TimeoutError:
                 return await self._give_up(job, identifier)
         known = job.attempt(identifier)
-        if known is None or known.clip is not None or job.state is not JobState.RUNNING:
+        if known is not None and known.clip is not None:
+            await self.cache.keep(job, known)
+            return "done"
+        if known is None or job.state is not JobState.RUNNING:
             return "done"
         return "again" if known.error and ours(known.error) else "next"
 

@@ -1,16 +1,19 @@
 """PlanVideo: what GenerateVideo would do. No vendor is called, nothing is written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.orchestrator.domain.cache.policy import Choice
+from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.money.ledger import payer_of
 from services.orchestrator.domain.policy_ports import PoliciesPort
 from services.orchestrator.domain.ports import ModelsPort, PromptPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.routing import Router
-from services.orchestrator.domain.values import Decision, Quantified
+from services.orchestrator.domain.values import Decision, Quantified, Reused
 from services.orchestrator.usecases.afford import Affording
+from services.orchestrator.usecases.caching import Caching, NoCache
 from services.orchestrator.usecases.policies import FixedPolicies
 
 _NOT_A_JOB = "plan"
@@ -27,6 +30,7 @@ class Plan:
     max_price_micros: int | None
     p50_seconds: float | None
     p90_seconds: float | None
+    hits: Sequence[Reused] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +43,26 @@ class PlanVideo:
     afford: Affording
     now: Callable[[], datetime]
     policies: PoliciesPort = field(default_factory=FixedPolicies)
+    cache: Caching = field(default_factory=NoCache)
 
     async def __call__(self, tenant: str, request: VideoRequest, user: str = "") -> Plan:
         """Raises what GenerateVideo raises, and Unavailable when the prompt service is away."""
         quantified, warnings = await self.prompts.quantify(tenant, request)
+        moment = self.now()
         models, policy = await self.models.models(), await self.policies.of(tenant, user)
         decision = self.router.decide(request, quantified, models, policy)
-        payer = payer_of(tenant, request, self.now(), job=_NOT_A_JOB, user=user)
+        payer = payer_of(tenant, request, moment, job=_NOT_A_JOB, user=user)
         decision = await self.afford(payer, request, decision, request.variations)
+        job = Job(
+            id=_NOT_A_JOB,
+            tenant=tenant,
+            request=request,
+            user=user,
+            create_time=moment,
+            update_time=moment,
+        )
+        choice = Choice(models, policy, decision.chosen)
+        hits = await self.cache.look(job, quantified, choice)
         prices = [c.price_micros for c in decision.chosen if c.price_micros is not None]
         known = len(prices) == len(decision.chosen)
         first = decision.chosen[0]
@@ -58,4 +74,5 @@ class PlanVideo:
             max_price_micros=max(prices) * request.variations if known else None,
             p50_seconds=first.p50_seconds,
             p90_seconds=first.p90_seconds,
+            hits=hits,
         )

@@ -1,21 +1,31 @@
 """The first step of a job: understand the words, choose the models."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from services.common.errors import InvalidArgument, NoModel, ServiceError, Unavailable
 from services.common.telemetry import get_logger
+from services.orchestrator.domain.cache.policy import (
+    CACHED_CONTENT,
+    Choice,
+    in_stages,
+    missing,
+    semantic_first,
+)
 from services.orchestrator.domain.job import Job, JobState
+from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.policy import TenantPolicy
 from services.orchestrator.domain.policy_ports import PoliciesPort
 from services.orchestrator.domain.ports import JobStore, ModelsPort, PromptPort
 from services.orchestrator.domain.routing import Router
-from services.orchestrator.domain.values import Decision, Quantified
+from services.orchestrator.domain.values import Candidate, Decision, Quantified
 from services.orchestrator.usecases.accept import as_asked
 from services.orchestrator.usecases.admission import Screen
 from services.orchestrator.usecases.afford import Affording
+from services.orchestrator.usecases.caching import Caching, NoCache
 from services.orchestrator.usecases.finish import FinishVideo
 from services.orchestrator.usecases.patience import failure, patiently
 from services.orchestrator.usecases.policies import FixedPolicies
@@ -24,7 +34,24 @@ _log = get_logger(__name__)
 PROMPT_PATIENCE_SECONDS = 20.0
 MODELS_PATIENCE_SECONDS = 300.0
 SLOW_SECONDS = 0.25
+# Why no model can serve, while what is there already may.
+_PASSING = frozenset(
+    {"BUDGET_EXCEEDED", "MODEL_RETIRED", "NO_CREDENTIALS", "NO_DEVICE", "NO_MODEL", "UNAVAILABLE"}
+)
 _UNDECIDED = frozenset({JobState.QUEUED, JobState.RUNNING})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What the flow has to do: the models in the order of trial, and how many variations.
+
+    `served` are the variations that a cached clip has served, `twins` those that another job makes.
+    """
+
+    models: list[str] = field(default_factory=list)
+    variations: int = 0
+    served: list[int] = field(default_factory=list)
+    twins: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,15 +67,22 @@ class PrepareVideo:
     now: Callable[[], datetime]
     policies: PoliciesPort = field(default_factory=FixedPolicies)
     screen: Screen = field(default_factory=Screen)
+    cache: Caching = field(default_factory=NoCache)
 
-    async def __call__(self, job_id: str) -> tuple[list[str], int]:
-        """Models in the order of trial and the number of variations; no models: the job is over."""
+    async def __call__(self, job_id: str) -> Prepared:
+        """What the flow has to do; no variations: the job is over."""
         job = await self.jobs.read(job_id)
         if job.state in _UNDECIDED and job.decision is None:
             job = await self._shown(job, self._decide(job))
         if job.state is not JobState.RUNNING or job.decision is None:
-            return [], 0
-        return [c.model for c in job.decision.chosen], job.request.variations
+            return Prepared()
+        done = sorted(set(range(1, job.request.variations + 1)) - set(missing(job)))
+        return Prepared(
+            models=_chain(job, job.decision.chosen),
+            variations=job.request.variations,
+            served=[] if in_stages(job.request) else done,
+            twins=[*await self.cache.claim(job)],
+        )
 
     async def _shown(self, job: Job, work: Coroutine[Any, Any, Job]) -> Job:
         """Do the work; say that it has begun only where it is slow enough to be looked at."""
@@ -67,11 +101,33 @@ class PrepareVideo:
             models = await patiently(self.models.models, seconds=MODELS_PATIENCE_SECONDS)
             policy = await self.policies.of(job.tenant, job.user)
             warnings += await self.screen.whole(quantified.prompt, policy)
-            decision = self.router.decide(job.request, quantified, models, policy)
-            decision = await self.afford.any_of(job, decision, self.now())
+            decision = await self._route(job, quantified, models, policy)
+            chosen = decision.chosen if isinstance(decision, Decision) else ()
+            choice = Choice(models, policy, chosen)
+            job, keys = await self.cache.serve(job, quantified, choice)
+            if isinstance(decision, ServiceError):
+                if not any(attempt.clip for attempt in job.attempts):
+                    raise decision
+                warnings = (*warnings, f"Only cached clips can serve now: {decision.message}")
+                decision = Decision(objective="cache")
         except ServiceError as error:
             return await self.finish.end(job.id, _end(error), error=failure(error))
-        return await self._plan(job, quantified, decision, warnings)
+        return await self._plan(replace(job, keys=keys), quantified, decision, warnings)
+
+    async def _route(
+        self, job: Job, quantified: Quantified, models: Sequence[Model], policy: TenantPolicy
+    ) -> Decision | ServiceError:
+        """The models to be tried, or why none can: cached clips may serve all the same.
+
+        Raises what no clip may serve against: a request that cannot work, a licence.
+        """
+        try:
+            decision = self.router.decide(job.request, quantified, models, policy)
+            return await self.afford.any_of(job, decision, self.now())
+        except ServiceError as error:
+            if error.reason not in _PASSING:
+                raise
+            return error
 
     async def _quantify(self, job: Job) -> tuple[Quantified, tuple[str, ...]]:
         try:
@@ -94,7 +150,7 @@ class PrepareVideo:
         def plan(job: Job) -> Job | None:
             if job.state not in _UNDECIDED or job.decision is not None:
                 return None
-            return job.planned(moment, quantified, decision, warnings)
+            return replace(job, keys=known.keys).planned(moment, quantified, decision, warnings)
 
         return await self.jobs.change(known.id, "planned", plan, known=known)
 
@@ -107,3 +163,11 @@ def _end(error: ServiceError) -> JobState:
 
 def _start(job: Job, moment: datetime) -> Job | None:
     return job.started(moment) if job.state is JobState.QUEUED else None
+
+
+def _chain(job: Job, chosen: Sequence[Candidate]) -> list[str]:
+    """The models in the order of trial; a clip near in meaning comes before a placeholder."""
+    models = [c.model for c in chosen if not c.placeholder]
+    if job.keys and models and not semantic_first(job.request):
+        models.append(CACHED_CONTENT)
+    return models + [c.model for c in chosen if c.placeholder]

@@ -48,7 +48,9 @@ async def house_on(
         "database_url": database_url,
         "address": "127.0.0.1:0",
         "drain_grace": 1.0,
-    }
+        "storage_address": "127.0.0.1:9",
+        "cache": False,  # equal requests are different jobs, unless a test is about the cache
+    } | changes
     generator = FakeGeneratorService(model("first_model"), model("second_model"))
     plain = {k: v for k, v in shared.items() if k in {"address", "signing_key", "data_dir"}}
     async with AsyncExitStack() as stack:
@@ -62,9 +64,7 @@ async def house_on(
             **shared,
             generator_address=scripted.address,
             prompt_address=prompt.address,
-            storage_address="127.0.0.1:9",
             executor="test",
-            **changes,
         )
         house = House(settings, generator, Evidence(data_dir, database_url))
         house.address = await stack.enter_async_context(running(settings))

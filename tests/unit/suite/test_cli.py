@@ -15,6 +15,7 @@ COMMANDS = [
     ["keys", "create"], ["keys", "list"], ["keys", "revoke"],
     ["bill", "check"], ["bill", "halted"], ["bill", "resume"],
     ["costs"], ["budget", "set"], ["budget", "show"], ["budget", "list"],
+    ["cache", "stats"], ["cache", "purge"],
 ]  # fmt: skip
 
 

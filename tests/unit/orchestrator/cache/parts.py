@@ -1,0 +1,142 @@
+"""A job's real steps over a cache in memory."""
+
+import itertools
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from services.orchestrator.adapters.embedders.lexical import LexicalEmbedder
+from services.orchestrator.adapters.messages import load_messages
+from services.orchestrator.domain.cache.policy import CachePolicy
+from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.routing import Router
+from services.orchestrator.flows.generate_video import generate_video
+from services.orchestrator.usecases.afford import Affording
+from services.orchestrator.usecases.attempt import AttemptVideo
+from services.orchestrator.usecases.caching import VideoCache
+from services.orchestrator.usecases.finish import CancelVideo, FinishVideo
+from services.orchestrator.usecases.keep import KeepClip
+from services.orchestrator.usecases.policies import FixedPolicies
+from services.orchestrator.usecases.prepare import PrepareVideo
+from services.orchestrator.usecases.reuse import Reuse
+from services.orchestrator.usecases.similar import Similar
+from services.orchestrator.usecases.spend import Spending
+from services.orchestrator.usecases.twins import Twins
+from services.orchestrator.worker import Steps
+from tests.fakes.memory_cache import MemoryCache, MemoryClips, Tally
+from tests.fakes.memory_ledger import MemoryLedger
+from tests.fakes.orchestrator_parts import FixedModels, MemoryJobs, PlainPrompts, ScriptedGenerator
+from tests.unit.orchestrator.examples import NOW, STORYBOARD, hosted, queued
+from tests.unit.orchestrator.test_flow import Journal
+
+COST = 250_000
+MODELS = (hosted("a"), hosted("b"))
+
+
+@dataclass
+class Workshop:
+    """Several jobs over one cache, one ledger and one generator that bills what it makes."""
+
+    generator: ScriptedGenerator
+    policy: CachePolicy
+    models: tuple[Model, ...]
+
+    def __post_init__(self):
+        self.jobs, self.ledger = MemoryJobs(), MemoryLedger()
+        self.store, self.clips, self.tally = MemoryCache(NOW), MemoryClips(), Tally()
+        self.ids = map(str, itertools.count(1))
+        finish = FinishVideo(jobs=self.jobs, messages=load_messages(), now=lambda: NOW)
+        cache = self._cache()
+        self.steps = Steps(
+            preparing=PrepareVideo(
+                jobs=self.jobs,
+                models=FixedModels(*self.models),
+                prompts=PlainPrompts(),
+                router=Router(allow_placeholder=False),
+                finish=finish,
+                afford=Affording(ledger=self.ledger),
+                now=lambda: NOW,
+                cache=cache,
+            ),
+            attempting=AttemptVideo(
+                jobs=self.jobs,
+                generator=self.generator,
+                spending=Spending(ledger=self.ledger),
+                now=lambda: NOW,
+                deadline=timedelta(hours=1),
+                cache=cache,
+            ),
+            finishing=finish,
+            cancelling=CancelVideo(jobs=self.jobs, generator=self.generator, finish=finish),
+        )
+
+    def _cache(self):
+        reuse = Reuse(
+            store=self.store,
+            clips=self.clips,
+            jobs=self.jobs,
+            ledger=self.ledger,
+            counting=self.tally,
+            policy=self.policy,
+            now=lambda: NOW,
+        )
+        return VideoCache(
+            jobs=self.jobs,
+            models=FixedModels(*self.models),
+            policies=FixedPolicies(),
+            reuse=reuse,
+            twins=Twins(
+                store=self.store,
+                reuse=reuse,
+                jobs=self.jobs,
+                now=lambda: NOW,
+                deadline=timedelta(hours=1),
+            ),
+            similar=Similar(store=self.store, reuse=reuse, embedder=LexicalEmbedder()),
+            kept=KeepClip(
+                store=self.store,
+                embedder=LexicalEmbedder(),
+                policy=self.policy,
+                now=lambda: NOW,
+                new_id=lambda: next(self.ids),
+            ),
+        )
+
+    def add(self, name, variations=1, *, tenant="acme", **changes):
+        """A queued job of this name."""
+        self.jobs.jobs[name] = replace(queued(variations, **changes), id=name, tenant=tenant)
+
+    async def make(self, name, variations=1, **changes):
+        """Make a job to its end and return it."""
+        self.add(name, variations, **changes)
+        await generate_video(name, self.steps, Journal())
+        return self.jobs.jobs[name]
+
+    async def totals(self, name, tenant="acme"):
+        """Cost and saving of a job, as the ledger tells them."""
+        found = await self.ledger.totals(tenant, [name])
+        return (found[name].cost_micros, found[name].savings_micros) if name in found else (0, 0)
+
+
+class Studio(ScriptedGenerator):
+    """What the placeholder model makes is a placeholder."""
+
+    def __init__(self, script, **others):
+        super().__init__(script, **others)
+        self.models = {}
+
+    async def create(self, order):
+        self.models[order.request_id] = order.model
+        return await super().create(order)
+
+    def _view(self, identifier, *arguments, **named):
+        view = super()._view(identifier, *arguments, **named)
+        if view.clip is None:
+            return view
+        drawn = self.models[identifier] == STORYBOARD.id
+        return replace(view, clip=replace(view.clip, placeholder=drawn))
+
+
+def workshop(script=lambda _: "ok", *, models=MODELS, **policy):
+    """A workshop; every clip costs $0.25."""
+    generator = Studio(script, cost=lambda i: COST if script(i) == "ok" else 0)
+    return Workshop(generator, CachePolicy(**policy), tuple(models))
