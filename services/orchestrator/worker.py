@@ -18,8 +18,8 @@ from services.common.telemetry import Metrics
 from services.orchestrator.adapters.cache_metrics import CacheMetrics
 from services.orchestrator.adapters.embedders.lexical import LexicalEmbedder
 from services.orchestrator.adapters.messages import load_messages
-from services.orchestrator.adapters.sql_ledger import SqlLedger
 from services.orchestrator.adapters.sql_cache import SqlCache
+from services.orchestrator.adapters.sql_ledger import SqlLedger
 from services.orchestrator.domain.cache.entries import Clips, Embedder
 from services.orchestrator.domain.money.ledger import Ledger
 from services.orchestrator.domain.policy_ports import PolicyBook, RecordsPort

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from services.orchestrator.domain.cache.policy import Choice, missing, semantic_first
 from services.orchestrator.domain.job import Job, JobState
-from services.orchestrator.domain.ports import JobStore, ModelsPort, PoliciesPort
+from services.orchestrator.domain.policy_ports import PoliciesPort
+from services.orchestrator.domain.ports import JobStore, ModelsPort
 from services.orchestrator.domain.values import Attempt, Keys, Quantified, Reused
 from services.orchestrator.usecases.keep import KeepClip
 from services.orchestrator.usecases.reuse import EXACT, Reuse
