@@ -487,6 +487,7 @@ class VideoTask(_message.Message):
     ORIGINAL_PROMPT_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     FIT_NEAREST_FIELD_NUMBER: _builtins.int
+    EXACT_FIELDS_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """Required. Text to send to the model."""
     aspect_ratio: _builtins.str
@@ -531,6 +532,12 @@ class VideoTask(_message.Message):
     def options(self) -> _struct_pb2.Struct:
         """Optional. Provider's own parameters, namespaced by provider."""
 
+    @_builtins.property
+    def exact_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. Without `fit_nearest`: the only fields that must be taken as they are, such as "duration"
+        and "fps"; the others are coerced, with a warning. Empty means every field.
+        """
+
     def __init__(
         self,
         *,
@@ -552,10 +559,11 @@ class VideoTask(_message.Message):
         original_prompt: _builtins.str = ...,
         options: _struct_pb2.Struct | None = ...,
         fit_nearest: _builtins.bool = ...,
+        exact_fields: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_audio", b"_audio", "_seed", b"_seed", "audio", b"audio", "duration", b"duration", "image", b"image", "last_image", b"last_image", "options", b"options", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_audio", b"_audio", "_seed", b"_seed", "aspect_ratio", b"aspect_ratio", "audio", b"audio", "camera_motion", b"camera_motion", "duration", b"duration", "fit_nearest", b"fit_nearest", "fps", b"fps", "image", b"image", "last_image", b"last_image", "mood", b"mood", "negative_prompt", b"negative_prompt", "options", b"options", "original_prompt", b"original_prompt", "prompt", b"prompt", "resolution", b"resolution", "seed", b"seed", "shot_type", b"shot_type", "style", b"style", "time_of_day", b"time_of_day"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_audio", b"_audio", "_seed", b"_seed", "aspect_ratio", b"aspect_ratio", "audio", b"audio", "camera_motion", b"camera_motion", "duration", b"duration", "exact_fields", b"exact_fields", "fit_nearest", b"fit_nearest", "fps", b"fps", "image", b"image", "last_image", b"last_image", "mood", b"mood", "negative_prompt", b"negative_prompt", "options", b"options", "original_prompt", b"original_prompt", "prompt", b"prompt", "resolution", b"resolution", "seed", b"seed", "shot_type", b"shot_type", "style", b"style", "time_of_day", b"time_of_day"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__audio: _TypeAlias = _typing.Literal["audio"]  # noqa: Y015
     _WhichOneofArgType__audio: _TypeAlias = _typing.Literal["_audio", b"_audio"]  # noqa: Y015

@@ -42,6 +42,7 @@ def order_of(request: generator_service_pb2.CreateGenerationRequest) -> Order:
         model=request.model,
         task=_TASKS[work](getattr(request.task, work)),
         fit=Fit.NEAREST if nearest else Fit.STRICT,
+        exact=tuple(video.exact_fields),
         hints=Hints(
             shot_type=video.shot_type,
             mood=video.mood,

@@ -2,8 +2,9 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from services.generator.domain.models import Rule
 from services.generator.domain.tasks import Task, VideoTask
 
 _HEIGHTS = {"2k": 1440.0, "4k": 2160.0, "8k": 4320.0}
@@ -38,6 +39,23 @@ def lines_of(resolution: str) -> float:
         return _HEIGHTS[resolution]
     numbers = [float(number) for number in re.findall(r"\d+", resolution)]
     return min(numbers, default=720.0)
+
+
+def sizes_of_length(
+    resolutions: tuple[str, ...], rules: Iterable[Rule], facts: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return the resolutions at which the length in `facts` is made; all of them where none is."""
+    about_length = [rule for rule in rules if rule.field == "duration"]
+
+    def makes(resolution: str) -> bool:
+        here = {**facts, "resolution": resolution}
+        return all(
+            facts["duration"] in rule.allowed
+            for rule in about_length
+            if all(here.get(key, "") in values for key, values in rule.when.items())
+        )
+
+    return tuple(filter(makes, resolutions)) or resolutions
 
 
 def facts_of(task: Task) -> dict[str, str]:

@@ -5,13 +5,18 @@ says so. Nothing is ever dropped, rounded or defaulted without a word in `Checke
 that an unset field takes the model's documented default.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from services.common.errors import InvalidArgument
-from services.generator.domain.fitting import facts_of, nearest_name, nearest_number
+from services.generator.domain.fitting import (
+    facts_of,
+    nearest_name,
+    nearest_number,
+    sizes_of_length,
+)
 from services.generator.domain.models import ANY, Carried, Model, Need, Sound
 from services.generator.domain.tasks import Media, Task, operation_of
 
@@ -31,15 +36,18 @@ class Checked:
     warnings: tuple[str, ...] = ()
 
 
-def validate_request(model: Model, task: Task, fit: Fit = Fit.STRICT) -> Checked:
+def validate_request(
+    model: Model, task: Task, fit: Fit = Fit.STRICT, exact: Collection[str] = ()
+) -> Checked:
     """Return `task` with the model's defaults filled in, or raise InvalidArgument.
 
+    STRICT with `exact` refuses for those fields alone; the others are taken as with NEAREST.
     The error names the first field at fault and lists the allowed values.
     """
     if operation_of(task) is not model.operation:
         message = f"{model.id} makes {model.operation}, not {operation_of(task)}"
         raise InvalidArgument("model", message, allowed=(model.operation,))
-    check = _Check(model, task, fit)
+    check = _Check(model, task, fit, exact)
     check.inputs()
     for name in ("resolution", "aspect_ratio"):
         check.choice(name)
@@ -59,6 +67,7 @@ class _Check:
     model: Model
     task: Any  # one of the Task dataclasses; which fields it has is asked by name
     fit: Fit
+    exact: Collection[str]
     warnings: list[str] = field(default_factory=list)
 
     def inputs(self) -> None:
@@ -94,6 +103,8 @@ class _Check:
             return
         base = self.model.resolutions if name == "resolution" else self.model.aspect_ratios
         allowed = self._under_rules(name, base)
+        if name == "resolution" and "duration" in self.exact:
+            allowed = sizes_of_length(allowed, self.model.rules, facts_of(self.task))
         value = self._get(name).lower()
         if not value:
             default = self.model.defaults.get(name, "")
@@ -222,7 +233,7 @@ class _Check:
         """Refuse `value`, or with NEAREST put `near` in its place and say so."""
         model = self.model.id
         fault = f"{model} {why}" if why else f"{value} is not offered by {model}"
-        if self.fit is Fit.STRICT:
+        if self.fit is Fit.STRICT and (not self.exact or name in self.exact):
             raise InvalidArgument(name, fault, allowed=tuple(allowed))
         self._set("duration_seconds" if name == "duration" else name, near)
         taken = "left out" if near in {None, ""} else f"{near} is taken"

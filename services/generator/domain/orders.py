@@ -96,6 +96,8 @@ class Order:
     model: str
     task: Task
     fit: Fit = Fit.STRICT
+    exact: tuple[str, ...] = ()
+    """Under STRICT the only fields that may not be coerced; none means all."""
     hints: Hints = Hints()
     labels: Labels = Labels()
     max_price_micros: int | None = None

@@ -46,7 +46,7 @@ class Admission:
         surroundings = self.surroundings()
         model = self.catalogue.resolve(order.model, surroundings)
         # What is wrong with the request is told before what is missing here: it never goes away.
-        checked = validate_request(model, order.task, order.fit)
+        checked = validate_request(model, order.task, order.fit, order.exact)
         standing = self.catalogue.standing(model, surroundings)
         if standing.availability is not Availability.READY:
             raise refusal(model, standing, surroundings)

@@ -23,6 +23,7 @@ from services.orchestrator.domain.values import Clip, Quantified
 
 CREATE = "/reelmesh.generator.v1.GeneratorService/CreateGeneration"
 _STATE = generation_pb2.Generation.State
+_BINDING = ("duration", "aspect_ratio", "resolution", "fps")
 
 
 class GeneratorClient:
@@ -80,8 +81,8 @@ def _video_task(order: GenerationOrder) -> generation_pb2.VideoTask:
     request, wanted = order.job.request, order.job.quantified
     assert wanted is not None  # noqa: S101 - a job is planned before it is attempted
     nearest = _nearest(order, wanted)
-    # A frame rate that nobody asked for is no reason for a model to refuse.
-    asked_for = nearest or wanted.provenance.get("fps") == "caller"
+    # A frame rate that nobody asked for needs no warning where a model offers none.
+    asked_for = nearest or "fps" in _exact(wanted)
     task = generation_pb2.VideoTask(
         prompt=wanted.prompt,
         original_prompt=request.prompt,
@@ -99,6 +100,7 @@ def _video_task(order: GenerationOrder) -> generation_pb2.VideoTask:
         image=_media(request.image),
         last_image=_media(request.last_image),
         fit_nearest=nearest,
+        exact_fields=_exact(wanted),
     )
     if request.options:
         json_format.ParseDict(dict(request.options), task.options)
@@ -112,8 +114,12 @@ def _nearest(order: GenerationOrder, wanted: Quantified) -> bool:
     """
     if order.job.request.fit is Fit.NEAREST or _is_placeholder(order):
         return True
-    names = ("duration", "aspect_ratio", "resolution", "fps")
-    return not any(wanted.provenance.get(name) == "caller" for name in names)
+    return not _exact(wanted)
+
+
+def _exact(wanted: Quantified) -> list[str]:
+    """What the caller has set himself; what was read from words or is a default may give way."""
+    return [name for name in _BINDING if wanted.provenance.get(name) == "caller"]
 
 
 def _is_placeholder(order: GenerationOrder) -> bool:

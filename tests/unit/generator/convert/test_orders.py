@@ -44,6 +44,7 @@ def test_every_field_of_a_clip_arrives() -> None:
         audio=False,
         original_prompt="mbwa",
         fit_nearest=True,
+        exact_fields=["duration"],
     )
     ParseDict({"runway": {"a": [1, True, None, "x"]}}, video.options)
     labels = pb.Labels(job="videoJobs/j", creative_id="c", iteration=3, labels={"k": "v"})
@@ -68,6 +69,7 @@ def test_every_field_of_a_clip_arrives() -> None:
     assert (order.hints.shot_type, order.hints.original_prompt) == ("wide", "mbwa")
     assert (order.labels.job, order.labels.iteration) == ("videoJobs/j", 3)
     assert order.labels.labels == {"k": "v"}
+    assert order.exact == ("duration",)
     assert (order.fit, order.max_price_micros) == (Fit.NEAREST, 1_500_000)
 
 
