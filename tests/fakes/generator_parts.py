@@ -26,10 +26,10 @@ from services.generator.domain.ports import (
     Entry,
     Made,
     Step,
-    Stored,
     Update,
     Work,
 )
+from services.generator.domain.storage_port import Stored
 from services.generator.domain.tasks import Operation, Task, VideoTask
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -17,7 +17,8 @@ from services.common.errors import DataLoss, InvalidArgument
 from services.common.identity import Identity, acting_as
 from services.generator.domain.facts import Output
 from services.generator.domain.orders import Order, asset_of, prompt_of
-from services.generator.domain.ports import Content, Entry, Stored
+from services.generator.domain.ports import Content, Entry
+from services.generator.domain.storage_port import Stored
 from services.generator.domain.tasks import Media, Task
 
 _SIGNED_SECONDS = 24 * 3600

@@ -5,14 +5,12 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from services.generator.domain.facts import (
     Cost,
     Failure,
     Identity,
-    Output,
     Progress,
     Quality,
     WordTime,
@@ -237,30 +235,3 @@ class Faults(Protocol):
 
     def reached(self, step: Step) -> None:
         """Take note."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """What storage says about an asset it took."""
-
-    asset: str
-    output: Output
-
-
-class AssetStorage(Protocol):
-    """The storage service as the generator uses it."""
-
-    async def upload(self, entry: Entry, content: Content) -> Stored:
-        """Stream the bytes in under the generation's id, once however often it is asked."""
-
-    async def sign(self, tenant: str, asset: str) -> str:
-        """Return an address from which the asset's bytes can be fetched for a while."""
-
-    async def read(self, tenant: str, asset: str) -> tuple[bytes, str]:
-        """Return a picture's bytes and media type. Raises InvalidArgument when it is too big."""
-
-    async def download(self, tenant: str, asset: str, destination: Path) -> str:
-        """Write an asset's bytes to a file and return their media type. Raises NotFound."""
-
-    async def take_in(self, tenant: str, url: str, request_id: str) -> str:
-        """Fetch an address into storage, under its own rules; returns the asset."""

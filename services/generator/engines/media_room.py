@@ -11,8 +11,9 @@ from services.generator.domain.captions import CaptionsTask, CheckTask
 from services.generator.domain.compositions import ComposeTask
 from services.generator.domain.media import Media
 from services.generator.domain.orders import asset_of
-from services.generator.domain.ports import AssetStorage, Work
+from services.generator.domain.ports import Work
 from services.generator.domain.records import from_record, to_record
+from services.generator.domain.storage_port import AssetStorage
 from services.generator.domain.tasks import Operation, operation_of
 from services.generator.engines.engine import Product
 from services.generator.engines.workers import Workers

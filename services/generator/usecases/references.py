@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from services.generator.domain.orders import asset_of
-from services.generator.domain.ports import AssetStorage, Work
+from services.generator.domain.ports import Work
+from services.generator.domain.storage_port import AssetStorage
 from services.generator.domain.tasks import Media, Task
 
 _AS_BYTES = frozenset({"bytes", "base64", "data_uri"})

@@ -4,7 +4,13 @@ import asyncio
 from dataclasses import replace
 
 from services.common.errors import RateLimited, ServiceError, Unavailable
-from services.generator.domain.ports import Accepted, AssetStorage, Backend, Made, Work
+from services.generator.domain.ports import (
+    Accepted,
+    Backend,
+    Made,
+    Work,
+)
+from services.generator.domain.storage_port import AssetStorage
 from services.generator.usecases.references import References
 
 _TRIES = 4

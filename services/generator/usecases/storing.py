@@ -7,8 +7,9 @@ from dataclasses import replace
 from services.common.errors import DataLoss, Unavailable
 from services.generator.domain.facts import Cost, Output
 from services.generator.domain.models import Model
-from services.generator.domain.ports import AssetStorage, Entry, Made, Stored
+from services.generator.domain.ports import Entry, Made
 from services.generator.domain.pricing import estimate_micros
+from services.generator.domain.storage_port import AssetStorage, Stored
 
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 30.0

@@ -2,7 +2,7 @@
 
 from contextlib import AsyncExitStack
 
-from services.generator.domain.ports import AssetStorage
+from services.generator.domain.storage_port import AssetStorage
 from services.generator.engines.media_room import MODULE, MediaRoom
 from services.generator.engines.placeholder import Placeholder
 from services.generator.engines.storyboard import StoryboardEngine

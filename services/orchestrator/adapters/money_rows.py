@@ -90,3 +90,19 @@ def entry_row(charge: Charge, kind: EntryKind, amount: int, moment: datetime) ->
 def _aware(moment: datetime) -> datetime:
     """The moment in UTC; SQLite keeps no zone, and we write none but UTC."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def new_accounts(charge: Charge) -> list[dict[str, Any]]:
+    """Rows for accounts that are not there yet; only a job with a limit has one of its own."""
+    return [
+        {
+            "tenant": charge.payer.tenant,
+            "scope": scope.kind,
+            "subject": scope.subject,
+            "limit_micros": charge.job_limit_micros if scope.kind is ScopeKind.JOB else None,
+            "held_micros": 0,
+            "spent_micros": 0,
+        }
+        for scope in charge.scopes()
+        if scope.kind is not ScopeKind.JOB or charge.job_limit_micros is not None
+    ]

@@ -18,6 +18,7 @@ from services.orchestrator.adapters.money_rows import (
     budget_from,
     charge_from,
     entry_row,
+    new_accounts,
     of_attempt,
     on_scopes,
     open_attempt_from,
@@ -31,7 +32,7 @@ from services.orchestrator.domain.money.ledger import (
     OpenAttempt,
     Totals,
 )
-from services.orchestrator.domain.money.scopes import Scope, ScopeKind
+from services.orchestrator.domain.money.scopes import Scope
 
 # Built once: to build a statement costs as much as to send it.
 _ANY_ENTRY = (
@@ -184,7 +185,7 @@ class SqlLedger:
 
         They are made before any is locked and in the order of locking, or two could deadlock.
         """
-        made = self._insert(budgets).values(_new_accounts(charge)).on_conflict_do_nothing()
+        made = self._insert(budgets).values(new_accounts(charge)).on_conflict_do_nothing()
         await connection.execute(made)
         where = on_scopes(charge.payer.tenant, charge.scopes())
         statement = sa.select(budgets).where(where).order_by(budgets.c.scope, budgets.c.subject)
@@ -235,19 +236,3 @@ class SqlLedger:
         await connection.execute(
             sa.insert(ledger_entries).values(**row, part=counted.scalar_subquery())
         )
-
-
-def _new_accounts(charge: Charge) -> list[dict[str, Any]]:
-    """Rows for accounts that are not there yet; only a job with a limit has one of its own."""
-    return [
-        {
-            "tenant": charge.payer.tenant,
-            "scope": scope.kind,
-            "subject": scope.subject,
-            "limit_micros": charge.job_limit_micros if scope.kind is ScopeKind.JOB else None,
-            "held_micros": 0,
-            "spent_micros": 0,
-        }
-        for scope in charge.scopes()
-        if scope.kind is not ScopeKind.JOB or charge.job_limit_micros is not None
-    ]

@@ -136,8 +136,6 @@ class Job:
         """The newest attempt for this variation."""
         return next((a for a in reversed(self.attempts) if a.iteration == iteration), None)
 
-    # -- changes -------------------------------------------------------------------------------
-
     def _next(self, now: datetime, **changes: Any) -> Self:
         moment = max(now, self.update_time)
         return replace(self, sequence=self.sequence + 1, update_time=moment, **changes)
