@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import generator, jobs, storage
+from benchmarks import composition, generator, jobs, storage
 from benchmarks.table import Row, markdown
 
 BENCHMARKS = {
@@ -12,6 +12,7 @@ BENCHMARKS = {
     "waiting": lambda: jobs.run(jobs.waiting),
     "generator": generator.rows,
     "storage": storage.rows,
+    "composition": composition.rows,
 }
 
 

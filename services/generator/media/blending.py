@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import av
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from services.generator.domain.compositions import Transition
 
@@ -48,11 +49,9 @@ def _frame(old: Any, new: Any, blend: Blend, progress: float) -> Any:
     return frame_of([blend(a, b, progress, black) for a, b, black in pairs], old)
 
 
-def _mixed(a: Plane, b: Plane | int, share: float) -> Plane:
-    weight = round(share * 256)
-    second = np.uint16(b * weight) if isinstance(b, int) else b * np.uint16(weight)
-    mixed: Plane = ((a * np.uint16(256 - weight) + second + 128) >> 8).astype(np.uint8)
-    return mixed
+def _mixed(a: Plane, b: Plane, share: float) -> Plane:
+    first, second = (Image.fromarray(np.ascontiguousarray(plane)) for plane in (a, b))
+    return np.asarray(Image.blend(first, second, share))
 
 
 def _crossfade(a: Plane, b: Plane, progress: float, black: int) -> Plane:
@@ -60,9 +59,8 @@ def _crossfade(a: Plane, b: Plane, progress: float, black: int) -> Plane:
 
 
 def _through_black(a: Plane, b: Plane, progress: float, black: int) -> Plane:
-    if progress < 0.5:
-        return _mixed(a, black, 2 * progress)
-    return _mixed(b, black, 2 - 2 * progress)
+    dark = np.full_like(a, black)
+    return _mixed(a, dark, 2 * progress) if progress < 0.5 else _mixed(dark, b, 2 * progress - 1)
 
 
 def _edge(length: int, progress: float) -> int:

@@ -12,10 +12,13 @@ from services.common.errors import InvalidArgument
 from services.generator.domain.facts import Finding, Quality
 from services.generator.media.captions import Caption
 from services.generator.media.opening import opened
-from services.generator.media.probe import Facts, probe
-from services.generator.media.recordings import RATE, Stream, samples
+from services.generator.media.probe import Facts, Sound, probe
+from services.generator.media.recordings import RATE, Samples, Stream, samples, silence
 
 _EVERY_FRAME_SECONDS = 120.0  # longer media is looked at by its key frames
+_LOOK_SECONDS = 1.0
+_HEARD_SECONDS = 0.1
+_HEARD = round(RATE * _HEARD_SECONDS)
 _BLACK_LUMA, _BLACK_SECONDS = 24.0, 0.5
 _FROZEN_CHANGE, _FROZEN_SECONDS = 0.15, 2.0
 _SILENT_DB, _SILENT_SECONDS = -50.0, 3.0
@@ -40,13 +43,26 @@ class Expected:
     still: Sequence[tuple[float, float]] = ()
 
 
-def check(path: Path, field: str, expected: Expected, *, thorough: bool = True) -> Quality:
-    """Return the findings and the score; damaged media is a finding, not an error."""
+def check(
+    path: Path,
+    field: str,
+    expected: Expected,
+    *,
+    thorough: bool = True,
+    heard: "Listening | None" = None,
+) -> Quality:
+    """Return the findings and the score; damaged media is a finding, not an error.
+
+    What was `heard` already is not listened to again.
+    """
     try:
         facts = probe(path, field)
         seconds = _seconds(facts)
         found = [*_lengths(seconds, expected), *_pictures(facts, field, expected, thorough)]
-        found += [*_sound(facts, field, seconds, expected), *_captions(seconds, expected.captions)]
+        found += [
+            *_sound(facts, field, seconds, expected, heard),
+            *_captions(seconds, expected.captions),
+        ]
     except (InvalidArgument, FFmpegError) as error:
         found = [_finding("unreadable", 0, 0, 1, f"it cannot be read: {error}")]
     found.sort(key=lambda each: (-each.penalty, each.start_seconds))
@@ -106,44 +122,85 @@ def _looks(facts: Facts, field: str, *, every: bool) -> Iterator[tuple[float, bo
     held: tuple[float, Any] | None = None
     with opened(facts.path, field) as container:
         stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        stream.codec_context.skip_frame = "DEFAULT" if every else "NONKEY"
         first = facts.picture.start if facts.picture else 0.0
-        for frame in container.decode(stream):
+        looks = _all(container, stream) if every else _now_and_then(container, stream)
+        for time, frame in looks:
             small = frame.reformat(width=64, height=36, format="gray")
             seen = small.to_ndarray().astype(np.float32)
             if held is not None:
                 yield held[0], _is_black(held[1]), float(np.abs(seen - held[1]).mean())
-            held = (float(frame.pts * frame.time_base) - first, seen)
+            held = (time - first, seen)
     if held is not None:
         yield held[0], _is_black(held[1]), 255.0
+
+
+def _all(container: Any, stream: Any) -> Iterator[tuple[float, Any]]:
+    stream.thread_type = "AUTO"
+    for frame in container.decode(stream):
+        yield float(frame.pts * frame.time_base), frame
+
+
+def _now_and_then(container: Any, stream: Any) -> Iterator[tuple[float, Any]]:
+    """Yield key frames, at most one a second, each decoded by itself."""
+    due = -1.0
+    for packet in container.demux(stream):
+        time = float((packet.pts or 0) * packet.time_base)
+        if packet.size and packet.is_keyframe and time >= due:
+            due = time + _LOOK_SECONDS
+            frames = [*packet.decode(), *stream.codec_context.decode(None)]
+            yield from ((time, frame) for frame in frames)
+            stream.codec_context.flush_buffers()
 
 
 def _is_black(seen: Any) -> bool:
     return float(seen.mean()) < _BLACK_LUMA and float(np.percentile(seen, 99)) < 2 * _BLACK_LUMA
 
 
-def _sound(facts: Facts, field: str, seconds: float, expected: Expected) -> Iterator[Finding]:
+def _sound(
+    facts: Facts, field: str, seconds: float, expected: Expected, heard: "Listening | None"
+) -> Iterator[Finding]:
     if expected.silent:
         return
     if facts.sound is None:
         yield _finding("no_sound", 0, 0, 1, "it holds no sound")
         return
-    origin = facts.picture.start if facts.picture is not None else facts.sound.start
-    # One channel lies in both of two, 3 dB down in each.
-    whole = np.float32(np.sqrt(2) if facts.sound.channels == 1 else 1)
-    quiet, clipped = [], 0
-    stream = Stream(samples(facts.path, field, origin=origin))
-    while (piece := stream.read(RATE // 10)).shape[1]:
-        quiet.append(10 * np.log10(max(float(np.mean(piece**2)), 1e-12)) < _SILENT_DB)
-        clipped += _clipped(piece * whole)
-    times = [place / 10 for place in range(len(quiet))] + [seconds]
-    for start, end in _runs(times, quiet, min(_SILENT_SECONDS, seconds * 0.9)):
+    found = heard or _listened(facts, facts.sound, field)
+    times = [place * _HEARD_SECONDS for place in range(len(found.quiet))] + [seconds]
+    for start, end in _runs(times, found.quiet, min(_SILENT_SECONDS, seconds * 0.9)):
         text = f"nothing is heard for {end - start:.1f} s"
         yield _finding("silent", start, end - start, (end - start) / seconds, text)
-    if clipped > _CLIPPED_PER_SECOND * max(1.0, seconds):
-        text = f"the sound is cut off at full scale {clipped} times"
-        yield _finding("clipped", 0, 0, clipped / (50 * max(1.0, seconds)), text)
+    if found.clipped > _CLIPPED_PER_SECOND * max(1.0, seconds):
+        text = f"the sound is cut off at full scale {found.clipped} times"
+        yield _finding("clipped", 0, 0, found.clipped / (50 * max(1.0, seconds)), text)
+
+
+class Listening:
+    """Hears a recording piece by piece: which tenths of a second are quiet, how often it clips."""
+
+    def __init__(self) -> None:
+        self.quiet: list[bool] = []
+        self.clipped = 0
+        self._rest = silence(0)
+
+    def hear(self, piece: Samples) -> None:
+        """Take in the next samples."""
+        self.clipped += _clipped(piece)
+        whole = np.concatenate([self._rest, piece], axis=1)
+        count = whole.shape[1] // _HEARD
+        self._rest = whole[:, count * _HEARD :]
+        powers = np.mean(whole[:, : count * _HEARD].reshape(2, -1, _HEARD) ** 2, axis=(0, 2))
+        self.quiet += (10 * np.log10(np.maximum(powers, 1e-12)) < _SILENT_DB).tolist()
+
+
+def _listened(facts: Facts, sound: Sound, field: str) -> Listening:
+    origin = facts.picture.start if facts.picture is not None else sound.start
+    # One channel lies in both of two, 3 dB down in each.
+    whole = np.float32(np.sqrt(2) if sound.channels == 1 else 1)
+    listening = Listening()
+    stream = Stream(samples(facts.path, field, origin=origin))
+    while (piece := stream.read(RATE)).shape[1]:
+        listening.hear(piece * whole)
+    return listening
 
 
 def _clipped(piece: Any) -> int:

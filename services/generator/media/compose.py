@@ -14,9 +14,9 @@ from services.generator.domain.facts import Quality
 from services.generator.media.attaching import attach
 from services.generator.media.burning import Burner, spans
 from services.generator.media.captions import Caption, read
-from services.generator.media.checks import Expected, check
+from services.generator.media.checks import Expected, Listening, check
 from services.generator.media.film import Film
-from services.generator.media.loudness import Loudness, Meter, encode, mastered, raw
+from services.generator.media.loudness import Hear, Loudness, Meter, encode, mastered, raw
 from services.generator.media.mixing import Source, mixed
 from services.generator.media.pictures import Cut, Pictures, planned
 from services.generator.media.probe import Facts, probe
@@ -63,7 +63,7 @@ def compose(task: ComposeTask, files: Inputs, path: Path, progress: Progress) ->
     sources = [*_own(cut), *_laid(cut, tracks)]
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}.") as folder:
         sound = Path(folder) / "sound.m4a"
-        loudness = _sound(cut, sources, sound, Path(folder) / "mix.f32")
+        loudness, heard = _sound(cut, sources, sound, Path(folder) / "mix.f32")
         progress(_SOUND_SHARE)
         _write(cut, path, sound, burner, progress)
     if files.captions and not burnt:
@@ -78,7 +78,7 @@ def compose(task: ComposeTask, files: Inputs, path: Path, progress: Progress) ->
         encoded_frames=sum(part.end - part.start for part in cut.plan if part.clip is None),
         loudness=loudness,
         warnings=tuple(f"captions: {each} could not be drawn" for each in sorted(burner.missing)),
-        quality=check(path, "film", _expected(cut, captions), thorough=False)
+        quality=check(path, "film", _expected(cut, captions), thorough=False, heard=heard)
         if task.check
         else None,
     )
@@ -103,10 +103,15 @@ def _write(cut: Cut, path: Path, sound: Path, burner: Burner, progress: Progress
                 progress(_SOUND_SHARE + (1 - _SOUND_SHARE) * done / cut.frames)
 
 
-def _sound(cut: Cut, sources: Sequence[Source], path: Path, mix: Path) -> Loudness | None:
-    """Mix and master the sound of the cut; a cut without any has a silent track."""
+def _sound(
+    cut: Cut, sources: Sequence[Source], path: Path, mix: Path
+) -> tuple[Loudness | None, Listening | None]:
+    """Mix and master the sound of the cut; a cut without any has a silent track.
+
+    Returns how loud it became, and what was heard of it where it was listened to.
+    """
     length = round(cut.seconds * RATE)
-    meter = Meter()
+    meter = Meter(true_peak=False)
     with mix.open("wb") as file:
         for block in mixed(sources, length, keep_levels=cut.task.keep_levels):
             meter.show(block)
@@ -114,8 +119,15 @@ def _sound(cut: Cut, sources: Sequence[Source], path: Path, mix: Path) -> Loudne
     found = meter.result()
     if cut.task.keep_levels or not sources:
         encode(raw(mix), path)
-        return found if sources else None
-    return mastered(mix, found, Loudness(cut.task.loudness_lufs, cut.task.true_peak_db), path)
+        return (found if sources else None), None
+    heard: list[Listening] = []
+
+    def listening() -> Hear:
+        heard.append(Listening())
+        return heard[-1].hear
+
+    target = Loudness(cut.task.loudness_lufs, cut.task.true_peak_db)
+    return mastered(mix, found, target, path, listening=listening), heard[-1]
 
 
 def _own(cut: Cut) -> Iterator[Source]:

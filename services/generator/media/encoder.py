@@ -16,6 +16,8 @@ from services.generator.media.h264 import ParameterSets, parameter_sets
 DELAY = 2  # frames by which x264 decodes ahead with these options
 _MOST_NUMBERS = 32
 _QUALITY = {"preset": "veryfast", "crf": "22"}
+# The few frames around a transition: bits are plenty there, time is not.
+_BRIEF = {"preset": "superfast", "crf": "20"}
 # Threads by number: what is encoded shall not hang on the machine.
 _THREADS = {"threads": "4"}
 _GLOBAL_HEADER = 1 << 22
@@ -32,9 +34,15 @@ class Packet:
 
 
 class Encoder:
-    """Makes closed runs of pictures; its parameter sets avoid the numbers in `taken`."""
+    """Makes closed runs of pictures, `brief` ones between copies.
 
-    def __init__(self, target: Target, taken: frozenset[int] = frozenset()) -> None:
+    Its parameter sets avoid the numbers in `taken`.
+    """
+
+    def __init__(
+        self, target: Target, taken: frozenset[int] = frozenset(), *, brief: bool = False
+    ) -> None:
+        self._quality = _BRIEF if brief else _QUALITY
         self._target = target
         self._number = next(n for n in range(_MOST_NUMBERS) if n not in taken)
 
@@ -78,7 +86,7 @@ class Encoder:
         # "stitchable" keeps the headers from being fitted to what a run shows.
         own = f"sps-id={self._number}:stitchable=1:sliced-threads=0:annexb=0"
         context.options = {
-            **_QUALITY, **_THREADS, "g": str(round(rate)), "x264-params": own
+            **self._quality, **_THREADS, "g": str(round(rate)), "x264-params": own
         }  # fmt: skip
         context.open()
         return context

@@ -102,7 +102,15 @@ def _decoded(container: Any, picture: Picture, begin: float) -> Iterator[Any]:
     if begin > 0 and not picture.still:
         early = max(0.0, at - _EARLY_FRAMES / float(picture.average_rate))
         container.seek(int(early / stream.time_base), stream=stream, backward=True)
-    yield from container.decode(stream)
+    if picture.rate is None:
+        yield from container.decode(stream)
+        return
+    # Of what lies before, only pictures that others refer to are decoded.
+    needed = (at - 1.5 / float(picture.rate)) / stream.time_base
+    for packet in container.demux(stream):
+        early = packet.pts is not None and packet.pts < needed
+        stream.codec_context.skip_frame = "NONREF" if early else "DEFAULT"
+        yield from packet.decode()
 
 
 class _Shaping:

@@ -162,7 +162,7 @@ class Pictures:
     def __init__(self, cut: Cut, draw: Draw) -> None:
         self._cut, self._draw = cut, draw
         taken = cut.copied.numbers if cut.copied else frozenset()
-        self._encoder = Encoder(cut.target, taken)
+        self._encoder = Encoder(cut.target, taken, brief=cut.method == "smart")
         self._readers: dict[int, Reader] = {}
 
     @property
@@ -183,13 +183,14 @@ class Pictures:
         with opened(self._cut.facts[clip].path, f"clips[{clip}].media") as container:
             stream = container.streams.video[0]
             base = stream.time_base
-            at = Fraction(picture.start) + max(0, skip - picture.delay) / rate
+            begin = Fraction(picture.start)
+            at = begin + max(0, skip - picture.delay) / rate
             container.seek(round(at / base), stream=stream, backward=True)
             left = count
             for packet in container.demux(stream):
                 if not packet.size:
                     continue
-                time = round((packet.pts * base - Fraction(picture.start)) * rate) - skip
+                time = round(float((packet.pts * base - begin) * rate)) - skip
                 if left and (time >= 0 or left < count):
                     left -= 1
                     yield Packet(bytes(packet), time, packet.is_keyframe)

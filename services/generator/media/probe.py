@@ -95,9 +95,13 @@ def probe(path: Path, field: str) -> Facts:
                 _note(packets[packet.stream.index], packet, packet.stream is video)
         except FFmpegError as error:
             raise damaged(field, error) from error
+        still = demuxer_of(path) in STILLS
+        turned = _turned(container, video, packets[video.index]) if video and not still else 0
         return Facts(
             path=path,
-            picture=_picture(video, packets[video.index], path, field) if video else None,
+            picture=_picture(video, packets[video.index], turned, still=still, field=field)
+            if video
+            else None,
             sound=_sound(audio, packets[audio.index]) if audio else None,
         )
 
@@ -122,7 +126,7 @@ def _sound(stream: Any, packets: _Packets) -> Sound | None:
     return Sound(start=float(first * base), seconds=float(length * base), channels=channels)
 
 
-def _picture(stream: Any, packets: _Packets, path: Path, field: str) -> Picture:
+def _picture(stream: Any, packets: _Packets, turned: int, *, still: bool, field: str) -> Picture:
     context, count = stream.codec_context, len(packets.times)
     if not count or not 0 < context.width * context.height <= 1 << 26:
         raise InvalidArgument(field, "holds no picture of a possible size")
@@ -143,8 +147,8 @@ def _picture(stream: Any, packets: _Packets, path: Path, field: str) -> Picture:
         average_rate=average,
         pixels=context.pix_fmt or "",
         square=not ratio or ratio == 1,
-        still=demuxer_of(path) in STILLS or count == 1,
-        turned=_turned(path, field),
+        still=still or count == 1,
+        turned=turned,
         color=Color(
             context.color_primaries,
             context.color_trc,
@@ -158,11 +162,11 @@ def _picture(stream: Any, packets: _Packets, path: Path, field: str) -> Picture:
     )
 
 
-def _turned(path: Path, field: str) -> int:
+def _turned(container: Any, stream: Any, packets: _Packets) -> int:
     """Return by how many quarter turns the first picture lies on its side, 0 to 3."""
-    with opened(path, field) as container:
-        frame = next(container.decode(container.streams.video[0]), None)
-        return round(frame.rotation / 90) % 4 if frame is not None else 0
+    container.seek(min(packets.times, default=0), stream=stream, backward=True)
+    frame = next(container.decode(stream), None)
+    return round(frame.rotation / 90) % 4 if frame is not None else 0
 
 
 def _numbered(stream: Any, times: Sequence[int]) -> tuple[list[int], Fraction | None]:

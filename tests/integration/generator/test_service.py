@@ -235,7 +235,8 @@ async def test_a_cancel_ends_a_render_and_frees_its_place(stub) -> None:
         async for response in stub.WatchGeneration(pb.WatchGenerationRequest(name=waiting.name)):
             if response.generation.state == State.STATE_QUEUED:
                 break
-    capacity = (await stub.GetCapacity(pb.GetCapacityRequest())).capacities[0]
+    capacities = (await stub.GetCapacity(pb.GetCapacityRequest())).capacities
+    capacity = next(each for each in capacities if each.provider == "reelmesh")
     assert (capacity.running, capacity.waiting, capacity.limit) == (1, 1, 1)
     await stub.CancelGeneration(pb.CancelGenerationRequest(name=slow.name))
     assert (await follow(stub, slow.name))[-1].state == State.STATE_CANCELLED

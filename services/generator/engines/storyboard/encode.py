@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import av
 import numpy as np
+from av.video.frame import PictureType
 
 from services.generator.engines.storyboard.frames import Shot
 from services.generator.engines.storyboard.sound import SAMPLE_RATE, ambience
@@ -74,7 +75,7 @@ def digest_of(path: "Path") -> tuple[str, int]:
 
 
 def _video_stream(container: "OutputContainer", spec: "StoryboardSpec") -> "VideoStream":
-    options = _X264 | {"g": str(spec.fps * 2)}
+    options = _X264 | {"g": str(spec.fps)}
     stream = container.add_stream("libx264", rate=spec.fps, options=options)
     stream.width, stream.height, stream.pix_fmt = spec.width, spec.height, "yuv420p"
     stream.time_base = Fraction(1, spec.fps)
@@ -95,6 +96,8 @@ def _frame(planes: "Planes", index: int, fps: int) -> av.VideoFrame:
             data = rows.tobytes()
         target.update(data)
     frame.pts, frame.time_base = index, Fraction(1, fps)
+    if index == fps // 2:  # where a transition of usual length ends: a film copies from there on
+        frame.pict_type = PictureType.I
     frame.color_range, frame.colorspace = 1, 1
     return frame
 

@@ -1,0 +1,76 @@
+"""Half an hour of film: nothing drifts, and memory does not grow with the length."""
+
+import json
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from services.generator.domain.compositions import Clip, ComposeTask, Encoding, Transition
+from services.generator.domain.media import Media
+from services.generator.domain.records import to_record
+from services.generator.media.compose import Inputs, compose
+from tests.fakes.clips import BLUE, RATE, RED, decoded, heard, make_clip, number_of, tone
+
+ANY = Media(url="https://example.com/any")
+NTSC = Fraction(30_000, 1001)
+
+pytestmark = [pytest.mark.stress, pytest.mark.timeout(900)]
+
+
+def test_sound_and_picture_stay_together_for_half_an_hour(tmp_path: Path) -> None:
+    """Each clip begins with a beep, at a rate and lengths that no clock divides evenly."""
+    beep = np.concatenate([tone(0.05, 1000, 0.5), np.zeros(round(5 * RATE), np.float32)])
+    files = [
+        make_clip(tmp_path / "a.mp4", rate=NTSC, frames=151, sound=beep, color=RED, size=(96, 64)),
+        make_clip(tmp_path / "b.mp4", rate=25, frames=127, sound=beep, color=BLUE, size=(96, 64)),
+    ] * 180
+    clips = tuple(
+        Clip(
+            media=ANY,
+            transition=Transition.CUT if number % 3 else Transition.CROSSFADE,
+            transition_seconds=None if number % 3 else 0.02,
+        )
+        for number in range(len(files))
+    )
+    film = tmp_path / "film.mp4"
+    task = ComposeTask(clips=clips, keep_levels=True, check=False)
+    made = compose(task, Inputs(clips=files), film, lambda _: None)
+    assert made.seconds > 1795
+    begins = [n for n, frame in enumerate(decoded(film)) if number_of(frame) == 0]
+    sound = np.abs(heard(film)[0])
+    assert len(begins) >= 360
+    for frame in begins[:: len(begins) // 60]:
+        seen = float(frame / NTSC)
+        around = max(0, round((seen - 0.5) * RATE))
+        loud = np.flatnonzero(sound[around : around + RATE] > 0.05)[0]
+        assert abs((around + loud) / RATE - seen) < 0.04
+
+
+def test_a_long_film_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mp4", frames=240, sound=tone(10))
+    short, long = (_highest(clip, tmp_path, count) for count in (6, 90))
+    assert long - short < 40 * 2**20
+
+
+def _highest(clip: Path, folder: Path, count: int) -> int:
+    """The highest resident memory in bytes of a worker that makes one film."""
+    task = ComposeTask(clips=tuple(Clip(media=ANY) for _ in range(count)), encoding=Encoding.FULL)
+    files = {"clips": [str(clip)] * count, "tracks": [], "captions": [None]}
+    path = str(folder / "film.mp4")
+    order = {"kind": "compose", "task": to_record(task), "files": files, "path": path}
+    argv = [sys.executable, "-m", "services.generator.media"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(order).encode() + b"\n")
+        process.stdin.flush()
+        told = next(line for line in process.stdout if b'"done"' in line or b'"failed"' in line)
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        process.stdin.close()
+    assert b'"done"' in told
+    highest = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(highest.split()[1]) * 1024
