@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.suite.commands import (
+    assets,
     batch,
     bills,
     cache,
@@ -52,7 +53,9 @@ def reelmesh(
     """Video from a prompt: any vendor or your own GPU, a stored clip, an honest bill."""
 
 
-for module in (serve, demo, simulate, generate, batch, words, jobs, doctor, migrate, costs, cache):
+for module in (
+    serve, demo, simulate, generate, batch, words, jobs, assets, doctor, migrate, costs, cache
+):
     module.register(app)
 app.add_typer(bills.app, name="bill", rich_help_panel="Operation")
 app.add_typer(keys.app, name="keys", rich_help_panel="Operation")

@@ -51,6 +51,8 @@ class ClientSettings(BaseSettings):
     """host:port of the orchestrator."""
     prompt_address: str = Field("", validation_alias="PROMPT_ADDRESS")
     """host:port of the prompt service; unset runs one within the commands that need it."""
+    storage_address: str = Field("127.0.0.1:50053", validation_alias="STORAGE_ADDRESS")
+    """host:port of the storage service."""
     api_key: SecretStr = Field(SecretStr(""), validation_alias="REELMESH_API_KEY")
     """API key that the command line sends."""
 

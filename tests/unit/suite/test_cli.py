@@ -14,6 +14,7 @@ COMMANDS = [
     ["models"], ["jobs"], ["show"], ["watch"], ["cancel"], ["doctor"], ["migrate"],
     ["keys", "create"], ["keys", "list"], ["keys", "revoke"],
     ["bill", "check"], ["bill", "halted"], ["bill", "resume"],
+    ["export"], ["recipe"],
     ["costs"], ["budget", "set"], ["budget", "show"], ["budget", "list"],
     ["cache", "stats"], ["cache", "purge"],
 ]  # fmt: skip

@@ -1,0 +1,176 @@
+"""What a tenant has in storage: ``reelmesh export`` takes it along, ``recipe`` makes it again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+from google.protobuf import json_format
+
+from reelmesh.orchestrator.v1.video_service_pb2 import (
+    CACHE_MODE_OFF,
+    ENHANCE_OFF,
+    GenerateVideoRequest,
+)
+from reelmesh.storage.v1 import asset_pb2
+from reelmesh.storage.v1 import storage_service_pb2 as pb
+from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
+from services.common.channels import Channel
+from services.common.errors import DataLoss
+from services.suite.commands.session import EXIT_CODES, ApiKey, err, print_json, run
+from services.suite.settings import ClientSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceAsyncStub
+
+INDEX = "assets.jsonl"
+_HALF = ".part"
+
+Address = Annotated[
+    str, typer.Option("--address", help="host:port of the storage service [env: STORAGE_ADDRESS]")
+]
+
+
+@asynccontextmanager
+async def _storage(address: str, api_key: str) -> AsyncIterator[StorageServiceAsyncStub]:
+    found = ClientSettings()
+    key = api_key or found.api_key.get_secret_value()
+    async with Channel(address or found.storage_address, api_key=key) as channel:
+        yield StorageServiceStub(channel)
+
+
+@dataclass(slots=True)
+class _Folder:
+    """An export on disk: a line per asset once its bytes are whole, files by their own names."""
+
+    path: Path
+    count: int = 0
+    _asset: asset_pb2.Asset | None = None
+    _file: BinaryIO | None = None
+    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    def last(self) -> str:
+        """Return the last asset of an export that broke off here, "" when there was none."""
+        index = self.path / INDEX
+        lines = index.read_text(encoding="utf-8").splitlines() if index.is_file() else []
+        return str(json.loads(lines[-1])["name"]) if lines else ""
+
+    def begin(self, asset: asset_pb2.Asset) -> None:
+        """Begin the next asset; the one before is whole."""
+        self.end()
+        self._asset, self._digest = asset, hashlib.sha256()
+        if asset.state == asset_pb2.Asset.STATE_STORED:
+            self._file = self._half(asset).open("wb")
+
+    def write(self, chunk: bytes) -> None:
+        """Append bytes of the present asset."""
+        if self._file is not None:
+            self._digest.update(chunk)
+            self._file.write(chunk)
+
+    def end(self) -> None:
+        """Close the present asset and note it; raises ``DataLoss`` when its bytes are others."""
+        asset, file = self._asset, self._file
+        if asset is None:
+            return
+        if file is not None:
+            file.close()
+            if self._digest.hexdigest() != asset.sha256:
+                msg = f"the bytes of {asset.name} are not those that were stored"
+                raise DataLoss(msg, metadata={"asset": asset.name})
+            self._half(asset).replace(self.path / _file_name(asset))
+        with (self.path / INDEX).open("a", encoding="utf-8") as index:
+            told = json_format.MessageToDict(asset)
+            index.write(json.dumps(told, ensure_ascii=False) + "\n")
+        self._asset = self._file = None
+        self.count += 1
+
+    def _half(self, asset: asset_pb2.Asset) -> Path:
+        return self.path / f"{_file_name(asset)}{_HALF}"
+
+
+def _file_name(asset: asset_pb2.Asset) -> str:
+    return PurePosixPath(asset.key).name
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where to; an export that broke off goes on.")],
+    address: Address = "",
+    api_key: ApiKey = "",
+) -> None:
+    """Take along everything that you have in storage, with an index of what it is.
+
+    Example: reelmesh export ./everything
+    """
+
+    async def work() -> int:
+        folder.mkdir(parents=True, exist_ok=True)
+        target = _Folder(folder)
+        async with _storage(address, api_key) as storage:
+            async for part in storage.ExportAssets(pb.ExportAssetsRequest(after=target.last())):
+                if part.HasField("asset"):
+                    target.begin(part.asset)
+                else:
+                    target.write(part.chunk)
+        target.end()
+        return target.count
+
+    count = run(work, address or ClientSettings().storage_address)
+    err.print(f"{count} assets in {folder}; {INDEX} says what each is.", markup=False)
+
+
+def recipe(
+    asset: Annotated[str, typer.Argument(help="Id or name of an asset.")],
+    address: Address = "",
+    api_key: ApiKey = "",
+) -> None:
+    """Print the request that makes an asset again: same model, prompt, seed and parameters.
+
+    Example: reelmesh recipe 01j9z3k5v7
+    """
+    name = asset if asset.startswith("assets/") else f"assets/{asset}"
+
+    async def work() -> GenerateVideoRequest:
+        async with _storage(address, api_key) as storage:
+            found = (await storage.GetAsset(pb.GetAssetRequest(name=name))).asset
+        return request_of(found.lineage)
+
+    print_json(run(work, address or ClientSettings().storage_address))
+
+
+def request_of(lineage: asset_pb2.Lineage) -> GenerateVideoRequest:
+    """Return the request that asks for the same again: nothing enhanced, nothing from the cache."""
+    asked = json_format.MessageToDict(lineage.parameters)
+    wanted = GenerateVideoRequest(
+        prompt=lineage.prompt,
+        model=lineage.model,
+        enhance=ENHANCE_OFF,
+        seed=lineage.seed if lineage.HasField("seed") else None,
+    )
+    wanted.cache.mode = CACHE_MODE_OFF
+    for name in ("negative_prompt", "aspect_ratio", "resolution", "style", "camera_motion"):
+        setattr(wanted, name, asked.get(name, ""))
+    wanted.fps = round(asked.get("fps", 0))
+    if "duration_seconds" in asked:
+        wanted.duration.FromMicroseconds(round(asked["duration_seconds"] * 1e6))
+    for name in ("image", "last_image"):
+        reference = asked.get(name, "")
+        if reference.startswith("assets/"):
+            getattr(wanted, name).asset = reference
+        elif reference.startswith("http"):
+            getattr(wanted, name).uri = reference
+    wanted.options.update(asked.get("options", {}))
+    return wanted
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to ``app``."""
+    for command in (export, recipe):
+        app.command(epilog=EXIT_CODES, rich_help_panel="Assets")(command)

@@ -1,0 +1,88 @@
+"""`reelmesh export` and `reelmesh recipe`, as a person types them."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from google.protobuf import json_format
+from typer.testing import CliRunner, Result
+
+from reelmesh.orchestrator.v1.video_service_pb2 import (
+    CACHE_MODE_OFF,
+    ENHANCE_OFF,
+    GenerateVideoRequest,
+)
+from reelmesh.storage.v1 import asset_pb2
+from services.storage.__main__ import running
+from services.storage.settings import Settings
+from services.suite.cli import app
+from tests.integration.storage.conftest import Client, client_of
+from tests.unit.storage.clips import mp4
+
+pytestmark = [
+    pytest.mark.timeout(60),
+    pytest.mark.parametrize("settings", ["folder"], indirect=True),
+]
+
+
+async def typed(*words: str) -> Result:
+    """What the command answers, run in a thread: it has an event loop of its own."""
+    return await asyncio.to_thread(CliRunner().invoke, app, list(words))
+
+
+@pytest.fixture
+def mine(settings: Settings) -> Settings:
+    return settings.model_copy(update={"auth": False})
+
+
+async def stored(client: Client, count: int) -> list[tuple[str, bytes]]:
+    clips = [mp4(seed=number) for number in range(count)]
+    return [((await client.upload(clip, f"r{n}")).name, clip) for n, clip in enumerate(clips)]
+
+
+async def test_an_export_is_a_folder_of_files_and_an_index(mine: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "everything"
+    async with running(mine) as address, client_of(address, "default") as client:
+        assets = await stored(client, 2)
+        gone = await client.upload(mp4(seed=8), "gone")
+        await client.delete(gone.name)
+        answer = await typed("export", str(folder), "--address", address)
+        assert answer.exit_code == 0, answer.output
+        late = await client.upload(mp4(seed=9), "late")
+        (folder / "half.mp4.part").write_bytes(b"of an export that broke off")
+        again = await typed("export", str(folder), "--address", address)
+        assert again.exit_code == 0, again.output
+    lines = [json.loads(line) for line in (folder / "assets.jsonl").read_text().splitlines()]
+    assert [line["name"] for line in lines] == [*(name for name, _ in assets), gone.name, late.name]
+    files = [folder / Path(line["key"]).name for line in lines]
+    assert [file.read_bytes() for file in files[:2]] == [clip for _, clip in assets]
+    assert not files[2].exists()
+    assert files[3].read_bytes() == mp4(seed=9)
+
+
+async def test_a_recipe_asks_for_the_same_again(mine: Settings) -> None:
+    lineage = asset_pb2.Lineage(model="google_veo", prompt="a fox", seed=2**62 + 1)
+    lineage.parameters.update(
+        {
+            "duration_seconds": 5.5, "aspect_ratio": "9:16", "fps": 24, "image": "assets/01a",
+            "options": {"google": {"a": True}}, "unknown": [1],
+        }
+    )  # fmt: skip
+    async with running(mine) as address, client_of(address, "default") as client:
+        asset = await client.upload(mp4(), "r1", lineage=lineage)
+        answer = await typed("recipe", asset.name.removeprefix("assets/"), "--address", address)
+    assert answer.exit_code == 0, answer.output
+    # Beside what the service in this process logs.
+    printed = next(line for line in answer.stdout.splitlines() if line.startswith("{"))
+    wanted = json_format.Parse(printed, GenerateVideoRequest())
+    assert (wanted.model, wanted.prompt, wanted.seed) == ("google_veo", "a fox", 2**62 + 1)
+    assert (wanted.aspect_ratio, wanted.fps, wanted.image.asset) == ("9:16", 24, "assets/01a")
+    assert wanted.duration.ToMilliseconds() == 5500
+    assert (wanted.enhance, wanted.cache.mode) == (ENHANCE_OFF, CACHE_MODE_OFF)
+    assert json_format.MessageToDict(wanted.options) == {"google": {"a": True}}
+
+
+async def test_a_service_that_is_not_there_is_told(mine: Settings, tmp_path: Path) -> None:
+    answer = await typed("export", str(tmp_path / "x"), "--address", "127.0.0.1:9")
+    assert answer.exit_code == 3
