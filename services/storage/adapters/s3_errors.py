@@ -21,6 +21,7 @@ _FULL = frozenset({"QuotaExceeded", "InsufficientStorage", "XMinioStorageFull", 
 _SET_UP = frozenset(
     {"NoSuchBucket", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403"}
 )
+_CLOCK = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
@@ -45,6 +46,10 @@ def translated(error: Exception, key: str) -> ServiceError | KeyTakenError:
         return DataLoss(f"the object {key!r} is gone")
     if reason in _FULL:
         return ResourceExhausted("the object store is full")
+    if reason in _CLOCK:
+        return FailedPrecondition(
+            f"the object store refuses: {reason}; this machine's clock differs from its own"
+        )
     if reason in _SET_UP:
         return FailedPrecondition(
             f"the object store refuses: {reason}; check bucket and credentials"
