@@ -50,6 +50,8 @@ class Settings(ServiceSettings):
     """Bytes that a tenant may have in storage; 0 is no quota."""
     retention: timedelta | None = None
     """How long assets are kept; unset keeps them until they are deleted."""
+    preview_retention: timedelta | None = Field(default=None, ge=timedelta(seconds=1))
+    """How long previews are kept; unset keeps them as long as their films."""
     tenants: dict[str, TenantPolicy] = Field(default_factory=dict)
     """Policies of single tenants: {"acme": {"quota_bytes": 1000, "retention": "P30D"}}."""
     media_base_url: str = ""
@@ -105,7 +107,8 @@ class Settings(ServiceSettings):
     def policies(self) -> Policies:
         """Quota and retention of every tenant."""
         own = {name: Policy(p.quota_bytes, p.retention) for name, p in self.tenants.items()}
-        return Policies(Policy(self.quota_bytes, self.retention), own)
+        default = Policy(self.quota_bytes, self.retention)
+        return Policies(default, own, self.preview_retention)
 
     @property
     def roles(self) -> tuple[str, ...]:

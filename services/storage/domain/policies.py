@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
 
+PREVIEW = "preview"
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -35,14 +37,26 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """The policy of every tenant: its own, or the default."""
+    """The policy of every tenant: its own, or the default.
+
+    ``previews`` is how long previews are kept, ``None`` as long as their films: they are the larger
+    part of what is derived, and an old one is hardly looked at again.
+    """
 
     default: Policy = field(default_factory=Policy)
     by_tenant: Mapping[str, Policy] = field(default_factory=dict)
+    previews: timedelta | None = None
 
     def of(self, tenant: str) -> Policy:
         """Return the policy of the tenant."""
         return self.by_tenant.get(tenant, self.default)
+
+    def expiry(self, tenant: str, role: str, moment: datetime) -> datetime | None:
+        """Return when a file of ``moment`` is to be deleted; derived ones go with their parent."""
+        if not role:
+            return self.of(tenant).expiry(moment)
+        kept = self.previews if role == PREVIEW else None
+        return None if kept is None else moment + kept
 
 
 def quota_exceeded(tenant: str, quota_bytes: int) -> ResourceExhausted:

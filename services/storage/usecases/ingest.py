@@ -164,7 +164,7 @@ class Ingest:
             request_id=intake.request_id,
             fingerprint=intake.fingerprint,
             create_time=now,
-            expire_time=None if intake.parent_id else self.policies.of(intake.tenant).expiry(now),
+            expire_time=self.policies.expiry(intake.tenant, intake.role, now),
             attempt=self.new_id(),
             parent_id=intake.parent_id,
             role=intake.role,

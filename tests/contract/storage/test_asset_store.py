@@ -13,7 +13,10 @@ from services.common.database import Database
 from services.common.errors import Aborted, RequestConflict
 from services.common.ids import new_id
 from services.common.migrate import migrate
+from services.storage.adapters.asset_rows import to_row
 from services.storage.adapters.sql_assets import SqlAssets
+from services.storage.adapters.tables import assets
+from services.storage.adapters.word_index import WORD_INDEXES
 from services.storage.domain.assets import Asset, AssetState, Description, Lineage, MediaInfo
 from services.storage.domain.facets import Facets
 from services.storage.domain.keys import KeyLayout, ObjectKey
@@ -174,6 +177,32 @@ async def test_pages_are_stable_while_assets_arrive(store: SqlAssets) -> None:
         page = await store.page(Query(tenant="acme", limit=3, before=seen[-1]))
         seen += [asset.id for asset in page]
     assert seen == newest_first
+
+
+async def test_2500_assets_are_paged_once_each_while_others_come_and_go(
+    store: SqlAssets, database: Database
+) -> None:
+    made = [replace(record(f"r{n}", creative=""), state=AssetState.STORED) for n in range(2500)]
+    rows = [to_row(asset) for asset in made]
+    async with database.begin() as connection:
+        await connection.execute(assets.insert(), rows)
+        await WORD_INDEXES[connection.dialect.name].insert(connection, *made)
+    video = Facets(asset_type="video")
+    for facets in (None, video):
+        seen: list[str] = []
+        while page := await store.page(
+            Query(tenant="acme", limit=200, facets=facets, before=seen[-1] if seen else "")
+        ):
+            seen += [asset.id for asset in page]
+            await stored(store, f"late {facets} {len(seen)}", facets=video)
+            gone = page[0]
+            await store.mark_deleted(gone, NOW)
+        ids = [asset.id for asset in made]
+        assert len(seen) == len(set(seen))
+        assert seen == sorted(seen, reverse=True)
+        # The first round has deleted one of each of its 13 pages, after it was seen.
+        deleted_before = 0 if facets is None else 13
+        assert len(set(seen) & set(ids)) == 2500 - deleted_before
 
 
 async def test_a_page_can_be_of_one_creative(store: SqlAssets) -> None:

@@ -78,3 +78,21 @@ async def test_assets_over_their_time_are_deleted_unless_held(settings: Settings
         await until_deleted(acme, held.name)
         with pytest.raises(FailedPrecondition, match="only a stored asset"):
             await hold(acme, held.name, held=True)
+
+
+async def test_old_previews_go_and_their_films_and_stills_stay(settings: Settings) -> None:
+    brief = settings.model_copy(
+        update={
+            "derive": "thumbnail,preview",
+            "preview_retention": timedelta(seconds=1),
+            "sweep_every": timedelta(milliseconds=200),
+        }
+    )
+    async with running(brief) as address, client_of(address) as acme:
+        film = await acme.upload(CLIP, "r1")
+        while not (preview := (await acme.get(film.name)).derived.get("preview")):  # noqa: ASYNC110 - it is made by another process
+            await asyncio.sleep(0.05)
+        await until_deleted(acme, preview)
+        left = await acme.get(film.name)
+        assert left.state == asset_pb2.Asset.STATE_STORED
+        assert set(left.derived) == {"thumbnail"}
