@@ -54,7 +54,18 @@ def reelmesh(
 
 
 for module in (
-    serve, demo, simulate, generate, batch, words, jobs, assets, doctor, migrate, costs, cache
+    serve,
+    demo,
+    simulate,
+    generate,
+    batch,
+    words,
+    jobs,
+    assets,
+    doctor,
+    migrate,
+    costs,
+    cache,
 ):
     module.register(app)
 app.add_typer(bills.app, name="bill", rich_help_panel="Operation")
