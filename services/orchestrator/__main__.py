@@ -24,7 +24,12 @@ from services.common.migrate import migrate
 from services.common.readiness import Readiness
 from services.common.server import give_way, keep_what_is_loaded, serve, wait_for_signal
 from services.common.telemetry import Metrics, configure_logging
-from services.orchestrator.adapters.bus_events import BusAlerts, BusListener, BusPublisher
+from services.orchestrator.adapters.bus_events import (
+    AssetListener,
+    BusAlerts,
+    BusListener,
+    BusPublisher,
+)
 from services.orchestrator.adapters.feed import JobFeed
 from services.orchestrator.adapters.generator_client import CREATE, GeneratorClient
 from services.orchestrator.adapters.models_client import ModelsClient
@@ -75,6 +80,9 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         parts, bus = await _open(settings, metrics, stack)
         readiness = Readiness()
         readiness.add("database", parts.database.ping)
+        kept = KeepCache(store=SqlCache(parts.database, now=clock.now), clips=parts.clips)
+        if settings.role != "front" and settings.cache:
+            await AssetListener(bus, kept.gone).start()
         if settings.role != "front":
             await stack.enter_async_context(working(settings, parts))
             alerts = BudgetAlerts(
@@ -98,7 +106,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             ),
             (
                 add_CacheServiceServicer_to_server,
-                Cache(KeepCache(store=SqlCache(parts.database, now=clock.now), clips=parts.clips)),
+                Cache(kept),
             ),
         ]
         keys = await stack.enter_async_context(open_keys(settings)) if settings.auth else None

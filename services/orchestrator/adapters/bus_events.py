@@ -1,11 +1,12 @@
 """Job events on the bus: published from the outbox, heard for watchers."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from google.protobuf.message import DecodeError
 
 from reelmesh.orchestrator.v1 import budget_service_pb2, video_job_pb2, video_service_pb2
+from reelmesh.storage.v1 import asset_pb2
 from services.common.bus import Bus
 from services.common.events import Event, event_subject
 from services.common.telemetry import get_logger
@@ -71,6 +72,28 @@ def _alert(alert: BudgetAlert) -> Event:
         data=payload.SerializeToString(),
         event_id=hashlib.sha256(once.encode()).hexdigest(),
     )
+
+
+class AssetListener:
+    """Hears which assets were deleted and drops what the cache knows of them.
+
+    One durable subscription for all workers: a deletion that happens while none runs is heard when
+    one does. A clip is looked for before it is served all the same: an event may be late.
+    """
+
+    def __init__(self, bus: Bus, forget: Callable[[str, str], Awaitable[None]]) -> None:
+        """Take an open bus, and who forgets an asset of a tenant."""
+        self._bus = bus
+        self._forget = forget
+
+    async def start(self) -> None:
+        """Listen until the bus is closed."""
+        await self._bus.subscribe(event_subject("*", "asset", "*"), "cache", self._hear)
+
+    async def _hear(self, event: Event) -> None:
+        told = asset_pb2.AssetEvent.FromString(event.data)
+        if told.HasField("asset_deleted"):
+            await self._forget(told.tenant_name, told.asset)
 
 
 class BusListener:

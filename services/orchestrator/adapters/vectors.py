@@ -4,6 +4,7 @@ Both are exact. A shape holds few entries, so that an approximate index would gi
 isolation by a filter behind it, for nothing.
 """
 
+import sys
 from array import array
 from collections.abc import Sequence
 from datetime import datetime
@@ -66,12 +67,13 @@ class PgVectors:
 class ScannedVectors:
     """Every vector of the shape is read and compared; on SQLite, and without pgvector."""
 
-    _read = (
-        sa.select(_ROWS.id, _ROWS.vector)
-        .where(_SAME)
-        .order_by(_ROWS.create_time.desc())
-        .limit(SCANNED)
-    )
+    def __init__(self, *, packed: bool) -> None:
+        """`packed`: vectors are bytes in the table, as on SQLite."""
+        # PostgreSQL's own binary form: a million numbers are not made into objects one by one.
+        column = _ROWS.vector if packed else sa.func.array_send(_ROWS.vector)
+        newest = sa.select(_ROWS.id, column.label("vector")).where(_SAME)
+        self._read = newest.order_by(_ROWS.create_time.desc()).limit(SCANNED)
+        self._unpacked = bytes if packed else _from_array
 
     async def nearest(
         self, connection: AsyncConnection, search: Search, limit: int, now: datetime
@@ -80,16 +82,30 @@ class ScannedVectors:
         rows = (await connection.execute(self._read, _values(search, now))).all()
         if not rows:
             return []
-        near = _cosines(search.vector, [row.vector for row in rows])
+        near = _cosines(search.vector, [self._unpacked(row.vector) for row in rows])
         best = sorted(zip(near, (row.id for row in rows), strict=True), key=lambda n: -n[0])[:limit]
         wanted = sa.select(_ROWS.id, _ROWS.document).where(_ROWS.id.in_([id_ for _, id_ in best]))
         documents = {row.id: row.document for row in await connection.execute(wanted)}
         return [(documents[id_], cosine) for cosine, id_ in best if id_ in documents]
 
 
-def _cosines(wanted: Sequence[float], vectors: Sequence[Any]) -> list[float]:
-    packed = b"".join(v if isinstance(v, bytes) else array("f", v).tobytes() for v in vectors)
-    query, table = _matrix(array("f", wanted).tobytes(), 1), _matrix(packed, len(vectors))
+def _from_array(sent: bytes) -> bytes:
+    """The numbers of a `real[]`, packed, from what `array_send` gives.
+
+    That is a header of 20 bytes, then for each number its length and itself, big-endian; see
+    PostgreSQL's src/backend/utils/adt/arrayfuncs.c.
+    """
+    words = array("I")
+    words.frombytes(sent[20:])
+    numbers = words[1::2]
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def _cosines(wanted: Sequence[float], vectors: Sequence[bytes]) -> list[float]:
+    query = _matrix(array("f", wanted).tobytes(), 1)
+    table = _matrix(b"".join(vectors), len(vectors))
     distances: Any = simsimd.cdist(query, table, "cosine")
     rows: Any = memoryview(distances).tolist()
     return [1.0 - distance for distance in rows[0]]
@@ -108,11 +124,11 @@ def _values(search: Search, now: datetime) -> dict[str, Any]:
 async def vectors_of(database: Database) -> Vectors:
     """Pgvector where the database has it, else a scan."""
     if database.is_sqlite:
-        return ScannedVectors()
+        return ScannedVectors(packed=True)
     found = sa.text(
         "SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"
         " WHERE e.extname = 'vector'"
     )
     async with database.read() as connection:
         schema = (await connection.execute(found)).scalar_one_or_none()
-    return PgVectors(schema) if schema else ScannedVectors()
+    return PgVectors(schema) if schema else ScannedVectors(packed=False)

@@ -32,6 +32,10 @@ class KeepCache:
             await asyncio.gather(*(self._delete(tenant, asset) for asset in batch))
         return await self.store.purge(tenant), len(assets)
 
+    async def gone(self, tenant: str, asset: str) -> None:
+        """Forget what stands for an asset that was deleted."""
+        await self.store.forget(tenant, [asset])
+
     async def _delete(self, tenant: str, asset: str) -> None:
         try:
             await self.clips.delete(tenant, asset)

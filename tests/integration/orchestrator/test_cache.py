@@ -11,7 +11,9 @@ from google.type import money_pb2
 from reelmesh.orchestrator.v1 import video_service_pb2 as pb
 from reelmesh.storage.v1 import asset_pb2, storage_service_pb2
 from reelmesh.storage.v1.storage_service_pb2_grpc import add_StorageServiceServicer_to_server
+from services.common.bus import Bus
 from services.common.errors import NotFound
+from services.common.events import Event, event_subject
 from services.common.server import serve
 from services.common.settings import ServiceSettings
 from tests.fakes.generator_service import Succeed
@@ -19,6 +21,7 @@ from tests.fakes.storage_service import FakeStorageService
 from tests.integration.orchestrator.conftest import House, house_on
 from tests.stack import SIGNING_KEY, Client
 from tests.stack.client import Job, request
+from tests.stack.waiting import until
 
 pytestmark = pytest.mark.timeout(60)
 COST = money_pb2.Money(currency_code="USD", nanos=250_000_000)
@@ -121,6 +124,24 @@ async def test_a_clip_that_was_deleted_is_made_again(house: House, acme: Client,
     job = await acme.end((await acme.generate()).name)
     assert not job.results[0].cached
     assert job.results[0].asset != first.results[0].asset
+
+
+async def test_a_deletion_on_the_bus_drops_the_entry(house: House, acme: Client, nats_url: str):
+    job = await acme.end((await acme.generate()).name)
+    assert house.evidence.count("orchestrator", "cache_entries") == 1
+    deleted = asset_pb2.AssetEvent(
+        asset=job.results[0].asset,
+        tenant_name="acme",
+        asset_deleted=asset_pb2.AssetDeleted(sha256=job.results[0].sha256),
+    )
+    event = Event(
+        subject=event_subject("acme", "asset", job.results[0].asset.removeprefix("assets/")),
+        data=deleted.SerializeToString(),
+        event_id=f"{job.name}.deleted",
+    )
+    async with await Bus.connect(nats_url) as bus:
+        await bus.publish_many([event])
+    await until(lambda: house.evidence.count("orchestrator", "cache_entries") == 0, seconds=20)
 
 
 async def test_a_caller_who_sets_nothing_else_gets_the_same_request(house: House, acme: Client):
