@@ -81,34 +81,12 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         readiness = Readiness()
         readiness.add("database", parts.database.ping)
         kept = KeepCache(store=SqlCache(parts.database, now=clock.now), clips=parts.clips)
-        if settings.role != "front" and settings.cache:
-            await AssetListener(bus, kept.gone).start()
         if settings.role != "front":
-            await stack.enter_async_context(working(settings, parts))
-            alerts = BudgetAlerts(
-                parts.database, BusAlerts(bus), levels=settings.budget_alerts, now=clock.now
-            )
-            await stack.enter_async_context(background("alerts", alerts.run()))
+            await _work(settings, parts, bus, kept=kept, stack=stack)
         feed = JobFeed()
         listener = BusListener(bus, feed)
         await stack.enter_async_context(background("listener", listener.run()))
-        servicer = Videos(_use_cases(parts, feed), readiness.draining)
-        registrations: list[tuple[Callable[[Any, Any], None], Any]] = [
-            (add_VideoServiceServicer_to_server, servicer),
-            (add_FilmServiceServicer_to_server, Films()),
-            (
-                add_BudgetServiceServicer_to_server,
-                Budgets(KeepBudgets(books=SqlBooks(parts.database, now=clock.now))),
-            ),
-            (
-                add_PolicyServiceServicer_to_server,
-                Policies(KeepPolicies(policies=parts.policies)),
-            ),
-            (
-                add_CacheServiceServicer_to_server,
-                Cache(kept),
-            ),
-        ]
+        registrations = _servicers(parts, feed, kept, readiness)
         keys = await stack.enter_async_context(open_keys(settings)) if settings.auth else None
         listening = await stack.enter_async_context(
             serve(
@@ -121,6 +99,35 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             )
         )
         yield listening.address
+
+
+async def _work(
+    settings: Settings, parts: Parts, bus: Bus, *, kept: KeepCache, stack: AsyncExitStack
+) -> None:
+    """Make jobs, and do what is done once for all fronts."""
+    if settings.cache:
+        await AssetListener(bus, kept.gone).start()
+    await stack.enter_async_context(working(settings, parts))
+    levels = settings.budget_alerts
+    alerts = BudgetAlerts(parts.database, BusAlerts(bus), levels=levels, now=clock.now)
+    await stack.enter_async_context(background("alerts", alerts.run()))
+
+
+def _servicers(
+    parts: Parts, feed: JobFeed, kept: KeepCache, readiness: Readiness
+) -> list[tuple[Callable[[Any, Any], None], Any]]:
+    books = SqlBooks(parts.database, now=clock.now)
+    videos = Videos(_use_cases(parts, feed), readiness.draining)
+    return [
+        (add_VideoServiceServicer_to_server, videos),
+        (add_FilmServiceServicer_to_server, Films()),
+        (add_BudgetServiceServicer_to_server, Budgets(KeepBudgets(books=books))),
+        (
+            add_PolicyServiceServicer_to_server,
+            Policies(KeepPolicies(policies=parts.policies)),
+        ),
+        (add_CacheServiceServicer_to_server, Cache(kept)),
+    ]
 
 
 async def migrate_all(database: Database, location: str) -> None:
