@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import composition, generator, jobs, storage
+from benchmarks import cache, composition, generator, jobs, storage
 from benchmarks.table import Row, markdown
 
 BENCHMARKS = {
@@ -13,6 +13,7 @@ BENCHMARKS = {
     "generator": generator.rows,
     "storage": storage.rows,
     "composition": composition.rows,
+    "cache": cache.rows,
 }
 
 
