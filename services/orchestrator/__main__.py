@@ -105,9 +105,10 @@ async def _work(
     settings: Settings, parts: Parts, bus: Bus, *, kept: KeepCache, stack: AsyncExitStack
 ) -> None:
     """Make jobs, and do what is done once for all fronts."""
-    if settings.cache:
-        await AssetListener(bus, kept.gone).start()
     await stack.enter_async_context(working(settings, parts))
+    if settings.cache:
+        # Behind the engine, whose start blocks the loop: a write begun before would lock SQLite.
+        await AssetListener(bus, kept.gone).start()
     levels = settings.budget_alerts
     alerts = BudgetAlerts(parts.database, BusAlerts(bus), levels=levels, now=clock.now)
     await stack.enter_async_context(background("alerts", alerts.run()))
