@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from services.common import clock
 from services.common.database import Database
 from services.common.errors import InvalidArgument, NotFound, Unauthenticated
-from services.common.identity import Identity, check_tenant
+from services.common.identity import ALL_SCOPES, INTERNAL, Identity, check_tenant
 from services.common.migrate import migrate
 
 if TYPE_CHECKING:
@@ -95,6 +95,9 @@ class KeyStore:
         the past.
         """
         identity = Identity(check_tenant(tenant), frozenset(scopes))
+        if INTERNAL in identity.scopes:
+            msg = "scopes"
+            raise InvalidArgument(msg, "unknown: internal", allowed=sorted(ALL_SCOPES))
         if not identity.scopes:
             msg = "scopes"
             raise InvalidArgument(msg, "must name at least one")

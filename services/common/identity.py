@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 READ = "read"
 WRITE = "write"
 ADMIN = "admin"
+INTERNAL = "internal"
+"""What only our own services may do for each other; admin does not include it, no key has it."""
 ALL_SCOPES = frozenset({READ, WRITE, ADMIN})
 DEFAULT_TENANT = "default"
 IDENTITY_KEY = "x-reelmesh-identity"
@@ -55,14 +57,14 @@ class Identity:
 
     def __post_init__(self) -> None:
         check_tenant(self.tenant)
-        unknown = sorted(self.scopes - ALL_SCOPES)
+        unknown = sorted(self.scopes - ALL_SCOPES - {INTERNAL})
         if unknown:
             msg = "scopes"
             raise InvalidArgument(msg, f"unknown: {unknown[0]}", allowed=sorted(ALL_SCOPES))
 
     def allows(self, scope: str) -> bool:
-        """Return whether this identity may do what needs ``scope``; admin may do everything."""
-        return scope in self.scopes or ADMIN in self.scopes
+        """Return whether this identity may do what needs ``scope``; admin is all but INTERNAL."""
+        return scope in self.scopes or (ADMIN in self.scopes and scope != INTERNAL)
 
 
 _current: ContextVar[Identity | None] = ContextVar("reelmesh_identity", default=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.common import clock
@@ -15,6 +16,7 @@ from services.common.media_urls import MediaUrlSigner
 from services.common.readiness import Readiness
 from services.common.server import keep_what_is_loaded, wait_for_signal
 from services.common.telemetry import Metrics, configure_logging
+from services.gateway.adapters.generator_client import GeneratorClient
 from services.gateway.adapters.health_client import HealthClient
 from services.gateway.adapters.storage_client import StorageClient
 from services.gateway.adapters.video_client import VideoClient
@@ -23,6 +25,7 @@ from services.gateway.events import Events
 from services.gateway.media import Media
 from services.gateway.rest import Rest
 from services.gateway.settings import Settings
+from services.gateway.webhooks_in import WebhooksIn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,6 +37,15 @@ if TYPE_CHECKING:
 _MEDIA_CALLS = 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """The services behind the gateway."""
+
+    videos: VideoClient
+    storage: StorageClient
+    generator: GeneratorClient
+
+
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[str]:
     """Serve HTTP while the block runs and yield ``host:port``; then end event streams and drain."""
@@ -43,10 +55,12 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         storage = await stack.enter_async_context(
             Channel(settings.storage_address, signer, deadline=_MEDIA_CALLS)
         )
+        generator = await stack.enter_async_context(Channel(settings.generator_address, signer))
         keys = await stack.enter_async_context(open_keys(settings))
         readiness = Readiness()
         readiness.add("orchestrator", HealthClient(videos).ready)
-        app = _app(settings, readiness, keys, VideoClient(videos), StorageClient(storage))
+        clients = Clients(VideoClient(videos), StorageClient(storage), GeneratorClient(generator))
+        app = _app(settings, readiness, keys, clients)
         address = await stack.enter_async_context(
             serve_http(app, settings.address, grace=settings.drain_grace, server_header=False)
         )
@@ -60,22 +74,25 @@ def _app(
     settings: Settings,
     readiness: Readiness,
     keys: Keys | None,
-    videos: VideoClient,
-    storage: StorageClient,
+    clients: Clients,
 ) -> ASGIApp:
     metrics = Metrics(settings.service)
     secret = settings.signing_key.get_secret_value()
     media_urls = MediaUrlSigner(secret, now=clock.now) if secret else None
     named = frozenset(filter(None, map(str.strip, settings.allowed_hosts.lower().split(","))))
-    media = Media(storage, media_urls, now=clock.now).routes() if media_urls else []
+    media = Media(clients.storage, media_urls, now=clock.now).routes() if media_urls else []
+    # Without a key to sign with the generator could not tell that it is the gateway who calls.
+    hooks = WebhooksIn(clients.generator).routes() if secret else []
     return create_app(
         guarded=[
-            Events(videos, heartbeat=settings.heartbeat, draining=readiness.draining),
+            Events(clients.videos, heartbeat=settings.heartbeat, draining=readiness.draining),
             Rest(
-                videos, max_body_bytes=settings.max_body_bytes, body_timeout=settings.body_timeout
+                clients.videos,
+                max_body_bytes=settings.max_body_bytes,
+                body_timeout=settings.body_timeout,
             ),
         ],
-        unguarded=[*probe_routes(readiness, metrics.registry), *media],
+        unguarded=[*probe_routes(readiness, metrics.registry), *media, *hooks],
         authenticator=Authenticator(required=settings.auth, keys=keys, signer=settings.signer()),
         hosts=named or (frozenset() if settings.auth else LOOPBACK_NAMES),
         metrics=metrics,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
@@ -10,6 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from services.gateway import convert
+from services.gateway.app.bodies import read_body
 from services.gateway.domain.endpoints import ENDPOINTS
 
 if TYPE_CHECKING:
@@ -66,15 +66,4 @@ class Rest:
         # Anything else could be sent by a form of a foreign page without a preflight.
         if media_type != "application/json":
             raise HTTPException(415, "send the body as application/json")
-        body = bytearray()
-        try:
-            async with asyncio.timeout(self._body_timeout):
-                async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > self._max_body_bytes:
-                        raise HTTPException(
-                            413, f"the body is longer than {self._max_body_bytes} bytes"
-                        )
-        except TimeoutError:
-            raise HTTPException(408, "the body did not arrive in time") from None
-        return bytes(body)
+        return await read_body(request, limit=self._max_body_bytes, seconds=self._body_timeout)

@@ -22,6 +22,8 @@ class Settings(ServiceSettings):
     """host:port of the HTTP interface; port 0 picks a free one."""
     orchestrator_address: str = Field("127.0.0.1:50051", validation_alias="ORCHESTRATOR_ADDRESS")
     """host:port where the orchestrator listens."""
+    generator_address: str = Field("127.0.0.1:50052", validation_alias="GENERATOR_ADDRESS")
+    """host:port where the generator listens: vendors' callbacks are passed on to it."""
     storage_address: str = Field("127.0.0.1:50053", validation_alias="STORAGE_ADDRESS")
     """host:port where storage listens."""
     max_body_bytes: int = Field(6 * _MIB, ge=1024, le=64 * _MIB)

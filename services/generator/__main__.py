@@ -2,15 +2,17 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
 from reelmesh.generator.v1.generator_service_pb2_grpc import add_GeneratorServiceServicer_to_server
+from reelmesh.generator.v1.vendor_key_service_pb2_grpc import add_VendorKeyServiceServicer_to_server
 from services.common import clock
 from services.common.access import open_keys
 from services.common.background import background
@@ -22,38 +24,36 @@ from services.common.migrate import migrate
 from services.common.readiness import Readiness
 from services.common.server import give_way, keep_what_is_loaded, serve, wait_for_signal
 from services.common.telemetry import configure_logging, get_logger
-from services.common.url_policy import UrlPolicy, fetching_client
 from services.generator.adapters.storage_client import StorageClient
 from services.generator.catalogue.gpus import with_gpu_rate
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.circuit import Circuits
 from services.generator.domain.generation import Generation
-from services.generator.ledger import SqlHalts, SqlLedger
+from services.generator.ledger import SqlHalts, SqlLedger, SqlVendorKeys
 from services.generator.providers import configured as configured_providers
-from services.generator.providers.adapter import Adapter
-from services.generator.providers.client import TIMEOUT, Client, vendor_http
-from services.generator.providers.download import Downloader
-from services.generator.servicer import GeneratorServicer
+from services.generator.servicer import SCOPES, GeneratorServicer, VendorKeyServicer
 from services.generator.settings import Settings
 from services.generator.usecases.admission import Admission
-from services.generator.usecases.drive import Means
 from services.generator.usecases.generations import Generations, Limits
 from services.generator.usecases.halting import Halting
 from services.generator.usecases.hub import Hub
 from services.generator.usecases.listing import Listing
 from services.generator.usecases.machine import Machine
+from services.generator.usecases.means import Means
 from services.generator.usecases.patience import Patience
+from services.generator.usecases.reception import Reception
 from services.generator.usecases.row import Books
 from services.generator.usecases.sending import Sending
 from services.generator.usecases.storing import Storing
-from services.generator.worker.backends import Hosted, ModelBackends
+from services.generator.usecases.vendor_keys import KeepVendorKeys
+from services.generator.worker.access import VendorAccess
+from services.generator.worker.backends import ModelBackends
 from services.generator.worker.engines import LOCAL, local_backends
+from services.generator.worker.eraser import keep_erasing
 from services.generator.worker.faults import Crash
-from services.generator.worker.hosted import HostedBackend, Vendor
+from services.generator.worker.hosting import hosting
 from services.generator.worker.keeper import Keeper
-from services.generator.worker.operator import parse, reconcile
-from services.generator.worker.pace import Pacer
-from services.generator.worker.spool import Spool
+from services.generator.worker.operator import act, parse
 from services.generator.worker.surroundings import surroundings, watch_network
 
 MIGRATIONS = Path(__file__).parent / "adapters" / "migrations"
@@ -73,11 +73,14 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             await migrate(database, MIGRATIONS)
         readiness = Readiness()
         readiness.add("database", database.ping)
-        servicer, hub = await _build(settings, database, stack)
-        registration = (add_GeneratorServiceServicer_to_server, servicer)
+        servicers, hub = await _build(settings, database, stack)
+        registrations: list[tuple[Callable[[Any, Any], None], Any]] = [
+            (add_GeneratorServiceServicer_to_server, servicers[0]),
+            (add_VendorKeyServiceServicer_to_server, servicers[1]),
+        ]
         keys = await stack.enter_async_context(open_keys(settings))
         listening = await stack.enter_async_context(
-            serve(settings, [registration], readiness=readiness, keys=keys)
+            serve(settings, registrations, readiness=readiness, keys=keys, scopes=SCOPES)
         )
         stack.callback(hub.drain)  # before the server stops: watches end, so that it can
         yield listening.address
@@ -85,60 +88,93 @@ async def running(settings: Settings) -> AsyncIterator[str]:
 
 async def _build(
     settings: Settings, database: Database, stack: AsyncExitStack
-) -> tuple[GeneratorServicer, Hub]:
-    books = Books(
-        ledger=SqlLedger(database),
-        hub=Hub(),
-        now=clock.now,
-        owner=f"{settings.replica_name or settings.host}/{new_id()}",
+) -> tuple[tuple[GeneratorServicer, VendorKeyServicer], Hub]:
+    ledger, access = SqlLedger(database), VendorAccess(settings.vendors)
+    owner = f"{settings.replica_name or settings.host}/{new_id()}"
+    books = Books(ledger=ledger, hub=Hub(), now=clock.now, owner=owner)
+    circuits = Circuits(settings.circuit_failures, timedelta(seconds=settings.circuit_rest_seconds))
+    keys = await _vendor_keys(settings, database, stack)
+    halting = await _halting(settings, database, stack)
+    storage = await _storage(settings, stack)
+    backends = ModelBackends(
+        await local_backends(settings, storage, stack),
+        configured_providers(settings.vendors),
+        access=access,
+        hosted=(await stack.enter_async_context(hosting(settings, circuits))).backend,
+        keys=keys,
+        limits=settings.concurrency,
     )
-    rest = timedelta(seconds=settings.circuit_rest_seconds)
-    circuits = Circuits(settings.circuit_failures, rest)
-    halting = Halting(SqlHalts(database))
-    halts = background("halts", halting.keep(settings.heartbeat_seconds))
-    await stack.enter_async_context(halts)
-    means = await _means(settings, books, circuits=circuits, halting=halting, stack=stack)
+    means = _means(settings, books, backends=backends, halting=halting, storage=storage)
     machine = Machine(means, _report)
     await _keep(settings, books, machine=machine, stack=stack)
     reach = await watch_network(settings, stack)
-    admission = Admission(
-        means.catalogue, partial(surroundings, settings, circuits, reach, halting)
+    around = partial(surroundings, settings, circuits, reach=reach, halting=halting, access=access)
+    admission = Admission(means.catalogue, around)
+    vendor_keys = KeepVendorKeys(keys, access, now=clock.now, new_id=new_id)
+    generations = _generations(settings, means, admission, machine=machine, own=vendor_keys)
+    limits = {**settings.concurrency, **dict.fromkeys(LOCAL, settings.cores)}
+    listing = Listing(admission, machine.generations, limits)
+    reception = Reception(
+        ledger=ledger,
+        backends=backends,
+        addresses=settings.addresses,
+        wake=machine.wake,
+        now=clock.now,
     )
-    generations = Generations(
-        ledger=books.ledger,
+    servicer = GeneratorServicer(generations, listing, reception, vendor_keys)
+    return (servicer, VendorKeyServicer(vendor_keys)), books.hub
+
+
+def _generations(
+    settings: Settings,
+    means: Means,
+    admission: Admission,
+    *,
+    machine: Machine,
+    own: KeepVendorKeys,
+) -> Generations:
+    return Generations(
+        ledger=means.books.ledger,
         admission=admission,
         backends=means.backends,
-        hub=books.hub,
-        owner=books.owner,
+        hub=means.books.hub,
+        owner=means.books.owner,
         start=machine.start,
         cancelled=machine.cancelled,
         now=clock.now,
         new_id=new_id,
         limits=Limits(deadline=settings.deadline),
+        own_keys=own.in_use,
     )
-    limits = {**settings.concurrency, **dict.fromkeys(LOCAL, settings.cores)}
-    listing = Listing(admission, machine.generations, limits)
-    return GeneratorServicer(generations, listing), books.hub
 
 
-async def _means(
+async def _vendor_keys(
+    settings: Settings, database: Database, stack: AsyncExitStack
+) -> SqlVendorKeys | None:
+    if settings.sealing is None:
+        return None
+    keys = SqlVendorKeys(database, settings.sealing)
+    await stack.enter_async_context(background("vendor-keys", keep_erasing(keys)))
+    return keys
+
+
+async def _halting(settings: Settings, database: Database, stack: AsyncExitStack) -> Halting:
+    halting = Halting(SqlHalts(database))
+    halts = background("halts", halting.keep(settings.heartbeat_seconds))
+    await stack.enter_async_context(halts)
+    return halting
+
+
+def _means(
     settings: Settings,
     books: Books,
     *,
-    circuits: Circuits,
+    backends: ModelBackends,
     halting: Halting,
-    stack: AsyncExitStack,
+    storage: StorageClient,
 ) -> Means:
     listed = load_catalogue(settings.price_list)
     catalogue = with_gpu_rate(listed, settings.gpu_rate, clock.now().date())
-    storage = await _storage(settings, stack)
-    backends = ModelBackends(
-        await local_backends(settings, storage, stack),
-        configured_providers(settings.vendors),
-        hosted=await _hosted(settings, circuits, stack),
-        configured=frozenset(settings.vendors),
-        limits=settings.concurrency,
-    )
     return Means(
         books=books,
         catalogue=catalogue,
@@ -176,31 +212,6 @@ async def _storage(settings: Settings, stack: AsyncExitStack) -> StorageClient:
     return StorageClient(await stack.enter_async_context(channel))
 
 
-async def _hosted(settings: Settings, circuits: Circuits, stack: AsyncExitStack) -> Hosted:
-    http = await stack.enter_async_context(vendor_http())
-    fetching = await stack.enter_async_context(fetching_client(timeout=TIMEOUT))
-    policy = UrlPolicy(allowed_hosts=settings.result_allowed_hosts)
-    downloader = Downloader(fetching, policy, now=clock.now, max_bytes=settings.result_max_bytes)
-    pacer, spool = Pacer(settings.polls_per_second), Spool(settings.data_dir / "results")
-
-    def hosted(provider: str, adapter: Adapter) -> HostedBackend:
-        return HostedBackend(
-            Vendor(
-                provider=provider,
-                adapter=adapter,
-                client=Client(adapter, http, now=clock.now),
-                downloader=downloader,
-                pacer=pacer,
-                now=clock.now,
-                circuit=circuits.of(provider),
-                spool=spool,
-                poll_seconds=settings.poll_seconds,
-            )
-        )
-
-    return hosted
-
-
 def _report(generation: Generation, error: BaseException) -> None:
     log.error("drive broke", generation=generation.name, state=generation.state, exc_info=error)
 
@@ -221,10 +232,9 @@ def main() -> None:
         uvloop.run(_serve(settings))
         return
     try:
-        settled = asyncio.run(reconcile(settings, asked))
+        print(asyncio.run(act(settings, asked)))
     except ServiceError as error:
         sys.exit(error.message)
-    print(f"{settled.name} is {settled.state}")
 
 
 if __name__ == "__main__":

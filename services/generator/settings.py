@@ -6,13 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.common.settings import ServiceSettings
+from services.generator.adapters.fernet_sealing import FernetSealing
 from services.generator.catalogue.gpus import gpu_rates
 from services.generator.catalogue.loader import load_catalogue
-from services.generator.domain.ports import Step
+from services.generator.domain.addresses import CallbackAddresses
+from services.generator.domain.steps import Step
 from services.generator.providers import adapters, variables
 
 
@@ -85,6 +87,14 @@ class Settings(ServiceSettings):
     """Most questions a second that are put to all vendors together about jobs under way."""
     poll_seconds: float | None = Field(None, gt=0)
     """Seconds between two looks at one job; unset is each vendor's own advice."""
+    vendor_keys_secret: SecretStr = SecretStr("")
+    """Encrypts tenants' own vendor keys: Fernet keys, separated by commas, the newest first; "" and
+    none are taken in. `reelmesh vendor-keys secret` makes one."""
+    webhook_base_url: str = ""
+    """Public address of the gateway, such as https://video.example, at which vendors call back;
+    "" asks none of them to. Needs REELMESH_SIGNING_KEY."""
+    webhook_sweep_seconds: float = Field(60.0, gt=0)
+    """Least seconds between two looks at a job whose vendor is to call back."""
     result_allowed_hosts: frozenset[str] = frozenset()
     """Hosts (host or host:port) from which results may be fetched although private; a JSON list."""
     result_max_bytes: int = Field(4 * 1024**3, ge=1)
@@ -100,6 +110,17 @@ class Settings(ServiceSettings):
     def scratch(self) -> Path:
         """Folder in which engines write."""
         return self.scratch_folder or self.data_dir / "scratch"
+
+    @property
+    def sealing(self) -> FernetSealing | None:
+        """What encrypts tenants' own vendor keys, None where none are taken in."""
+        keys = [key.strip() for key in self.vendor_keys_secret.get_secret_value().split(",")]
+        return FernetSealing(keys) if any(keys) else None
+
+    @property
+    def addresses(self) -> CallbackAddresses:
+        """Where vendors call back."""
+        return CallbackAddresses(self.webhook_base_url, self.signing_key.get_secret_value())
 
     @property
     def cores(self) -> int:
@@ -130,6 +151,17 @@ class Settings(ServiceSettings):
             raise ValueError(msg)
         if self.gpu and self.gpu not in gpu_rates():
             msg = f"GENERATOR_GPU: {self.gpu!r} has no rate (allowed: {', '.join(gpu_rates())})"
+            raise ValueError(msg)
+        try:
+            _ = self.sealing
+        except ValueError as error:
+            msg = "GENERATOR_VENDOR_KEYS_SECRET must be Fernet keys, separated by commas"
+            raise ValueError(msg) from error
+        if self.webhook_base_url and not self.webhook_base_url.startswith(("http://", "https://")):
+            msg = "GENERATOR_WEBHOOK_BASE_URL must begin with https:// (or http://)"
+            raise ValueError(msg)
+        if self.webhook_base_url and not self.signing_key.get_secret_value():
+            msg = "GENERATOR_WEBHOOK_BASE_URL needs REELMESH_SIGNING_KEY"
             raise ValueError(msg)
         if self.fault_point is not None and self.environment == "production":
             msg = "GENERATOR_FAULT_POINT is for crash tests and refused in production"

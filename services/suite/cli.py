@@ -21,6 +21,7 @@ from services.suite.commands import (
     migrate,
     serve,
     simulate,
+    vendor_keys,
     words,
 )
 from services.suite.commands.session import EXIT_CODES
@@ -70,6 +71,7 @@ for module in (
     module.register(app)
 app.add_typer(bills.app, name="bill", rich_help_panel="Operation")
 app.add_typer(keys.app, name="keys", rich_help_panel="Operation")
+app.add_typer(vendor_keys.app, name="vendor-keys", rich_help_panel="Operation")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import fcntl
 import os
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 LOCK_NAME = "suite.lock"
 KEY_NAME = "signing.key"
+VENDOR_KEYS_NAME = "vendor_keys.secret"
 
 
 @contextmanager
@@ -57,10 +59,23 @@ def holder(folder: Path) -> str:
 
 def signing_key(folder: Path) -> str:
     """Return the secret of this folder, made on first use and readable by its owner alone."""
-    path = folder / KEY_NAME
-    fresh = secrets.token_urlsafe(48)
+    return _kept(folder, KEY_NAME, secrets.token_urlsafe(48))
+
+
+def vendor_keys_secret(folder: Path) -> str:
+    """Return the key that encrypts tenants' vendor keys in this folder, made as `signing_key`."""
+    return _kept(folder, VENDOR_KEYS_NAME, new_vendor_keys_secret())
+
+
+def new_vendor_keys_secret() -> str:
+    """Return a new encryption key, in the form that Fernet takes."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def _kept(folder: Path, name: str, fresh: str) -> str:
+    path = folder / name
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = folder / f"{KEY_NAME}.{os.getpid()}"
+    temporary = folder / f"{name}.{os.getpid()}"
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:

@@ -86,7 +86,10 @@ def _services(
         "prompt": lambda: prompt.running(PromptSettings(address=chosen["prompt"], **shared)),
         "generator": lambda: generator.running(
             GeneratorSettings(
-                address=chosen["generator"], storage_address=chosen["storage"], **shared
+                address=chosen["generator"],
+                storage_address=chosen["storage"],
+                vendor_keys_secret=_vendor_keys_secret(settings),
+                **shared,
             )
         ),
         "orchestrator": lambda: orchestrator.running(
@@ -102,12 +105,18 @@ def _services(
         "gateway": lambda: gateway.running(
             GatewaySettings(
                 address=chosen["gateway"],
+                generator_address=chosen["generator"],
                 orchestrator_address=chosen["orchestrator"],
                 storage_address=chosen["storage"],
                 **shared,
             )
         ),
     }
+
+
+def _vendor_keys_secret(settings: SuiteSettings) -> SecretStr:
+    given = settings.vendor_keys_secret.get_secret_value()
+    return SecretStr(given or data_dir.vendor_keys_secret(settings.data_dir))
 
 
 def _shared(settings: SuiteSettings, nats_url: str) -> dict[str, Any]:

@@ -53,6 +53,8 @@ class ClientSettings(BaseSettings):
     """host:port of the prompt service; unset runs one within the commands that need it."""
     storage_address: str = Field("127.0.0.1:50053", validation_alias="STORAGE_ADDRESS")
     """host:port of the storage service."""
+    generator_address: str = Field("127.0.0.1:50052", validation_alias="GENERATOR_ADDRESS")
+    """host:port of the generator, which keeps tenants' vendor keys."""
     api_key: SecretStr = Field(SecretStr(""), validation_alias="REELMESH_API_KEY")
     """API key that the command line sends."""
 
@@ -75,6 +77,10 @@ class SuiteSettings(ClientSettings):
     """Whether callers need an API key."""
     signing_key: SecretStr = Field(SecretStr(""), validation_alias="REELMESH_SIGNING_KEY")
     """Secret that the services share; unset is one that is made once, kept in the data folder."""
+    vendor_keys_secret: SecretStr = Field(
+        SecretStr(""), validation_alias="GENERATOR_VENDOR_KEYS_SECRET"
+    )
+    """Encrypts tenants' own vendor keys; unset is one that is kept in the data folder."""
     nats_url: str = Field("", validation_alias="NATS_URL")
     """A NATS server to use; unset starts one."""
     allow_placeholder: bool = Field(True, validation_alias="ORCHESTRATOR_ALLOW_PLACEHOLDER")

@@ -12,8 +12,8 @@ from services.generator.domain.bill import Period
 from services.generator.domain.generation import Generation, State
 from services.generator.domain.limits import validate_request
 from services.generator.domain.models import Lifecycle, Model, Need
-from services.generator.domain.ports import Step
 from services.generator.domain.pricing import estimate_micros
+from services.generator.domain.steps import Step
 from services.generator.domain.tasks import (
     ImageTask,
     MusicTask,

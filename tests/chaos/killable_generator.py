@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from services.generator import __main__ as generator
-from services.generator.domain.ports import Step
+from services.generator.domain.steps import Step
 from services.generator.engines.placeholder import Placeholder
 from services.generator.settings import Settings
 from services.generator.worker.faults import Crash

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.generator.domain.ports import Step
+from services.generator.domain.steps import Step
 from tests.chaos.hosted import MODELS, Audit, Cell, cells, play_the_operator, read_the_bill, settled
 from tests.chaos.plants import planted
 from tests.fakes.mortal_generator import Plant, Reaper

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.generator.domain.ports import Step
+from services.generator.domain.steps import Step
 from tests.chaos.kill_points import ORCHESTRATOR, arm
 from tests.stack import Client, Service, Stack, Watcher
 

@@ -56,6 +56,7 @@ class CountingVendor:
     jobs: dict[str, Job] = field(default_factory=dict)
     downloads: int = 0
     cancels: int = 0
+    good_keys: set[str] = field(default_factory=lambda: {KEY})
     keys_seen: set[str] = field(default_factory=set)
     running: int = 0
     most_running: int = 0
@@ -93,7 +94,7 @@ class CountingVendor:
 
     def _refusal(self, request: Request) -> Response | None:
         self.keys_seen.add(request.headers.get("authorization", ""))
-        if request.headers.get("authorization") != f"Bearer {KEY}":
+        if request.headers.get("authorization", "").removeprefix("Bearer ") not in self.good_keys:
             return JSONResponse({"error": "bad key"}, 401)
         if self.refuse is not None:
             return JSONResponse(self.refuse[1], self.refuse[0])

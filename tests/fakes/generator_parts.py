@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from services.common.errors import RequestConflict, ServiceError
+from services.common.errors import PermissionDenied, RequestConflict, ServiceError
+from services.generator.domain.callbacks import Callback
 from services.generator.domain.facts import Cost, Identity, Output, Progress
 from services.generator.domain.generation import Generation, State
 from services.generator.domain.models import (
@@ -20,17 +21,11 @@ from services.generator.domain.models import (
     PriceTier,
 )
 from services.generator.domain.orders import Order
-from services.generator.domain.ports import (
-    Accepted,
-    Content,
-    Entry,
-    Made,
-    Step,
-    Update,
-    Work,
-)
+from services.generator.domain.ports import Accepted, Content, Entry, Made, Update, Work
+from services.generator.domain.steps import Step
 from services.generator.domain.storage_port import Stored
 from services.generator.domain.tasks import Operation, Task, VideoTask
+from services.generator.domain.vendor_keys import NO_KEYS, OwnKeys
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CLIP = b"clip" * 1000
@@ -97,6 +92,8 @@ class MemoryLedger:
         self.owners: dict[str, str] = {}
         self.heartbeats: dict[str, datetime] = {}
         self.history: list[Generation] = []
+        self.callbacks: dict[tuple[str, str], str] = {}
+        self.untold: list[str] = []
 
     def _generation(self, identifier: str) -> Generation:
         row = self.rows[identifier]
@@ -186,6 +183,22 @@ class MemoryLedger:
         mine = [identifier for identifier, name in self.owners.items() if name == owner]
         return [name for name in mine if self._generation(name).state is State.CANCELLED]
 
+    async def note(self, identifier: str, callback: Callback, *, now: datetime) -> bool:
+        new = (identifier, callback.message) not in self.callbacks
+        if new:
+            self.callbacks[identifier, callback.message] = callback.job
+            self.untold.append(identifier)
+        return new
+
+    async def called_back(self, identifier: str) -> str:
+        found = [job for (name, _), job in self.callbacks.items() if name == identifier and job]
+        return found[-1] if found else ""
+
+    async def news(self, owner: str) -> Sequence[str]:
+        mine = {name for name in self.untold if self.owners.get(name) == owner}
+        self.untold = [name for name in self.untold if name not in mine]
+        return sorted(mine)
+
     async def claim(self, owner: str, *, dead_before: datetime) -> Sequence[Entry]:
         alive = {name for name, beat in self.heartbeats.items() if beat >= dead_before}
         found = []
@@ -258,6 +271,7 @@ class ScriptedBackend:
         self.looks: list[Update | ServiceError] = []
         self.begun = True
         self.hold_updates = False
+        self.heard: Callback | None = None
         self.hold: asyncio.Event | None = None
         self.hold_submit: asyncio.Event | None = None
 
@@ -300,6 +314,11 @@ class ScriptedBackend:
     async def forget(self, work: Work) -> None:
         self.forgotten.append(work.id)
 
+    async def hear(self, headers: Mapping[str, str], body: bytes) -> Callback:
+        if self.heard is None:
+            raise PermissionDenied("forged")
+        return self.heard
+
     def still_billed(self, generation: Generation) -> str:
         return "vendor bills it" if self.remote else ""
 
@@ -311,13 +330,13 @@ class OneBackend:
         self.backend = backend
         self.maximum = maximum
 
-    def identity(self, model: Model, task: Task, tenant: str) -> Identity:
+    def identity(self, model: Model, task: Task, own: OwnKeys) -> Identity:
         return Identity(provider=model.provider, credential="VENDOR_KEY")
 
     def limit(self, identity: Identity) -> int:
         return self.maximum
 
-    def serving(self, identity: Identity) -> ScriptedBackend:
+    async def serving(self, identity: Identity, tenant: str) -> ScriptedBackend:
         return self.backend
 
 
@@ -368,6 +387,11 @@ class Steps:
 
     def reached(self, step: Step) -> None:
         self.reached_steps.append(step)
+
+
+async def no_keys(tenant: str) -> OwnKeys:
+    """Nobody has a key of their own."""
+    return NO_KEYS
 
 
 FREE = Cost(micros=0, source="free")

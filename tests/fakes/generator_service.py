@@ -208,6 +208,9 @@ class FakeGeneratorService(rpc.GeneratorServiceServicer):
     async def GetCapacity(self, request, context):
         return generator_service_pb2.GetCapacityResponse()
 
+    async def ReceiveWebhook(self, request, context):
+        return generator_service_pb2.ReceiveWebhookResponse()
+
     async def close(self) -> None:
         """End what still plays."""
         for task in list(self._tasks):

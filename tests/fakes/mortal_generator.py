@@ -21,27 +21,32 @@ from services.common.database import Database
 from services.common.url_policy import UrlPolicy, fetching_client
 from services.generator.adapters.storage_client import StorageClient
 from services.generator.catalogue.loader import load_catalogue
+from services.generator.domain.addresses import CallbackAddresses
 from services.generator.domain.circuit import Circuit
 from services.generator.domain.generation import Generation, State
 from services.generator.domain.models import Model
 from services.generator.domain.orders import Order
-from services.generator.domain.ports import Entry, Step
+from services.generator.domain.ports import Entry
+from services.generator.domain.steps import Step
 from services.generator.domain.tasks import Task
+from services.generator.domain.vendor_keys import NO_KEYS
 from services.generator.ledger import SqlHalts, SqlLedger
 from services.generator.ledger.rows import GENERATIONS
 from services.generator.providers import configured
 from services.generator.providers.adapter import Adapter
 from services.generator.providers.client import TIMEOUT, Client, vendor_http
 from services.generator.providers.download import Downloader
-from services.generator.usecases.drive import Means
 from services.generator.usecases.halting import Halting
 from services.generator.usecases.hub import Hub
 from services.generator.usecases.machine import Machine
+from services.generator.usecases.means import Means
 from services.generator.usecases.patience import Patience
 from services.generator.usecases.row import Books
 from services.generator.usecases.sending import Sending
 from services.generator.usecases.storing import Storing
+from services.generator.worker.access import VendorAccess
 from services.generator.worker.backends import ModelBackends
+from services.generator.worker.ear import Ear
 from services.generator.worker.hosted import HostedBackend, Vendor
 from services.generator.worker.pace import Pacer
 from services.generator.worker.spool import Spool
@@ -133,7 +138,7 @@ class Plant:
         downloader = Downloader(fetching, policy, now=utc_now)
         pacer, spool = Pacer(2000.0), Spool(self.folder / "results")
 
-        def hosted(provider: str, adapter: Adapter) -> HostedBackend:
+        def hosted(provider: str, adapter: Adapter, circuit: str) -> HostedBackend:
             return HostedBackend(
                 Vendor(
                     provider=provider,
@@ -141,6 +146,8 @@ class Plant:
                     client=Client(adapter, http, now=utc_now),
                     downloader=downloader,
                     pacer=pacer,
+                    ear=Ear(http, now=utc_now),
+                    addresses=CallbackAddresses("", ""),
                     now=utc_now,
                     circuit=Circuit(threshold=10**9),
                     spool=spool,
@@ -149,7 +156,7 @@ class Plant:
             )
 
         backends = ModelBackends(
-            {}, configured(environment), hosted=hosted, configured=frozenset(environment)
+            {}, configured(environment), hosted=hosted, access=VendorAccess(environment)
         )
         return Parts(Ends(database, self.ends), backends, StorageClient(channel))
 
@@ -183,7 +190,7 @@ class Life:
             request_id=request_id,
             request_hash=request_id,
             model=model.id,
-            identity=self._parts.backends.identity(model, task, "default"),
+            identity=self._parts.backends.identity(model, task, NO_KEYS),
             create_time=now,
             deadline=now + timedelta(seconds=seconds),
         )

@@ -100,7 +100,7 @@ class FixedModels:
     def __init__(self, *models: Model) -> None:
         self.rows = models
 
-    async def models(self) -> Sequence[Model]:
+    async def models(self, tenant: str) -> Sequence[Model]:
         return self.rows
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 from google.protobuf import descriptor
 
-from reelmesh.generator.v1 import generator_service_pb2
+from reelmesh.generator.v1 import generator_service_pb2, vendor_key_service_pb2
 from reelmesh.orchestrator.v1 import (
     budget_service_pb2,
     cache_service_pb2,
@@ -25,6 +25,7 @@ SERVED_BY = {
     policy_service_pb2: "orchestrator",
     cache_service_pb2: "orchestrator",
     generator_service_pb2: "generator",
+    vendor_key_service_pb2: "generator",
     storage_service_pb2: "storage",
     prompt_service_pb2: "prompt",
 }

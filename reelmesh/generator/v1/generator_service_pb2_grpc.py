@@ -65,6 +65,11 @@ class GeneratorServiceStub:
                 request_serializer=reelmesh_dot_generator_dot_v1_dot_generator__service__pb2.GetCapacityRequest.SerializeToString,
                 response_deserializer=reelmesh_dot_generator_dot_v1_dot_generator__service__pb2.GetCapacityResponse.FromString,
                 _registered_method=True)
+        self.ReceiveWebhook = channel.unary_unary(
+                '/reelmesh.generator.v1.GeneratorService/ReceiveWebhook',
+                request_serializer=reelmesh_dot_generator_dot_v1_dot_generator__service__pb2.ReceiveWebhookRequest.SerializeToString,
+                response_deserializer=reelmesh_dot_generator_dot_v1_dot_generator__service__pb2.ReceiveWebhookResponse.FromString,
+                _registered_method=True)
 
 
 class GeneratorServiceServicer:
@@ -116,6 +121,16 @@ class GeneratorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReceiveWebhook(self, request, context):
+        """A vendor's callback, passed on by the gateway as it came. It is checked for the vendor's signature, its age
+        and repetition, and then wakes the generation, which asks the vendor itself: what the body claims is not
+        believed. Internal: no API key may call it. Errors: PERMISSION_DENIED (forged, stale, foreign),
+        UNAVAILABLE (the vendor's public keys cannot be read: it may be delivered again).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GeneratorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -148,6 +163,11 @@ def add_GeneratorServiceServicer_to_server(servicer, server):
                     servicer.GetCapacity,
                     request_deserializer=reelmesh_dot_generator_dot_v1_dot_generator__service__pb2.GetCapacityRequest.FromString,
                     response_serializer=reelmesh_dot_generator_dot_v1_dot_generator__service__pb2.GetCapacityResponse.SerializeToString,
+            ),
+            'ReceiveWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReceiveWebhook,
+                    request_deserializer=reelmesh_dot_generator_dot_v1_dot_generator__service__pb2.ReceiveWebhookRequest.FromString,
+                    response_serializer=reelmesh_dot_generator_dot_v1_dot_generator__service__pb2.ReceiveWebhookResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -313,6 +333,33 @@ class GeneratorService:
             '/reelmesh.generator.v1.GeneratorService/GetCapacity',
             reelmesh_dot_generator_dot_v1_dot_generator__service__pb2.GetCapacityRequest.SerializeToString,
             reelmesh_dot_generator_dot_v1_dot_generator__service__pb2.GetCapacityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReceiveWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelmesh.generator.v1.GeneratorService/ReceiveWebhook',
+            reelmesh_dot_generator_dot_v1_dot_generator__service__pb2.ReceiveWebhookRequest.SerializeToString,
+            reelmesh_dot_generator_dot_v1_dot_generator__service__pb2.ReceiveWebhookResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -50,6 +50,12 @@ class GeneratorServiceStub:
     """The catalogue with availability here and now."""
     GetCapacity: _grpc.UnaryUnaryMultiCallable[_generator_service_pb2.GetCapacityRequest, _generator_service_pb2.GetCapacityResponse]
     """How much work runs and waits, per engine and credential."""
+    ReceiveWebhook: _grpc.UnaryUnaryMultiCallable[_generator_service_pb2.ReceiveWebhookRequest, _generator_service_pb2.ReceiveWebhookResponse]
+    """A vendor's callback, passed on by the gateway as it came. It is checked for the vendor's signature, its age
+    and repetition, and then wakes the generation, which asks the vendor itself: what the body claims is not
+    believed. Internal: no API key may call it. Errors: PERMISSION_DENIED (forged, stale, foreign),
+    UNAVAILABLE (the vendor's public keys cannot be read: it may be delivered again).
+    """
 
 @_typing.type_check_only
 class GeneratorServiceAsyncStub(GeneratorServiceStub):
@@ -73,6 +79,12 @@ class GeneratorServiceAsyncStub(GeneratorServiceStub):
     """The catalogue with availability here and now."""
     GetCapacity: _aio.UnaryUnaryMultiCallable[_generator_service_pb2.GetCapacityRequest, _generator_service_pb2.GetCapacityResponse]  # type: ignore[assignment]
     """How much work runs and waits, per engine and credential."""
+    ReceiveWebhook: _aio.UnaryUnaryMultiCallable[_generator_service_pb2.ReceiveWebhookRequest, _generator_service_pb2.ReceiveWebhookResponse]  # type: ignore[assignment]
+    """A vendor's callback, passed on by the gateway as it came. It is checked for the vendor's signature, its age
+    and repetition, and then wakes the generation, which asks the vendor itself: what the body claims is not
+    believed. Internal: no API key may call it. Errors: PERMISSION_DENIED (forged, stale, foreign),
+    UNAVAILABLE (the vendor's public keys cannot be read: it may be delivered again).
+    """
 
 class GeneratorServiceServicer(metaclass=_abc_1.ABCMeta):
     """Makes one thing on one model, once."""
@@ -129,5 +141,17 @@ class GeneratorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_generator_service_pb2.GetCapacityResponse, _abc.Awaitable[_generator_service_pb2.GetCapacityResponse]]:
         """How much work runs and waits, per engine and credential."""
+
+    @_abc_1.abstractmethod
+    def ReceiveWebhook(
+        self,
+        request: _generator_service_pb2.ReceiveWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generator_service_pb2.ReceiveWebhookResponse, _abc.Awaitable[_generator_service_pb2.ReceiveWebhookResponse]]:
+        """A vendor's callback, passed on by the gateway as it came. It is checked for the vendor's signature, its age
+        and repetition, and then wakes the generation, which asks the vendor itself: what the body claims is not
+        believed. Internal: no API key may call it. Errors: PERMISSION_DENIED (forged, stale, foreign),
+        UNAVAILABLE (the vendor's public keys cannot be read: it may be delivered again).
+        """
 
 def add_GeneratorServiceServicer_to_server(servicer: GeneratorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

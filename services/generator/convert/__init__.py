@@ -3,5 +3,13 @@
 from services.generator.convert.generations import generation_to_proto
 from services.generator.convert.models import model_to_proto
 from services.generator.convert.orders import identifier_of, order_of
+from services.generator.convert.vendor_keys import key_to_proto, wish_of
 
-__all__ = ["generation_to_proto", "identifier_of", "model_to_proto", "order_of"]
+__all__ = [
+    "generation_to_proto",
+    "identifier_of",
+    "key_to_proto",
+    "model_to_proto",
+    "order_of",
+    "wish_of",
+]

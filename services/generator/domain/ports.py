@@ -1,12 +1,13 @@
 """What the use cases need from the outside, as protocols, and the values that cross them."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Protocol, TypeAlias
 
+from services.generator.domain.bell import Bell
+from services.generator.domain.callbacks import Callback, Callbacks
 from services.generator.domain.facts import (
     Cost,
     Failure,
@@ -19,6 +20,7 @@ from services.generator.domain.generation import Generation
 from services.generator.domain.models import Model
 from services.generator.domain.orders import Order
 from services.generator.domain.tasks import Task
+from services.generator.domain.vendor_keys import OwnKeys
 
 Clock: TypeAlias = Callable[[], datetime]
 NewId: TypeAlias = Callable[[], str]
@@ -47,6 +49,7 @@ class Work:
     identity: Identity
     task: Task
     order: Order
+    bell: Bell = field(default_factory=Bell, compare=False)  # rings when there may be news
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +96,11 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The work failed for good; `cost` is what the vendor takes all the same, when it says so.
-
-    `stopped` tells that it failed because somebody cancelled it.
-    """
+    """The work failed for good; `cost` is what the vendor takes all the same, when it says so."""
 
     failure: Failure
     cost: Cost | None = None
-    stopped: bool = False
+    stopped: bool = False  # it failed because somebody cancelled it
 
 
 Update: TypeAlias = Progress | Made | Lost
@@ -145,6 +145,9 @@ class Backend(Protocol):
     async def forget(self, work: Work) -> None:
         """Drop whatever was kept for work that has ended."""
 
+    async def hear(self, headers: Mapping[str, str], body: bytes) -> Callback:
+        """Tell a vendor's callback from a forgery; raises PermissionDenied or Unavailable."""
+
     def still_billed(self, generation: Generation) -> str:
         """Return a sentence on what a cancelled generation costs all the same, "" for nothing."""
 
@@ -152,17 +155,17 @@ class Backend(Protocol):
 class Backends(Protocol):
     """Chooses the back end of a model and freezes where it is sent."""
 
-    def identity(self, model: Model, task: Task, tenant: str) -> Identity:
-        """Return where work on this model goes now."""
+    def identity(self, model: Model, task: Task, own: OwnKeys) -> Identity:
+        """Return where work on this model goes now; the tenant's own key counts first."""
 
     def limit(self, identity: Identity) -> int:
         """Return how many jobs may be under way with this credential; 0 is any number."""
 
-    def serving(self, identity: Identity) -> Backend:
+    async def serving(self, identity: Identity, tenant: str) -> Backend:
         """Return the back end of an identity. Raises NoCredentials or NoDevice when it is gone."""
 
 
-class Ledger(Protocol):
+class Ledger(Callbacks, Protocol):
     """The intents and what became of them. Every method is one transaction."""
 
     async def open(self, entry: Entry, owner: str) -> tuple[Entry, bool]:
@@ -216,22 +219,3 @@ class Ledger(Protocol):
 
     async def release(self, identifier: str, owner: str) -> None:
         """Give a row up without changing it."""
-
-
-class Step(StrEnum):
-    """Named points between two steps of a generation, where a crash leaves something half done."""
-
-    LEDGER_WRITTEN = "ledger_written"
-    BEFORE_SEND = "before_send"
-    AFTER_SEND = "after_send"
-    AFTER_ID = "after_id"
-    POLLING = "polling"
-    BEFORE_UPLOAD = "before_upload"
-    AFTER_UPLOAD = "after_upload"
-
-
-class Faults(Protocol):
-    """Is told when a step is reached. In production nothing follows; a crash test dies."""
-
-    def reached(self, step: Step) -> None:
-        """Take note."""

@@ -2,5 +2,6 @@
 
 from services.generator.ledger.sql_halts import SqlHalts
 from services.generator.ledger.sql_ledger import SqlLedger
+from services.generator.ledger.vendor_keys import SqlVendorKeys
 
-__all__ = ["SqlHalts", "SqlLedger"]
+__all__ = ["SqlHalts", "SqlLedger", "SqlVendorKeys"]

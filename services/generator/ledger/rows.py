@@ -67,6 +67,15 @@ HALTS = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("time", Moment, nullable=False),
 )
+CALLBACKS = sa.Table(
+    "callbacks",
+    METADATA,
+    sa.Column("generation", sa.String(64), primary_key=True),
+    sa.Column("message", sa.String(200), primary_key=True),
+    sa.Column("job", sa.String(500), nullable=False),
+    sa.Column("receive_time", Moment, nullable=False),
+    sa.Column("told", sa.Boolean, nullable=False),
+)
 _SAME_NAMES = (
     "id", "tenant", "request_id", "request_hash", "sequence", "model", "submissions",
     "provider_job_id", "create_time", "submit_time", "end_time", "deadline",

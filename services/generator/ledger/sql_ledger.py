@@ -15,10 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.common.database import Database, told_when_away
 from services.common.errors import RequestConflict
+from services.generator.domain.callbacks import Callback
 from services.generator.domain.generation import Generation, State
 from services.generator.domain.orders import order_to_json
 from services.generator.domain.ports import Entry
 from services.generator.ledger.rows import (
+    CALLBACKS,
     GENERATIONS,
     OWNERS,
     columns_of,
@@ -29,6 +31,8 @@ from services.generator.ledger.rows import (
 _ROW = GENERATIONS.c
 # A call whose answer was lost may be at work at the vendor for about so long.
 UNKNOWN_COUNTS = timedelta(minutes=10)
+_CALL = CALLBACKS.c
+_CALLBACKS_LIVE = timedelta(days=7)
 _UNDER_WAY = [state.value for state in (State.SUBMITTING, State.QUEUED, State.RUNNING)]
 
 
@@ -144,6 +148,47 @@ class SqlLedger:
         async with self._database.begin() as connection:
             await connection.execute(beat)
             return list((await connection.execute(cancelled)).scalars())
+
+    async def note(self, identifier: str, callback: Callback, *, now: datetime) -> bool:
+        """Keep a callback; False for one that was kept before."""
+        insert = self._insert(CALLBACKS).values(
+            generation=identifier,
+            message=callback.message,
+            job=callback.job,
+            receive_time=now,
+            told=False,
+        )
+        old = sa.delete(CALLBACKS).where(_CALL.receive_time < now - _CALLBACKS_LIVE)
+        async with self._database.begin() as connection:
+            await connection.execute(old)
+            result = await connection.execute(
+                insert.on_conflict_do_nothing().returning(_CALL.message)
+            )
+            return result.first() is not None
+
+    async def called_back(self, identifier: str) -> str:
+        """Return the vendor's id of the job that a callback named last."""
+        query = (
+            sa.select(_CALL.job)
+            .where(_CALL.generation == identifier, _CALL.job != "")
+            .order_by(_CALL.receive_time.desc())
+            .limit(1)
+        )
+        async with self._database.read() as connection:
+            return str((await connection.execute(query)).scalar() or "")
+
+    async def news(self, owner: str) -> Sequence[str]:
+        """Return, once, the ids of its rows for which a callback came."""
+        mine = sa.select(_ROW.id).where(_ROW.owner == owner)
+        untold = sa.and_(sa.not_(_CALL.told), _CALL.generation.in_(mine))
+        async with self._database.read() as connection:
+            if (
+                await connection.execute(sa.select(_CALL.generation).where(untold).limit(1))
+            ).first() is None:
+                return []
+        hear = sa.update(CALLBACKS).where(untold).values(told=True).returning(_CALL.generation)
+        async with self._database.begin() as connection:
+            return list(set((await connection.execute(hear)).scalars()))
 
     async def claim(self, owner: str, *, dead_before: datetime) -> Sequence[Entry]:
         """Take over every row whose owner was not heard of since `dead_before`."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, Final, get_args, get_type_hints
 
+from pydantic import SecretStr
+
 from services.generator.providers.adapter import Adapter
 from services.generator.providers.elevenlabs import ElevenLabs
 from services.generator.providers.fal import Fal
@@ -43,7 +45,7 @@ _OWN_SERVER = Setup(needs=("base_url",))
 SETUPS: Final = {
     "pika": Setup(("PIKA_", "FAL_")),
     "huggingface": Setup(("HF_",)),
-    "vertex": Setup(needs=("access_token",)),
+    "vertex": Setup(needs=("access_token", "service_account")),
     "openai": Setup(preset={"base_url": "https://api.openai.com", "multiple": 2}),
     "openai_images": Setup(("OPENAI_",)),
     "openai_speech": Setup(("OPENAI_",)),
@@ -118,6 +120,50 @@ def variables(provider: str) -> tuple[str, ...]:
     """Return the environment variables that a provider reads."""
     names = adapters()[provider].model_fields
     return tuple(f"{prefix}{name.upper()}" for prefix in _prefixes(provider) for name in names)
+
+
+def vendors_of(provider: str) -> tuple[str, ...]:
+    """Return the vendors, such as "fal", whose keys a provider is used with; the first counts."""
+    return tuple(prefix.rstrip("_").lower() for prefix in _prefixes(provider))
+
+
+@cache
+def secrets() -> Mapping[str, tuple[str, ...]]:
+    """Return the names of the secrets that belong to each vendor's key."""
+    found: dict[str, set[str]] = {}
+    for provider in adapters():
+        for vendor in vendors_of(provider):
+            found.setdefault(vendor, set()).update(_secrets(provider))
+    return {vendor: tuple(sorted(names)) for vendor, names in found.items()}
+
+
+def with_keys(
+    environment: Mapping[str, str], own: Mapping[str, Mapping[str, str]]
+) -> dict[str, str]:
+    """Return the environment with somebody's own secrets, by vendor, instead of the operator's.
+
+    Addresses stay the operator's. No secret of the operator's is left beside one's own.
+    """
+    replaced = set()
+    for provider in adapters():
+        if not own.keys().isdisjoint(vendors_of(provider)):
+            replaced |= {f"{p}{n.upper()}" for p in _prefixes(provider) for n in _secrets(provider)}
+    kept = {name: value for name, value in environment.items() if name not in replaced}
+    return kept | {
+        f"{vendor}_{name}".upper(): value
+        for vendor, values in own.items()
+        for name, value in values.items()
+    }
+
+
+def adapter_of(provider: str, environment: Mapping[str, str]) -> Adapter | None:
+    """Return the adapter of one provider as `environment` sets it up, None where it does not."""
+    return _built(provider, environment) if provider in adapters() else None
+
+
+def _secrets(provider: str) -> frozenset[str]:
+    fields = adapters()[provider].model_fields
+    return frozenset(name for name, info in fields.items() if info.annotation is SecretStr)
 
 
 def _prefixes(provider: str) -> tuple[str, ...]:

@@ -5,11 +5,8 @@ Unavailable and it may be sent again; when bytes may have left it is UnknownOutc
 Everything else is a question and may be repeated.
 """
 
-import json
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 
 import httpx
 
@@ -26,7 +23,6 @@ from services.generator.providers.adapter import (
     Call,
     Failed,
     Fault,
-    Json,
     Outcome,
     Reply,
     Running,
@@ -38,9 +34,10 @@ from services.generator.providers.adapter import (
     text,
     text_of,
 )
+from services.generator.providers.replies import read_all, reply_of
+from services.generator.providers.tokens import Session
 
 MAX_HOPS = 4
-MAX_REPLY_BYTES = 64 * 1024 * 1024
 MEDIA = ("audio/", "image/", "video/")
 _UNDELIVERED = (
     httpx.ConnectError,
@@ -69,6 +66,14 @@ class Client:
         self._adapter = adapter
         self._http = http
         self._now = now
+        self._session = Session(adapter, http, now=now)
+
+    async def signed_in(self) -> Adapter:
+        """Return the adapter with whatever token its vendor wants to see now.
+
+        Raises Unavailable or ProviderRefused when there is none.
+        """
+        return await self._session.adapter()
 
     async def submit(self, submission: Submission) -> Outcome:
         """Ask for a job, once.
@@ -173,33 +178,23 @@ class Client:
             name: (part.filename or None, part.value, part.media_type or None)
             for name, part in call.form.items()
         }
+        adapter = await self._session.adapter()
         request = self._http.build_request(
             call.method,
             self._address(call.path),
             params=dict(call.query) or None,
             json=call.json,
             files=files or None,
-            headers={**call.headers, **self._adapter.auth(self._now())},
+            headers={**call.headers, **adapter.auth(self._now())},
             timeout=timeout,
         )
         response = await self._http.send(request, stream=True, follow_redirects=False)
         try:
-            content = await _read_all(response)
+            content = await read_all(response)
         finally:
             await response.aclose()
-        return self._reply(response, content, call.step)
-
-    def _reply(self, response: httpx.Response, content: bytes, step: str) -> Reply:
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        headers |= _seconds(headers, self._now())
-        return Reply(
-            status=response.status_code,
-            body=_json(content),
-            content=content,
-            media_type=headers.get("content-type", "").partition(";")[0].strip().lower(),
-            headers=headers,
-            step=step,
-        )
+        secrets = adapter.secret_values()
+        return reply_of(response, content, call.step, now=self._now(), secrets=secrets)
 
     def _address(self, path: str) -> str:
         """Return the URL to call. Credentials travel along: another host than ours is refused."""
@@ -223,28 +218,3 @@ def _whole(update: Update) -> Update:
     if not isinstance(update, Succeeded) or any(it.url or it.data for it in update.outputs):
         return update
     return Failed(fault=Fault.VENDOR, message="the vendor calls it done and gives no result")
-
-
-async def _read_all(response: httpx.Response) -> bytes:
-    content = bytearray()
-    async for chunk in response.aiter_bytes():
-        content += chunk
-        if len(content) > MAX_REPLY_BYTES:
-            message = f"more than {MAX_REPLY_BYTES} bytes"
-            raise httpx.ReadError(message)
-    return bytes(content)
-
-
-def _json(content: bytes) -> Json:
-    with suppress(ValueError):
-        found: Json = json.loads(content)
-        return found
-    return None
-
-
-def _seconds(headers: Mapping[str, str], now: datetime) -> dict[str, str]:
-    """Return Retry-After in seconds where the vendor wrote a date."""
-    with suppress(ValueError):
-        until = parsedate_to_datetime(headers.get("retry-after", ""))
-        return {"retry-after": str(max(0.0, (until - now).total_seconds()))}
-    return {}

@@ -1,19 +1,19 @@
-"""Fetches what vendors point to: results (untrusted, capped, checked, resumed) and public keys."""
+"""Fetches the results that vendors point to: untrusted, capped, checked, resumed."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import httpx
 
 from services.common.errors import DataLoss, PermissionDenied, ProviderRefused, Unavailable
 from services.common.url_policy import UrlPolicy
-from services.generator.providers.adapter import Adapter, Json, Output, media_type_of
+from services.generator.providers.adapter import Adapter, Output, media_type_of
 
 CHUNK = 256 * 1024
+MAGIC_BYTES = 64
 RESUMES = 3
-KEYS_LIVE = timedelta(hours=24)
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 EXPIRED = frozenset({401, 403, 404, 410})
 
@@ -57,7 +57,7 @@ class Downloader:
         media, truncated, too big); the last two also from within the chunks.
         """
         if output.data:
-            kind = media_type_of(output.data[:64]) or _lost(
+            kind = media_type_of(output.data[:MAGIC_BYTES]) or _lost(
                 "the vendor's answer is not a media file"
             )
             yield Download(content_type=kind, size=len(output.data), chunks=_once(output.data))
@@ -111,13 +111,16 @@ class _Transfer:
         self._etag = response.headers.get("etag", "")
         if self._size is not None and self._size > self._max_bytes:
             _lost(f"the result has {self._size} bytes, more than are allowed")
-        stream = response.aiter_bytes(CHUNK)
+        stream = _chunked(response)
         try:
             first = await anext(stream, b"")
         except httpx.HTTPError as error:
             message = f"the result broke off at once: {type(error).__name__}"
             raise Unavailable(message) from error
-        kind = media_type_of(first[:64]) or _lost("the result is not a media file")
+        if len(first) < MAGIC_BYTES < (self._size or 0):
+            message = "the result broke off before it could be told what it is"
+            raise Unavailable(message)
+        kind = media_type_of(first[:MAGIC_BYTES]) or _lost("the result is not a media file")
         return Download(content_type=kind, size=self._size, chunks=self._chunks(first, stream))
 
     async def close(self) -> None:
@@ -156,7 +159,7 @@ class _Transfer:
         ):
             message = "the result broke off and cannot be resumed"
             raise Unavailable(message)
-        return response.aiter_bytes(CHUNK)
+        return _chunked(response)
 
     async def _open(self, extra: Mapping[str, str]) -> httpx.Response:
         url, headers = self._policy_url(self._url), dict(self._headers)
@@ -200,6 +203,23 @@ def _usable(response: httpx.Response) -> httpx.Response:
     return response
 
 
+async def _chunked(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Yield chunks of one size; what came before a break is yielded before it is raised."""
+    waiting = bytearray()
+    try:
+        async for piece in response.aiter_bytes():
+            waiting += piece
+            while len(waiting) >= CHUNK:
+                yield bytes(waiting[:CHUNK])
+                del waiting[:CHUNK]
+    except httpx.HTTPError:
+        if waiting:
+            yield bytes(waiting)
+        raise
+    if waiting:
+        yield bytes(waiting)
+
+
 async def _once(data: bytes) -> AsyncIterator[bytes]:
     for begin in range(0, len(data), CHUNK):
         yield data[begin : begin + CHUNK]
@@ -207,28 +227,3 @@ async def _once(data: bytes) -> AsyncIterator[bytes]:
 
 def _lost(message: str) -> str:
     raise DataLoss(message)
-
-
-class PublicKeys:
-    """The Ed25519 keys with which a vendor signs its callbacks, fetched at most once a day."""
-
-    def __init__(self, url: str, http: httpx.AsyncClient, *, now: Callable[[], datetime]) -> None:
-        """Read the JSON web key set at `url`, an address of the operator's own choice."""
-        self._url = url
-        self._http = http
-        self._now = now
-        self._keys: Json = None
-        self._read_at: datetime | None = None
-
-    async def get(self) -> Json:
-        """Return the key set. Raises Unavailable when it cannot be had."""
-        now = self._now()
-        if self._read_at is None or now - self._read_at >= KEYS_LIVE:
-            try:
-                response = await self._http.get(self._url, follow_redirects=False)
-                found: Json = response.raise_for_status().json()
-            except (httpx.HTTPError, ValueError) as error:
-                message = f"the vendor's keys cannot be read: {type(error).__name__}"
-                raise Unavailable(message) from error
-            self._keys, self._read_at = found, now
-        return self._keys

@@ -12,16 +12,15 @@ from typing_extensions import override
 
 from services.generator.providers.adapter import (
     Accepted,
-    Adapter,
     Call,
     Failed,
     Fault,
+    KeySigned,
     Outcome,
     Output,
     Phase,
     Reply,
     Running,
-    Signature,
     Submission,
     Succeeded,
     Update,
@@ -46,12 +45,12 @@ TYPES = {
 }
 
 
-class Fal(Adapter):
+class Fal(KeySigned):
     """fal.ai's queue."""
 
     poll_seconds: ClassVar[float] = 3.0
-    signature: ClassVar[Signature] = Signature.ED25519
     cancels: ClassVar[bool] = True
+    public_keys: ClassVar[str] = "https://rest.fal.ai/.well-known/jwks.json"
     webhook_key: ClassVar[tuple[str | int, ...]] = ("request_id",)
     job_form: ClassVar[str] = json.dumps(FORM)
 
@@ -92,8 +91,7 @@ class Fal(Adapter):
         if reply.step != RESULT:
             return super().trouble(job, reply)
         kind = text(reply.body, "detail", 0, "type") or text(reply.body, "error_type")
-        definitive = reply.status in {400, 404, 410, 422} or bool(kind)
-        return _failure(reply, kind) if definitive else None
+        return _failure(reply, kind) if kind or reply.status in {400, 404, 410, 422} else None
 
     @override
     def refusal(self, reply: Reply) -> Failed | None:

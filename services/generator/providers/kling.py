@@ -11,7 +11,6 @@ from typing_extensions import override
 from services.generator.domain.tasks import Media
 from services.generator.providers.adapter import (
     Accepted,
-    Adapter,
     Call,
     Failed,
     Fault,
@@ -21,7 +20,7 @@ from services.generator.providers.adapter import (
     Phase,
     Reply,
     Running,
-    Signature,
+    SecretSigned,
     Submission,
     Succeeded,
     Update,
@@ -48,10 +47,9 @@ CODES = {
 }
 
 
-class Kling(Adapter):
+class Kling(SecretSigned):
     """Kling."""
 
-    signature: ClassVar[Signature] = Signature.STANDARD
     webhook_key: ClassVar[tuple[str | int, ...]] = ("id",)
     no_such_job: ClassVar[tuple[int, str]] = (200, "0")  # and an empty list
 

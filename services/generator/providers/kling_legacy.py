@@ -13,7 +13,6 @@ from typing_extensions import override
 
 from services.generator.providers.adapter import (
     Accepted,
-    Adapter,
     Call,
     Failed,
     Fault,
@@ -23,7 +22,7 @@ from services.generator.providers.adapter import (
     Phase,
     Reply,
     Running,
-    Signature,
+    SecretSigned,
     Submission,
     Succeeded,
     Update,
@@ -46,10 +45,9 @@ CODES = {
 }
 
 
-class KlingLegacy(Adapter):
+class KlingLegacy(SecretSigned):
     """Kling's legacy API."""
 
-    signature: ClassVar[Signature] = Signature.STANDARD
     webhook_key: ClassVar[tuple[str | int, ...]] = ("task_id",)
     no_such_job: ClassVar[tuple[int, str]] = (404, "1203")
     job_form: ClassVar[str] = '["%(kind)s", "%(id)s"]'

@@ -9,7 +9,6 @@ from typing import ClassVar
 from typing_extensions import override
 
 from services.generator.providers.adapter import (
-    Adapter,
     Call,
     Failed,
     Fault,
@@ -18,7 +17,7 @@ from services.generator.providers.adapter import (
     Phase,
     Reply,
     Running,
-    Signature,
+    SecretSigned,
     Submission,
     Succeeded,
     Update,
@@ -33,10 +32,9 @@ from services.generator.providers.adapter import (
 CANCEL_AFTER = "1h"
 
 
-class Replicate(Adapter):
+class Replicate(SecretSigned):
     """Replicate."""
 
-    signature: ClassVar[Signature] = Signature.STANDARD
     cancels: ClassVar[bool] = True
     poll_seconds: ClassVar[float] = 3.0
     webhook_key: ClassVar[tuple[str | int, ...]] = ("id",)

@@ -4,18 +4,16 @@ Contract: docs.cloud.google.com (read 2026-09). Polling is a POST; `done` withou
 reasons is moderation; the clip comes as an address in a bucket or inline.
 """
 
-from datetime import datetime
 from typing import ClassVar
 
-from pydantic import SecretStr
 from typing_extensions import override
 
 from services.generator.domain.tasks import Media
 from services.generator.providers.adapter import (
-    Adapter,
     Call,
     Failed,
     Fault,
+    GoogleAccount,
     Json,
     Output,
     Reply,
@@ -35,22 +33,17 @@ from services.generator.providers.adapter import (
 )
 
 
-class Vertex(Adapter):
-    """Veo on Vertex AI. `access_token` is a bearer token of a service account."""
+class Vertex(GoogleAccount):
+    """Veo on Vertex AI, for a service account."""
 
     poll_seconds: ClassVar[float] = 10.0
     job_key: ClassVar[tuple[str | int, ...]] = ("name",)
     result_hosts: ClassVar[frozenset[str]] = frozenset({"storage.googleapis.com"})
 
     base_url: str = "https://us-central1-aiplatform.googleapis.com"
-    access_token: SecretStr
     project: str
     location: str = "us-central1"
     storage_uri: str = ""
-
-    @override
-    def auth(self, now: datetime) -> dict[str, str]:
-        return {"authorization": f"Bearer {self.access_token.get_secret_value()}"}
 
     @override
     def submit(self, submission: Submission) -> Call:

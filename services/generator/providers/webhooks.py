@@ -18,7 +18,6 @@ from services.common.errors import PermissionDenied
 from services.generator.providers.adapter import Json, items, text
 
 WINDOW = timedelta(minutes=5)
-FAL_KEYS_URL = "https://rest.fal.ai/.well-known/jwks.json"
 _PREFIX = "whsec_"
 
 
@@ -57,12 +56,6 @@ def verify_ed25519(keys: Json, headers: Mapping[str, str], body: bytes, *, now: 
     if not any(_signed(key, message, signature) for key in _public_keys(keys)):
         _refuse("the signature does not match")
     return request
-
-
-def verify_token(expected: str, given: str) -> None:
-    """Check the secret in the address of vendors that sign nothing. Raises PermissionDenied."""
-    if not expected or not hmac.compare_digest(expected.encode(), given.encode()):
-        _refuse("the token does not match")
 
 
 def challenge_of(body: Json) -> str:

@@ -18,6 +18,7 @@ from services.generator.domain.limits import Checked, validate_request
 from services.generator.domain.models import Model
 from services.generator.domain.orders import Order
 from services.generator.domain.pricing import estimate_micros
+from services.generator.domain.vendor_keys import NO_KEYS, OwnKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +33,20 @@ class Admitted:
 class Admission:
     """Holds orders against the catalogue and what is configured here."""
 
-    def __init__(self, catalogue: Catalogue, surroundings: Callable[[], Surroundings]) -> None:
+    def __init__(
+        self, catalogue: Catalogue, surroundings: Callable[[OwnKeys], Surroundings]
+    ) -> None:
         self.catalogue = catalogue
         self.surroundings = surroundings
 
-    def admit(self, order: Order) -> Admitted:
-        """Return how the order will be carried out.
+    def admit(self, order: Order, own: OwnKeys = NO_KEYS) -> Admitted:
+        """Return how the order will be carried out for a tenant with these keys of its own.
 
         Raises InvalidArgument (naming the field), ModelRetired, NoCredentials (naming the missing
         environment variables), NoDevice, Unavailable while the vendor is rested, BudgetExceeded, or
         FailedPrecondition when `max_price` cannot be promised because the price is unknown.
         """
-        surroundings = self.surroundings()
+        surroundings = self.surroundings(own)
         model = self.catalogue.resolve(order.model, surroundings)
         # What is wrong with the request is told before what is missing here: it never goes away.
         checked = validate_request(model, order.task, order.fit, order.exact)

@@ -61,7 +61,7 @@ class Aftermath:
             self.answer = Accepted(job=present.job, shown_id=present.provider_job_id)
             return
         if self.answer is None and present.submissions:
-            self.answer = await backend.look_up(work)
+            self.answer = await self.row.called_back() or await backend.look_up(work)
         if isinstance(self.answer, Made):
             self.made = self.answer
         elif self.answer is not None:

@@ -7,52 +7,26 @@ dies, the row says what may have happened, and whoever takes it over goes on wit
 
 import asyncio
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
 
 from services.common.errors import RateLimited, ServiceError, Unavailable, UnknownOutcome
-from services.generator.domain.catalogue import Catalogue
+from services.generator.domain.bell import Bell
 from services.generator.domain.facts import Failure, Identity, Progress
 from services.generator.domain.generation import Generation, State
-from services.generator.domain.ports import (
-    Accepted,
-    Backend,
-    Backends,
-    Entry,
-    Faults,
-    Lost,
-    Made,
-    Step,
-    Work,
-)
+from services.generator.domain.ports import Accepted, Backend, Entry, Lost, Made, Work
+from services.generator.domain.steps import Step
 from services.generator.usecases.aftermath import Aftermath
 from services.generator.usecases.ending import Ending
 from services.generator.usecases.finding import UNANSWERED, Finding
-from services.generator.usecases.halting import Halting
 from services.generator.usecases.interruption import Interruption
-from services.generator.usecases.patience import Patience
-from services.generator.usecases.row import Books, Row, SupersededError
-from services.generator.usecases.sending import Sending
-from services.generator.usecases.storing import Storing
-from services.generator.usecases.turns import Turns
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
-    """What every drive works with."""
-
-    books: Books
-    catalogue: Catalogue
-    backends: Backends
-    sending: Sending
-    storing: Storing
-    faults: Faults
-    halting: Halting
-    turns: Turns = field(default_factory=Turns)
-    patience: Patience = field(default_factory=Patience)
+from services.generator.usecases.means import Means
+from services.generator.usecases.row import Row, SupersededError
 
 
 class Drive:
-    """One generation on its way. `run` once; `cancel` tells it that the row says CANCELLED."""
+    """One generation on its way. `run` once; `cancel` tells it that the row says CANCELLED.
+
+    `wake` tells it that the vendor has called back.
+    """
 
     def __init__(self, entry: Entry, means: Means) -> None:
         self.sending = False
@@ -62,6 +36,7 @@ class Drive:
         self._means = means
         self._interruption = Interruption()
         self._finding = Finding(self._row, self._interruption, means.patience)
+        self._bell = Bell()
         self._answer: Accepted | Made | None = None
         self._made: Made | None = None
         self._refused = False
@@ -75,11 +50,15 @@ class Drive:
         """Stop what can be stopped."""
         self._interruption.come()
 
+    def wake(self) -> None:
+        """Look now how the work stands."""
+        self._bell.ring()
+
     async def run(self) -> None:
         """Go on from where the row stands until it has ended, or nothing more can be done here."""
         with self._means.books.hub.driving(self.generation):
             try:
-                backend = self._means.backends.serving(self.generation.identity)
+                backend = await self._serving()
                 work = self._work()
             except ServiceError as error:
                 if self.generation.submissions and self._row.seconds_left:
@@ -96,6 +75,10 @@ class Drive:
                 await self._ending().second_looks(backend, work)
             if self._row.state.terminal:
                 await backend.forget(work)
+
+    async def _serving(self) -> Backend:
+        present = self.generation
+        return await self._means.backends.serving(present.identity, present.tenant)
 
     async def _carry_out(self, backend: Backend, work: Work) -> None:
         if self._row.state is State.CANCELLED:
@@ -241,4 +224,5 @@ class Drive:
             identity=generation.identity,
             task=self._order.task,
             order=self._order,
+            bell=self._bell,
         )

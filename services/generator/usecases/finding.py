@@ -31,13 +31,13 @@ class Finding:
                 await self._row.unknown()
             pauses = self._patience.look_ups
             pause = pauses[min(tries, len(pauses) - 1)]
-            await self._interruption.unless_come(asyncio.sleep(pause))
+            await self._interruption.unless_come(work.bell.wait(pause))
             await self._row.refresh()  # an operator may have found it
             tries += 1
 
     async def _asked(self, backend: Backend, work: Work) -> bool:
         try:
-            found = await backend.look_up(work)
+            found = await self._row.called_back() or await backend.look_up(work)
         except NotFound as error:
             if self._proven():
                 await self._row.failed(Unavailable(f"it never arrived: {error.message}"))

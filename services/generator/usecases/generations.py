@@ -8,6 +8,7 @@ from services.common.errors import Aborted, InvalidArgument, NotFound, ServiceEr
 from services.generator.domain.generation import MAX_REQUEST_ID, Generation, tombstone
 from services.generator.domain.orders import Order
 from services.generator.domain.ports import Backends, Clock, Entry, Ledger, NewId
+from services.generator.domain.vendor_keys import OwnKeys
 from services.generator.usecases.admission import Admission, Admitted
 from services.generator.usecases.hub import Hub
 
@@ -47,6 +48,7 @@ class Generations:
         now: Clock,
         new_id: NewId,
         limits: Limits,
+        own_keys: Callable[[str], Awaitable[OwnKeys]],
     ) -> None:
         self._ledger = ledger
         self._admission = admission
@@ -58,6 +60,7 @@ class Generations:
         self._now = now
         self._new_id = new_id
         self._limits = limits
+        self._own_keys = own_keys
 
     async def create(self, tenant: str, order: Order) -> Generation:
         """Write the intent and begin; the same request id returns the same generation.
@@ -66,15 +69,16 @@ class Generations:
         """
         if not 1 <= len(order.request_id) <= MAX_REQUEST_ID:
             raise InvalidArgument("request_id", f"must have 1 to {MAX_REQUEST_ID} characters")
+        own = await self._own_keys(tenant)
         try:
-            admitted = self._admission.admit(order)
+            admitted = self._admission.admit(order, own)
         except ServiceError:
             # What was accepted once stays accepted, whatever became of the model since.
             present = await self._ledger.find(tenant, order.request_id)
             if present is None or present.generation.request_hash != order.request_hash:
                 raise
             return present.generation
-        entry, new = await self._ledger.open(self._entry(tenant, order, admitted), self._owner)
+        entry, new = await self._ledger.open(self._entry(tenant, order, admitted, own), self._owner)
         if new:
             self._start(entry)
         return entry.generation
@@ -112,7 +116,7 @@ class Generations:
             present = await self.get(tenant, identifier)
             if present.state.terminal:
                 return Cancellation(present)
-            billed = self._still_billed(present)
+            billed = await self._still_billed(present)
             after = present.cancelled(at=self._now(), warning=billed)
             if await self._ledger.save(after):
                 self._hub.publish(after)
@@ -136,7 +140,7 @@ class Generations:
             if entry is not None:
                 self._start(entry)
 
-    def _entry(self, tenant: str, order: Order, admitted: Admitted) -> Entry:
+    def _entry(self, tenant: str, order: Order, admitted: Admitted, own: OwnKeys) -> Entry:
         model, task, now = admitted.model, admitted.checked.task, self._now()
         generation = Generation(
             id=self._new_id(),
@@ -144,7 +148,7 @@ class Generations:
             request_id=order.request_id,
             request_hash=order.request_hash,
             model=model.id,
-            identity=self._backends.identity(model, task, tenant),
+            identity=self._backends.identity(model, task, own),
             create_time=now,
             deadline=now + self._limits.deadline,
             placeholder=model.placeholder,
@@ -152,13 +156,14 @@ class Generations:
         )
         return Entry(generation, replace(order, task=task))
 
-    def _still_billed(self, generation: Generation) -> str:
+    async def _still_billed(self, generation: Generation) -> str:
         if not generation.submissions:
             return ""
         try:
-            return self._backends.serving(generation.identity).still_billed(generation)
+            backend = await self._backends.serving(generation.identity, generation.tenant)
         except ServiceError:  # its credential was taken away meanwhile
             return f"{generation.identity.provider} may still bill it"
+        return backend.still_billed(generation)
 
     async def _next(
         self, tenant: str, identifier: str, wait: Callable[[float], Awaitable[Generation | None]]

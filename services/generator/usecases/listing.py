@@ -9,6 +9,7 @@ from services.generator.domain.catalogue import Availability, Standing, Surround
 from services.generator.domain.generation import Generation, State
 from services.generator.domain.models import Model
 from services.generator.domain.tasks import Operation
+from services.generator.domain.vendor_keys import NO_KEYS, OwnKeys
 from services.generator.usecases.admission import Admission, missing_credentials
 
 _WAITING = frozenset({State.PENDING, State.QUEUED})
@@ -49,11 +50,14 @@ class Listing:
         self._driven = driven
         self._limits = limits
 
-    def offers(self, task: str = "") -> list[Offer]:
-        """Return every model by id, or those of one task. Raises InvalidArgument."""
+    def offers(self, task: str = "", own: OwnKeys = NO_KEYS) -> list[Offer]:
+        """Return every model by id, or those of one task, as a tenant with these keys sees it.
+
+        Raises InvalidArgument.
+        """
         if task and task not in set(Operation):
             raise InvalidArgument("task", f"{task!r} is unknown", allowed=list(Operation))
-        surroundings = self._admission.surroundings()
+        surroundings = self._admission.surroundings(own)
         return [
             self._offer(model, surroundings)
             for model in self._admission.catalogue
@@ -62,7 +66,7 @@ class Listing:
 
     def loads(self) -> list[Load]:
         """Return one row per engine or credential that works or has a limit."""
-        open_circuits = self._admission.surroundings().open_circuits
+        open_circuits = self._admission.surroundings(NO_KEYS).open_circuits
         waiting: Counter[tuple[str, str]] = Counter()
         running: Counter[tuple[str, str]] = Counter()
         for generation in self._driven():

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 
 from services.generator.domain.generation import Generation
 from services.generator.domain.ports import Entry
-from services.generator.usecases.drive import Drive, Means
+from services.generator.usecases.drive import Drive
+from services.generator.usecases.means import Means
 
 Report = Callable[[Generation, BaseException], None]
 
@@ -44,6 +45,12 @@ class Machine:
         for identifier in identifiers:
             if identifier in self._drives:
                 self._drives[identifier].cancel()
+
+    def wake(self, identifiers: Iterable[str]) -> None:
+        """Tell the drives of generations that their vendor has called back."""
+        for identifier in identifiers:
+            if identifier in self._drives:
+                self._drives[identifier].wake()
 
     def generations(self) -> list[Generation]:
         """Return the states of all generations that are being driven."""

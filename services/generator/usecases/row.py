@@ -16,7 +16,7 @@ from tenacity import (
 from services.common.errors import ServiceError, Unavailable, UnknownOutcome
 from services.generator.domain.facts import Cost, Failure, Progress
 from services.generator.domain.generation import Generation, State
-from services.generator.domain.ports import Accepted, Clock, Ledger
+from services.generator.domain.ports import NAMED, Accepted, Clock, Ledger
 from services.generator.usecases.hub import Hub
 
 _T = TypeVar("_T")
@@ -184,6 +184,11 @@ class Row:
         entry = await self._books.ledger.load(self.generation.id)
         if entry is not None and entry.generation.sequence > self.generation.sequence:
             self._told(entry.generation)
+
+    async def called_back(self) -> Accepted | None:
+        """Return the job that the vendor named in a callback, None where it has not."""
+        job = await self._books.ledger.called_back(self.generation.id)
+        return Accepted(job=f"{NAMED}{job}", shown_id=job) if job else None
 
     async def release(self) -> None:
         """Give the row up as it is."""

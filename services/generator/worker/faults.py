@@ -4,7 +4,7 @@ import os
 import signal
 from dataclasses import dataclass
 
-from services.generator.domain.ports import Step
+from services.generator.domain.steps import Step
 
 
 @dataclass(frozen=True, slots=True)

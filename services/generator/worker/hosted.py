@@ -1,11 +1,10 @@
 """A vendor behind HTTP as a back end: sent once, asked until done, fetched as often as needed."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
-from math import exp
 
 from services.common.errors import (
     ProviderRefused,
@@ -14,20 +13,22 @@ from services.common.errors import (
     Unavailable,
     UnknownOutcome,
 )
+from services.generator.domain.addresses import CallbackAddresses
+from services.generator.domain.callbacks import Callback
 from services.generator.domain.circuit import Circuit
-from services.generator.domain.facts import Cost, Failure, Progress
+from services.generator.domain.facts import Cost, Failure
 from services.generator.domain.generation import Generation
-from services.generator.domain.models import Latency
 from services.generator.domain.ports import NAMED, Accepted, Content, Lost, Made, Update, Work
 from services.generator.providers import adapter as vendor
 from services.generator.providers.adapter import media_type_of
 from services.generator.providers.client import Client
 from services.generator.providers.download import Downloader
+from services.generator.worker.ear import Ear
 from services.generator.worker.pace import Pacer, Rhythm, after_trouble
+from services.generator.worker.progress import progress_of
 from services.generator.worker.spool import SPOOLED, Spool
 from services.generator.worker.terms import cost_of_failure
 
-_ESTIMATE_CAP = 95
 _LOST_ANSWER = vendor.Failed(
     fault=vendor.Fault.LOST, message="the vendor answers at once, and its answer was lost"
 )
@@ -42,10 +43,19 @@ class Vendor:
     client: Client
     downloader: Downloader
     pacer: Pacer
+    ear: Ear
+    addresses: CallbackAddresses
     now: Callable[[], datetime]
     circuit: Circuit
     spool: Spool
     poll_seconds: float | None = None
+    sweep_seconds: float = 60.0
+
+    def calls_back(self, generation: str) -> str:
+        """Return the address that the vendor is given to call, "" where it calls nobody."""
+        if self.adapter.signature is vendor.Signature.NONE:
+            return ""
+        return self.addresses.of(self.provider, generation)
 
 
 class HostedBackend:
@@ -62,7 +72,7 @@ class HostedBackend:
             message = f"{self._at.provider} keeps failing and is rested"
             raise Unavailable(message, metadata={"provider": self._at.provider})
         with self._watched():
-            outcome = await self._at.client.submit(submission_of(work))
+            outcome = await self._at.client.submit(self._submission(work))
         match outcome:
             case vendor.Accepted():
                 self._at.circuit.succeeded()
@@ -84,23 +94,28 @@ class HostedBackend:
         """
         if await self._at.spool.has(work.id):
             return Accepted(job=SPOOLED)
-        found = await self._at.client.look_up(submission_of(work))
+        found = await self._at.client.look_up(self._submission(work))
         return None if found is None else Accepted(job=found.job, shown_id=found.shown_id)
 
     async def updates(self, work: Work, job: str) -> AsyncGenerator[Update, None]:
-        """Ask again and again; trouble on the way ends nothing, only the deadline does."""
+        """Ask again and again; trouble on the way ends nothing, only the deadline does.
+
+        Where the vendor is to call back it is asked seldom, in case the callback never comes.
+        """
         if job == SPOOLED or self._at.adapter.at_once:
             yield await self.look(work, job)
             return
         job = self._job(work, job)
         base = self._at.poll_seconds or self._at.adapter.poll_seconds
         rhythm = Rhythm(base, 0.0 if self._at.poll_seconds else work.model.latency.p50_seconds or 0)
+        least = self._at.sweep_seconds if self._at.calls_back(work.id) else 0.0
         begun, tries = self._at.now(), 0
         asked: float | None = None
         while True:
             age = (self._at.now() - begun).total_seconds()
-            pause = rhythm.pause(age)
-            await self._at.pacer.wait(after_trouble(pause, tries, asked) if tries else pause)
+            pause = max(least, rhythm.pause(age))
+            wait = after_trouble(rhythm.pause(age), tries, asked) if tries else pause
+            await self._at.pacer.wait(wait, work.bell)
             try:
                 with self._watched():
                     update = await self._at.client.poll(job)
@@ -138,11 +153,24 @@ class HostedBackend:
         """Drop a result that came in the answer; the rest lies at the vendor or in storage."""
         await self._at.spool.forget(work.id)
 
+    async def hear(self, headers: Mapping[str, str], body: bytes) -> Callback:
+        """See `Ear.hear`."""
+        return await self._at.ear.hear(self._at.adapter, headers, body)
+
     def still_billed(self, generation: Generation) -> str:
         """Return what a cancel cannot take back."""
         if self._at.adapter.cancels:
             return f"{self._at.provider} was asked to stop; what it did until then may be billed"
         return f"{self._at.provider} cannot be stopped and bills it in full"
+
+    def _submission(self, work: Work) -> vendor.Submission:
+        return vendor.Submission(
+            vendor_model=work.identity.vendor_model,
+            task=work.task,
+            generation=work.id,
+            wire=work.model.wire,
+            webhook_url=self._at.calls_back(work.id),
+        )
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
@@ -175,7 +203,7 @@ class HostedBackend:
     def _job(self, work: Work, job: str) -> str:
         if not job.startswith(NAMED):
             return job
-        return self._at.adapter.job_named(submission_of(work), job.removeprefix(NAMED))
+        return self._at.adapter.job_named(self._submission(work), job.removeprefix(NAMED))
 
     def _blamed(self, error: ServiceError) -> ServiceError:
         error.metadata.setdefault("provider", self._at.provider)
@@ -199,41 +227,10 @@ class _Result:
             update = await self._at.client.poll(self._job)
             if isinstance(update, vendor.Succeeded):
                 self._output = update.outputs[0]
-        async with self._at.downloader.open(self._output, self._at.adapter) as download:
+        adapter = await self._at.client.signed_in()
+        async with self._at.downloader.open(self._output, adapter) as download:
             yield Content(
                 content_type=download.content_type,
                 chunks=download.chunks,
                 source_url=self._output.url,
             )
-
-
-def submission_of(work: Work) -> vendor.Submission:
-    """Return the work in the adapters' words."""
-    return vendor.Submission(
-        vendor_model=work.identity.vendor_model,
-        task=work.task,
-        generation=work.id,
-        wire=work.model.wire,
-    )
-
-
-def progress_of(
-    update: vendor.Running, latency: Latency, *, begun: datetime, now: datetime
-) -> Progress:
-    """Return the vendor's own progress, else an estimate from the model's typical time.
-
-    The estimate nears 95 percent and never says that it is done; without a typical time there is
-    none.
-    """
-    typical, late = latency.p50_seconds, latency.p90_seconds or latency.p50_seconds
-    eta = begun + timedelta(seconds=late) if late else None
-    shown = eta if eta is not None and eta > now else None
-    if update.progress is not None:
-        percent = int(max(0.0, min(1.0, update.progress)) * 99)
-        return Progress(percent=percent, source="provider", eta=shown, queued=update.queued)
-    if not typical:
-        return Progress(queued=update.queued)
-    share = 1 - exp(-1.5 * (now - begun).total_seconds() / typical)
-    return Progress(
-        percent=int(_ESTIMATE_CAP * share), source="estimate", eta=shown, queued=update.queued
-    )

@@ -52,6 +52,7 @@ class Keeper:
         """Say that this replica lives, hear of cancels, take over the rows of the dead."""
         now = self._now()
         self._machine.cancel_all(await self._ledger.heartbeat(self._owner, now=now))
+        self._machine.wake(await self._ledger.news(self._owner))
         for entry in await self._ledger.claim(self._owner, dead_before=now - self._lease):
             generation = entry.generation
             log.info("taken over", generation=generation.name, state=generation.state.value)

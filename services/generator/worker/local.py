@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from services.common.errors import ServiceError, Unavailable
+from services.common.errors import PermissionDenied, ServiceError, Unavailable
+from services.generator.domain.callbacks import Callback
 from services.generator.domain.facts import Cost, Failure, Progress
 from services.generator.domain.generation import Generation
 from services.generator.domain.gpu_cost import GpuUse, cost_micros
@@ -72,6 +73,11 @@ class LocalBackend:
         self._taken.discard(work.id)
         for path in self._paths(work):
             path.unlink(missing_ok=True)
+
+    async def hear(self, headers: Mapping[str, str], body: bytes) -> Callback:
+        """Refuse: nobody is asked, so nobody calls back."""
+        message = "an engine of our own calls nobody back"
+        raise PermissionDenied(message)
 
     def still_billed(self, generation: Generation) -> str:
         """Return "": our own processor sends no bill."""

@@ -1,4 +1,4 @@
-"""What an operator can do: settle a call whose answer was lost, or a day by the vendor's bill."""
+"""What an operator does by `python -m services.generator`, apart from serving."""
 
 import argparse
 import asyncio
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from services.common import clock
 from services.common.database import Database
-from services.common.errors import InvalidArgument
+from services.common.errors import FailedPrecondition, InvalidArgument
 from services.generator.adapters.bill_file import read_bill
 from services.generator.domain.bill import Period
 from services.generator.domain.generation import Generation
-from services.generator.ledger import SqlHalts, SqlLedger
+from services.generator.ledger import SqlHalts, SqlLedger, SqlVendorKeys
 from services.generator.providers import adapters
 from services.generator.settings import Settings
 from services.generator.usecases.billing import Billing, Reckoning
@@ -38,7 +38,29 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     found.add_argument(
         "--never-arrived", action="store_true", help="the vendor has no such job and no charge"
     )
+    commands.add_parser(
+        "seal-vendor-keys",
+        help="encrypt tenants' vendor keys with the first of GENERATOR_VENDOR_KEYS_SECRET",
+    )
     return parser.parse_args(arguments)
+
+
+async def act(settings: Settings, asked: argparse.Namespace) -> str:
+    """Do what the operator says and return a sentence about it. Raises ServiceError."""
+    if asked.command == "seal-vendor-keys":
+        return await seal_vendor_keys(settings)
+    settled = await reconcile(settings, asked)
+    return f"{settled.name} is {settled.state}"
+
+
+async def seal_vendor_keys(settings: Settings) -> str:
+    """Encrypt tenants' keys with the newest encryption key. Raises FailedPrecondition."""
+    if settings.sealing is None:
+        message = "GENERATOR_VENDOR_KEYS_SECRET is not set"
+        raise FailedPrecondition(message)
+    async with _database(settings.database_location()) as database:
+        count = await SqlVendorKeys(database, settings.sealing).seal_anew()
+    return f"{count} vendor keys are encrypted with the first key of GENERATOR_VENDOR_KEYS_SECRET"
 
 
 async def reconcile(settings: Settings, asked: argparse.Namespace) -> Generation:

@@ -5,6 +5,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from services.generator.domain.bell import Bell
+
 _LONGEST_SECONDS = 60.0
 _BACK_OFF = 2.0
 
@@ -43,9 +45,9 @@ class Pacer:
         self._next = 0.0
         self._scatter = scatter
 
-    async def wait(self, seconds: float) -> None:
-        """Return after about so many seconds (10 % more or less), when it is our turn."""
-        await asyncio.sleep(seconds * self._scatter(0.9, 1.1))
+    async def wait(self, seconds: float, bell: Bell) -> None:
+        """Return when it is our turn, after about so many seconds (10 % more or less) or a ring."""
+        await bell.wait(seconds * self._scatter(0.9, 1.1))
         now = asyncio.get_running_loop().time()
         turn = max(now, self._next)
         self._next = turn + self._gap

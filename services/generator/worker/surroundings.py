@@ -7,10 +7,12 @@ from services.common.background import background
 from services.generator.domain.catalogue import Surroundings
 from services.generator.domain.circuit import Circuits
 from services.generator.domain.reachability import Reachability, addresses_of
+from services.generator.domain.vendor_keys import OwnKeys
 from services.generator.providers import configured as configured_providers
 from services.generator.providers.client import origin
 from services.generator.settings import Settings
 from services.generator.usecases.halting import Halting
+from services.generator.worker.access import VendorAccess
 from services.generator.worker.network import Network
 
 
@@ -25,15 +27,21 @@ async def watch_network(settings: Settings, stack: AsyncExitStack) -> Reachabili
 
 
 def surroundings(
-    settings: Settings, circuits: Circuits, reach: Reachability, halting: Halting
+    settings: Settings,
+    circuits: Circuits,
+    own: OwnKeys,
+    *,
+    reach: Reachability,
+    halting: Halting,
+    access: VendorAccess,
 ) -> Surroundings:
-    """What models are admitted by at this moment."""
+    """What models are admitted by at this moment, for a tenant with these keys of its own."""
     now = clock.now()
     return Surroundings(
         now=now,
-        configured=frozenset(settings.vendors),
+        configured=access.configured(own),
         device_present=settings.device,
-        open_circuits=circuits.open(now),
+        open_circuits=access.open_circuits(own, circuits.open(now)),
         halted=halting.providers,
         unreachable=reach.unreachable,
     )

@@ -1,58 +1,84 @@
 """The generator's catalogue, kept for a few seconds so that accepting a job needs no call."""
 
-import asyncio
-import time
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
-from reelmesh.generator.v1 import generator_service_pb2, model_pb2
+from reelmesh.generator.v1 import generator_service_pb2, model_pb2, vendor_key_service_pb2
 from reelmesh.generator.v1.generator_service_pb2_grpc import GeneratorServiceStub
+from reelmesh.generator.v1.vendor_key_service_pb2_grpc import VendorKeyServiceStub
 from services.common.channels import Channel
-from services.common.errors import ServiceError
-from services.common.identity import DEFAULT_TENANT, Identity, acting_as
-from services.common.telemetry import get_logger
+from services.common.errors import Unimplemented
+from services.common.identity import Identity, acting_as
+from services.orchestrator.adapters.fresh import Fresh
 from services.orchestrator.adapters.wire import from_duration, from_timestamp
 from services.orchestrator.domain.models import Availability, Lifecycle, Model, Price, PriceTier
 
-_log = get_logger(__name__)
-FRESH_SECONDS = 3.0
+T = TypeVar("T")
+_EVERYBODY = "reelmesh-orchestrator"  # in whose name the catalogue without own keys is read
+_TENANTS = 10_000
+_CATALOGUES = 500
 
 
 class ModelsClient:
-    """`domain.ports.ModelsPort`: fresh within seconds, stale while the generator is away."""
+    """`domain.ports.ModelsPort`: fresh within seconds, stale while the generator is away.
+
+    Nearly all tenants see the same catalogue, which is loaded once; those who have brought keys of
+    their own to the generator have one of their own here.
+    """
 
     def __init__(self, channel: Channel) -> None:
         """Start without a catalogue."""
         self._stub = GeneratorServiceStub(channel)
-        self._models: Sequence[Model] = ()
-        self._loaded = float("-inf")
-        self._loading: asyncio.Task[None] | None = None
+        self._keys = VendorKeyServiceStub(channel)
+        self._shared = Fresh(partial(self._load, _EVERYBODY))
+        self._bringers: OrderedDict[str, Fresh[bool]] = OrderedDict()
+        self._own: OrderedDict[str, Fresh[Sequence[Model]]] = OrderedDict()
 
-    async def models(self) -> Sequence[Model]:
-        """See `ModelsPort.models`. One that has aged is renewed behind the caller's back."""
-        if time.monotonic() - self._loaded > FRESH_SECONDS and self._loading is None:
-            self._loading = asyncio.create_task(self._renew())
-        if not self._models and self._loading is not None:
-            await asyncio.shield(self._loading)
-        return self._models
+    async def models(self, tenant: str) -> Sequence[Model]:
+        """See `ModelsPort.models`."""
+        brings = _kept(self._bringers, tenant, self._brings_keys, most=_TENANTS)
+        if not await brings.get():
+            return await self._shared.get()
+        return await _kept(self._own, tenant, self._load, most=_CATALOGUES).get()
 
     async def close(self) -> None:
-        """Give up a renewal that is under way."""
-        if self._loading is not None:
-            self._loading.cancel()
-            await asyncio.gather(self._loading, return_exceptions=True)
+        """Give up the renewals that are under way."""
+        for catalogue in (self._shared, *self._own.values()):
+            await catalogue.close()
+        for brings in self._bringers.values():
+            await brings.close()
 
-    async def _renew(self) -> None:
-        try:
-            with acting_as(Identity(DEFAULT_TENANT)):
-                answer = await self._stub.ListModels(generator_service_pb2.ListModelsRequest())
-            self._models = tuple(map(_model, answer.models))
-            self._loaded = time.monotonic()
-        except ServiceError as error:
-            if not self._models:
-                raise
-            _log.warning("catalogue_is_stale", reason=error.reason)
-        finally:
-            self._loading = None
+    async def _load(self, tenant: str) -> Sequence[Model]:
+        with acting_as(Identity(tenant)):
+            answer = await self._stub.ListModels(generator_service_pb2.ListModelsRequest())
+        return tuple(map(_model, answer.models))
+
+    async def _brings_keys(self, tenant: str) -> bool:
+        with acting_as(Identity(tenant)):
+            try:
+                request = vendor_key_service_pb2.ListVendorKeysRequest()
+                answer = await self._keys.ListVendorKeys(request)
+            except Unimplemented:
+                return False
+        return any(not key.HasField("revoke_time") for key in answer.vendor_keys)
+
+
+def _kept(
+    known: OrderedDict[str, Fresh[T]],
+    tenant: str,
+    load: Callable[[str], Coroutine[Any, Any, T]],
+    *,
+    most: int,
+) -> Fresh[T]:
+    """Return what is kept for a tenant; the tenants that were here longest ago are forgotten."""
+    if tenant not in known:
+        known[tenant] = Fresh(partial(load, tenant))
+    known.move_to_end(tenant)
+    while len(known) > most:
+        known.popitem(last=False)
+    return known[tenant]
 
 
 def _model(row: model_pb2.Model) -> Model:

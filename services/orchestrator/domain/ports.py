@@ -133,8 +133,11 @@ class PromptPort(Protocol):
 class ModelsPort(Protocol):
     """The generator's catalogue."""
 
-    async def models(self) -> Sequence[Model]:
-        """Every model, at most a few seconds old. Raises Unavailable when never loaded."""
+    async def models(self, tenant: str) -> Sequence[Model]:
+        """Every model as it is open to a tenant, at most a few seconds old.
+
+        Raises Unavailable when never loaded.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

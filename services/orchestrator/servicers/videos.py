@@ -102,7 +102,7 @@ class Videos(VideoServiceServicer):
     async def ListVideoModels(
         self, request: video_service_pb2.ListVideoModelsRequest, context: Any
     ) -> video_service_pb2.ListVideoModelsResponse:
-        return models_message(await self._use.models.models(), request)
+        return models_message(await self._use.models.models(_tenant()), request)
 
     @override
     async def BatchGenerateVideos(

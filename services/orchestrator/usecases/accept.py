@@ -100,7 +100,7 @@ class AcceptVideo:
         """Raise what the caller can know before anything is written."""
         request = job.request
         # Decided again when the words are understood; here so that a hopeless request is refused.
-        models = await self.models.models()
+        models = await self.models.models(job.tenant)
         decision = self.router.admit(request, as_asked(request), models, policy)
         if decision is not None:  # where the placeholder can stand in, it costs nothing
             await self.afford.all_of(job, decision, job.create_time)

@@ -114,7 +114,7 @@ class AcceptBatch:
         """What would be tried, within the request's own limit; None: nothing can serve just now."""
         request = job.request
         self.accept.admission.screen.quick(request.prompt, policy)
-        models = await self.models.models()
+        models = await self.models.models(job.tenant)
         try:
             decision = self.accept.router.decide(request, as_asked(request), models, policy)
         except NoModel as error:

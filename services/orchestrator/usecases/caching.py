@@ -113,7 +113,7 @@ class VideoCache:
             and not job.clip(iteration)
         ):
             policy = await self.policies.of(job.tenant, job.user)
-            choice = Choice(await self.models.models(), policy)
+            choice = Choice(await self.models.models(job.tenant), policy)
             near = await self.similar.found(job, job.keys, job.quantified, choice)
             mine = [attempt for attempt in near if attempt.iteration == iteration]
             job = await self.reuse.serve(job, SEMANTIC, mine)

@@ -19,9 +19,9 @@ class MeasuredModels:
     records: RecordsPort
     _joined: _Seen | None = field(default=None, init=False)
 
-    async def models(self) -> Sequence[Model]:
+    async def models(self, tenant: str) -> Sequence[Model]:
         """See `ModelsPort.models`."""
-        rows, records = await self.catalogue.models(), self.records.records()
+        rows, records = await self.catalogue.models(tenant), self.records.records()
         if self._joined is None or self._joined[0] is not rows or self._joined[1] is not records:
             joined = tuple(measured(row, records.get(row.id)) for row in rows)
             self._joined = (rows, records, joined)

@@ -49,7 +49,7 @@ class PlanVideo:
         """Raises what GenerateVideo raises, and Unavailable when the prompt service is away."""
         quantified, warnings = await self.prompts.quantify(tenant, request)
         moment = self.now()
-        models, policy = await self.models.models(), await self.policies.of(tenant, user)
+        models, policy = await self.models.models(tenant), await self.policies.of(tenant, user)
         decision = self.router.decide(request, quantified, models, policy)
         payer = payer_of(tenant, request, moment, job=_NOT_A_JOB, user=user)
         decision = await self.afford(payer, request, decision, request.variations)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from services.common.errors import InvalidArgument, NoModel, ServiceError, Unavailable
@@ -98,7 +99,8 @@ class PrepareVideo:
     async def _decide(self, job: Job) -> Job:
         try:
             quantified, warnings = await self._quantify(job)
-            models = await patiently(self.models.models, seconds=MODELS_PATIENCE_SECONDS)
+            ask = partial(self.models.models, job.tenant)
+            models = await patiently(ask, seconds=MODELS_PATIENCE_SECONDS)
             policy = await self.policies.of(job.tenant, job.user)
             warnings += await self.screen.whole(quantified.prompt, policy)
             decision = await self._route(job, quantified, models, policy)

@@ -13,6 +13,7 @@ from services.suite.simulator.settings import (
     MODEL,
     PROJECT,
     SECRET_KEY,
+    WEBHOOK_SECRET,
 )
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def variables(world: World) -> Mapping[str, str]:
         "LITELLM_MODEL": MODEL,
         "KLING_ACCESS_KEY": ACCESS_KEY,
         "KLING_SECRET_KEY": SECRET_KEY,
+        "KLING_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "REPLICATE_WEBHOOK_SECRET": WEBHOOK_SECRET,
         "VERTEX_BASE_URL": f"{world.url}/vertex",
         "VERTEX_ACCESS_TOKEN": KEY,
         "VERTEX_PROJECT": PROJECT,

@@ -12,6 +12,7 @@ from services.common.database import Database
 from services.common.errors import RequestConflict
 from services.common.migrate import migrate
 from services.generator.__main__ import MIGRATIONS
+from services.generator.domain.callbacks import Callback
 from services.generator.domain.facts import (
     Cost,
     Failure,
@@ -273,3 +274,18 @@ async def test_what_was_sent_in_a_time_is_found_by_its_provider(ledger: Ledger) 
     assert [one.id for one in await ledger.sent("vendor", *day)] == ["g1"]
     assert await ledger.sent("nobody", *day) == []
     assert await ledger.sent("vendor", day[0], START) == []
+
+
+async def test_a_callback_is_kept_once_and_told_once_to_whoever_drives(ledger: Ledger) -> None:
+    await ledger.open(entry("g1"), ME)
+    await ledger.open(entry("g2", request_id="r2"), OTHER)
+    progress, end = Callback(message="m1"), Callback(message="m2", job="job-7")
+    assert await ledger.note("g1", progress, now=START)
+    assert await ledger.called_back("g1") == ""
+    assert await ledger.note("g1", end, now=START + timedelta(seconds=1))
+    assert not await ledger.note("g1", end, now=START + timedelta(seconds=2))
+    assert await ledger.note("g2", end, now=START)  # another generation's message of that name
+    assert await ledger.called_back("g1") == "job-7"
+    assert list(await ledger.news(ME)) == ["g1"]
+    assert list(await ledger.news(ME)) == []
+    assert list(await ledger.news(OTHER)) == ["g2"]

@@ -13,7 +13,7 @@ from reelmesh.generator.v1 import generation_pb2
 from reelmesh.generator.v1 import generator_service_pb2 as pb
 from reelmesh.storage.v1 import storage_service_pb2
 from services.common.database import Database
-from services.generator.domain.ports import Step
+from services.generator.domain.steps import Step
 from services.generator.ledger import SqlLedger
 from services.generator.usecases.reconciliation import Reconciliation
 from services.suite.simulator.exports import variables

@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from reelmesh.generator.v1 import generation_pb2
 from reelmesh.generator.v1 import generator_service_pb2 as pb
 from reelmesh.storage.v1 import storage_service_pb2
-from services.generator.domain.ports import Step
+from services.generator.domain.steps import Step
 from tests.fakes.generator_process import GeneratorProcess, State
 
 pytestmark = pytest.mark.timeout(90)

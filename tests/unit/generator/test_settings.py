@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from services.generator.domain.ports import Step
+from services.generator.domain.steps import Step
 from services.generator.settings import Settings
 
 

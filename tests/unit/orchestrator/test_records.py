@@ -106,7 +106,7 @@ async def test_a_finished_job_is_learnt_from_once():
 async def test_the_catalogue_is_joined_with_the_records_only_when_one_of_them_has_changed():
     catalogue, records = FixedModels(hosted("m")), MemoryRecords()
     models = MeasuredModels(catalogue=catalogue, records=records)
-    first = await models.models()
-    assert await models.models() is first
+    first = await models.models("acme")
+    assert await models.models("acme") is first
     records.known = {"m": TrackRecord(p50_seconds=4.0, p90_seconds=5.0)}
-    assert [m.p50_seconds for m in await models.models()] == [4.0]
+    assert [m.p50_seconds for m in await models.models("acme")] == [4.0]

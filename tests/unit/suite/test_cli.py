@@ -15,6 +15,8 @@ COMMANDS = [
     ["keys", "create"], ["keys", "list"], ["keys", "revoke"],
     ["bill", "check"], ["bill", "halted"], ["bill", "resume"],
     ["export"], ["recipe"],
+    ["vendor-keys", "add"], ["vendor-keys", "list"], ["vendor-keys", "remove"],
+    ["vendor-keys", "secret"],
     ["costs"], ["budget", "set"], ["budget", "show"], ["budget", "list"],
     ["cache", "stats"], ["cache", "purge"],
 ]  # fmt: skip

@@ -26,6 +26,7 @@ from services.generator.providers.adapter.faults import (
     sounds_moderated,
     text_of,
 )
+from services.generator.providers.adapter.google_account import GoogleAccount
 from services.generator.providers.adapter.magic import media_type_of
 from services.generator.providers.adapter.reading import (
     at,
@@ -39,7 +40,10 @@ from services.generator.providers.adapter.reading import (
 )
 from services.generator.providers.adapter.vendor import (
     Adapter,
+    KeySigned,
+    SecretSigned,
     Signature,
+    SignIn,
     billed_by_fal,
     failed,
     refused,
@@ -53,13 +57,17 @@ __all__ = [
     "Call",
     "Failed",
     "Fault",
+    "GoogleAccount",
     "Json",
+    "KeySigned",
     "Outcome",
     "Output",
     "Part",
     "Phase",
     "Reply",
     "Running",
+    "SecretSigned",
+    "SignIn",
     "Signature",
     "Submission",
     "Succeeded",

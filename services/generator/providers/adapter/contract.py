@@ -1,5 +1,6 @@
 """The seam between the machine and a vendor: a closed union of values."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
@@ -15,6 +16,7 @@ from services.generator.domain.tasks import (
     operation_of,
 )
 from services.generator.providers.adapter.faults import Fault, error_of
+from services.generator.providers.adapter.reading import items, text
 
 T = TypeVar("T", VideoTask, ImageTask, SpeechTask)
 
@@ -105,8 +107,15 @@ class Reply:
         try:
             seconds = float(self.headers.get("retry-after", ""))
         except ValueError:
-            return None
+            return _retry_delay(self.body)
         return seconds if 0 <= seconds < 86_400 else None
+
+
+def _retry_delay(body: Json) -> float | None:
+    """Return the seconds of a `google.rpc.RetryInfo`, which Google sends instead of a header."""
+    delays = (text(detail, "retryDelay") for detail in items(body, "error", "details"))
+    found = re.fullmatch(r"(\d{1,5}(?:\.\d{1,9})?)s", next(filter(None, delays), ""))
+    return float(found[1]) if found else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

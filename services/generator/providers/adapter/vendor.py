@@ -1,6 +1,8 @@
 """What a vendor's adapter has to do; most vendors need a part of it only."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
@@ -35,6 +37,14 @@ class Signature(StrEnum):
     STANDARD = "standard"
 
 
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A form to post at an address, which answers with a short-lived token."""
+
+    url: str
+    form: Mapping[str, str] = field(repr=False)
+
+
 class Adapter(BaseModel, ABC):
     """One vendor. Its fields are its settings; every method is pure.
 
@@ -65,6 +75,20 @@ class Adapter(BaseModel, ABC):
         """Return the headers that prove who we are: a bearer token unless the vendor differs."""
         key = self.api_key.get_secret_value()
         return {"authorization": f"Bearer {key}"} if key else {}
+
+    def secret_values(self) -> tuple[str, ...]:
+        """Return what must never be repeated to anybody; words of a few letters are no secrets."""
+        values = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
+        return tuple(value for value in values if len(value) >= 8)
+
+    def sign_in(self, now: datetime) -> SignIn | None:
+        """Return how to get a token for the other calls, None where the key itself is shown."""
+        return None
+
+    def signed_in(self, token: str) -> "Adapter":
+        """Return the adapter that shows `token`."""
+        message = f"{type(self).__name__} needs no token"
+        raise NotImplementedError(message)
 
     @abstractmethod
     def submit(self, submission: Submission) -> Call:
@@ -122,6 +146,41 @@ class Adapter(BaseModel, ABC):
         It lies at `webhook_key` unless told otherwise.
         """
         return text(body, *self.webhook_key) if self.webhook_key else ""
+
+
+class KeySigned(Adapter):
+    """A vendor that signs its callbacks with an Ed25519 key of its own.
+
+    `public_keys` says where the keys are that belong to the vendor's own `base_url`.
+    """
+
+    signature: ClassVar[Signature] = Signature.ED25519
+    public_keys: ClassVar[str]
+
+    keys_url: str = ""
+
+    @property
+    def keys_address(self) -> str:
+        """Where they are: `keys_url`, the vendor's own place, or the usual one elsewhere."""
+        if self.keys_url or self.base_url == type(self).model_fields["base_url"].default:
+            return self.keys_url or self.public_keys
+        return f"{self.base_url.rstrip('/')}/.well-known/jwks.json"
+
+
+class SecretSigned(Adapter):
+    """A vendor that signs its callbacks by Standard Webhooks, with a secret that both know.
+
+    `webhook_secret` may hold two, separated by a comma, while one is replaced by the other.
+    """
+
+    signature: ClassVar[Signature] = Signature.STANDARD
+
+    webhook_secret: SecretStr = SecretStr("")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secrets that may have signed, none where callbacks are not signed."""
+        return tuple(filter(None, self.webhook_secret.get_secret_value().split(",")))
 
 
 def failed(message: str, *, code: str = "") -> Failed:

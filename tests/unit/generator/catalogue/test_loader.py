@@ -152,7 +152,7 @@ def test_every_variable_that_a_model_needs_is_spelled_as_the_house_spells_them()
     assert all(
         re.fullmatch(
             r"[A-Z0-9_]+_(API_KEY|ACCESS_KEY|SECRET_KEY|ACCESS_TOKEN|BASE_URL|"
-            r"MODEL|PROJECT|ENDPOINT_ID|PATH)",
+            r"MODEL|PROJECT|ENDPOINT_ID|PATH|SERVICE_ACCOUNT)",
             name,
         )
         for name in names

@@ -176,7 +176,7 @@ async def test_a_vendor_that_sends_us_in_a_circle_is_left(http: httpx.AsyncClien
 async def test_an_endless_answer_is_cut_off(
     http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.generator.providers.client.MAX_REPLY_BYTES", 1000)
+    monkeypatch.setattr("services.generator.providers.replies.MAX_REPLY_BYTES", 1000)
     async with raw_server(always(answer(b'"' + b"x" * 5000 + b'"'))) as server:
         with pytest.raises(Unavailable):
             await client(http, server.url).poll("t1")
@@ -208,3 +208,29 @@ def test_an_origin_includes_the_port_that_the_scheme_implies() -> None:
     assert origin("https://x.example/a") == origin("https://x.example:443/b")
     assert origin("https://x.example") != origin("http://x.example")
     assert origin("https://x.example") != origin("https://x.example:444")
+
+
+async def test_a_vendor_that_repeats_our_key_does_not_spread_it(http: httpx.AsyncClient) -> None:
+    secret = "key_that_is_long_enough"
+    said = f'{{"error": "Incorrect API key provided: {secret}"}}'.encode()
+    async with raw_server(always(answer(said, status="401 Unauthorized"))) as server:
+        adapter = Runway(base_url=server.url, api_key=secret)
+        outcome = await client(http, server.url, adapter).submit(SUBMISSION)
+        assert isinstance(outcome, Failed)
+        assert outcome.message == "Incorrect API key provided: [secret]"
+        with pytest.raises(ProviderRefused) as caught:
+            await client(http, server.url, adapter).poll("job")
+        assert secret not in caught.value.message
+
+
+async def test_googles_own_way_to_say_how_long_to_wait_is_understood(
+    http: httpx.AsyncClient,
+) -> None:
+    details = (
+        b'{"error": {"code": 429, "message": "slow down", "details": [{"@type": "x"}, '
+        b'{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "37s"}]}}'
+    )
+    async with raw_server(always(answer(details, status="429 Too Many Requests"))) as server:
+        with pytest.raises(RateLimited) as caught:
+            await client(http, server.url).poll("job")
+        assert caught.value.retry_after == 37

@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from services.common.errors import DataLoss, PermissionDenied, ProviderRefused, Unavailable
 from services.common.url_policy import UrlPolicy, fetching_client
 from services.generator.providers.adapter import Output, media_type_of
-from services.generator.providers.download import Downloader, PublicKeys, ResultExpired
+from services.generator.providers.download import Downloader, ResultExpired
 from services.generator.providers.openai_videos import OpenAIVideos
 from services.generator.providers.runway import Runway
 from tests.unit.generator.providers.raw_server import Request, always, answer, raw_server
@@ -63,8 +63,11 @@ async def test_what_is_not_media_is_refused(http: httpx.AsyncClient, body: bytes
             await fetched(downloader(http), Output(url=server.url))
 
 
-async def test_a_broken_connection_is_resumed_where_it_broke(http: httpx.AsyncClient) -> None:
-    half = len(MP4) // 2
+@pytest.mark.parametrize("half", [64, 100_000, 300_001, len(MP4) - 1])
+async def test_a_broken_connection_is_resumed_where_it_broke(
+    http: httpx.AsyncClient, half: int
+) -> None:
+    asked: list[int] = []
 
     async def script(request: Request, writer: asyncio.StreamWriter) -> None:
         if "range" not in request.headers:
@@ -72,12 +75,19 @@ async def test_a_broken_connection_is_resumed_where_it_broke(http: httpx.AsyncCl
             return
         assert request.headers["if-range"] == '"v1"'
         start = int(request.headers["range"].removeprefix("bytes=").rstrip("-"))
+        asked.append(start)
         told = f"content-range: bytes {start}-{len(MP4) - 1}/{len(MP4)}"
         writer.write(answer(MP4[start:], status="206 Partial", headers=(told,)))
 
     async with raw_server(script) as server:
         assert (await fetched(downloader(http), Output(url=server.url)))[2] == MP4
-    assert len(server.requests) == 2
+    assert asked == [half]
+
+
+async def test_too_few_bytes_to_tell_what_they_are_are_tried_again(http: httpx.AsyncClient) -> None:
+    async with raw_server(always(answer(MP4[:10], length=len(MP4)))) as server:
+        with pytest.raises(Unavailable, match="broke off"):
+            await fetched(downloader(http), Output(url=server.url))
 
 
 async def test_a_result_that_cannot_be_resumed_is_tried_again_as_a_whole(
@@ -185,18 +195,3 @@ async def test_a_foreign_host_does_not_get_the_credentials(http: httpx.AsyncClie
 )
 def test_the_first_bytes_tell_the_media_type(head: bytes, kind: str) -> None:
     assert media_type_of(head) == kind
-
-
-async def test_public_keys_are_read_once_a_day(http: httpx.AsyncClient) -> None:
-    clock = [NOW]
-    async with raw_server(always(answer(b'{"keys":[]}'))) as server:
-        keys = PublicKeys(server.url, http, now=lambda: clock[0])
-        assert await keys.get() == {"keys": []}
-        await keys.get()
-        assert len(server.requests) == 1
-        clock[0] += timedelta(hours=24)
-        await keys.get()
-        assert len(server.requests) == 2
-    clock[0] += timedelta(hours=24)
-    with pytest.raises(Unavailable):
-        await keys.get()

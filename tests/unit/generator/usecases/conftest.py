@@ -5,10 +5,11 @@ import pytest
 from services.generator.domain.catalogue import Catalogue
 from services.generator.domain.generation import Generation
 from services.generator.domain.ports import Entry
-from services.generator.usecases.drive import Drive, Means
+from services.generator.usecases.drive import Drive
 from services.generator.usecases.halting import Halting
 from services.generator.usecases.hub import Hub
 from services.generator.usecases.machine import Machine
+from services.generator.usecases.means import Means
 from services.generator.usecases.patience import Patience
 from services.generator.usecases.row import Books
 from services.generator.usecases.sending import Sending

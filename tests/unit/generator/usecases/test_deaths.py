@@ -11,14 +11,8 @@ import pytest
 from services.common.errors import Unavailable, UnknownOutcome
 from services.generator.domain.facts import Progress
 from services.generator.domain.generation import State
-from services.generator.domain.ports import (
-    Accepted,
-    Content,
-    Entry,
-    Step,
-    Update,
-    Work,
-)
+from services.generator.domain.ports import Accepted, Content, Entry, Update, Work
+from services.generator.domain.steps import Step
 from services.generator.domain.storage_port import Stored
 from services.generator.usecases.drive import Drive
 from services.generator.usecases.patience import Patience

@@ -17,7 +17,8 @@ from services.common.errors import (
 from services.generator.domain.facts import Cost, Failure, Progress
 from services.generator.domain.generation import State
 from services.generator.domain.orders import asset_media
-from services.generator.domain.ports import Accepted, Entry, Lost, Step
+from services.generator.domain.ports import Accepted, Entry, Lost
+from services.generator.domain.steps import Step
 from services.generator.domain.tasks import VideoTask
 from services.generator.usecases.drive import Drive
 from services.generator.usecases.patience import Patience

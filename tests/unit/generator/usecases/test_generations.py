@@ -22,7 +22,7 @@ from services.generator.domain.tasks import VideoTask
 from services.generator.usecases.admission import Admission
 from services.generator.usecases.drive import Drive
 from services.generator.usecases.generations import Generations, Limits
-from tests.fakes.generator_parts import START, OneBackend, order, paid_model
+from tests.fakes.generator_parts import START, OneBackend, no_keys, order, paid_model
 
 OWNER = "local/1"
 
@@ -36,7 +36,7 @@ class Desk:
         self.told: list[Generation] = []
         self.model = paid_model(credentials=(("VENDOR_KEY",),))
         self._ids = iter(f"g{number}" for number in range(1, 99))
-        admission = Admission(Catalogue([self.model]), lambda: self.world)
+        admission = Admission(Catalogue([self.model]), lambda own: self.world)
         self.use = Generations(
             ledger=plant.ledger,
             admission=admission,
@@ -48,6 +48,7 @@ class Desk:
             now=plant.clock,
             new_id=lambda: next(self._ids),
             limits=Limits(watch_poll_seconds=0.02),
+            own_keys=no_keys,
         )
 
 

@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from services.generator.domain.callbacks import Callback
 from services.generator.worker.keeper import Keeper
 from tests.fakes.generator_parts import START, Clock, MemoryLedger, entry
 from tests.fakes.waiting import until
@@ -12,12 +13,16 @@ class Machine:
     def __init__(self) -> None:
         self.started: list[str] = []
         self.cancelled: list[str] = []
+        self.woken: list[str] = []
 
     def start(self, row) -> None:
         self.started.append(row.generation.id)
 
     def cancel_all(self, identifiers) -> None:
         self.cancelled += identifiers
+
+    def wake(self, identifiers) -> None:
+        self.woken += identifiers
 
 
 class FlakyLedger(MemoryLedger):
@@ -66,3 +71,13 @@ async def test_cancels_by_other_replicas_are_heard_and_beats_survive_trouble() -
         await until(lambda: machine.cancelled)
     assert ledger.troubles == 0
     assert (await ledger.heartbeat("me/2", now=START)) == ["g1"]
+
+
+async def test_a_callback_that_another_replica_took_in_is_heard_of_once() -> None:
+    ledger, machine, clock = MemoryLedger(), Machine(), Clock()
+    await ledger.open(entry(), "me/2")
+    await ledger.note("g1", Callback(message="m1"), now=clock())
+    mine = keeper(ledger, machine, clock)
+    await mine.beat()
+    await mine.beat()
+    assert machine.woken == ["g1"]

@@ -4,10 +4,11 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.generator.domain.bell import Bell
 from services.generator.domain.models import Latency
 from services.generator.providers.adapter import Running
-from services.generator.worker.hosted import progress_of
 from services.generator.worker.pace import Pacer, Rhythm, after_trouble
+from services.generator.worker.progress import progress_of
 from tests.fakes.generator_parts import START
 
 
@@ -33,8 +34,22 @@ async def test_a_crowd_is_spread_out() -> None:
     pacer = Pacer(100, scatter=lambda low, high: 1.0)
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    await asyncio.gather(*(pacer.wait(0.01) for _ in range(31)))
+    await asyncio.gather(*(pacer.wait(0.01, Bell()) for _ in range(31)))
     assert 0.29 <= loop.time() - begun < 1.0
+
+
+async def test_who_is_rung_up_does_not_wait_for_the_time_to_pass() -> None:
+    pacer, bell = Pacer(100), Bell()
+    waiting = asyncio.create_task(pacer.wait(3600, bell))
+    await asyncio.sleep(0)
+    bell.ring()
+    async with asyncio.timeout(5):
+        await waiting
+    early = Bell()
+    early.ring()  # before anybody waits
+    async with asyncio.timeout(5):
+        await pacer.wait(3600, early)
+    assert not await early.wait(0)
 
 
 def test_the_vendors_own_progress_counts_and_never_says_done() -> None:

@@ -1,0 +1,32 @@
+"""How far a job at a vendor is: what the vendor says, else an honest estimate."""
+
+from datetime import datetime, timedelta
+from math import exp
+
+from services.generator.domain.facts import Progress
+from services.generator.domain.models import Latency
+from services.generator.providers import adapter as vendor
+
+_ESTIMATE_CAP = 95
+
+
+def progress_of(
+    update: vendor.Running, latency: Latency, *, begun: datetime, now: datetime
+) -> Progress:
+    """Return the vendor's own progress, else an estimate from the model's typical time.
+
+    The estimate nears 95 percent and never says that it is done; without a typical time there is
+    none.
+    """
+    typical, late = latency.p50_seconds, latency.p90_seconds or latency.p50_seconds
+    eta = begun + timedelta(seconds=late) if late else None
+    shown = eta if eta is not None and eta > now else None
+    if update.progress is not None:
+        percent = int(max(0.0, min(1.0, update.progress)) * 99)
+        return Progress(percent=percent, source="provider", eta=shown, queued=update.queued)
+    if not typical:
+        return Progress(queued=update.queued)
+    share = 1 - exp(-1.5 * (now - begun).total_seconds() / typical)
+    return Progress(
+        percent=int(_ESTIMATE_CAP * share), source="estimate", eta=shown, queued=update.queued
+    )
