@@ -16,7 +16,7 @@ DEMO_DIR ?= demo
 DATA_DIR ?= data
 
 .PHONY: help setup setup-dev demo serve test check format lint types imports \
-	proto proto-lint proto-breaking proto-drift proto-baseline stress bench openapi env-example lock clean
+	proto proto-lint proto-breaking proto-drift proto-baseline stress bench openapi schemas env-example lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -110,6 +110,9 @@ proto-baseline: setup-dev ## Accept the present protos as what clients rely on
 # ---------------------------------------------------------------------------- housekeeping
 openapi: setup-dev ## Write the gateway's OpenAPI document from the protos
 	$(BIN)/python -m services.gateway.openapi
+
+schemas: setup-dev | $(BUILD) ## Write the JSON schemas of the files that people write
+	$(BIN)/python -m services.orchestrator.convert.shot_list > $(BUILD)/shots.json && mv $(BUILD)/shots.json docs/schemas/shots.schema.json
 
 env-example: setup-dev | $(BUILD) ## Write .env.example from the settings classes
 	$(BIN)/python -m tests.env_example > build/env.example && mv build/env.example .env.example

@@ -37,6 +37,7 @@ from services.orchestrator.adapters.moderation import load_rules
 from services.orchestrator.adapters.moderation.endpoint import ModerationEndpoint
 from services.orchestrator.adapters.outbox import Outbox
 from services.orchestrator.adapters.prompt_client import QUANTIFY, PromptClient
+from services.orchestrator.adapters.script_client import BREAK_DOWN
 from services.orchestrator.adapters.sql_alerts import BudgetAlerts
 from services.orchestrator.adapters.sql_books import SqlBooks
 from services.orchestrator.adapters.sql_cache import SqlCache
@@ -49,6 +50,7 @@ from services.orchestrator.adapters.tenant_rates import TenantRates
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.durable.orders import DurableOrders
 from services.orchestrator.durable.runtime import migrate_engine
+from services.orchestrator.films import Ways, film_steps, film_use_cases, open_films
 from services.orchestrator.servicers import budgets, cache, policies
 from services.orchestrator.servicers.budgets import Budgets
 from services.orchestrator.servicers.cache import Cache
@@ -77,16 +79,16 @@ async def running(settings: Settings) -> AsyncIterator[str]:
     """Serve (and make jobs, as the role says) while the block runs; yields the bound address."""
     async with AsyncExitStack() as stack:
         metrics = Metrics(settings.service)
-        parts, bus = await _open(settings, metrics, stack)
+        feed = JobFeed()
+        parts, bus = await _open(settings, metrics, feed, stack)
         readiness = Readiness()
         readiness.add("database", parts.database.ping)
         kept = KeepCache(store=SqlCache(parts.database, now=clock.now), clips=parts.clips)
         if settings.role != "front":
             await _work(settings, parts, bus, kept=kept, stack=stack)
-        feed = JobFeed()
         listener = BusListener(bus, feed)
         await stack.enter_async_context(background("listener", listener.run()))
-        registrations = _servicers(parts, feed, kept, readiness)
+        registrations = _servicers(parts, kept, readiness)
         keys = await stack.enter_async_context(open_keys(settings)) if settings.auth else None
         listening = await stack.enter_async_context(
             serve(
@@ -105,7 +107,7 @@ async def _work(
     settings: Settings, parts: Parts, bus: Bus, *, kept: KeepCache, stack: AsyncExitStack
 ) -> None:
     """Make jobs, and do what is done once for all fronts."""
-    await stack.enter_async_context(working(settings, parts))
+    await stack.enter_async_context(working(settings, parts, film_steps(settings, parts)))
     if settings.cache:
         # Behind the engine, whose start blocks the loop: a write begun before would lock SQLite.
         await AssetListener(bus, kept.gone).start()
@@ -115,18 +117,15 @@ async def _work(
 
 
 def _servicers(
-    parts: Parts, feed: JobFeed, kept: KeepCache, readiness: Readiness
+    parts: Parts, kept: KeepCache, readiness: Readiness
 ) -> list[tuple[Callable[[Any, Any], None], Any]]:
     books = SqlBooks(parts.database, now=clock.now)
-    videos = Videos(_use_cases(parts, feed), readiness.draining)
+    videos = Videos(_use_cases(parts), readiness.draining)
     return [
         (add_VideoServiceServicer_to_server, videos),
-        (add_FilmServiceServicer_to_server, Films()),
+        (add_FilmServiceServicer_to_server, Films(film_use_cases(parts), readiness.draining)),
         (add_BudgetServiceServicer_to_server, Budgets(KeepBudgets(books=books))),
-        (
-            add_PolicyServiceServicer_to_server,
-            Policies(KeepPolicies(policies=parts.policies)),
-        ),
+        (add_PolicyServiceServicer_to_server, Policies(KeepPolicies(policies=parts.policies))),
         (add_CacheServiceServicer_to_server, Cache(kept)),
     ]
 
@@ -137,7 +136,9 @@ async def migrate_all(database: Database, location: str) -> None:
     await migrate_engine(location)
 
 
-async def _open(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> tuple[Parts, Bus]:
+async def _open(
+    settings: Settings, metrics: Metrics, feed: JobFeed, stack: AsyncExitStack
+) -> tuple[Parts, Bus]:
     """Everything that a front and a worker share, closed in the reverse order."""
     location = settings.database_location()
     database = Database(location, schema="orchestrator", pool_size=settings.database_pool_size)
@@ -154,7 +155,7 @@ async def _open(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> 
     signer = settings.signer()
     generator = Channel(settings.generator_address, signer, retry=[CREATE])
     storage = Channel(settings.storage_address, signer)
-    prompt = Channel(settings.prompt_address, signer, retry=[QUANTIFY])
+    prompt = Channel(settings.prompt_address, signer, retry=[QUANTIFY, BREAK_DOWN])
     for channel in (generator, storage, prompt):
         stack.push_async_callback(channel.close)
     models = ModelsClient(generator)
@@ -164,6 +165,7 @@ async def _open(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> 
     await stack.enter_async_context(background("records", records.run()))
     await stack.enter_async_context(background("outbox", outbox.run()))
     assets = StorageClient(storage)
+    ways = Ways(bus=bus, orders=orders, generator=generator, prompt=prompt, storage=storage)
     parts = Parts(
         database=database,
         jobs=SqlJobs(database, orders, now=clock.now, committed=outbox.written),
@@ -177,6 +179,8 @@ async def _open(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> 
         policies=SqlPolicies(database, default=settings.policy(), now=clock.now),
         records=records,
         screen=await _screen(settings, stack),
+        films=await open_films(database, ways, feed, stack),
+        feed=feed,
     )
     return replace(parts, cache=cache_of(settings, parts, metrics)), bus
 
@@ -195,7 +199,7 @@ async def _screen(settings: Settings, stack: AsyncExitStack) -> Screen:
     return Screen(rules=load_rules(), endpoint=endpoint)
 
 
-def _use_cases(parts: Parts, feed: JobFeed) -> VideoUseCases:
+def _use_cases(parts: Parts) -> VideoUseCases:
     afford = Affording(ledger=parts.ledger)
     accept = AcceptVideo(
         jobs=parts.jobs,
@@ -220,7 +224,7 @@ def _use_cases(parts: Parts, feed: JobFeed) -> VideoUseCases:
             policies=parts.policies,
             cache=parts.cache,
         ),
-        read=ReadJobs(jobs=parts.jobs, feed=feed),
+        read=ReadJobs(jobs=parts.jobs, feed=parts.feed),
         jobs=parts.jobs,
         models=parts.models,
         assets=parts.assets,

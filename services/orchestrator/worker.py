@@ -25,6 +25,7 @@ from services.orchestrator.domain.money.ledger import Ledger
 from services.orchestrator.domain.policy_ports import PolicyBook, RecordsPort
 from services.orchestrator.domain.ports import (
     AssetPort,
+    EventFeed,
     GeneratorPort,
     JobStore,
     ModelsPort,
@@ -39,6 +40,7 @@ from services.orchestrator.usecases.admission import Screen
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.attempt import AttemptVideo
 from services.orchestrator.usecases.caching import Caching, NoCache, VideoCache
+from services.orchestrator.usecases.films.steps import FilmFlow, FilmParts
 from services.orchestrator.usecases.finish import CancelVideo, FinishVideo
 from services.orchestrator.usecases.keep import KeepClip
 from services.orchestrator.usecases.prepare import PrepareVideo
@@ -65,6 +67,8 @@ class Parts:
     policies: PolicyBook
     records: RecordsPort
     screen: Screen
+    films: FilmParts
+    feed: EventFeed
     cache: Caching = field(default_factory=NoCache)
 
 
@@ -148,7 +152,7 @@ def cache_of(settings: Settings, parts: Parts, metrics: Metrics) -> Caching:
 
 
 @asynccontextmanager
-async def working(settings: Settings, parts: Parts) -> AsyncIterator[None]:
+async def working(settings: Settings, parts: Parts, films: FilmFlow) -> AsyncIterator[None]:
     """Make jobs while the block runs; jobs that have not ended go on in another worker or later."""
     finish = FinishVideo(
         jobs=parts.jobs, now=clock.now, messages=load_messages(), records=parts.records
@@ -167,13 +171,19 @@ async def working(settings: Settings, parts: Parts) -> AsyncIterator[None]:
             executor=executor,
             jobs_at_once=settings.jobs_at_once,
         )
-        await stack.enter_async_context(running_engine(engine, _steps(settings, parts, finish)))
+        steps = _steps(settings, parts, finish)
+        await stack.enter_async_context(running_engine(engine, steps, films))
         late = SettleLate(
-            jobs=parts.jobs, ledger=parts.ledger, generator=parts.generator, now=clock.now
+            jobs=parts.jobs,
+            films=parts.films.films,
+            ledger=parts.ledger,
+            generator=parts.generator,
+            now=clock.now,
         )
         tidy = Housekeeping(
             parts.database,
             finish,
+            films.running,
             cache=parts.cache,
             now=clock.now,
             deadline=settings.job_deadline,

@@ -238,6 +238,7 @@ class Capabilities(_message.Message):
     MAX_VARIATIONS_FIELD_NUMBER: _builtins.int
     IMAGE_REQUIRED_FIELD_NUMBER: _builtins.int
     VIDEO_REQUIRED_FIELD_NUMBER: _builtins.int
+    VOICES_FIELD_NUMBER: _builtins.int
     text: _builtins.bool
     """Takes text."""
     image: _builtins.bool
@@ -284,6 +285,10 @@ class Capabilities(_message.Message):
     def fps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Frame rates."""
 
+    @_builtins.property
+    def voices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Voices that it speaks with, when they are a set."""
+
     def __init__(
         self,
         *,
@@ -304,10 +309,11 @@ class Capabilities(_message.Message):
         max_variations: _builtins.int = ...,
         image_required: _builtins.bool = ...,
         video_required: _builtins.bool = ...,
+        voices: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_duration", b"max_duration", "min_duration", b"min_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_ratios", b"aspect_ratios", "audio", b"audio", "durations", b"durations", "fps", b"fps", "image", b"image", "image_required", b"image_required", "last_image", b"last_image", "max_duration", b"max_duration", "max_prompt_characters", b"max_prompt_characters", "max_variations", b"max_variations", "min_duration", b"min_duration", "negative_prompt", b"negative_prompt", "resolutions", b"resolutions", "seed", b"seed", "text", b"text", "video", b"video", "video_required", b"video_required"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_ratios", b"aspect_ratios", "audio", b"audio", "durations", b"durations", "fps", b"fps", "image", b"image", "image_required", b"image_required", "last_image", b"last_image", "max_duration", b"max_duration", "max_prompt_characters", b"max_prompt_characters", "max_variations", b"max_variations", "min_duration", b"min_duration", "negative_prompt", b"negative_prompt", "resolutions", b"resolutions", "seed", b"seed", "text", b"text", "video", b"video", "video_required", b"video_required", "voices", b"voices"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

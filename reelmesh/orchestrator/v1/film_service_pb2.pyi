@@ -88,6 +88,14 @@ class Film(_message.Message):
     SEQUENCE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    PREVIEW_FIELD_NUMBER: _builtins.int
+    CUTS_FIELD_NUMBER: _builtins.int
+    ESTIMATE_FIELD_NUMBER: _builtins.int
+    BUDGET_LIMIT_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    SHOTS_FIELD_NUMBER: _builtins.int
+    ETA_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"films/{id}"."""
     tenant_name: _builtins.str
@@ -106,6 +114,10 @@ class Film(_message.Message):
     """Version of the cut: 1, 2, 3 …"""
     sequence: _builtins.int
     """Sequence of the newest event."""
+    title: _builtins.str
+    """Title, when it has one."""
+    preview: _builtins.str
+    """Something to look at already: the newest cut, or the first clip that is there. "assets/{id}"."""
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___FilmTask]:
         """Tasks of the graph."""
@@ -134,6 +146,30 @@ class Film(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """When it ended."""
 
+    @_builtins.property
+    def cuts(self) -> _containers.RepeatedCompositeFieldContainer[Global___FilmCut]:
+        """Every cut that was made, oldest first."""
+
+    @_builtins.property
+    def estimate(self) -> _money_pb2.Money:
+        """What it was estimated to cost; absent where a price is not known."""
+
+    @_builtins.property
+    def budget_limit(self) -> _money_pb2.Money:
+        """Most that it may cost; absent without a limit."""
+
+    @_builtins.property
+    def strategy(self) -> Global___FilmStrategy:
+        """How it is made."""
+
+    @_builtins.property
+    def shots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of its shots in order."""
+
+    @_builtins.property
+    def eta(self) -> _timestamp_pb2.Timestamp:
+        """When it should be done; absent while nobody can tell."""
+
     def __init__(
         self,
         *,
@@ -153,14 +189,136 @@ class Film(_message.Message):
         sequence: _builtins.int = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        title: _builtins.str = ...,
+        preview: _builtins.str = ...,
+        cuts: _abc.Iterable[Global___FilmCut] | None = ...,
+        estimate: _money_pb2.Money | None = ...,
+        budget_limit: _money_pb2.Money | None = ...,
+        strategy: Global___FilmStrategy | None = ...,
+        shots: _abc.Iterable[_builtins.str] | None = ...,
+        eta: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "savings", b"savings"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["budget_limit", b"budget_limit", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "savings", b"savings", "strategy", b"strategy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "content_url", b"content_url", "cost", b"cost", "create_time", b"create_time", "creative_id", b"creative_id", "end_time", b"end_time", "error", b"error", "name", b"name", "progress_percent", b"progress_percent", "savings", b"savings", "sequence", b"sequence", "state", b"state", "tasks", b"tasks", "tenant_name", b"tenant_name", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "budget_limit", b"budget_limit", "content_url", b"content_url", "cost", b"cost", "create_time", b"create_time", "creative_id", b"creative_id", "cuts", b"cuts", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "name", b"name", "preview", b"preview", "progress_percent", b"progress_percent", "savings", b"savings", "sequence", b"sequence", "shots", b"shots", "state", b"state", "strategy", b"strategy", "tasks", b"tasks", "tenant_name", b"tenant_name", "title", b"title", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Film: _TypeAlias = Film  # noqa: Y015
+
+@_typing.final
+class FilmCut(_message.Message):
+    """A version of the film."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ShotsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    ASSET_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    DURATION_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    QUALITY_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    SHOTS_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """1, 2, 3 …"""
+    asset: _builtins.str
+    """"assets/{id}"."""
+    sha256: _builtins.str
+    """SHA-256 of its bytes, lower-case hexadecimal."""
+    quality: _builtins.float
+    """1.0 when nothing is wrong with it, less for every finding; absent when it was not looked at."""
+    @_builtins.property
+    def duration(self) -> _duration_pb2.Duration:
+        """Length."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was made."""
+
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Sentences on what is wrong with it."""
+
+    @_builtins.property
+    def shots(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """SHA-256 of each shot's clip, by the id of the shot."""
+
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+        asset: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+        duration: _duration_pb2.Duration | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        quality: _builtins.float | None = ...,
+        findings: _abc.Iterable[_builtins.str] | None = ...,
+        shots: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "create_time", b"create_time", "duration", b"duration", "quality", b"quality"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "asset", b"asset", "create_time", b"create_time", "duration", b"duration", "findings", b"findings", "quality", b"quality", "sha256", b"sha256", "shots", b"shots", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__quality: _TypeAlias = _typing.Literal["quality"]  # noqa: Y015
+    _WhichOneofArgType__quality: _TypeAlias = _typing.Literal["_quality", b"_quality"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__quality) -> _WhichOneofReturnType__quality | None: ...
+
+Global___FilmCut: _TypeAlias = FilmCut  # noqa: Y015
+
+@_typing.final
+class FilmStrategy(_message.Message):
+    """How a film is made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    VISUAL_APPROACH_FIELD_NUMBER: _builtins.int
+    MAX_CONCURRENCY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    """"sequential", "parallel" or "adaptive"."""
+    visual_approach: _builtins.str
+    """"stock_only", "ai_only", "hybrid_stock_first" or "hybrid_ai_first"."""
+    max_concurrency: _builtins.int
+    """Tasks that run at once at most."""
+    reason: _builtins.str
+    """A sentence on why."""
+    def __init__(
+        self,
+        *,
+        type: _builtins.str = ...,
+        visual_approach: _builtins.str = ...,
+        max_concurrency: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_concurrency", b"max_concurrency", "reason", b"reason", "type", b"type", "visual_approach", b"visual_approach"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FilmStrategy: _TypeAlias = FilmStrategy  # noqa: Y015
 
 @_typing.final
 class FilmTask(_message.Message):
@@ -175,6 +333,19 @@ class FilmTask(_message.Message):
     DEPENDENCIES_FIELD_NUMBER: _builtins.int
     ASSET_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    SHOT_FIELD_NUMBER: _builtins.int
+    PROGRESS_PERCENT_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    JOB_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    WARNING_FIELD_NUMBER: _builtins.int
+    PLACEHOLDER_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    ASSETS_FIELD_NUMBER: _builtins.int
+    CREDIT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id within the film, such as "shot-003.image"."""
     type: _builtins.str
@@ -187,6 +358,24 @@ class FilmTask(_message.Message):
     """Higher runs first."""
     asset: _builtins.str
     """What it made."""
+    shot: _builtins.str
+    """Id of the shot that it is for; "" for what belongs to the whole film."""
+    progress_percent: _builtins.int
+    """0 to 100."""
+    model: _builtins.str
+    """Model that made it, or will; "" where one is chosen when it begins."""
+    job: _builtins.str
+    """Video job that makes its clip, "videoJobs/{id}"."""
+    sha256: _builtins.str
+    """SHA-256 of what it made, lower-case hexadecimal."""
+    version: _builtins.int
+    """Times that it was wanted: 1, and one more each time that its shot is made again."""
+    warning: _builtins.str
+    """A sentence on what is less than was asked for."""
+    placeholder: _builtins.bool
+    """True when a storyboard stands in for a generated clip."""
+    credit: _builtins.str
+    """Who must be named, and the licence, for a clip that was found in the library."""
     @_builtins.property
     def dependencies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the tasks that must be done before."""
@@ -194,6 +383,22 @@ class FilmTask(_message.Message):
     @_builtins.property
     def error(self) -> _status_pb2.Status:
         """Why it failed."""
+
+    @_builtins.property
+    def cost(self) -> _money_pb2.Money:
+        """What it cost so far, all versions together; in a plan what it is estimated to cost."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When its newest try began."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ended."""
+
+    @_builtins.property
+    def assets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Every asset that it made, such as one for each line that is spoken."""
 
     def __init__(
         self,
@@ -205,10 +410,23 @@ class FilmTask(_message.Message):
         dependencies: _abc.Iterable[_builtins.str] | None = ...,
         asset: _builtins.str = ...,
         error: _status_pb2.Status | None = ...,
+        shot: _builtins.str = ...,
+        progress_percent: _builtins.int = ...,
+        model: _builtins.str = ...,
+        cost: _money_pb2.Money | None = ...,
+        job: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+        version: _builtins.int = ...,
+        warning: _builtins.str = ...,
+        placeholder: _builtins.bool = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        assets: _abc.Iterable[_builtins.str] | None = ...,
+        credit: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "end_time", b"end_time", "error", b"error", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "dependencies", b"dependencies", "error", b"error", "id", b"id", "priority", b"priority", "state", b"state", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "assets", b"assets", "cost", b"cost", "credit", b"credit", "dependencies", b"dependencies", "end_time", b"end_time", "error", b"error", "id", b"id", "job", b"job", "model", b"model", "placeholder", b"placeholder", "priority", b"priority", "progress_percent", b"progress_percent", "sha256", b"sha256", "shot", b"shot", "start_time", b"start_time", "state", b"state", "type", b"type", "version", b"version", "warning", b"warning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -279,6 +497,16 @@ class CreateFilmRequest(_message.Message):
     CONCURRENCY_FIELD_NUMBER: _builtins.int
     USE_CACHE_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
+    VISUAL_APPROACH_FIELD_NUMBER: _builtins.int
+    PROJECT_FIELD_NUMBER: _builtins.int
+    ASPECT_RATIO_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
+    FPS_FIELD_NUMBER: _builtins.int
+    TRANSITION_FIELD_NUMBER: _builtins.int
+    MUSIC_FIELD_NUMBER: _builtins.int
+    CAPTIONS_FIELD_NUMBER: _builtins.int
+    ALLOW_PLACEHOLDER_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
     preset: _builtins.str
     """Optional. Such as "budget", "premium", "news", "offline", "cartoon" or "basic"."""
     mode: _builtins.str
@@ -295,6 +523,28 @@ class CreateFilmRequest(_message.Message):
     """Optional. Use of the cache; default true."""
     language: _builtins.str
     """Optional. "en" or "sw"."""
+    visual_approach: _builtins.str
+    """Optional. "stock_only", "ai_only", "hybrid_stock_first" or "hybrid_ai_first"; "" chooses by content."""
+    project: _builtins.str
+    """Optional. The project that it is accounted to."""
+    aspect_ratio: _builtins.str
+    """Optional. Such as "16:9", which is the default."""
+    resolution: _builtins.str
+    """Optional. Such as "720p", which is the default."""
+    fps: _builtins.int
+    """Optional. Frames per second, 8 to 60; 0 means 24."""
+    transition: _builtins.str
+    """Optional. Between shots that have none of their own: "cut", "crossfade", "fade_black", "wipe_left", "wipe_right",
+    "wipe_up", "wipe_down", "slide_left", "slide_right", "slide_up" or "slide_down"; "" is the preset's.
+    """
+    music: _builtins.str
+    """Optional. What the music is like, or "off"; "" is the preset's."""
+    captions: _builtins.str
+    """Optional. "burn", "attach" or "off"; "" is the preset's."""
+    allow_placeholder: _builtins.bool
+    """Optional. Whether a storyboard may stand in for a clip; unset means as this deployment has it."""
+    title: _builtins.str
+    """Optional. Title; "" is the script's own."""
     @_builtins.property
     def source(self) -> Global___FilmSource:
         """Required. Shots or a script."""
@@ -321,13 +571,28 @@ class CreateFilmRequest(_message.Message):
         concurrency: _builtins.int = ...,
         use_cache: _builtins.bool | None = ...,
         language: _builtins.str = ...,
+        visual_approach: _builtins.str = ...,
+        project: _builtins.str = ...,
+        aspect_ratio: _builtins.str = ...,
+        resolution: _builtins.str = ...,
+        fps: _builtins.int = ...,
+        transition: _builtins.str = ...,
+        music: _builtins.str = ...,
+        captions: _builtins.str = ...,
+        allow_placeholder: _builtins.bool | None = ...,
+        title: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_use_cache", b"_use_cache", "budget_limit", b"budget_limit", "source", b"source", "use_cache", b"use_cache"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "budget_limit", b"budget_limit", "source", b"source", "use_cache", b"use_cache"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_use_cache", b"_use_cache", "budget_limit", b"budget_limit", "concurrency", b"concurrency", "creative_id", b"creative_id", "language", b"language", "mode", b"mode", "preset", b"preset", "providers", b"providers", "request_id", b"request_id", "require_approval", b"require_approval", "source", b"source", "use_cache", b"use_cache"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "aspect_ratio", b"aspect_ratio", "budget_limit", b"budget_limit", "captions", b"captions", "concurrency", b"concurrency", "creative_id", b"creative_id", "fps", b"fps", "language", b"language", "mode", b"mode", "music", b"music", "preset", b"preset", "project", b"project", "providers", b"providers", "request_id", b"request_id", "require_approval", b"require_approval", "resolution", b"resolution", "source", b"source", "title", b"title", "transition", b"transition", "use_cache", b"use_cache", "visual_approach", b"visual_approach"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__allow_placeholder: _TypeAlias = _typing.Literal["allow_placeholder"]  # noqa: Y015
+    _WhichOneofArgType__allow_placeholder: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder"]  # noqa: Y015
     _WhichOneofReturnType__use_cache: _TypeAlias = _typing.Literal["use_cache"]  # noqa: Y015
     _WhichOneofArgType__use_cache: _TypeAlias = _typing.Literal["_use_cache", b"_use_cache"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__allow_placeholder) -> _WhichOneofReturnType__allow_placeholder | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__use_cache) -> _WhichOneofReturnType__use_cache | None: ...
 
 Global___CreateFilmRequest: _TypeAlias = CreateFilmRequest  # noqa: Y015
@@ -391,6 +656,11 @@ class PlanFilmResponse(_message.Message):
     MIN_PRICE_FIELD_NUMBER: _builtins.int
     MAX_PRICE_FIELD_NUMBER: _builtins.int
     P50_LATENCY_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    title: _builtins.str
+    """Title, when it has one."""
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___FilmTask]:
         """Tasks of the graph."""
@@ -411,6 +681,14 @@ class PlanFilmResponse(_message.Message):
     def p50_latency(self) -> _duration_pb2.Duration:
         """Typical time."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Sentences on what stands in the way, and on what will be less than was asked for."""
+
+    @_builtins.property
+    def strategy(self) -> Global___FilmStrategy:
+        """How it would be made."""
+
     def __init__(
         self,
         *,
@@ -419,10 +697,13 @@ class PlanFilmResponse(_message.Message):
         min_price: _money_pb2.Money | None = ...,
         max_price: _money_pb2.Money | None = ...,
         p50_latency: _duration_pb2.Duration | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+        strategy: Global___FilmStrategy | None = ...,
+        title: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency", "strategy", b"strategy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency", "strategy", b"strategy", "tasks", b"tasks", "title", b"title", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -587,7 +868,7 @@ class WatchFilmResponse(_message.Message):
     SEQUENCE_FIELD_NUMBER: _builtins.int
     FILM_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """Grows by one with every change."""
+    """Grows with every change."""
     @_builtins.property
     def film(self) -> Global___Film:
         """The film after the change."""

@@ -110,7 +110,8 @@ class FilmServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchFilm(self, request, context):
-        """As WatchVideoJob. Errors: NOT_FOUND.
+        """Begins with the present state and ends after a terminal one. Changes that come close together are told as one, so
+        that the sequence grows and may leave numbers out: a film always tells all of itself. Errors: NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

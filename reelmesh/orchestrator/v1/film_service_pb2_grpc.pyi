@@ -42,7 +42,9 @@ class FilmServiceStub:
     ListFilms: _grpc.UnaryUnaryMultiCallable[_film_service_pb2.ListFilmsRequest, _film_service_pb2.ListFilmsResponse]
     """The tenant's films, newest first. Errors: INVALID_ARGUMENT."""
     WatchFilm: _grpc.UnaryStreamMultiCallable[_film_service_pb2.WatchFilmRequest, _film_service_pb2.WatchFilmResponse]
-    """As WatchVideoJob. Errors: NOT_FOUND."""
+    """Begins with the present state and ends after a terminal one. Changes that come close together are told as one, so
+    that the sequence grows and may leave numbers out: a film always tells all of itself. Errors: NOT_FOUND.
+    """
     CancelFilm: _grpc.UnaryUnaryMultiCallable[_film_service_pb2.CancelFilmRequest, _film_service_pb2.CancelFilmResponse]
     """Asks a film to stop; finished shots stay. Errors: NOT_FOUND, FAILED_PRECONDITION."""
     RegenerateShot: _grpc.UnaryUnaryMultiCallable[_film_service_pb2.RegenerateShotRequest, _film_service_pb2.RegenerateShotResponse]
@@ -64,7 +66,9 @@ class FilmServiceAsyncStub(FilmServiceStub):
     ListFilms: _aio.UnaryUnaryMultiCallable[_film_service_pb2.ListFilmsRequest, _film_service_pb2.ListFilmsResponse]  # type: ignore[assignment]
     """The tenant's films, newest first. Errors: INVALID_ARGUMENT."""
     WatchFilm: _aio.UnaryStreamMultiCallable[_film_service_pb2.WatchFilmRequest, _film_service_pb2.WatchFilmResponse]  # type: ignore[assignment]
-    """As WatchVideoJob. Errors: NOT_FOUND."""
+    """Begins with the present state and ends after a terminal one. Changes that come close together are told as one, so
+    that the sequence grows and may leave numbers out: a film always tells all of itself. Errors: NOT_FOUND.
+    """
     CancelFilm: _aio.UnaryUnaryMultiCallable[_film_service_pb2.CancelFilmRequest, _film_service_pb2.CancelFilmResponse]  # type: ignore[assignment]
     """Asks a film to stop; finished shots stay. Errors: NOT_FOUND, FAILED_PRECONDITION."""
     RegenerateShot: _aio.UnaryUnaryMultiCallable[_film_service_pb2.RegenerateShotRequest, _film_service_pb2.RegenerateShotResponse]  # type: ignore[assignment]
@@ -113,7 +117,9 @@ class FilmServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _film_service_pb2.WatchFilmRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_film_service_pb2.WatchFilmResponse], _abc.AsyncIterator[_film_service_pb2.WatchFilmResponse]]:
-        """As WatchVideoJob. Errors: NOT_FOUND."""
+        """Begins with the present state and ends after a terminal one. Changes that come close together are told as one, so
+        that the sequence grows and may leave numbers out: a film always tells all of itself. Errors: NOT_FOUND.
+        """
 
     @_abc_1.abstractmethod
     def CancelFilm(

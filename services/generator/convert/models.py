@@ -74,6 +74,7 @@ def _capabilities(model: Model) -> model_pb2.Capabilities:
         max_variations=model.max_variations,
         image_required=model.inputs.image is Need.REQUIRED,
         video_required=model.inputs.video is Need.REQUIRED,
+        voices=model.voices,
     )
     _durations(message, model.durations)
     return message

@@ -103,15 +103,14 @@ def _model(row: model_pb2.Model) -> Model:
         video=able.video,
         image_required=able.image_required,
         video_required=able.video_required,
-        durations=tuple(from_duration(d) or 0.0 for d in able.durations),
-        min_duration=from_duration(able.min_duration),
-        max_duration=from_duration(able.max_duration),
+        **_lengths(able),
         aspect_ratios=tuple(able.aspect_ratios),
         resolutions=tuple(able.resolutions),
         fps=tuple(able.fps),
         max_prompt_characters=able.max_prompt_characters,
         negative_prompt=able.negative_prompt,
         audio=able.audio,
+        voices=tuple(able.voices),
         price=_price(row.price),
         charges_on_moderation=row.charges_on_moderation,
         licence=row.licence,
@@ -122,6 +121,14 @@ def _model(row: model_pb2.Model) -> Model:
         p50_seconds=from_duration(row.p50_latency),
         p90_seconds=from_duration(row.p90_latency),
     )
+
+
+def _lengths(able: model_pb2.Capabilities) -> dict[str, Any]:
+    return {
+        "durations": tuple(from_duration(d) or 0.0 for d in able.durations),
+        "min_duration": from_duration(able.min_duration),
+        "max_duration": from_duration(able.max_duration),
+    }
 
 
 def _price(price: model_pb2.Price) -> Price:

@@ -121,6 +121,7 @@ class Model:
     max_prompt_characters: int = 0
     negative_prompt: bool = False
     audio: bool = False
+    voices: tuple[str, ...] = ()
     price: Price = Price()
     charges_on_moderation: str = "unknown"
     licence: str = ""

@@ -12,8 +12,9 @@ from services.common.telemetry import get_logger
 from services.orchestrator.adapters.request_ids import REQUEST_ID_LIFETIME
 from services.orchestrator.adapters.tables import job_events, jobs, requests
 from services.orchestrator.domain.job import JobState
-from services.orchestrator.durable.names import GENERATE_VIDEO
+from services.orchestrator.durable.names import GENERATE_VIDEO, MAKE_FILM
 from services.orchestrator.usecases.caching import Caching
+from services.orchestrator.usecases.films.run import RunFilm
 from services.orchestrator.usecases.finish import DEFECT, FinishVideo
 
 _log = get_logger(__name__)
@@ -31,6 +32,7 @@ class Housekeeping:
         self,
         database: Database,
         finish: FinishVideo,
+        films: RunFilm,
         *,
         cache: Caching,
         now: Callable[[], datetime],
@@ -39,6 +41,7 @@ class Housekeeping:
         """`deadline` is how long a job may take: what runs longer is reported."""
         self._database = database
         self._finish = finish
+        self._films = films
         self._cache = cache
         self._now = now
         self._deadline = deadline
@@ -61,19 +64,24 @@ class Housekeeping:
         await self._report_stuck()
 
     async def _end_orphans(self) -> None:
-        """End jobs whose workflow is over while they are not: a defect, and the job still ends."""
+        """End jobs and films whose workflow is over while they are not: a defect."""
+        for job_id in await self._died(GENERATE_VIDEO):
+            await self._finish.end(job_id, JobState.FAILED, error=DEFECT)
+        for film_run in await self._died(MAKE_FILM):
+            await self._films.abandon(film_run)
+
+    async def _died(self, workflow: str) -> list[str]:
+        """What workflows of this name worked on that raised, or killed their process too often."""
         since = (self._now() - KEEP_WORKFLOWS).isoformat()
         dead = await DBOS.list_workflows_async(
-            name=GENERATE_VIDEO,
+            name=workflow,
             status=["ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"],
             completed_after=since,
             limit=500,
             load_input=False,
             load_output=False,
         )
-        for workflow in dead:
-            job_id = workflow.workflow_id.removeprefix(f"{GENERATE_VIDEO}.")
-            await self._finish.end(job_id, JobState.FAILED, error=DEFECT)
+        return [found.workflow_id.removeprefix(f"{workflow}.") for found in dead]
 
     async def _drop_workflows(self) -> None:
         cut = (self._now() - KEEP_WORKFLOWS).isoformat()

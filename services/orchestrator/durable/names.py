@@ -7,9 +7,12 @@ APPLICATION = "reelmesh-orchestrator"
 # Raise it only for an incompatible rewrite of a flow, and run the old one until its work is done.
 APPLICATION_VERSION = "wf-1"
 JOB_QUEUE = "jobs"
+FILM_QUEUE = "films"
 CANCEL_QUEUE = "control"
 GENERATE_VIDEO = "generate_video"
 CANCEL_VIDEO = "cancel_video"
+MAKE_FILM = "make_film"
+CANCEL_FILM = "cancel_film"
 
 
 def engine_url(database_url: str) -> str:

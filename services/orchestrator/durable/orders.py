@@ -6,17 +6,20 @@ from dbos import DBOSClient, EnqueueOptions
 from services.orchestrator.durable.names import (
     APPLICATION,
     APPLICATION_VERSION,
+    CANCEL_FILM,
     CANCEL_QUEUE,
     CANCEL_VIDEO,
+    FILM_QUEUE,
     GENERATE_VIDEO,
     JOB_QUEUE,
+    MAKE_FILM,
     engine_url,
 )
 from services.orchestrator.durable.serializer import JsonSerializer
 
 
 class DurableOrders:
-    """`adapters.sql_jobs.WorkOrders` on DBOS, through the caller's connection."""
+    """`WorkOrders` of jobs and `FilmOrders` of films on DBOS, through the caller's connection."""
 
     def __init__(self, database_url: str) -> None:
         """`database_url` is the orchestrator's: the engine's tables lie in the same database."""
@@ -34,6 +37,14 @@ class DurableOrders:
     def cancel(self, connection: sa.Connection, job_id: str) -> None:
         """Order the cancelling of a job; it never waits behind jobs."""
         self._order(connection, CANCEL_QUEUE, CANCEL_VIDEO, job_id)
+
+    def film(self, connection: sa.Connection, film_run: str) -> None:
+        """Order a film's run, "{film id}.{run}"."""
+        self._order(connection, FILM_QUEUE, MAKE_FILM, film_run)
+
+    def cancel_film(self, connection: sa.Connection, film_run: str) -> None:
+        """Order the cancelling of a film's run."""
+        self._order(connection, CANCEL_QUEUE, CANCEL_FILM, film_run)
 
     def close(self) -> None:
         """Give up the client's connections."""

@@ -21,13 +21,17 @@ from services.common.errors import ServiceError
 from services.orchestrator.durable.names import (
     APPLICATION,
     APPLICATION_VERSION,
+    CANCEL_FILM,
     CANCEL_QUEUE,
     CANCEL_VIDEO,
+    FILM_QUEUE,
     GENERATE_VIDEO,
     JOB_QUEUE,
+    MAKE_FILM,
     engine_url,
 )
 from services.orchestrator.durable.serializer import JsonSerializer
+from services.orchestrator.flows.film import FilmSteps, cancel_film, make_film
 from services.orchestrator.flows.generate_video import VideoSteps, cancel_video, generate_video
 
 # A workflow that takes its process down this often is dead-lettered instead of doing it for ever.
@@ -41,6 +45,7 @@ class EngineSettings:
     database_url: str
     executor: str
     jobs_at_once: int = 200
+    films_at_once: int = 50
     polling_seconds: float = 0.1
     threads: int = 16
 
@@ -82,16 +87,23 @@ class DurableRunner:
 
 
 @asynccontextmanager
-async def running_engine(settings: EngineSettings, steps: VideoSteps) -> AsyncIterator[None]:
+async def running_engine(
+    settings: EngineSettings, steps: VideoSteps, film_steps: FilmSteps
+) -> AsyncIterator[None]:
     """Run workflows while the block runs; what has not ended stays for the next process."""
     DBOS(config=_config(settings))
-    _register(steps)
+    _register(steps, film_steps)
     DBOS.launch()  # in the loop: workflows then run on it, and so do their gRPC channels
     try:
         await DBOS.register_queue_async(
             JOB_QUEUE,
             worker_concurrency=settings.jobs_at_once,
             polling_interval_sec=settings.polling_seconds,
+        )
+        await DBOS.register_queue_async(
+            FILM_QUEUE,
+            worker_concurrency=settings.films_at_once,
+            polling_interval_sec=settings.polling_seconds * 2,
         )
         await DBOS.register_queue_async(
             CANCEL_QUEUE, polling_interval_sec=settings.polling_seconds * 2
@@ -103,7 +115,7 @@ async def running_engine(settings: EngineSettings, steps: VideoSteps) -> AsyncIt
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
 
-def _register(steps: VideoSteps) -> None:
+def _register(steps: VideoSteps, film_steps: FilmSteps) -> None:
     runner = DurableRunner()
 
     async def generate(job_id: str) -> None:
@@ -112,7 +124,18 @@ def _register(steps: VideoSteps) -> None:
     async def cancel(job_id: str) -> None:
         await cancel_video(job_id, steps, runner)
 
-    for name, flow in ((GENERATE_VIDEO, generate), (CANCEL_VIDEO, cancel)):
+    async def film(film_run: str) -> None:
+        await make_film(film_run, film_steps, runner)
+
+    async def stop_film(film_run: str) -> None:
+        await cancel_film(film_run, film_steps, runner)
+
+    for name, flow in (
+        (GENERATE_VIDEO, generate),
+        (CANCEL_VIDEO, cancel),
+        (MAKE_FILM, film),
+        (CANCEL_FILM, stop_film),
+    ):
         DBOS.workflow(name=name, max_recovery_attempts=MAX_RECOVERIES)(flow)
 
 

@@ -1,20 +1,130 @@
-"""`FilmService`: in the contract, not served yet."""
+"""`FilmService`: gRPC in, a use case, gRPC out."""
 
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
-from reelmesh.orchestrator.v1 import film_service_pb2_grpc
-from services.common.errors import Unimplemented
+from typing_extensions import override
+
+from reelmesh.orchestrator.v1 import film_service_pb2 as pb
+from reelmesh.orchestrator.v1.film_service_pb2_grpc import FilmServiceServicer
+from services.common.errors import ServiceError
+from services.common.identity import current_identity
+from services.common.telemetry import get_logger
+from services.orchestrator.convert.film_requests import film_brief, film_source
+from services.orchestrator.convert.films import film_message, plan_message
+from services.orchestrator.domain.films.film import Film
+from services.orchestrator.domain.ports import AssetPort
+from services.orchestrator.servicers.draining import until
+from services.orchestrator.usecases.films.command import CommandFilm, ReadFilms
+from services.orchestrator.usecases.films.create import CreateFilm
+from services.orchestrator.usecases.films.plan import PlanFilm
+
+_log = get_logger(__name__)
 
 
-def _later(service: str) -> Any:
-    async def refuse(self: Any, request: Any, context: Any) -> Any:
-        raise Unimplemented(f"{service} is part of the contract and not served by this version")
+@dataclass(frozen=True, kw_only=True)
+class FilmUseCases:
+    """What the servicer calls."""
 
-    return refuse
+    plan: PlanFilm
+    create: CreateFilm
+    read: ReadFilms
+    command: CommandFilm
+    assets: AssetPort
 
 
-class Films(film_service_pb2_grpc.FilmServiceServicer):
-    """`FilmService`: in the contract, not served yet."""
+class Films(FilmServiceServicer):
+    """`FilmService`. The tenant is the caller's."""
 
-    CreateFilm = PlanFilm = GetFilm = ListFilms = WatchFilm = _later("FilmService")
-    CancelFilm = RegenerateShot = ResumeFilm = _later("FilmService")
+    def __init__(self, use: FilmUseCases, draining: asyncio.Event) -> None:
+        """`draining` ends watches, so that a stop does not wait for them."""
+        self._use = use
+        self._draining = draining
+
+    @override
+    async def CreateFilm(
+        self, request: pb.CreateFilmRequest, context: Any
+    ) -> pb.CreateFilmResponse:
+        film = await self._use.create(
+            _tenant(),
+            film_brief(request),
+            film_source(request.source),
+            request_id=request.request_id,
+            user=current_identity().key_id,
+        )
+        return pb.CreateFilmResponse(film=film_message(film))
+
+    @override
+    async def PlanFilm(self, request: pb.PlanFilmRequest, context: Any) -> pb.PlanFilmResponse:
+        asked = request.request
+        plan = await self._use.plan(_tenant(), film_brief(asked), film_source(asked.source))
+        return plan_message(plan)
+
+    @override
+    async def GetFilm(self, request: pb.GetFilmRequest, context: Any) -> pb.GetFilmResponse:
+        film = await self._use.read.get(_tenant(), request.name)
+        return pb.GetFilmResponse(film=await self._shown(film))
+
+    @override
+    async def ListFilms(self, request: pb.ListFilmsRequest, context: Any) -> pb.ListFilmsResponse:
+        page, token = await self._use.read.list(_tenant(), request.page_size, request.page_token)
+        return pb.ListFilmsResponse(films=map(film_message, page), next_page_token=token)
+
+    @override
+    async def WatchFilm(
+        self, request: pb.WatchFilmRequest, context: Any
+    ) -> AsyncIterator[pb.WatchFilmResponse]:
+        films = self._use.read.watch(_tenant(), request.name, request.after_sequence)
+        following: AsyncGenerator[Film, None] = until(films, self._draining)
+        async with aclosing(following):
+            async for film in following:
+                shown = await self._shown(film) if film.state.terminal else film_message(film)
+                yield pb.WatchFilmResponse(sequence=film.sequence, film=shown)
+
+    @override
+    async def CancelFilm(
+        self, request: pb.CancelFilmRequest, context: Any
+    ) -> pb.CancelFilmResponse:
+        film = await self._use.command.cancel(_tenant(), request.name)
+        return pb.CancelFilmResponse(film=film_message(film))
+
+    @override
+    async def RegenerateShot(
+        self, request: pb.RegenerateShotRequest, context: Any
+    ) -> pb.RegenerateShotResponse:
+        film = await self._use.command.regenerate(
+            _tenant(),
+            request.name,
+            request.shot,
+            feedback=request.feedback,
+            request_id=request.request_id,
+        )
+        return pb.RegenerateShotResponse(film=film_message(film))
+
+    @override
+    async def ResumeFilm(
+        self, request: pb.ResumeFilmRequest, context: Any
+    ) -> pb.ResumeFilmResponse:
+        film = await self._use.command.resume(
+            _tenant(), request.name, request.request_id, approve=request.approve
+        )
+        return pb.ResumeFilmResponse(film=film_message(film))
+
+    async def _shown(self, film: Film) -> pb.Film:
+        """The film's message with a URL of its cut; while storage is away the rest is told."""
+        message = film_message(film)
+        if not message.asset:
+            return message
+        try:
+            links = await self._use.assets.links(film.tenant, message.asset, still=False)
+            message.content_url = links.content
+        except ServiceError as error:
+            _log.warning("links_missing", film=film.name, reason=error.reason)
+        return message
+
+
+def _tenant() -> str:
+    return current_identity().tenant

@@ -1,7 +1,7 @@
 """gRPC in, a use case, gRPC out."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
@@ -20,6 +20,7 @@ from services.orchestrator.convert.requests import job_filter, video_request
 from services.orchestrator.domain.money.ledger import Ledger
 from services.orchestrator.domain.ports import AssetPort, HeardEvent, JobStore, ModelsPort
 from services.orchestrator.domain.request import VideoRequest
+from services.orchestrator.servicers.draining import until
 from services.orchestrator.usecases.accept import AcceptVideo
 from services.orchestrator.usecases.batch import AcceptBatch
 from services.orchestrator.usecases.plan import PlanVideo
@@ -87,7 +88,7 @@ class Videos(VideoServiceServicer):
         self, request: video_service_pb2.WatchVideoJobRequest, context: Any
     ) -> AsyncIterator[video_service_pb2.WatchVideoJobResponse]:
         events = self._use.read.watch(_tenant(), request.name, request.after_sequence)
-        async with aclosing(_until(events, self._draining)) as following:
+        async with aclosing(until(events, self._draining)) as following:
             async for event in following:
                 yield await self._event(event)
 
@@ -172,25 +173,3 @@ def _request(message: video_service_pb2.GenerateVideoRequest) -> VideoRequest:
     if message.tenant_name not in {"", tenant}:
         raise InvalidArgument("tenant_name", "is not yours", allowed=(tenant,))
     return video_request(message)
-
-
-async def _until(
-    events: AsyncGenerator[Change, None], draining: asyncio.Event
-) -> AsyncGenerator[Change, None]:
-    """The events until there are no more, the service drains, or nobody listens any longer."""
-    stop = asyncio.ensure_future(draining.wait())
-    upcoming: asyncio.Future[Change | None] | None = None
-    try:
-        while True:
-            upcoming = asyncio.ensure_future(anext(events, None))
-            await asyncio.wait({upcoming, stop}, return_when=asyncio.FIRST_COMPLETED)
-            event = upcoming.result() if upcoming.done() else None
-            if event is None:
-                return
-            yield event
-    finally:
-        pending = [task for task in (stop, upcoming) if task is not None]
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
-        await events.aclose()

@@ -53,9 +53,11 @@ class AcceptVideo:
     shares: Shares = field(default_factory=Shares)
 
     async def __call__(
-        self, tenant: str, request: VideoRequest, request_id: str, user: str = ""
+        self, tenant: str, request: VideoRequest, request_id: str, user: str = "", *, film: str = ""
     ) -> tuple[Job, bool]:
         """Return the job and whether the request_id was known; `user` is the API key's id.
+
+        `film` is the id of the film that the clip is a shot of.
 
         Raises InvalidArgument, RequestConflict, FailedPrecondition (ModelRetired, NoCredentials,
         NoDevice, LicenceRefused, NoModel, Moderated, a paused tenant), BudgetExceeded when no model
@@ -65,6 +67,7 @@ class AcceptVideo:
         check_text("request_id", request_id, MAX_REQUEST_ID)
         policy = await self.policies.of(tenant, user)
         job = self.new_job(tenant, request, policy, request_id=request_id, user=user)
+        job = replace(job, film=film)
         try:
             await self._check(job, policy)
         except ServiceError:

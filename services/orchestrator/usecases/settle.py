@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from services.common.errors import NotFound, ServiceError
 from services.common.telemetry import get_logger
+from services.orchestrator.domain.films.ports import FilmStore
 from services.orchestrator.domain.money.ledger import Charge, Ledger, OpenAttempt
 from services.orchestrator.domain.ports import GeneratorPort, JobStore
 from services.orchestrator.usecases.spend import close
@@ -26,6 +27,7 @@ class SettleLate:
     """Asks the generator what became of attempts that ended unsettled, each at growing ages."""
 
     jobs: JobStore
+    films: FilmStore
     ledger: Ledger
     generator: GeneratorPort
     now: Callable[[], datetime]
@@ -80,12 +82,22 @@ class SettleLate:
 
     async def _let_go(self, charge: Charge) -> bool:
         """Whether no flow follows the attempt any more."""
+        if charge.payer.film == charge.payer.job:
+            return await self._film_let_go(charge)
         try:
             job = await self.jobs.read(charge.payer.job)
         except NotFound:
             return True
         attempt = job.attempt(charge.attempt)
         return job.state.terminal or attempt is None or attempt.state.ended
+
+    async def _film_let_go(self, charge: Charge) -> bool:
+        """Whether the film that ordered it itself, without a job, has no task on it any more."""
+        try:
+            film = await self.films.read(charge.payer.film)
+        except NotFound:
+            return True
+        return film.state.terminal or all(task.order != charge.attempt for task in film.tasks)
 
 
 def _due(begun: datetime, last: datetime, now: datetime) -> bool:

@@ -27,10 +27,12 @@ from services.orchestrator.usecases.accept import AcceptVideo
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.plan import PlanVideo
 from services.orchestrator.usecases.settle import SettleLate
+from tests.fakes.film_parts import MemoryFilms
+from tests.fakes.journal import Crash, Journal
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.orchestrator_parts import FixedModels, MemoryJobs, PlainPrompts, ScriptedGenerator
 from tests.unit.orchestrator.examples import NOW, STORYBOARD, charge, hosted, queued, request
-from tests.unit.orchestrator.test_flow import Crash, Journal, parts
+from tests.unit.orchestrator.test_flow import parts
 
 PRICE = 250_000  # of 5 s at $0.05
 A, B = hosted("a"), hosted("b")
@@ -147,7 +149,9 @@ async def test_a_model_without_a_price_is_not_paid_out_of_a_budget():
 
 # ---------------------------------------------------------------------------- late money
 def late(jobs, ledger, generator):
-    return SettleLate(jobs=jobs, ledger=ledger, generator=generator, now=lambda: NOW)
+    return SettleLate(
+        jobs=jobs, films=MemoryFilms(), ledger=ledger, generator=generator, now=lambda: NOW
+    )
 
 
 async def test_an_unknown_outcome_keeps_the_hold_until_the_generator_knows():
@@ -182,7 +186,10 @@ async def test_an_attempt_is_asked_about_at_growing_ages_and_never_in_vain_all_t
     jobs, steps = parts(queued(), generator, A, ledger=ledger)
     await generate_video("j1", steps, Journal())
     moment = [NOW]
-    settle = SettleLate(jobs=jobs, ledger=ledger, generator=generator, now=lambda: moment[0])
+    films = MemoryFilms()
+    settle = SettleLate(
+        jobs=jobs, films=films, ledger=ledger, generator=generator, now=lambda: moment[0]
+    )
     asked = []
     for second in range(0, 6 * 3600, 15):
         moment[0] = NOW + timedelta(seconds=second)

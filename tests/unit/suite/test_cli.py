@@ -17,6 +17,8 @@ COMMANDS = [
     ["export"], ["recipe"],
     ["vendor-keys", "add"], ["vendor-keys", "list"], ["vendor-keys", "remove"],
     ["vendor-keys", "secret"],
+    ["film"], ["films", "list"], ["films", "show"], ["films", "cancel"], ["films", "resume"],
+    ["films", "remake"],
     ["costs"], ["budget", "set"], ["budget", "show"], ["budget", "list"],
     ["cache", "stats"], ["cache", "purge"],
 ]  # fmt: skip

@@ -22,11 +22,11 @@ from services.orchestrator.usecases.similar import Similar
 from services.orchestrator.usecases.spend import Spending
 from services.orchestrator.usecases.twins import Twins
 from services.orchestrator.worker import Steps
+from tests.fakes.journal import Journal
 from tests.fakes.memory_cache import MemoryCache, MemoryClips, Tally
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.orchestrator_parts import FixedModels, MemoryJobs, PlainPrompts, ScriptedGenerator
 from tests.unit.orchestrator.examples import NOW, STORYBOARD, hosted, queued
-from tests.unit.orchestrator.test_flow import Journal
 
 COST = 250_000
 MODELS = (hosted("a"), hosted("b"))

@@ -10,9 +10,9 @@ from services.orchestrator.domain.job import JobState
 from services.orchestrator.domain.models import Availability
 from services.orchestrator.domain.options import CacheMode, CacheOptions, ImageInput, Routing
 from services.orchestrator.flows.generate_video import generate_video
+from tests.fakes.journal import Crash, Journal
 from tests.unit.orchestrator.cache.parts import COST, workshop
 from tests.unit.orchestrator.examples import STORYBOARD, hosted
-from tests.unit.orchestrator.test_flow import Crash, Journal
 
 PROGRESSIVE = CacheOptions(mode=CacheMode.PROGRESSIVE)
 

@@ -1,0 +1,47 @@
+"""Stock clips in the tenant's own storage, found by meaning."""
+
+from reelmesh.storage.v1 import asset_pb2, storage_service_pb2
+from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
+from services.common.channels import Channel
+from services.common.identity import Identity, acting_as
+from services.orchestrator.adapters.wire import from_duration
+from services.orchestrator.domain.films.tasks import Piece
+
+LABEL = "stock"
+# Hits less like the words than this show something else.
+LEAST_SCORE = 0.3
+_LOOKED_AT = 50
+
+
+class LibraryClient:
+    """`domain.films.ports.LibraryPort`."""
+
+    def __init__(self, channel: Channel) -> None:
+        """Take the channel to storage."""
+        self._stub = StorageServiceStub(channel)
+
+    async def find(self, tenant: str, words: str, seconds: float) -> Piece | None:
+        """See `LibraryPort.find`."""
+        request = storage_service_pb2.SearchAssetsRequest(query=words[:2000], limit=_LOOKED_AT)
+        with acting_as(Identity(tenant)):
+            answer = await self._stub.SearchAssets(request)
+        hits = (hit.asset for hit in answer.hits if hit.score >= LEAST_SCORE)
+        return next((_piece(asset) for asset in hits if _fits(asset, seconds)), None)
+
+
+def _fits(asset: asset_pb2.Asset, seconds: float) -> bool:
+    """Whether it is a stock clip that is long enough; a storyboard is none."""
+    stock = asset.labels.get(LABEL) == "true" and asset.content_type.startswith("video/")
+    long_enough = (from_duration(asset.media.duration) or 0.0) >= seconds
+    return stock and long_enough and not asset.placeholder
+
+
+def _piece(asset: asset_pb2.Asset) -> Piece:
+    credit = [asset.labels.get(name, "") for name in ("attribution", "licence")]
+    return Piece(
+        asset=asset.name,
+        sha256=asset.sha256,
+        duration_seconds=from_duration(asset.media.duration) or 0.0,
+        model=LABEL,
+        credit=", ".join(part for part in credit if part),
+    )

@@ -1,0 +1,209 @@
+"""Everything but clips from the generator over gRPC, on behalf of a tenant."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from reelmesh.generator.v1 import generation_pb2 as pb
+from reelmesh.generator.v1 import generator_service_pb2
+from reelmesh.generator.v1.generator_service_pb2_grpc import GeneratorServiceStub
+from services.common.channels import Channel
+from services.common.errors import NotFound
+from services.common.identity import Identity, acting_as
+from services.orchestrator.adapters.wire import (
+    from_duration,
+    from_error,
+    from_money,
+    from_timestamp,
+    to_duration,
+    to_money,
+)
+from services.orchestrator.domain.films.tasks import Piece, Word
+from services.orchestrator.domain.films.works import (
+    CaptionLine,
+    CaptionsWork,
+    ComposeWork,
+    CutClip,
+    CutTrack,
+    MusicWork,
+    PictureWork,
+    SoundWork,
+    SpeechWork,
+    Work,
+    WorkOrder,
+    WorkView,
+)
+
+_STATE = pb.Generation.State
+_COMPOSE = pb.ComposeTask
+
+
+class WorksClient:
+    """`domain.films.ports.WorkPort`."""
+
+    def __init__(self, channel: Channel) -> None:
+        """Make the channel with `retry=[CREATE]`: creating is idempotent by request_id."""
+        self._stub = GeneratorServiceStub(channel)
+
+    async def create(self, order: WorkOrder) -> WorkView:
+        """See `WorkPort.create`."""
+        request = generator_service_pb2.CreateGenerationRequest(
+            request_id=order.request_id,
+            model=order.model,
+            task=task_of(order.work),
+            max_price=to_money(order.max_price_micros),
+            labels=generator_service_pb2.Labels(
+                job=order.film, creative_id=order.creative_id, labels=order.labels
+            ),
+        )
+        with acting_as(Identity(order.tenant)):
+            answer = await self._stub.CreateGeneration(request)
+        return _view(answer.generation)
+
+    async def watch(self, tenant: str, name: str, after: int) -> AsyncIterator[WorkView]:
+        """See `WorkPort.watch`."""
+        request = generator_service_pb2.WatchGenerationRequest(name=name, after_sequence=after)
+        with acting_as(Identity(tenant)):
+            stream = self._stub.WatchGeneration(request)
+        async for answer in stream:
+            yield _view(answer.generation)
+
+    async def cancel(self, tenant: str, request_id: str) -> None:
+        """See `WorkPort.cancel`."""
+        request = generator_service_pb2.CancelGenerationRequest(request_id=request_id)
+        with acting_as(Identity(tenant)):
+            try:
+                await self._stub.CancelGeneration(request)
+            except NotFound:
+                return
+
+
+def task_of(work: Work) -> pb.Task:
+    """The work as the generator's contract has it."""
+    return _TASKS[type(work)](work)
+
+
+def _picture(work: PictureWork) -> pb.Task:
+    task = pb.ImageTask(
+        prompt=work.prompt,
+        negative_prompt=work.negative_prompt,
+        aspect_ratio=work.aspect_ratio,
+        seed=work.seed,
+    )
+    return pb.Task(image=task)
+
+
+def _speech(work: SpeechWork) -> pb.Task:
+    task = pb.SpeechTask(text=work.text, voice=work.voice, language=work.language)
+    return pb.Task(speech=task)
+
+
+def _music(work: MusicWork) -> pb.Task:
+    task = pb.MusicTask(
+        prompt=work.prompt, duration=to_duration(work.seconds), mood=work.mood, seed=work.seed
+    )
+    return pb.Task(music=task)
+
+
+def _sound(work: SoundWork) -> pb.Task:
+    task = pb.SoundTask(prompt=work.prompt, duration=to_duration(work.seconds), seed=work.seed)
+    return pb.Task(sound=task)
+
+
+def _captions(work: CaptionsWork) -> pb.Task:
+    task = pb.CaptionsTask(format="srt", language=work.language, lines=map(_line, work.lines))
+    return pb.Task(captions=task)
+
+
+def _line(line: CaptionLine) -> pb.CaptionsTask.Line:
+    return pb.CaptionsTask.Line(
+        text=line.text,
+        speaker=line.speaker,
+        start=to_duration(line.start),
+        duration=to_duration(line.duration) if line.duration else None,
+        words=[
+            pb.WordTime(text=w.text, start=to_duration(w.start), end=to_duration(w.end))
+            for w in line.words
+        ],
+    )
+
+
+def _compose(work: ComposeWork) -> pb.Task:
+    task = _COMPOSE(
+        clips=map(_clip, work.clips),
+        tracks=map(_track, work.tracks),
+        captions=pb.Media(asset=work.captions) if work.captions else None,
+        caption_mode=_COMPOSE.CaptionMode.Value(f"CAPTION_MODE_{work.caption_mode.upper()}"),
+        caption_style=pb.CaptionStyle(
+            position=pb.CaptionStyle.Position.Value(f"POSITION_{work.caption_position.upper()}")
+        ),
+        caption_language=work.caption_language,
+        fps=work.fps,
+    )
+    return pb.Task(compose=task)
+
+
+def _clip(clip: CutClip) -> pb.ComposeTask.Clip:
+    return _COMPOSE.Clip(
+        media=pb.Media(asset=clip.asset),
+        duration=to_duration(clip.duration),
+        transition=_COMPOSE.Transition.Value(f"TRANSITION_{clip.transition.upper()}"),
+        transition_duration=(
+            to_duration(clip.transition_seconds) if clip.transition_seconds else None
+        ),
+        mute=clip.mute,
+    )
+
+
+def _track(track: CutTrack) -> pb.ComposeTask.Track:
+    return _COMPOSE.Track(
+        media=pb.Media(asset=track.asset),
+        role=_COMPOSE.Role.Value(f"ROLE_{track.role.upper()}"),
+        at=to_duration(track.at),
+        loop=track.loop,
+    )
+
+
+_TASKS: Mapping[type[object], Callable[[Any], pb.Task]] = {
+    PictureWork: _picture,
+    SpeechWork: _speech,
+    MusicWork: _music,
+    SoundWork: _sound,
+    CaptionsWork: _captions,
+    ComposeWork: _compose,
+}
+
+
+def _view(generation: pb.Generation) -> WorkView:
+    state = _STATE.Name(generation.state).removeprefix("STATE_").lower()
+    done, output = state == "succeeded", generation.output
+    return WorkView(
+        name=generation.name,
+        state=state,
+        sequence=generation.sequence,
+        model=generation.model,
+        provider=generation.provider,
+        progress_percent=generation.progress_percent,
+        progress_source=generation.progress_source or "none",
+        eta=from_timestamp(generation.eta),
+        cost_micros=from_money("cost", generation.cost) if generation.HasField("cost") else None,
+        error=from_error(generation.error),
+        warnings=tuple(generation.warnings),
+        piece=_piece(generation) if done else None,
+        quality=output.quality.score if output.HasField("quality") else None,
+        findings=tuple(finding.explanation for finding in output.quality.findings),
+    )
+
+
+def _piece(generation: pb.Generation) -> Piece:
+    output = generation.output
+    return Piece(
+        asset=generation.asset,
+        sha256=output.sha256,
+        duration_seconds=from_duration(output.duration) or 0.0,
+        model=generation.model,
+        placeholder=generation.placeholder,
+        words=tuple(
+            Word(text=w.text, start=from_duration(w.start) or 0.0, end=from_duration(w.end) or 0.0)
+            for w in output.words
+        ),
+    )

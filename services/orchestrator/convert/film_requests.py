@@ -1,0 +1,42 @@
+"""Requests for films as domain values."""
+
+from reelmesh.orchestrator.v1 import film_service_pb2 as pb
+from services.common.errors import InvalidArgument
+from services.orchestrator.adapters.wire import from_money
+from services.orchestrator.convert.shot_list import shot_source
+from services.orchestrator.domain.films.brief import FilmBrief
+from services.orchestrator.usecases.films.plan import FilmSource
+
+MAX_SCRIPT = 2_000_000
+
+
+def film_brief(message: pb.CreateFilmRequest) -> FilmBrief:
+    """The film's settings. Raises InvalidArgument naming the field."""
+    limited = message.HasField("budget_limit")
+    limit = from_money("budget_limit", message.budget_limit) if limited else None
+    same = "title preset mode visual_approach concurrency creative_id require_approval project"
+    given = "aspect_ratio resolution fps transition music captions language"
+    return FilmBrief(
+        providers=dict(message.providers),
+        budget_limit_micros=limit,
+        use_cache=message.use_cache if message.HasField("use_cache") else True,
+        placeholder=message.allow_placeholder if message.HasField("allow_placeholder") else None,
+        **{name: getattr(message, name) for name in same.split()},
+        # What is left out keeps the brief's own default.
+        **{n: getattr(message, n) for n in given.split() if getattr(message, n)},
+    )
+
+
+def film_source(message: pb.FilmSource) -> FilmSource:
+    """Shots or a script. Raises InvalidArgument with every fault of a bad file."""
+    match message.WhichOneof("source"):
+        case "shots_json":
+            return shot_source(message.shots_json)
+        case "script" if len(message.script) <= MAX_SCRIPT:
+            return FilmSource(script=message.script)
+        case "script":
+            raise InvalidArgument(
+                "source.script", "is too long", allowed=(f"{MAX_SCRIPT} characters",)
+            )
+        case _:
+            raise InvalidArgument("source", "is empty", allowed=("shots_json", "script"))

@@ -1,0 +1,112 @@
+"""Films as the contract shows them."""
+
+from reelmesh.orchestrator.v1 import film_service_pb2 as pb
+from services.orchestrator.adapters.wire import to_duration, to_error, to_money, to_timestamp
+from services.orchestrator.domain.films.film import Cut, Film
+from services.orchestrator.domain.films.strategy import Strategy
+from services.orchestrator.domain.films.tasks import FilmTask, TaskState
+from services.orchestrator.usecases.films.plan import FilmPlan
+
+
+def film_message(film: Film) -> pb.Film:
+    """The film with all that explains it; URLs are signed by who shows it."""
+    newest = film.cuts[-1] if film.cuts else None
+    return pb.Film(
+        name=film.name,
+        tenant_name=film.tenant,
+        creative_id=film.creative_id,
+        state=pb.Film.State.Value(f"STATE_{film.state.name}"),
+        progress_percent=film.progress_percent,
+        tasks=map(task_message, film.tasks),
+        asset=newest.asset if newest else "",
+        version=film.version,
+        cost=to_money(film.cost_micros),
+        savings=to_money(0),
+        warnings=film.warnings,
+        error=to_error(film.error),
+        sequence=film.sequence,
+        create_time=to_timestamp(film.create_time),
+        end_time=to_timestamp(film.end_time),
+        title=film.brief.title,
+        preview=film.preview,
+        cuts=map(_cut, film.cuts),
+        estimate=to_money(film.estimate_micros),
+        budget_limit=to_money(film.brief.budget_limit_micros),
+        strategy=_strategy(film.strategy),
+        shots=[shot.shot_id for shot in film.shots],
+        eta=to_timestamp(film.eta),
+    )
+
+
+def task_message(task: FilmTask) -> pb.FilmTask:
+    """A node of the graph."""
+    first = task.pieces[0] if task.pieces else None
+    return pb.FilmTask(
+        id=task.id,
+        type=task.type,
+        state=task.state,
+        priority=task.priority,
+        dependencies=task.dependencies,
+        asset=first.asset if first else "",
+        error=to_error(task.error),
+        shot=task.shot,
+        progress_percent=task.percent,
+        model=(first.model if first else "") or task.model,
+        cost=to_money(task.cost_micros),
+        job=f"videoJobs/{task.job}" if task.job else "",
+        sha256=first.sha256 if first else "",
+        version=task.version,
+        warning=task.warning,
+        placeholder=any(piece.placeholder for piece in task.pieces),
+        start_time=to_timestamp(task.start_time),
+        end_time=to_timestamp(task.end_time),
+        credit="; ".join(piece.credit for piece in task.pieces if piece.credit),
+        assets=[piece.asset for piece in task.pieces],
+    )
+
+
+def plan_message(plan: FilmPlan) -> pb.PlanFilmResponse:
+    """What would be made, batch by batch, and what it would cost."""
+    estimate = plan.estimate
+    tasks = []
+    for task in plan.tasks:
+        message = task_message(task)
+        bought = [item for item in estimate.items if item.task == task.id]
+        message.state = TaskState.WAITING
+        message.progress_percent = 0
+        message.model = bought[0].model if bought else task.model
+        known = [item.told_micros for item in bought if item.told_micros is not None]
+        message.cost.CopyFrom(to_money(sum(known)))
+        tasks.append(message)
+    return pb.PlanFilmResponse(
+        tasks=tasks,
+        batches=[pb.Batch(tasks=batch) for batch in plan.batches],
+        min_price=to_money(estimate.min_micros),
+        max_price=to_money(estimate.max_micros),
+        p50_latency=to_duration(plan.p50_seconds),
+        warnings=plan.warnings,
+        strategy=_strategy(plan.strategy),
+        title=plan.brief.title,
+    )
+
+
+def _strategy(strategy: Strategy) -> pb.FilmStrategy:
+    return pb.FilmStrategy(
+        type=strategy.strategy_type,
+        visual_approach=strategy.visual_approach,
+        max_concurrency=strategy.max_concurrency,
+        reason=strategy.reason,
+    )
+
+
+def _cut(cut: Cut) -> pb.FilmCut:
+    return pb.FilmCut(
+        version=cut.version,
+        asset=cut.asset,
+        sha256=cut.sha256,
+        duration=to_duration(cut.duration_seconds),
+        create_time=to_timestamp(cut.create_time),
+        quality=cut.quality,
+        findings=cut.findings,
+        shots=cut.shots,
+    )

@@ -1,0 +1,65 @@
+"""What is asked of the video service for one shot. Pure."""
+
+from services.orchestrator.domain.films.brief import FilmBrief
+from services.orchestrator.domain.films.shots import Shot
+from services.orchestrator.domain.options import (
+    CacheMode,
+    CacheOptions,
+    Facets,
+    Fit,
+    ImageInput,
+    Routing,
+)
+from services.orchestrator.domain.request import VideoRequest
+
+MAX_FACETS = 32
+
+
+def shot_request(
+    brief: FilmBrief, shot: Shot, *, model: str = "", picture: str = "", again: bool = False
+) -> VideoRequest:
+    """The request for a shot's clip; `picture` is the asset that it begins with.
+
+    `again` asks for something else than before: the cache is left out. Lengths and sizes may be
+    the nearest that a model makes, because the cut brings every clip to the film's own.
+    """
+    cached = brief.use_cache and not again
+    return VideoRequest(
+        prompt=_words(brief, shot),
+        model=model or "auto",
+        creative_id=brief.creative_id,
+        negative_prompt=shot.negative_prompt,
+        duration_seconds=shot.duration_seconds,
+        aspect_ratio=brief.aspect_ratio,
+        resolution=brief.resolution,
+        fps=brief.fps,
+        seed=shot.seed,
+        camera_motion=shot.camera_motion,
+        image=ImageInput(asset=picture) if picture else None,
+        fit=Fit.NEAREST,
+        routing=Routing(local_only=brief.rules.offline, allow_placeholder=brief.placeholder),
+        cache=CacheOptions(mode=CacheMode.DEFAULT if cached else CacheMode.OFF),
+        project=brief.project,
+        language=brief.language,
+        facets=facets_of(shot),
+    )
+
+
+def facets_of(shot: Shot) -> Facets:
+    """What the clip of a shot is found by."""
+    return Facets(
+        characters=shot.characters[:MAX_FACETS],
+        landscapes=shot.landscapes[:MAX_FACETS],
+        styles=shot.styles[:MAX_FACETS],
+        mood=shot.mood,
+        time_of_day=shot.time_of_day,
+        shot_type=shot.shot_type,
+    )
+
+
+def _words(brief: FilmBrief, shot: Shot) -> str:
+    """The prompt with the film's style, and with its people where they are not named in it."""
+    styles = [s for s in (brief.rules.style, *shot.styles) if s and s not in shot.prompt]
+    absent = [c for c in shot.characters if c.lower() not in shot.prompt.lower()]
+    parts = [shot.prompt, f"with {', '.join(absent)}" if absent else "", ", ".join(styles)]
+    return ". ".join(part for part in parts if part)

@@ -1,0 +1,105 @@
+"""What a caller wants of a film as a whole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from services.common.errors import InvalidArgument
+from services.orchestrator.domain.films.presets import PRESETS, Preset, preset_named
+from services.orchestrator.domain.films.shots import PROVIDED, TRANSITIONS, Shot
+from services.orchestrator.domain.films.strategy import StrategyType, VisualApproach
+from services.orchestrator.domain.options import (
+    check_identifier,
+    check_not_negative,
+    check_one_of,
+    check_text,
+)
+from services.orchestrator.domain.request import ASPECT_RATIOS, LANGUAGES, RESOLUTIONS
+
+DEFAULT_CONCURRENCY = 3
+MAX_CONCURRENCY = 10
+# Kinds of task that a caller may name a model for.
+NAMEABLE = (*PROVIDED, "music", "sound")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmBrief:
+    """A film's settings. "" leaves the choice to the preset or the rules."""
+
+    title: str = ""
+    preset: str = ""
+    providers: Mapping[str, str] = field(default_factory=dict)
+    budget_limit_micros: int | None = None
+    mode: str = ""
+    visual_approach: str = ""
+    concurrency: int = 0
+    use_cache: bool = True
+    language: str = "en"
+    creative_id: str = ""
+    project: str = ""
+    require_approval: bool = False
+    aspect_ratio: str = "16:9"
+    resolution: str = "720p"
+    fps: int = 24
+    transition: str = ""
+    music: str = ""
+    captions: str = ""
+    placeholder: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Raise InvalidArgument naming the field that cannot work."""
+        preset_named(self.preset)
+        check_one_of("mode", self.mode, list(StrategyType))
+        check_one_of("visual_approach", self.visual_approach, list(VisualApproach))
+        check_one_of("language", self.language, LANGUAGES)
+        check_one_of("aspect_ratio", self.aspect_ratio, ASPECT_RATIOS)
+        check_one_of("resolution", self.resolution, RESOLUTIONS)
+        check_one_of("transition", self.transition, TRANSITIONS)
+        check_one_of("captions", self.captions, ("burn", "attach", "off"))
+        check_not_negative("budget_limit", self.budget_limit_micros)
+        check_identifier("creative_id", self.creative_id)
+        check_text("project", self.project, 128)
+        check_text("title", self.title, 256)
+        check_text("music", self.music, 500)
+        for kind, model in self.providers.items():
+            check_one_of("providers", kind, NAMEABLE)
+            check_identifier(f"providers[{kind}]", model)
+        if not 0 <= self.concurrency <= MAX_CONCURRENCY:
+            raise InvalidArgument(
+                "concurrency", "is out of range", allowed=(f"0 to {MAX_CONCURRENCY}; 0 means 3",)
+            )
+        if not 8 <= self.fps <= 60:
+            raise InvalidArgument("fps", "is out of range", allowed=("8 to 60",))
+
+    @property
+    def rules(self) -> Preset:
+        """The preset that it is made by."""
+        return preset_named(self.preset)
+
+    @property
+    def width(self) -> int:
+        """How many tasks run at once at most."""
+        return self.concurrency or DEFAULT_CONCURRENCY
+
+    @property
+    def with_captions(self) -> bool:
+        """Whether there are captions."""
+        return self.captions != "off" and (self.captions != "" or self.rules.captions)
+
+    @property
+    def with_music(self) -> str:
+        """What the music is like; "" for none."""
+        return "" if self.music == "off" else self.music or self.rules.music
+
+    def clip_model(self, shot: Shot) -> str:
+        """The model named for a shot's clip; a background shot is made by a cheaper one.
+
+        Cheaper is what the budget preset has, or, where the caller chose, what costs least.
+        """
+        if not shot.background or shot.providers.get("animation"):
+            return self.model_for("animation", shot.providers)
+        named = self.rules.providers and not self.providers.get("animation")
+        return PRESETS["budget"].providers["animation"] if named else ""
+
+    def model_for(self, kind: str, own: Mapping[str, str]) -> str:
+        """The model named for a kind of task: the shot's, the film's, the preset's, or ""."""
+        return own.get(kind) or self.providers.get(kind) or self.rules.providers.get(kind, "")

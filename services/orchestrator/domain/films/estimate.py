@@ -1,0 +1,74 @@
+"""What a film will cost: whole micro-USD, item by item, before anything is spent. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from services.orchestrator.domain.films.graph import TaskType
+from services.orchestrator.domain.models import Model, Price
+
+# An estimate is told in tenths of a cent, rounded up for each item, as price tables are.
+GRAIN_MICROS = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One thing to be made; prices None where nobody knows."""
+
+    task: str
+    type: TaskType
+    model: str
+    price_micros: int | None
+
+    @property
+    def told_micros(self) -> int | None:
+        """The price as it is told: rounded up to a tenth of a cent."""
+        price = self.price_micros
+        return None if price is None else -(-price // GRAIN_MICROS) * GRAIN_MICROS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Every item, and what they add up to."""
+
+    items: tuple[Item, ...]
+
+    @property
+    def min_micros(self) -> int | None:
+        """The sum to the last micro-dollar; None where a price is not known."""
+        return _sum(item.price_micros for item in self.items)
+
+    @property
+    def max_micros(self) -> int | None:
+        """The sum with every item rounded up; None where a price is not known."""
+        return _sum(item.told_micros for item in self.items)
+
+
+def _sum(prices: Iterable[int | None]) -> int | None:
+    known = list(prices)
+    return None if None in known else sum(price for price in known if price is not None)
+
+
+def unit_price_micros(
+    price: Price, *, seconds: float, characters: int, resolution: str
+) -> int | None:
+    """What one result costs: of a clip, a picture, or so many characters of speech, rounded up."""
+    if price.kind == "per_image":
+        return price.amount_micros or _dearest(price)
+    if price.kind == "per_1k_characters":
+        return -(-(price.amount_micros or _dearest(price)) * characters // 1000)
+    return price.of_clip(seconds, resolution)
+
+
+def _dearest(price: Price) -> int:
+    return max((tier.amount_micros for tier in price.tiers), default=0)
+
+
+def cheapest(models: Sequence[Model], seconds: float, resolution: str) -> Model | None:
+    """The ready model with the lowest known price, the local ones first among equals."""
+    priced = [
+        (unit_price_micros(m.price, seconds=seconds, characters=100, resolution=resolution), m)
+        for m in models
+        if m.ready
+    ]
+    known = [(price, not m.local, m.id, m) for price, m in priced if price is not None]
+    return min(known, key=lambda row: row[:3])[3] if known else None

@@ -1,0 +1,222 @@
+"""A film and its legal changes. Finished tasks are never made again unless they are asked for."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from services.common.errors import AlreadyEnded, Internal, InvalidArgument
+from services.orchestrator.domain.films.brief import FilmBrief
+from services.orchestrator.domain.films.graph import TaskType
+from services.orchestrator.domain.films.shots import Shot, require_distinct
+from services.orchestrator.domain.films.strategy import Strategy
+from services.orchestrator.domain.films.tasks import FilmTask, TaskState
+from services.orchestrator.domain.values import Failure
+
+
+class FilmState(StrEnum):
+    """Life of a film. The last three are terminal until it is resumed or a shot is made again."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    AWAITING_APPROVAL = "awaiting_approval"
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing follows by itself."""
+        return self in {FilmState.SUCCEEDED, FilmState.FAILED, FilmState.CANCELLED}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """A version of the film that is stored; `shots` maps shot ids to the hashes of their clips."""
+
+    version: int
+    asset: str
+    sha256: str
+    duration_seconds: float
+    create_time: datetime
+    quality: float | None = None
+    findings: tuple[str, ...] = ()
+    shots: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Film:
+    """One accepted film and all that became of it. A change makes a new value, one on.
+
+    `run` counts the times that it was set going: the work of an older run touches nothing.
+    Prices in micro-USD. `handled` are request ids of commands that were obeyed.
+    """
+
+    id: str
+    tenant: str
+    brief: FilmBrief
+    shots: tuple[Shot, ...]
+    tasks: tuple[FilmTask, ...]
+    strategy: Strategy
+    create_time: datetime
+    update_time: datetime
+    user: str = ""
+    request_id: str = ""
+    estimate_micros: int | None = None
+    state: FilmState = FilmState.QUEUED
+    sequence: int = 1
+    run: int = 1
+    progress_percent: int = 0
+    cuts: tuple[Cut, ...] = ()
+    warnings: tuple[str, ...] = ()
+    error: Failure | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    handled: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise InvalidArgument for shots that could not be told apart."""
+        require_distinct(self.shots)
+
+    @property
+    def name(self) -> str:
+        """The resource name."""
+        return f"films/{self.id}"
+
+    @property
+    def creative_id(self) -> str:
+        """The caller's creative, or the film's own id where the caller has none."""
+        return self.brief.creative_id or self.id
+
+    @property
+    def version(self) -> int:
+        """Number of the newest cut, 0 before the first."""
+        return self.cuts[-1].version if self.cuts else 0
+
+    @property
+    def cost_micros(self) -> int:
+        """Sum of what was charged."""
+        return sum(task.cost_micros for task in self.tasks)
+
+    @property
+    def preview(self) -> str:
+        """Something to look at: the newest cut, else the first clip that is there; "" before."""
+        if self.cuts:
+            return self.cuts[-1].asset
+        clips = (t for t in self.tasks if t.type is TaskType.ANIMATION and t.pieces)
+        return next((task.pieces[0].asset for task in clips), "")
+
+    @property
+    def eta(self) -> datetime | None:
+        """When it should be done if it goes on as it did; None where nobody can tell."""
+        if self.start_time is None or self.state.terminal or self.progress_percent < 5:
+            return None
+        passed = self.update_time - self.start_time
+        return self.start_time + passed * 100 // self.progress_percent
+
+    def task(self, task_id: str) -> FilmTask:
+        """The task of this id. Raises Internal: tasks are never taken away."""
+        found = next((task for task in self.tasks if task.id == task_id), None)
+        if found is None:
+            msg = f"{self.name} has no task {task_id}"
+            raise Internal(msg)
+        return found
+
+    def of_shot(self, shot_id: str, kind: TaskType) -> FilmTask | None:
+        """The task of this kind for this shot."""
+        mine = (task for task in self.tasks if task.shot == shot_id and task.type is kind)
+        return next(mine, None)
+
+    def shot(self, shot_id: str) -> Shot:
+        """The shot of this id. Raises Internal."""
+        found = next((shot for shot in self.shots if shot.shot_id == shot_id), None)
+        if found is None:
+            msg = f"{self.name} has no shot {shot_id}"
+            raise Internal(msg)
+        return found
+
+    # -- changes -------------------------------------------------------------------------------
+
+    def changed(self, now: datetime, **changes: Any) -> Self:
+        """The film after a change, one on; progress never goes back within a run."""
+        moment = max(now, self.update_time)
+        return replace(self, sequence=self.sequence + 1, update_time=moment, **changes)
+
+    def started(self, now: datetime) -> Self:
+        """A worker has begun with this run."""
+        return self.changed(
+            now, state=FilmState.RUNNING, start_time=self.start_time or now, end_time=None
+        )
+
+    def with_task(
+        self, now: datetime, task_id: str, change: Callable[[FilmTask], FilmTask]
+    ) -> Self:
+        """The film with one of its tasks changed, and what that means for its progress."""
+        tasks = tuple(change(task) if task.id == task_id else task for task in self.tasks)
+        percent = sum(task.percent * task.weight for task in tasks)
+        whole = sum(task.weight for task in tasks) * 100
+        progress = max(self.progress_percent, min(99, percent * 100 // whole))
+        return self.changed(now, tasks=tasks, progress_percent=progress)
+
+    def ended(self, now: datetime, state: FilmState, error: Failure | None = None) -> Self:
+        """The end of this run; 100 percent only when the cut is stored."""
+        if not state.terminal or self.state.terminal:
+            raise AlreadyEnded(f"{self.name} has ended: {self.state}")
+        done = state is FilmState.SUCCEEDED
+        return self.changed(
+            now,
+            state=state,
+            error=error,
+            end_time=now,
+            progress_percent=100 if done else min(self.progress_percent, 99),
+        )
+
+    def resumed(self, now: datetime, request_id: str = "") -> Self:
+        """The film set going once more: what is finished stays, all else is to be made."""
+        tasks = tuple(task if task.state.finished else task.again() for task in self.tasks)
+        return self._set_going(now, tasks, request_id)
+
+    def remade(self, now: datetime, number: int, feedback: str, request_id: str = "") -> Self:
+        """The film with one shot to be made again, and a new cut behind it.
+
+        Raises InvalidArgument for a shot that is not there.
+        """
+        if not 1 <= number <= len(self.shots):
+            raise InvalidArgument("shot", "is not there", allowed=(f"1 to {len(self.shots)}",))
+        old = self.shots[number - 1]
+        words = f"{old.prompt}. {feedback}" if feedback else old.prompt
+        shots = (*self.shots[: number - 1], replace(old, prompt=words), *self.shots[number:])
+        kinds = {TaskType.IMAGE, TaskType.ANIMATION}
+        tasks = tuple(
+            task.renewed()
+            if task.type is TaskType.COMPOSITION
+            or (task.shot == old.shot_id and task.type in kinds)
+            else task
+            for task in self.tasks
+        )
+        return replace(self._set_going(now, tasks, request_id), shots=shots)
+
+    def _set_going(self, now: datetime, tasks: tuple[FilmTask, ...], request_id: str) -> Self:
+        handled = (*self.handled, request_id)[-50:] if request_id else self.handled
+        return self.changed(
+            now,
+            state=FilmState.QUEUED,
+            run=self.run + 1,
+            tasks=tasks,
+            error=None,
+            end_time=None,
+            progress_percent=0,
+            handled=handled,
+        )
+
+    def verdict(self) -> tuple[FilmState, Failure | None]:
+        """The terminal state that the tasks add up to."""
+        broken = [task for task in self.tasks if task.state is TaskState.FAILED]
+        if all(task.state.finished for task in self.tasks):
+            return FilmState.SUCCEEDED, None
+        if self.state is FilmState.CANCELLING and not broken:
+            return FilmState.CANCELLED, None
+        error = broken[0].error if broken else None
+        return FilmState.FAILED, error or Failure(reason="INTERNAL", message="a task was not done")

@@ -1,0 +1,150 @@
+"""A task of a film: a node of its graph, how far it is, and what it made."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from services.orchestrator.domain.films.graph import TaskType
+from services.orchestrator.domain.values import Failure
+
+# Without one of these there is no film: they are tried again with reduced needs.
+CRITICAL = frozenset({TaskType.SCRIPT, TaskType.AUDIO, TaskType.COMPOSITION})
+
+
+class TaskState(StrEnum):
+    """Life of a task. A degraded one is done, with something less than was asked for."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    DEGRADED = "degraded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+    @property
+    def finished(self) -> bool:
+        """Whether what waits for it may begin."""
+        return self in {TaskState.SUCCEEDED, TaskState.DEGRADED}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    """A spoken word and when, in seconds from the beginning of its recording."""
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """Something that a task made or found and storage keeps; `credit` is who must be named."""
+
+    asset: str
+    sha256: str
+    duration_seconds: float = 0.0
+    model: str = ""
+    placeholder: bool = False
+    credit: str = ""
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmTask:
+    """A node with its state. `shot` is "" for what belongs to the whole film.
+
+    `version` counts how often it was wanted (1, then once more with every redo), `attempt` the
+    tries, `repeats` those that a restart of ours has interrupted; `reduced` says that this try asks
+    for less. `model` is the model asked for, "" where one is chosen. `job` is the video job that
+    makes it, `order` the generator's request id in work now.
+    """
+
+    id: str
+    type: TaskType
+    shot: str = ""
+    priority: int = 0
+    resource_cost: float = 0.5
+    dependencies: tuple[str, ...] = ()
+    model: str = ""
+    state: TaskState = TaskState.WAITING
+    version: int = 1
+    attempt: int = 0
+    reduced: bool = False
+    repeats: int = 0
+    progress_percent: int = 0
+    job: str = ""
+    order: str = ""
+    pieces: tuple[Piece, ...] = ()
+    cost_micros: int = 0
+    warning: str = ""
+    error: Failure | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+
+    @property
+    def critical(self) -> bool:
+        """Whether the film fails with it."""
+        return self.type in CRITICAL
+
+    @property
+    def percent(self) -> int:
+        """How much of it is done."""
+        return 100 if self.state.finished else self.progress_percent
+
+    @property
+    def weight(self) -> int:
+        """Its part of the film's progress."""
+        return 10 if self.type in {TaskType.ANIMATION, TaskType.COMPOSITION} else 1
+
+    def begun(self, now: datetime) -> Self:
+        """One more try begins; a try that a crash interrupted goes on."""
+        if self.state is TaskState.RUNNING:
+            return self
+        return replace(
+            self,
+            state=TaskState.RUNNING,
+            attempt=self.attempt + 1,
+            repeats=0,
+            reduced=False,
+            start_time=now,
+            end_time=None,
+            error=None,
+        )
+
+    def retried(self) -> Self:
+        """The next try of this version, with reduced needs."""
+        return replace(
+            self, attempt=self.attempt + 1, reduced=True, job="", order="", progress_percent=0
+        )
+
+    def repeated(self) -> Self:
+        """The same try once more, under another id: a restart of ours has ended it."""
+        return replace(self, attempt=self.attempt + 1, repeats=self.repeats + 1, order="")
+
+    def done(self, now: datetime, pieces: tuple[Piece, ...], warning: str = "") -> Self:
+        """The task with what it made; with a warning it is degraded."""
+        state = TaskState.DEGRADED if warning else TaskState.SUCCEEDED
+        return replace(
+            self, state=state, pieces=pieces, warning=warning, order="", error=None, end_time=now
+        )
+
+    def failed(self, now: datetime, error: Failure) -> Self:
+        """The task with why it failed."""
+        return replace(self, state=TaskState.FAILED, error=error, order="", end_time=now)
+
+    def again(self) -> Self:
+        """What was not finished, to be made in the next run; it keeps its tries' ids apart."""
+        return replace(
+            self,
+            state=TaskState.WAITING,
+            error=None,
+            job="",
+            order="",
+            progress_percent=0,
+            end_time=None,
+        )
+
+    def renewed(self) -> Self:
+        """What was finished, to be made anew as another version; what it cost stays counted."""
+        return replace(self.again(), version=self.version + 1, pieces=(), warning="")

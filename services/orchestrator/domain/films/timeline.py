@@ -1,0 +1,76 @@
+"""When each shot and each word comes in the cut, in seconds. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.orchestrator.domain.films.shots import Shot
+from services.orchestrator.domain.films.tasks import Piece
+
+TRANSITION_SECONDS = 0.5
+# A voice begins a moment into its shot, and lets the one before it end.
+LEAD_SECONDS = 0.2
+GAP_SECONDS = 0.25
+# How fast people speak, where nothing has been spoken yet.
+CHARACTERS_PER_SECOND = 14.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """A shot in the cut: when it begins, how long it is, how long it shares with the one before."""
+
+    start: float
+    duration: float
+    transition: str
+    overlap: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spoken:
+    """A line in the cut."""
+
+    text: str
+    speaker: str
+    start: float
+    piece: Piece
+
+
+def spans(shots: Sequence[Shot], durations: Sequence[float], default: str) -> tuple[Span, ...]:
+    """Where each shot lies: its own transition or the default; never more than half of a shot."""
+    found: list[Span] = []
+    end = 0.0
+    for number, (shot, duration) in enumerate(zip(shots, durations, strict=True)):
+        transition = "cut" if number == 0 else shot.transition or default
+        overlap = 0.0
+        if transition != "cut":
+            overlap = min(TRANSITION_SECONDS, duration / 2, found[-1].duration / 2)
+        found.append(
+            Span(start=end - overlap, duration=duration, transition=transition, overlap=overlap)
+        )
+        end += duration - overlap
+    return tuple(found)
+
+
+def length(found: Sequence[Span]) -> float:
+    """How long the cut is."""
+    return found[-1].start + found[-1].duration if found else 0.0
+
+
+def spoken(
+    shots: Sequence[Shot], found: Sequence[Span], pieces: Sequence[Sequence[Piece]]
+) -> tuple[Spoken, ...]:
+    """Every line where it is spoken: within its shot, but never over the line before it."""
+    lines: list[Spoken] = []
+    free = 0.0
+    for shot, span, made in zip(shots, found, pieces, strict=True):
+        begin = span.start + LEAD_SECONDS
+        for line, piece in zip(shot.lines, made, strict=False):
+            start = max(begin, free)
+            lines.append(Spoken(text=line.text, speaker=line.speaker, start=start, piece=piece))
+            free = start + piece.duration_seconds + GAP_SECONDS
+    return tuple(lines)
+
+
+def speaking_seconds(shot: Shot) -> float:
+    """About how long a shot's words take."""
+    pauses = LEAD_SECONDS + GAP_SECONDS * max(len(shot.lines) - 1, 0)
+    return shot.characters_spoken / CHARACTERS_PER_SECOND + pauses if shot.lines else 0.0

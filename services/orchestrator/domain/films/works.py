@@ -1,0 +1,124 @@
+"""What a film asks the generator for besides clips: orders, and what becomes of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from services.orchestrator.domain.films.tasks import Piece, Word
+from services.orchestrator.domain.ports import GenerationView
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureWork:
+    """A still to begin a shot with."""
+
+    prompt: str
+    negative_prompt: str = ""
+    aspect_ratio: str = ""
+    seed: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechWork:
+    """A line to be spoken; `voice` is an id of the model, "" its own choice."""
+
+    text: str
+    language: str
+    voice: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MusicWork:
+    """A bed of music; `mood` is a word such as "peaceful"."""
+
+    prompt: str
+    seconds: float
+    mood: str = ""
+    seed: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoundWork:
+    """A sound effect."""
+
+    prompt: str
+    seconds: float
+    seed: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionLine:
+    """What is said, by whom, and when in the film; seconds."""
+
+    text: str
+    start: float
+    duration: float
+    speaker: str = ""
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionsWork:
+    """Captions for a film."""
+
+    lines: tuple[CaptionLine, ...]
+    language: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutClip:
+    """A clip of the cut: how much of it, and how it follows the one before; seconds."""
+
+    asset: str
+    duration: float | None = None
+    transition: str = "cut"
+    transition_seconds: float = 0.0
+    mute: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutTrack:
+    """Sound over the cut: "dialogue", "music" or "effect"; seconds."""
+
+    asset: str
+    role: str
+    at: float = 0.0
+    loop: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComposeWork:
+    """The cut. `captions` is an asset; "burn" or "attach", on "bottom" or "top"."""
+
+    clips: tuple[CutClip, ...]
+    tracks: tuple[CutTrack, ...] = ()
+    captions: str = ""
+    caption_mode: str = "burn"
+    caption_position: str = "bottom"
+    caption_language: str = ""
+    fps: int = 0
+
+
+Work = PictureWork | SpeechWork | MusicWork | SoundWork | CaptionsWork | ComposeWork
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkOrder:
+    """One generation to be made; the same `request_id` never makes a second."""
+
+    request_id: str
+    tenant: str
+    model: str
+    work: Work
+    film: str
+    creative_id: str
+    max_price_micros: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkView(GenerationView):
+    """A generation as the generator tells it, with what was made and what was found in it."""
+
+    piece: Piece | None = None
+    quality: float | None = None
+    findings: tuple[str, ...] = ()

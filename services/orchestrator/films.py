@@ -1,0 +1,119 @@
+"""The part of the orchestrator that makes films, put together."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from services.common import clock
+from services.common.background import background
+from services.common.bus import Bus
+from services.common.channels import Channel
+from services.common.database import Database
+from services.common.ids import new_id
+from services.orchestrator.adapters.feed import JobFeed
+from services.orchestrator.adapters.film_events import FilmListener, FilmRelay
+from services.orchestrator.adapters.film_history import SqlHistory, SqlVoices
+from services.orchestrator.adapters.library_client import LibraryClient
+from services.orchestrator.adapters.resource_monitor import MachineMonitor
+from services.orchestrator.adapters.script_client import ScriptClient
+from services.orchestrator.adapters.sql_books import SqlBooks
+from services.orchestrator.adapters.sql_films import FilmOrders, SqlFilms
+from services.orchestrator.adapters.works_client import WorksClient
+from services.orchestrator.servicers.films import FilmUseCases
+from services.orchestrator.settings import Settings
+from services.orchestrator.usecases.accept import AcceptVideo
+from services.orchestrator.usecases.afford import Affording
+from services.orchestrator.usecases.films.command import CommandFilm, ReadFilms
+from services.orchestrator.usecases.films.create import CreateFilm
+from services.orchestrator.usecases.films.plan import PlanFilm
+from services.orchestrator.usecases.films.steps import (
+    Clips,
+    FilmFlow,
+    FilmParts,
+    Timing,
+    film_flow,
+)
+from services.orchestrator.usecases.read import ReadJobs
+from services.orchestrator.worker import Parts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ways:
+    """Where films go: the bus, the engine's queue, and the other services."""
+
+    bus: Bus
+    orders: FilmOrders
+    generator: Channel
+    prompt: Channel
+    storage: Channel
+
+
+async def open_films(
+    database: Database, ways: Ways, feed: JobFeed, stack: AsyncExitStack
+) -> FilmParts:
+    """What films alone need; while the stack is open their states are published and heard."""
+    listener = FilmListener(ways.bus, feed)
+    await stack.enter_async_context(background("film_listener", listener.run()))
+    relay = FilmRelay(database, ways.bus, now=clock.now)
+    await stack.enter_async_context(background("film_relay", relay.run()))
+    return FilmParts(
+        films=SqlFilms(database, ways.orders, now=clock.now, committed=relay.written),
+        works=WorksClient(ways.generator),
+        scripts=ScriptClient(ways.prompt),
+        history=SqlHistory(database),
+        voices=SqlVoices(database),
+        monitor=MachineMonitor(),
+        library=LibraryClient(ways.storage),
+    )
+
+
+def film_steps(settings: Settings, parts: Parts) -> FilmFlow:
+    """The steps by which a worker makes films.
+
+    Their clips are jobs without a place among the quotas of the tenant's calls: the film is one
+    call, and its words are screened with each job's preparation.
+    """
+    accept = AcceptVideo(
+        jobs=parts.jobs,
+        models=parts.models,
+        assets=parts.assets,
+        router=parts.router,
+        afford=Affording(ledger=parts.ledger),
+        now=clock.now,
+        new_id=new_id,
+        policies=parts.policies,
+    )
+    return film_flow(
+        parts.films,
+        jobs=parts.jobs,
+        models=parts.models,
+        ledger=parts.ledger,
+        clips=Clips(accept=accept, read=ReadJobs(jobs=parts.jobs, feed=parts.feed)),
+        timing=Timing(now=clock.now, deadline=settings.job_deadline),
+    )
+
+
+def film_use_cases(parts: Parts) -> FilmUseCases:
+    """What callers can want of films."""
+    films = parts.films
+    plan = PlanFilm(
+        scripts=films.scripts,
+        models=parts.models,
+        router=parts.router,
+        monitor=films.monitor,
+        history=films.history,
+        policies=parts.policies,
+    )
+    return FilmUseCases(
+        plan=plan,
+        create=CreateFilm(
+            plan=plan,
+            films=films.films,
+            ledger=parts.ledger,
+            books=SqlBooks(parts.database, now=clock.now),
+            now=clock.now,
+            new_id=new_id,
+        ),
+        read=ReadFilms(films=films.films, feed=parts.feed),
+        command=CommandFilm(films=films.films, now=clock.now),
+        assets=parts.assets,
+    )

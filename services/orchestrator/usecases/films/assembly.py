@@ -1,0 +1,198 @@
+"""Makers of what puts the film together: captions from the speech, and the cut."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.common.errors import FailedPrecondition
+from services.orchestrator.domain.films.choosing import ModelChoice
+from services.orchestrator.domain.films.film import Cut, Film
+from services.orchestrator.domain.films.graph import TaskType
+from services.orchestrator.domain.films.shots import Shot
+from services.orchestrator.domain.films.tasks import FilmTask, Piece
+from services.orchestrator.domain.films.timeline import Span, length, spans, spoken
+from services.orchestrator.domain.films.works import (
+    CaptionLine,
+    CaptionsWork,
+    ComposeWork,
+    CutClip,
+    CutTrack,
+)
+from services.orchestrator.domain.ports import ModelsPort
+from services.orchestrator.usecases.films.making import Made
+from services.orchestrator.usecases.films.purchase import Purchase
+
+# A clip that is this much shorter than its shot moves all that comes after it.
+_NOTICEABLE_SECONDS = 0.02
+# Below this score a cut is told to be poor.
+GATE = 0.6
+
+
+@dataclass(frozen=True)
+class Reel:
+    """The shots that have a clip, where each lies in the cut, and what is said in it."""
+
+    film: Film
+    shots: tuple[Shot, ...]
+    clips: tuple[Piece, ...]
+    spans: tuple[Span, ...]
+
+    @classmethod
+    def of(cls, film: Film, *, planned: bool = False, simple: bool = False) -> "Reel":
+        """The reel of a film: as planned, or as the clips are; `simple` has nothing but cuts.
+
+        Raises FailedPrecondition where there is no clip at all.
+        """
+        found = [(shot, _clip(film, shot)) for shot in film.shots]
+        kept = [(shot, piece) for shot, piece in found if piece or planned]
+        if not kept:
+            raise FailedPrecondition("no shot of the film has a clip")
+        lengths = [_length(shot, None if planned else piece) for shot, piece in kept]
+        default = "cut" if simple else film.brief.transition or film.brief.rules.transition
+        shots = tuple(shot for shot, _ in kept)
+        return cls(
+            film,
+            shots,
+            tuple(piece for _, piece in kept if piece),
+            spans([_plain(s) for s in shots] if simple else shots, lengths, default),
+        )
+
+    def captions(self) -> CaptionsWork:
+        """Every line with its time in this reel."""
+        lines = spoken(self.shots, self.spans, self._pieces(TaskType.AUDIO))
+        return CaptionsWork(
+            lines=tuple(
+                CaptionLine(
+                    text=line.text,
+                    start=line.start,
+                    duration=line.piece.duration_seconds,
+                    speaker=line.speaker,
+                    words=line.piece.words,
+                )
+                for line in lines
+            ),
+            language=self.film.brief.language,
+        )
+
+    def tracks(self) -> tuple[CutTrack, ...]:
+        """Dialogue, effects and music at their times."""
+        lines = spoken(self.shots, self.spans, self._pieces(TaskType.AUDIO))
+        found = [CutTrack(asset=x.piece.asset, role="dialogue", at=x.start) for x in lines]
+        for span, pieces in zip(self.spans, self._pieces(TaskType.SOUND), strict=True):
+            found += [CutTrack(asset=p.asset, role="effect", at=span.start) for p in pieces]
+        music = [t for t in self.film.tasks if t.type is TaskType.MUSIC]
+        found += [CutTrack(asset=p.asset, role="music", loop=True) for t in music for p in t.pieces]
+        return tuple(found)
+
+    def cut_clips(self) -> tuple[CutClip, ...]:
+        """The clips in order, each brought to its length."""
+        return tuple(
+            CutClip(
+                asset=clip.asset,
+                duration=span.duration,
+                transition=span.transition,
+                transition_seconds=span.overlap,
+            )
+            for clip, span in zip(self.clips, self.spans, strict=True)
+        )
+
+    def _pieces(self, kind: TaskType) -> tuple[tuple[Piece, ...], ...]:
+        tasks = [self.film.of_shot(shot.shot_id, kind) for shot in self.shots]
+        return tuple(task.pieces if task else () for task in tasks)
+
+
+def _clip(film: Film, shot: Shot) -> Piece | None:
+    task = film.of_shot(shot.shot_id, TaskType.ANIMATION)
+    return task.pieces[0] if task and task.pieces else None
+
+
+def _length(shot: Shot, piece: Piece | None) -> float:
+    """The shot's length, or that of a clip that is noticeably shorter."""
+    if piece is None or piece.duration_seconds > shot.duration_seconds - _NOTICEABLE_SECONDS:
+        return shot.duration_seconds
+    return piece.duration_seconds
+
+
+def _plain(shot: Shot) -> Shot:
+    return Shot(shot_id=shot.shot_id, prompt=shot.prompt, duration_seconds=shot.duration_seconds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakeCaptions:
+    """Captions timed by the speech, as the cut is planned."""
+
+    models: ModelsPort
+    purchase: Purchase
+
+    async def __call__(self, film: Film, task: FilmTask) -> Made:
+        """See `Maker`."""
+        choice = ModelChoice(await self.models.models())
+        work = Reel.of(film, planned=True).captions()
+        bought = await self.purchase(film, task, 0, work, choice.for_task(task))
+        return Made(pieces=(bought.view.piece,) if bought.view.piece else ())
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakeCut:
+    """The cut: clips, transitions, sound, captions; its quality is looked at and told.
+
+    A reduced try has cuts alone and captions that players show beside the picture.
+    """
+
+    models: ModelsPort
+    purchase: Purchase
+    now: Callable[[], datetime]
+
+    async def __call__(self, film: Film, task: FilmTask) -> Made:
+        """See `Maker`."""
+        choice = ModelChoice(await self.models.models())
+        reel = Reel.of(film, simple=task.reduced)
+        captions = await self._captions(film, task, reel, choice)
+        attach = task.reduced or film.brief.captions == "attach"
+        work = ComposeWork(
+            clips=reel.cut_clips(),
+            tracks=reel.tracks(),
+            captions=captions,
+            caption_mode="attach" if attach else "burn",
+            # A storyboard has its own words below.
+            caption_position="top" if any(c.placeholder for c in reel.clips) else "bottom",
+            caption_language=film.brief.language,
+            fps=film.brief.fps,
+        )
+        bought = await self.purchase(film, task, 0, work, choice.for_task(task))
+        view, piece = bought.view, bought.view.piece
+        if piece is None:
+            raise FailedPrecondition("the cut is not there")
+        cut = Cut(
+            version=film.version + 1,
+            asset=piece.asset,
+            sha256=piece.sha256,
+            duration_seconds=piece.duration_seconds or length(reel.spans),
+            create_time=self.now(),
+            quality=view.quality,
+            findings=view.findings,
+            shots={s.shot_id: c.sha256 for s, c in zip(reel.shots, reel.clips, strict=True)},
+        )
+        return Made(pieces=(piece,), warning=_warning(film, task, reel, cut), cut=cut)
+
+    async def _captions(self, film: Film, task: FilmTask, reel: Reel, choice: ModelChoice) -> str:
+        """The captions as planned, or new ones where the clips have moved the words."""
+        made = [t for t in film.tasks if t.type is TaskType.CAPTIONS and t.pieces]
+        if not made:
+            return ""
+        if reel.spans == Reel.of(film, planned=True).spans:
+            return made[0].pieces[0].asset
+        bought = await self.purchase(film, task, 1, reel.captions(), choice.for_task(made[0]))
+        return bought.view.piece.asset if bought.view.piece else ""
+
+
+def _warning(film: Film, task: FilmTask, reel: Reel, cut: Cut) -> str:
+    told = []
+    if len(reel.clips) < len(film.shots):
+        missing = {s.shot_id for s in film.shots} - {s.shot_id for s in reel.shots}
+        told.append(f"without {', '.join(sorted(missing))}, which have no clip")
+    if task.reduced:
+        told.append("with plain cuts, after the full cut failed")
+    if cut.quality is not None and cut.quality < GATE:
+        told.append(f"of quality {cut.quality:.2f}: {'; '.join(cut.findings)}")
+    return f"The film was cut {', '.join(told)}." if told else ""

@@ -1,0 +1,118 @@
+"""What a caller may do with a film that is there: read, follow, cancel, resume, remake."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.common.errors import AlreadyEnded, InvalidArgument
+from services.orchestrator.domain.films.film import Film, FilmState
+from services.orchestrator.domain.films.ports import FilmStore
+from services.orchestrator.domain.options import check_text
+from services.orchestrator.domain.ports import EventFeed
+from services.orchestrator.usecases.accept import MAX_REQUEST_ID
+from services.orchestrator.usecases.read import QUIET_SECONDS
+
+_MAX_FEEDBACK = 2000
+
+
+def film_id(name: str, field: str = "name") -> str:
+    """The id in "films/{id}". Raises InvalidArgument."""
+    prefix, _, found = name.partition("/")
+    if prefix != "films" or not found.isalnum() or len(found) > 64:
+        raise InvalidArgument(field, "is not a film's name", allowed=("films/{id}",))
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadFilms:
+    """GetFilm, ListFilms, WatchFilm."""
+
+    films: FilmStore
+    feed: EventFeed
+
+    async def get(self, tenant: str, name: str) -> Film:
+        """One film. Raises NotFound."""
+        return await self.films.get(tenant, film_id(name))
+
+    async def list(self, tenant: str, size: int, token: str) -> tuple[Sequence[Film], str]:
+        """One page, newest first, and the token of the next; "" on the last."""
+        if not 0 <= size <= 200:
+            raise InvalidArgument("page_size", "is out of range", allowed=("1 to 200",))
+        if token and not (token.isalnum() and len(token) <= 64):
+            raise InvalidArgument("page_token", "is not one of ours", allowed=("next_page_token",))
+        wanted = size or 50
+        found = await self.films.list(tenant, token, wanted + 1)
+        page = found[:wanted]
+        return page, page[-1].id if len(found) > wanted else ""
+
+    async def watch(self, tenant: str, name: str, after: int) -> AsyncGenerator[Film, None]:
+        """The film whenever it has changed since `after`, to its end. Raises NotFound.
+
+        Changes that come close together are told as one: a film always tells all of itself.
+        """
+        if after < 0:
+            raise InvalidArgument("after_sequence", "must not be negative", allowed=("0 or more",))
+        identifier = film_id(name)
+        with self.feed.follow(identifier) as live:
+            film = await self.films.get(tenant, identifier)
+            while True:
+                if film.sequence > after:
+                    after = film.sequence
+                    yield film
+                if film.state.terminal:
+                    return
+                await live.next(QUIET_SECONDS)
+                film = await self.films.read(identifier)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandFilm:
+    """CancelFilm, ResumeFilm, RegenerateShot."""
+
+    films: FilmStore
+    now: Callable[[], datetime]
+
+    async def cancel(self, tenant: str, name: str) -> Film:
+        """Ask it to stop; finished shots stay. Raises NotFound, AlreadyEnded."""
+        return await self.films.request_cancel(tenant, film_id(name))
+
+    async def resume(self, tenant: str, name: str, request_id: str, *, approve: bool) -> Film:
+        """Go on with a film that failed or was cancelled, or approve one that waits for it.
+
+        Raises NotFound, AlreadyEnded for a film that is whole or under way.
+        """
+        check_text("request_id", request_id, MAX_REQUEST_ID)
+        moment = self.now()
+
+        def resume(film: Film) -> Film | None:
+            if request_id and request_id in film.handled:
+                return None
+            if film.state is FilmState.AWAITING_APPROVAL and not approve:
+                raise InvalidArgument("approve", "is not set", allowed=("true",))
+            if film.state in {FilmState.QUEUED, FilmState.RUNNING, FilmState.CANCELLING}:
+                raise AlreadyEnded(f"{film.name} is under way: {film.state}")
+            if film.state is FilmState.SUCCEEDED:
+                raise AlreadyEnded(f"{film.name} is whole; make a shot again to change it")
+            return film.resumed(moment, request_id)
+
+        return await self.films.set_going(tenant, film_id(name), resume)
+
+    async def regenerate(
+        self, tenant: str, name: str, number: int, *, feedback: str, request_id: str
+    ) -> Film:
+        """Make one shot again and cut a new version; the other shots stay as they are.
+
+        Raises NotFound, InvalidArgument, AlreadyEnded while the film is under way.
+        """
+        check_text("feedback", feedback, _MAX_FEEDBACK)
+        check_text("request_id", request_id, MAX_REQUEST_ID)
+        moment = self.now()
+
+        def remake(film: Film) -> Film | None:
+            if request_id and request_id in film.handled:
+                return None
+            if not film.state.terminal:
+                raise AlreadyEnded(f"{film.name} is under way: {film.state}")
+            return film.remade(moment, number, feedback, request_id)
+
+        return await self.films.set_going(tenant, film_id(name), remake)

@@ -1,0 +1,110 @@
+"""CreateFilm: planned, priced, held against every budget, and then one transaction."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from services.orchestrator.domain.films.brief import FilmBrief
+from services.orchestrator.domain.films.film import Film, FilmState
+from services.orchestrator.domain.films.ports import FilmStore
+from services.orchestrator.domain.money.budgets import Budget, exceeded
+from services.orchestrator.domain.money.ledger import Ledger
+from services.orchestrator.domain.money.reports import Books
+from services.orchestrator.domain.money.scopes import Payer, Scope, ScopeKind, month_of
+from services.orchestrator.domain.options import check_text
+from services.orchestrator.usecases.accept import MAX_REQUEST_ID
+from services.orchestrator.usecases.films.plan import FilmPlan, FilmSource, PlanFilm
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreateFilm:
+    """The film is durable before the answer leaves; nothing was bought."""
+
+    plan: PlanFilm
+    films: FilmStore
+    ledger: Ledger
+    books: Books
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+
+    async def __call__(
+        self,
+        tenant: str,
+        brief: FilmBrief,
+        source: FilmSource,
+        *,
+        request_id: str = "",
+        user: str = "",
+    ) -> Film:
+        """Return the film, the known one for a known request_id.
+
+        Raises what PlanFilm raises, RequestConflict, BudgetExceeded for what cannot hold, and
+        whatever keeps a model that was named from serving.
+        """
+        check_text("request_id", request_id, MAX_REQUEST_ID)
+        fingerprint = fingerprint_of(brief, source)
+        known = await self.films.known(tenant, request_id, fingerprint)
+        if known is not None:
+            return known
+        plan = await self.plan(tenant, brief, source)
+        for blocker in plan.blockers:
+            raise blocker
+        film = self._film(tenant, plan, request_id, user)
+        await self._require_budgets(film)
+        if brief.budget_limit_micros is not None:
+            scope = Scope(ScopeKind.FILM, film.id)
+            await self.books.set_limit(tenant, scope, brief.budget_limit_micros, "")
+        film, _ = await self.films.accept(film, fingerprint)
+        return film
+
+    def _film(self, tenant: str, plan: FilmPlan, request_id: str, user: str) -> Film:
+        moment = self.now()
+        wait = plan.brief.require_approval
+        return Film(
+            id=self.new_id(),
+            tenant=tenant,
+            brief=plan.brief,
+            shots=plan.shots,
+            tasks=plan.tasks,
+            strategy=plan.strategy,
+            warnings=plan.warnings,
+            estimate_micros=plan.estimate.max_micros,
+            state=FilmState.AWAITING_APPROVAL if wait else FilmState.QUEUED,
+            create_time=moment,
+            update_time=moment,
+            user=user,
+            request_id=request_id,
+        )
+
+    async def _require_budgets(self, film: Film) -> None:
+        """Raise BudgetExceeded naming the limit, before anything is spent."""
+        budgets = await self.ledger.budgets(film.tenant, payer_of_film(film, self.now()).scopes())
+        limit = film.brief.budget_limit_micros
+        if limit is not None:
+            own = Budget(scope=Scope(ScopeKind.FILM, film.id), limit_micros=limit)
+            budgets = (own, *budgets)
+        needed = film.estimate_micros
+        for budget in budgets:
+            if needed is None or needed > budget.left_micros:
+                raise exceeded(budget, needed)
+
+
+def fingerprint_of(brief: FilmBrief, source: FilmSource) -> str:
+    """SHA-256 over all that the caller asked for."""
+    asked = json.dumps([asdict(brief), asdict(source)], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(asked.encode()).hexdigest()
+
+
+def payer_of_film(film: Film, moment: datetime) -> Payer:
+    """Who pays for what a film begins at this moment."""
+    return Payer(
+        tenant=film.tenant,
+        job=film.id,
+        month=month_of(moment),
+        project=film.brief.project,
+        creative=film.brief.creative_id,
+        film=film.id,
+        user=film.user,
+    )

@@ -1,0 +1,35 @@
+"""What the makers of tasks have in common."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.common.errors import GenerationFailed
+from services.orchestrator.domain.films.film import Cut, Film
+from services.orchestrator.domain.films.tasks import FilmTask, Piece
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What a task made, what it cost in micro-USD, and what of it is less than was asked for."""
+
+    pieces: tuple[Piece, ...] = ()
+    cost_micros: int = 0
+    warning: str = ""
+    cut: Cut | None = None
+
+
+class Interrupted(GenerationFailed):
+    """Make it again: a restart of ours has interrupted it, and it is over."""
+
+
+class Maker(Protocol):
+    """Makes one kind of task. May run again after a crash, and then goes on with the same try."""
+
+    async def __call__(self, film: Film, task: FilmTask) -> Made:
+        """Make it. Raises ServiceError for why it could not be made."""
+
+
+def parted(film_run: str) -> tuple[str, int]:
+    """The film's id and the number of the run."""
+    film_id, _, run = film_run.rpartition(".")
+    return film_id, int(run)

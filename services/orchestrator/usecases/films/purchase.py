@@ -1,0 +1,161 @@
+"""One generation for a film: held, asked for, followed to its end, settled. Repeatable."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
+
+from services.common.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    GenerationFailed,
+    ServiceError,
+    Unavailable,
+)
+from services.orchestrator.domain.films.estimate import unit_price_micros
+from services.orchestrator.domain.films.film import Film
+from services.orchestrator.domain.films.ports import FilmStore, WorkPort
+from services.orchestrator.domain.films.tasks import FilmTask
+from services.orchestrator.domain.films.works import SpeechWork, Work, WorkOrder, WorkView
+from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.money.budgets import exceeded
+from services.orchestrator.domain.money.ledger import Charge, Ledger
+from services.orchestrator.usecases.films.create import payer_of_film
+from services.orchestrator.usecases.films.making import Interrupted
+from services.orchestrator.usecases.patience import ours, passing, patiently
+from services.orchestrator.usecases.spend import close
+
+
+@dataclass(frozen=True)
+class Bought:
+    """What came of it, and what was charged."""
+
+    view: WorkView
+    cost_micros: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Purchase:
+    """Buys what is not a clip. The same part of the same try is never paid for twice."""
+
+    films: FilmStore
+    works: WorkPort
+    ledger: Ledger
+    now: Callable[[], datetime]
+    deadline: timedelta
+
+    async def __call__(
+        self, film: Film, task: FilmTask, part: int, work: Work, model: Model
+    ) -> Bought:
+        """Raises why it could not be made: ServiceError of the generator, BudgetExceeded."""
+        order = WorkOrder(
+            request_id=order_id(film, task, part),
+            tenant=film.tenant,
+            model=model.id,
+            work=work,
+            film=film.name,
+            creative_id=film.creative_id,
+            labels={"film": film.id, "task": task.id},
+        )
+        charge = self._charge(film, task, order, model)
+        await self._on_record(film, task, order.request_id)
+        view = await self._asked(order, charge, _price(model, work, film))
+        view = await self._followed(order, view)
+        cost = await close(self.ledger, charge, view)
+        _require_success(view)
+        return Bought(view, cost)
+
+    async def _followed(self, order: WorkOrder, begun: WorkView) -> WorkView:
+        """The generation when it has ended."""
+        newest = begun
+        try:
+            async with asyncio.timeout(self.deadline.total_seconds()):
+                async for view in self._views(order.tenant, begun.name):
+                    newest = view
+        except TimeoutError:
+            await self.works.cancel(order.tenant, order.request_id)
+            late = f"{order.request_id} did not end within {self.deadline}"
+            raise DeadlineExceeded(late) from None
+        return newest
+
+    def _charge(self, film: Film, task: FilmTask, order: WorkOrder, model: Model) -> Charge:
+        return Charge(
+            payer=payer_of_film(film, task.start_time or self.now()),
+            attempt=order.request_id,
+            model=model.id,
+            provider=model.provider,
+        )
+
+    async def _on_record(self, film: Film, task: FilmTask, request_id: str) -> None:
+        """Put the order down before it is sent, so that a cancel can find it."""
+        moment = self.now()
+
+        def note(current: Film) -> Film | None:
+            known = current.task(task.id)
+            if known.order == request_id or known.version != task.version:
+                return None
+            return current.with_task(moment, task.id, lambda t: replace(t, order=request_id))
+
+        await self.films.change(film.id, note)
+
+    async def _asked(self, order: WorkOrder, charge: Charge, price: int | None) -> WorkView:
+        """The generation as it is now. What it may cost is its price: the same body every time."""
+        await self._hold(charge, price)
+        limited = replace(order, max_price_micros=price)
+        try:
+            return await patiently(
+                lambda: self.works.create(limited), seconds=self.deadline.total_seconds()
+            )
+        except ServiceError as error:
+            if not passing(error):  # it was never sent
+                await self.ledger.release(charge)
+            raise
+
+    async def _hold(self, charge: Charge, price: int | None) -> None:
+        """Hold the price; an unknown one is refused where there is a budget to be kept."""
+        if price:
+            await self.ledger.hold(charge, price)
+        elif price is None:
+            budgets = await self.ledger.budgets(charge.payer.tenant, charge.scopes())
+            if budgets:
+                raise exceeded(min(budgets, key=lambda b: b.left_micros), None)
+
+    async def _views(self, tenant: str, name: str) -> AsyncIterator[WorkView]:
+        seen = 0
+        pause = wait_random_exponential(multiplier=0.1, max=2.0)
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(passing), wait=pause, reraise=True
+        ):
+            with attempt:
+                async for view in self.works.watch(tenant, name, seen):
+                    seen = view.sequence
+                    yield view
+                    if view.ended:
+                        return
+                raise Unavailable("the generator ended the watch before the generation ended")
+
+
+def order_id(film: Film, task: FilmTask, part: int) -> str:
+    """The generator's request id for a part of a try, stable for ever."""
+    return f"{film.id}/{task.id}/{task.version}.{task.attempt}/{part}"
+
+
+def _price(model: Model, work: Work, film: Film) -> int | None:
+    seconds = float(getattr(work, "seconds", 0.0))
+    characters = len(work.text) if isinstance(work, SpeechWork) else 0
+    return unit_price_micros(
+        model.price, seconds=seconds, characters=characters, resolution=film.brief.resolution
+    )
+
+
+def _require_success(view: WorkView) -> None:
+    if view.state == "cancelled":
+        raise Cancelled(f"{view.name} was cancelled")
+    if view.state != "succeeded" or view.piece is None:
+        fault = view.error
+        message = fault.message if fault else f"{view.name} made nothing"
+        if fault is not None and ours(fault):
+            raise Interrupted(message)
+        raise GenerationFailed(message, metadata=dict(fault.metadata) if fault else None)

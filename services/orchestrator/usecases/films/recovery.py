@@ -1,0 +1,41 @@
+"""What becomes of a task whose try has failed: another try, less than was asked for, or the end."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from services.common.errors import BudgetExceeded, Cancelled, RequestConflict, ServiceError
+from services.orchestrator.domain.films.graph import TaskType
+from services.orchestrator.domain.films.tasks import FilmTask, TaskState
+from services.orchestrator.usecases.films.making import Interrupted
+from services.orchestrator.usecases.patience import failure
+
+# Tries that a restart of ours may interrupt; they cost nothing.
+MAX_REPEATS = 8
+# Tried again with reduced needs before it is given up.
+_SECOND_TRY = frozenset({TaskType.ANIMATION, TaskType.AUDIO, TaskType.COMPOSITION})
+
+
+def retrying(task: FilmTask, error: ServiceError) -> Callable[[FilmTask], FilmTask] | None:
+    """How the task is tried again; None for not at all.
+
+    Never where the first try may have been paid for, or where money is what is missing: a clip
+    alone then becomes a placeholder, which costs none.
+    """
+    if isinstance(error, Interrupted) and task.repeats < MAX_REPEATS:
+        return FilmTask.repeated
+    hopeless = isinstance(error, Cancelled | RequestConflict)
+    if isinstance(error, BudgetExceeded) and task.type is not TaskType.ANIMATION:
+        hopeless = True
+    if hopeless or task.reduced or task.type not in _SECOND_TRY:
+        return None
+    return FilmTask.retried
+
+
+def given_up(task: FilmTask, error: ServiceError, moment: datetime) -> FilmTask:
+    """The task as it stays: stopped, failed with the film, or missing with a warning."""
+    if isinstance(error, Cancelled):
+        return replace(task.again(), state=TaskState.SKIPPED)
+    if task.critical:
+        return task.failed(moment, failure(error))
+    return task.done(moment, (), f"{task.id} is missing: {error.message}")

@@ -1,0 +1,196 @@
+"""The steps by which a film is made. Each may run again after a crash and does nothing twice."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from services.common.errors import (
+    Internal,
+    RateLimited,
+    ServiceError,
+)
+from services.common.telemetry import get_logger
+from services.orchestrator.domain.films.film import Film, FilmState
+from services.orchestrator.domain.films.graph import TaskType
+from services.orchestrator.domain.films.layout import WEIGHTS
+from services.orchestrator.domain.films.ports import FilmStore, HistoryStore
+from services.orchestrator.domain.films.strategy import StrategyRun, StrategyType
+from services.orchestrator.domain.films.tasks import FilmTask, TaskState
+from services.orchestrator.usecases.films.making import Made, Maker, parted
+from services.orchestrator.usecases.films.pacing import Pacing
+from services.orchestrator.usecases.films.recovery import given_up, retrying
+from services.orchestrator.usecases.finish import DEFECT
+from services.orchestrator.usecases.patience import passing
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFilm:
+    """`flows.film.FilmSteps` but for the pace. `makers` must know every kind of task."""
+
+    films: FilmStore
+    makers: Mapping[TaskType, Maker]
+    pacing: Pacing
+    history: HistoryStore
+    now: Callable[[], datetime]
+
+    def __post_init__(self) -> None:
+        """Refuse to begin where a kind of task could be planned and not be made."""
+        missing = sorted(set(WEIGHTS) - {TaskType.SCRIPT} - set(self.makers))
+        if missing:
+            msg = f"nothing makes {', '.join(missing)}"
+            raise Internal(msg)
+
+    async def begin(self, film_run: str) -> dict[str, Any]:
+        """Start the run; what is finished is not among its tasks."""
+        film_id, run = parted(film_run)
+        moment = self.now()
+
+        def begin(film: Film) -> Film | None:
+            mine = film.run == run and film.state is FilmState.QUEUED
+            return film.started(moment) if mine else None
+
+        film = await self.films.change(film_id, begin)
+        going = film.run == run and film.state is FilmState.RUNNING
+        tasks = [t for t in film.tasks if not t.state.finished] if going else []
+        adaptive = film.strategy.strategy_type is StrategyType.ADAPTIVE
+        return {
+            "tasks": [
+                {
+                    "id": t.id,
+                    "after": t.dependencies,
+                    "priority": t.priority,
+                    "cost": t.resource_cost,
+                }
+                for t in tasks
+            ],
+            "limit": film.strategy.max_concurrency,
+            "adaptive": adaptive,
+        }
+
+    async def task(self, film_run: str, task_id: str) -> bool:
+        """Make a task, with less the second time; whether those behind it may begin."""
+        film_id, run = parted(film_run)
+        while True:
+            film = await self._begin_task(film_id, run, task_id)
+            task = film.task(task_id)
+            if film.run != run or task.state is not TaskState.RUNNING:
+                return film.run == run and task.state.finished
+            try:
+                made = await self.makers[task.type](film, task)
+            except ServiceError as error:
+                if passing(error):
+                    raise  # a part of ours is away: the engine runs the step again
+                if await self._failed(film_run, film, task, error):
+                    continue
+                return (await self.films.read(film_id)).task(task_id).state.finished
+            await self._done(film_id, task, made)
+            return True
+
+    async def _begin_task(self, film_id: str, run: int, task_id: str) -> Film:
+        moment = self.now()
+
+        def begin(film: Film) -> Film | None:
+            going = film.run == run and film.state is FilmState.RUNNING
+            if not going or film.task(task_id).state is not TaskState.WAITING:
+                return None
+            return film.with_task(moment, task_id, lambda task: task.begun(moment))
+
+        return await self.films.change(film_id, begin)
+
+    async def _done(self, film_id: str, task: FilmTask, made: Made) -> None:
+        moment = self.now()
+        warning = made.warning or (_stand_in(task, made) if task.reduced else "")
+
+        def done(film: Film) -> Film | None:
+            if film.task(task.id).state is not TaskState.RUNNING:
+                return None
+            changed = film.with_task(
+                moment,
+                task.id,
+                lambda t: replace(
+                    t.done(moment, made.pieces, warning),
+                    cost_micros=t.cost_micros + made.cost_micros,
+                ),
+            )
+            cuts = (*film.cuts, made.cut) if made.cut else film.cuts
+            return replace(changed, cuts=cuts, warnings=_with(film.warnings, warning))
+
+        await self.films.change(film_id, done)
+
+    async def _failed(self, film_run: str, film: Film, task: FilmTask, error: ServiceError) -> bool:
+        """Put down why a try failed; whether there shall be another one."""
+        _log.warning("film_task_failed", film=film.name, task=task.id, reason=error.reason)
+        if isinstance(error, RateLimited):
+            self.pacing.rate_limited(film_run)
+        moment, next_try = self.now(), retrying(task, error)
+
+        def change(known: FilmTask) -> FilmTask:
+            return next_try(known) if next_try else given_up(known, error, moment)
+
+        def fail(current: Film) -> Film | None:
+            known = current.task(task.id)
+            if known.state is not TaskState.RUNNING or known.attempt != task.attempt:
+                return None
+            changed = current.with_task(moment, task.id, change)
+            return replace(changed, warnings=_with(current.warnings, changed.task(task.id).warning))
+
+        changed = await self.films.change(film.id, fail)
+        going = changed.task(task.id).state is TaskState.RUNNING
+        return next_try is not None and going
+
+    async def finish(self, film_run: str) -> None:
+        """End the run with what its tasks add up to."""
+        film_id, run = parted(film_run)
+        moment = self.now()
+
+        def end(film: Film) -> Film | None:
+            if film.run != run or film.state.terminal or film.state is FilmState.QUEUED:
+                return None
+            return film.ended(moment, *film.verdict())
+
+        film = await self.films.change(film_id, end)
+        self.pacing.forget(film_run)
+        if film.run == run and film.state in {FilmState.SUCCEEDED, FilmState.FAILED}:
+            await self.history.record(film_run, film.strategy.strategy_type, _told(film))
+        _log.info("film_ended", film=film.name, tenant=film.tenant, state=film.state)
+
+    async def abandon(self, film_run: str) -> None:
+        """End a run that nobody works on any more: a defect, and the film still ends."""
+        film_id, run = parted(film_run)
+        moment = self.now()
+
+        def end(film: Film) -> Film | None:
+            if film.run != run or film.state.terminal:
+                return None
+            return film.ended(moment, FilmState.FAILED, DEFECT)
+
+        await self.films.change(film_id, end)
+
+
+def _stand_in(task: FilmTask, made: Made) -> str:
+    if any(piece.placeholder for piece in made.pieces):
+        return f"{task.id} is a placeholder: its clip could not be made."
+    models = ", ".join(sorted({piece.model for piece in made.pieces if piece.model}))
+    return f"{task.id} was made by {models or 'simpler means'}, after the first try failed."
+
+
+def _with(warnings: tuple[str, ...], warning: str) -> tuple[str, ...]:
+    return warnings if not warning or warning in warnings else (*warnings, warning)
+
+
+def _told(film: Film) -> StrategyRun:
+    """What the strategy's history keeps of a run."""
+    begun, ended = film.start_time or film.create_time, film.end_time or film.update_time
+    good = film.state is FilmState.SUCCEEDED
+    quality = film.cuts[-1].quality if good and film.cuts else None
+    clips = [task for task in film.tasks if task.type is TaskType.ANIMATION]
+    whole = sum(task.state is TaskState.SUCCEEDED for task in clips)
+    score = whole / len(clips) if quality is None and clips else quality or 0.0
+    return StrategyRun(
+        execution_time=ended - begun,
+        succeeded=good,
+        quality_score=min(max(score, 0.0), 1.0) if good else 0.0,
+    )

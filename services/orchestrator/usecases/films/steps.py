@@ -1,0 +1,130 @@
+"""The steps of films, put together from ports."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.orchestrator.domain.films.graph import TaskType
+from services.orchestrator.domain.films.ports import (
+    FilmStore,
+    HistoryStore,
+    LibraryPort,
+    ScriptPort,
+    VoiceStore,
+    WorkPort,
+)
+from services.orchestrator.domain.films.resources import ResourceMonitor
+from services.orchestrator.domain.money.ledger import Ledger
+from services.orchestrator.domain.ports import JobStore, ModelsPort
+from services.orchestrator.usecases.accept import AcceptVideo
+from services.orchestrator.usecases.films.assembly import MakeCaptions, MakeCut
+from services.orchestrator.usecases.films.pacing import FilmPace, Pacing
+from services.orchestrator.usecases.films.purchase import Purchase
+from services.orchestrator.usecases.films.run import RunFilm
+from services.orchestrator.usecases.films.sounds import MakeMusic, MakeSound, MakeSpeech
+from services.orchestrator.usecases.films.stop import StopFilm
+from services.orchestrator.usecases.films.visuals import MakeClip, MakePicture
+from services.orchestrator.usecases.read import ReadJobs
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmParts:
+    """What films alone need of the outside."""
+
+    films: FilmStore
+    works: WorkPort
+    scripts: ScriptPort
+    history: HistoryStore
+    voices: VoiceStore
+    monitor: ResourceMonitor
+    library: LibraryPort
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clips:
+    """The way of every video job."""
+
+    accept: AcceptVideo
+    read: ReadJobs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """The clock, and how long one task may take."""
+
+    now: Callable[[], datetime]
+    deadline: timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmFlow:
+    """`flows.film.FilmSteps`: the use cases of films."""
+
+    running: RunFilm
+    stopping: StopFilm
+    pacing: Pacing
+
+    async def begin(self, film_run: str) -> dict[str, Any]:
+        """Start the run."""
+        return await self.running.begin(film_run)
+
+    async def task(self, film_run: str, task_id: str) -> bool:
+        """Make a task."""
+        return await self.running.task(film_run, task_id)
+
+    async def finish(self, film_run: str) -> None:
+        """End the run."""
+        await self.running.finish(film_run)
+
+    async def cancel(self, film_run: str) -> None:
+        """Stop what runs."""
+        await self.stopping(film_run)
+
+    def pace(self, film_run: str, limit: int, *, adaptive: bool) -> FilmPace:
+        """How much may go on at once."""
+        return self.pacing.pace(film_run, limit, adaptive=adaptive)
+
+
+def film_flow(
+    parts: FilmParts,
+    *,
+    jobs: JobStore,
+    models: ModelsPort,
+    ledger: Ledger,
+    clips: Clips,
+    timing: Timing,
+) -> FilmFlow:
+    """The steps by which films are made."""
+    films, now = parts.films, timing.now
+    purchase = Purchase(
+        films=films, works=parts.works, ledger=ledger, now=now, deadline=timing.deadline
+    )
+    pacing = Pacing(parts.monitor)
+    running = RunFilm(
+        films=films,
+        makers={
+            TaskType.IMAGE: MakePicture(models=models, purchase=purchase),
+            TaskType.ANIMATION: MakeClip(
+                films=films,
+                jobs=jobs,
+                accept=clips.accept,
+                read=clips.read,
+                models=models,
+                library=parts.library,
+                now=now,
+            ),
+            TaskType.AUDIO: MakeSpeech(
+                films=films, models=models, purchase=purchase, voices=parts.voices, now=now
+            ),
+            TaskType.MUSIC: MakeMusic(models=models, purchase=purchase),
+            TaskType.SOUND: MakeSound(models=models, purchase=purchase),
+            TaskType.CAPTIONS: MakeCaptions(models=models, purchase=purchase),
+            TaskType.COMPOSITION: MakeCut(models=models, purchase=purchase, now=now),
+        },
+        pacing=pacing,
+        history=parts.history,
+        now=now,
+    )
+    stopping = StopFilm(films=films, jobs=jobs, works=parts.works)
+    return FilmFlow(running=running, stopping=stopping, pacing=pacing)

@@ -1,0 +1,38 @@
+"""Stopping a film whose cancelling is on record."""
+
+from dataclasses import dataclass
+
+from services.common.errors import AlreadyEnded
+from services.orchestrator.domain.films.film import Film, FilmState
+from services.orchestrator.domain.films.ports import FilmStore, WorkPort
+from services.orchestrator.domain.films.tasks import FilmTask, TaskState
+from services.orchestrator.domain.ports import JobStore
+from services.orchestrator.usecases.films.making import parted
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopFilm:
+    """What happens after CANCELLING is on record: no task can begin any more."""
+
+    films: FilmStore
+    jobs: JobStore
+    works: WorkPort
+
+    async def __call__(self, film_run: str) -> None:
+        """Stop what runs. The film ends by its own flow, which hears that its tasks have ended."""
+        film_id, run = parted(film_run)
+        film = await self.films.read(film_id)
+        if film.run != run or film.state is not FilmState.CANCELLING:
+            return
+        for task in film.tasks:
+            if task.state is TaskState.RUNNING:
+                await self._stop(film, task)
+
+    async def _stop(self, film: Film, task: FilmTask) -> None:
+        if task.order:
+            await self.works.cancel(film.tenant, task.order)
+        if task.job:
+            try:
+                await self.jobs.request_cancel(film.tenant, task.job)
+            except AlreadyEnded:
+                return

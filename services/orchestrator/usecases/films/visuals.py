@@ -1,0 +1,181 @@
+"""Makers of what is seen: stills, and clips by the same way as every video job."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from services.common.errors import (
+    AlreadyEnded,
+    Cancelled,
+    GenerationFailed,
+    NoModel,
+    ServiceError,
+)
+from services.orchestrator.domain.films.asking import shot_request
+from services.orchestrator.domain.films.choosing import ModelChoice
+from services.orchestrator.domain.films.film import Film
+from services.orchestrator.domain.films.graph import TaskType
+from services.orchestrator.domain.films.ports import FilmStore, LibraryPort
+from services.orchestrator.domain.films.tasks import FilmTask, Piece
+from services.orchestrator.domain.films.works import PictureWork
+from services.orchestrator.domain.job import Job
+from services.orchestrator.domain.options import Routing
+from services.orchestrator.domain.ports import JobStore, ModelsPort
+from services.orchestrator.domain.request import VideoRequest
+from services.orchestrator.usecases.accept import AcceptVideo
+from services.orchestrator.usecases.films.making import Made
+from services.orchestrator.usecases.films.purchase import Purchase
+from services.orchestrator.usecases.read import ReadJobs
+
+# Progress of a clip is put down in steps of so many percent.
+_STEP = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakePicture:
+    """The still that a shot begins with."""
+
+    models: ModelsPort
+    purchase: Purchase
+
+    async def __call__(self, film: Film, task: FilmTask) -> Made:
+        """See `Maker`."""
+        shot = film.shot(task.shot)
+        choice = ModelChoice(await self.models.models(), offline=film.brief.rules.offline)
+        asked = shot_request(film.brief, shot)
+        work = PictureWork(
+            prompt=asked.prompt,
+            negative_prompt=shot.negative_prompt,
+            aspect_ratio=film.brief.aspect_ratio,
+            seed=shot.seed if task.version == 1 else None,
+        )
+        bought = await self.purchase(film, task, 0, work, choice.for_task(task))
+        pieces = (bought.view.piece,) if bought.view.piece else ()
+        return Made(pieces=pieces, cost_micros=bought.cost_micros)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakeClip:
+    """A shot's clip: a video job of the film, with its routing, holds, attempts and cache.
+
+    A reduced try asks for the placeholder.
+    """
+
+    films: FilmStore
+    jobs: JobStore
+    accept: AcceptVideo
+    read: ReadJobs
+    models: ModelsPort
+    library: LibraryPort
+    now: Callable[[], datetime]
+
+    async def __call__(self, film: Film, task: FilmTask) -> Made:
+        """See `Maker`: sources in the order of the film's approach; a named model is asked."""
+        sources = film.strategy.visual_approach.sources
+        if task.reduced or task.model or task.job:
+            return await self._drawn(film, task)
+        failed: ServiceError | None = None
+        for source in sources:
+            if source == "ai":
+                try:
+                    return await self._drawn(film, task)
+                except GenerationFailed as error:
+                    failed = error
+            elif task.version == 1 and (found := await self._found(film, task)):
+                return Made(pieces=(found,))
+        raise failed or NoModel(f"the library has no clip like {task.shot}")
+
+    async def _found(self, film: Film, task: FilmTask) -> Piece | None:
+        """A clip of the library; while it is away none, where a model can make one instead."""
+        shot = film.shot(task.shot)
+        try:
+            return await self.library.find(film.tenant, shot.prompt, shot.duration_seconds)
+        except ServiceError:
+            if "ai" in film.strategy.visual_approach.sources:
+                return None
+            raise
+
+    async def _drawn(self, film: Film, task: FilmTask) -> Made:
+        job_id = task.job or await self._begin(film, task)
+        job = await self.jobs.read(job_id)
+        seen = 0
+        if not job.state.terminal:
+            async for _ in self.read.watch(film.tenant, job.name, job.sequence):
+                job = await self.jobs.read(job_id)
+                if job.progress_percent >= seen + _STEP:
+                    seen = job.progress_percent
+                    await self._progress(film, task, seen)
+        return _made(await self.jobs.read(job_id))
+
+    async def _begin(self, film: Film, task: FilmTask) -> str:
+        """The job, accepted once for each try and put down before it is followed."""
+        request = await self._request(film, task)
+        identifier = f"films/{film.id}/{task.id}/{task.version}.{task.attempt}"
+        job, _ = await self.accept(film.tenant, request, identifier, film.user, film=film.id)
+        moment = self.now()
+
+        def note(current: Film) -> Film | None:
+            if current.task(task.id).job == job.id:
+                return None
+            return current.with_task(moment, task.id, lambda t: replace(t, job=job.id))
+
+        changed = await self.films.change(film.id, note)
+        if changed.state == "cancelling":
+            await self._stop(film.tenant, job.id)
+        return job.id
+
+    async def _stop(self, tenant: str, job_id: str) -> None:
+        try:
+            await self.jobs.request_cancel(tenant, job_id)
+        except AlreadyEnded:
+            return
+
+    async def _request(self, film: Film, task: FilmTask) -> VideoRequest:
+        shot = film.shot(task.shot)
+        picture = film.of_shot(task.shot, TaskType.IMAGE)
+        begins = picture.pieces[0].asset if picture and picture.pieces else ""
+        again = task.version > 1
+        asked = shot_request(film.brief, shot, model=task.model, picture=begins, again=again)
+        if not task.reduced:
+            return asked
+        stand_in = ModelChoice(await self.models.models()).placeholder()
+        if stand_in is None:
+            raise NoModel("nothing can stand in for a clip here")
+        routing = Routing(allow_placeholder=True, local_only=asked.routing.local_only)
+        return replace(asked, model=stand_in.id, routing=routing, image=None)
+
+    async def _progress(self, film: Film, task: FilmTask, percent: int) -> None:
+        moment = self.now()
+
+        def move(current: Film) -> Film | None:
+            if current.task(task.id).progress_percent >= percent:
+                return None
+            return current.with_task(
+                moment, task.id, lambda t: replace(t, progress_percent=min(percent, 99))
+            )
+
+        await self.films.change(film.id, move)
+
+
+def _made(job: Job) -> Made:
+    attempt = job.clip(1)
+    if attempt is None or attempt.clip is None:
+        raise _why(job)
+    clip = attempt.clip
+    piece = Piece(
+        asset=clip.asset,
+        sha256=clip.sha256,
+        duration_seconds=clip.duration_seconds,
+        model=attempt.model,
+        placeholder=clip.placeholder,
+    )
+    return Made(pieces=(piece,), cost_micros=job.cost_micros)
+
+
+def _why(job: Job) -> ServiceError:
+    if job.state == "cancelled":
+        return Cancelled(f"{job.name} was cancelled")
+    error = job.error
+    if error is None:
+        return GenerationFailed(f"{job.name} made no clip")
+    return GenerationFailed(error.message, metadata={"job": job.name, "why": error.reason})

@@ -1,0 +1,88 @@
+"""``reelmesh film``: a film of shots or a script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reelmesh.orchestrator.v1.film_service_pb2 import Film, PlanFilmRequest
+from services.common.ids import new_id
+from services.suite.commands.film_display import show_plan
+from services.suite.commands.films import Watch, finish_film, follow_film, save_film
+from services.suite.commands.session import EXIT_CODES, Address, ApiKey, AsJson, print_json, run
+from services.suite.film_client import film_request, films_at
+
+Source = Annotated[
+    Path, typer.Argument(help="Shots as JSON (see docs/schemas), or a script in any form.")
+]
+Preset = Annotated[str, typer.Option(help="basic, budget, premium, news, cartoon or offline.")]
+
+
+def film(
+    file: Source,
+    film_id: Annotated[str, typer.Option(help="Your own id for the film.")] = "",
+    budget_limit: Annotated[str, typer.Option(help="Most that it may cost, in dollars.")] = "",
+    image_provider: Annotated[str, typer.Option(help="Model that makes pictures.")] = "",
+    video_provider: Annotated[str, typer.Option(help="Model that makes clips.")] = "",
+    audio_provider: Annotated[str, typer.Option(help="Model that speaks.")] = "",
+    preset: Preset = "",
+    mode: Annotated[str, typer.Option(help="sequential, parallel or adaptive.")] = "",
+    concurrency: Annotated[int, typer.Option(min=0, max=10, help="Tasks at once; 0 is 3.")] = 0,
+    resolution: Annotated[str, typer.Option(help='Such as "720p" or "1080p".')] = "",
+    captions: Annotated[str, typer.Option(help="burn, attach or off.")] = "",
+    approve: Annotated[
+        bool, typer.Option("--ask", help="Wait for `reelmesh films resume --approve`.")
+    ] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Make every clip anew.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Only say what it would be.")] = False,
+    watch: Watch = False,
+    output: Annotated[Path | None, typer.Option(help="Write the film to this file.")] = None,
+    as_json: AsJson = False,
+    address: Address = "",
+    api_key: ApiKey = "",
+) -> None:
+    """Make a film of shots or a script, from pictures to sound and captions.
+
+    Example: reelmesh film examples/five_shots.json --watch --output film.mp4
+    """
+
+    async def work() -> Film | None:
+        request = film_request(
+            file,
+            {
+                "creative_id": film_id,
+                "budget_limit": budget_limit,
+                "image_provider": image_provider,
+                "video_provider": video_provider,
+                "audio_provider": audio_provider,
+                "preset": preset,
+                "mode": mode,
+                "concurrency": concurrency,
+                "resolution": resolution,
+                "captions": captions,
+                "require_approval": approve,
+                "use_cache": not no_cache,
+                "request_id": new_id(),
+            },
+        )
+        async with films_at(address, api_key) as films:
+            if plan:
+                found = await films.PlanFilm(PlanFilmRequest(request=request))
+                print_json(found) if as_json else show_plan(found)
+                return None
+            made = (await films.CreateFilm(request)).film
+            if not approve and (watch or output is not None):
+                made = await follow_film(films, made.name, as_json=as_json)
+                await save_film(made, output)
+            return made
+
+    made = run(work, address)
+    if made is not None:
+        finish_film(made, as_json=as_json, told=not approve and (watch or output is not None))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command(epilog=EXIT_CODES, rich_help_panel="Jobs")(film)

@@ -1,0 +1,155 @@
+"""How films and their plans look in a terminal."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Self
+
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from reelmesh.orchestrator.v1.film_service_pb2 import Film, FilmTask
+from services.suite.commands.display import money
+from services.suite.commands.session import out
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import Console
+
+    from reelmesh.orchestrator.v1.film_service_pb2 import PlanFilmResponse
+
+_COLOURS = {
+    "succeeded": "green",
+    "degraded": "yellow",
+    "running": "cyan",
+    "failed": "red",
+    "cancelled": "yellow",
+}
+_COLUMNS = ("image", "animation", "audio", "sound")
+
+
+def state_of(film: Film) -> Text:
+    """The state in words and colour."""
+    word = Film.State.Name(film.state).removeprefix("STATE_").lower()
+    return Text(word.replace("_", " "), style=_COLOURS.get(word, "cyan"))
+
+
+class Reel:
+    """A table of all shots that changes while a film is made."""
+
+    def __init__(self, console: Console) -> None:
+        """Show it on this console."""
+        self._live = Live(console=console, refresh_per_second=8, transient=True)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the terminal as it was."""
+        self._live.stop()
+
+    def show(self, film: Film) -> None:
+        """Show the newest state."""
+        self._live.update(film_table(film))
+
+
+def film_table(film: Film) -> Table:
+    """One line for each shot, and one for what belongs to the whole film."""
+    table = Table("shot", *_COLUMNS, "cost", title=_headline(film), box=None, title_justify="left")
+    for shot in film.shots:
+        mine = [task for task in film.tasks if task.shot == shot]
+        cells = [_cell([t for t in mine if t.type == column]) for column in _COLUMNS]
+        table.add_row(shot, *cells, money_of(mine))
+    whole = [task for task in film.tasks if not task.shot]
+    for task in whole:
+        table.add_row(Text(task.type, style="bold"), "", _cell([task]), "", "", money_of([task]))
+    return table
+
+
+def money_of(tasks: Iterable[FilmTask]) -> str:
+    """What tasks cost together; "" for nothing."""
+    micros = sum(t.cost.units * 1_000_000 + t.cost.nanos // 1000 for t in tasks)
+    return f"${micros // 1_000_000}.{micros % 1_000_000:06d}".rstrip("0") if micros else ""
+
+
+def _headline(film: Film) -> Text:
+    parts: list[str | Text] = [film.title or film.name, "  ", state_of(film)]
+    parts.append(f"  {film.progress_percent} %")
+    parts.append(f"  {money(film.cost)}")
+    if film.HasField("budget_limit"):
+        parts.append(f" of {money(film.budget_limit)}")
+    if film.HasField("eta"):
+        left = film.eta.ToNanoseconds() / 1e9 - time.time()
+        parts.append(f"  about {left:.0f} s left" if left > 0 else "")
+    return Text.assemble(*parts)
+
+
+def _cell(tasks: list[FilmTask]) -> Text:
+    if not tasks:
+        return Text("")
+    task = tasks[0]
+    words = task.state if task.state != "running" else f"{task.progress_percent} %"
+    if task.placeholder:
+        words += " (placeholder)"
+    return Text(words, style=_COLOURS.get(task.state, "dim"))
+
+
+def show_films(films: Iterable[Film]) -> None:
+    """Print one line per film."""
+    table = Table("film", "state", "%", "version", "cost", "title", box=None, pad_edge=False)
+    for film in films:
+        table.add_row(
+            film.name.removeprefix("films/"),
+            state_of(film),
+            str(film.progress_percent),
+            str(film.version or ""),
+            money(film.cost),
+            Text(film.title or film.creative_id, no_wrap=True, overflow="ellipsis"),
+        )
+    out.print(table)
+
+
+def show_film(film: Film) -> None:
+    """Print what explains one film."""
+    out.print(film_table(film))
+    out.print(Text(f"  name     {film.name}"))
+    for cut in film.cuts:
+        seconds = cut.duration.seconds + cut.duration.nanos / 1e9
+        quality = f", quality {cut.quality:.2f}" if cut.HasField("quality") else ""
+        out.print(Text(f"  cut {cut.version}    {cut.asset}, {seconds:g} s{quality}"))
+        for finding in cut.findings:
+            out.print(Text(f"           {finding}", style="yellow"))
+    if film.content_url:
+        # Not wrapped: a URL in two lines is no URL.
+        out.print(Text(f"  watch    {film.content_url}"), soft_wrap=True)
+    if film.HasField("error"):
+        out.print(Text(f"  error    {film.error.message}", style="red"))
+    for warning in film.warnings:
+        out.print(Text(f"  note     {warning}", style="yellow"))
+
+
+def show_plan(plan: PlanFilmResponse) -> None:
+    """Print the batches, what each task is made by, and the price."""
+    tasks = {task.id: task for task in plan.tasks}
+    for number, batch in enumerate(plan.batches, 1):
+        out.print(Text(f"batch {number}", style="bold"))
+        for name in batch.tasks:
+            task = tasks[name]
+            out.print(Text(f"  {name:28} {task.model:24} {money_of([task]):>10}"), soft_wrap=True)
+    strategy = plan.strategy
+    out.print(
+        f"{strategy.type}, {strategy.max_concurrency} at once, {strategy.visual_approach}: "
+        f"{strategy.reason}"
+    )
+    if plan.HasField("max_price"):
+        out.print(f"price {money(plan.min_price)} to {money(plan.max_price)}")
+    else:
+        out.print("price not known")
+    if plan.HasField("p50_latency"):
+        out.print(f"time  about {plan.p50_latency.seconds} s for the clips")
+    for warning in plan.warnings:
+        out.print(Text(f"note  {warning}", style="yellow"))

@@ -1,0 +1,220 @@
+"""`FilmStore`, `HistoryStore` and `VoiceStore` on SQLite and PostgreSQL."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from dbos import DBOSClient
+
+from services.common.database import Database
+from services.common.errors import AlreadyEnded, NotFound, RequestConflict
+from services.common.ids import new_id
+from services.orchestrator import __main__ as orchestrator
+from services.orchestrator.adapters.film_history import SqlHistory, SqlVoices
+from services.orchestrator.adapters.sql_films import SqlFilms
+from services.orchestrator.domain.films.film import Film, FilmState
+from services.orchestrator.domain.films.strategy import HISTORY, StrategyRun, StrategyType
+from services.orchestrator.domain.films.tasks import Piece, Word
+from services.orchestrator.durable.names import engine_url
+from services.orchestrator.durable.orders import DurableOrders
+from tests.fakes.film_parts import NOW
+from tests.unit.orchestrator.films.films import film
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def url(request, tmp_path_factory):
+    """A migrated database for all tests of this file: each has a tenant of its own."""
+    if request.param == "sqlite":
+        found = f"sqlite:///{tmp_path_factory.mktemp('films') / 'films.sqlite'}"
+    else:
+        found = request.getfixturevalue("postgres_server").create_database()
+    asyncio.run(_migrated(found))
+    return found
+
+
+async def _migrated(location):
+    async with Database(location, schema="orchestrator") as database:
+        await orchestrator.migrate_all(database, location)
+
+
+@asynccontextmanager
+async def store(url):
+    """A store whose committed films are kept in a list."""
+    async with Database(url, schema="orchestrator") as database:
+        orders = DurableOrders(url)
+        told: list[Film] = []
+        try:
+            yield SqlFilms(database, orders, now=lambda: NOW, committed=told.append), told
+        finally:
+            orders.close()
+
+
+@pytest.fixture
+def acme():
+    """A tenant of the test's own."""
+    return new_id()
+
+
+def wanted(tenant, **changes):
+    """A film of its own."""
+    return replace(film(), id=new_id(), tenant=tenant, **changes)
+
+
+async def ordered(url, workflow):
+    client = DBOSClient(system_database_url=engine_url(url))
+    try:
+        order: Any = await client.retrieve_workflow_async(workflow)
+        return (await order.get_status()).status
+    finally:
+        client.destroy()
+
+
+async def test_a_film_comes_back_as_it_was_accepted_with_its_order(url, acme):
+    async with store(url) as (films, told):
+        mine = wanted(acme, request_id="r1")
+        assert await films.accept(mine, "print") == (mine, False)
+        assert await films.get(acme, mine.id) == mine
+        assert told == [mine]
+        assert await ordered(url, f"make_film.{mine.id}.1") == "ENQUEUED"
+
+
+async def test_the_same_request_is_the_same_film_and_another_is_refused(url, acme):
+    async with store(url) as (films, told):
+        twins = [wanted(acme, request_id="r1") for _ in range(10)]
+        answers = await asyncio.gather(*(films.accept(twin, "print") for twin in twins))
+        assert len({found.id for found, _ in answers}) == 1
+        assert sorted(known for _, known in answers) == [False] + [True] * 9
+        assert len(told) == 1
+        with pytest.raises(RequestConflict):
+            await films.accept(wanted(acme, request_id="r1"), "another")
+        with pytest.raises(RequestConflict):
+            await films.known(acme, "r1", "another")
+        await films.accept(wanted(new_id(), request_id="r1"), "print")
+
+
+async def test_films_without_a_request_id_are_all_different(url, acme):
+    async with store(url) as (films, _):
+        for _ in range(3):
+            await films.accept(wanted(acme), "print")
+        assert len(await films.list(acme, "", 10)) == 3
+        assert await films.known(acme, "", "print") is None
+
+
+async def test_what_a_film_becomes_is_kept_to_the_last_field(url, acme):
+    async with store(url) as (films, told):
+        mine, _ = await films.accept(wanted(acme), "print")
+        words = (Word(text="This", start=0.0, end=0.25),)
+        piece = Piece(asset="assets/a1", sha256="00", duration_seconds=1.5, words=words)
+
+        def move(found):
+            return found.with_task(NOW, "s1.audio", lambda task: task.done(NOW, (piece,)))
+
+        changed = await films.change(mine.id, move)
+        assert await films.read(mine.id) == changed == told[-1]
+        assert changed.task("s1.audio").pieces == (piece,)
+        assert await films.change(mine.id, lambda _: None) == changed
+
+
+async def test_another_tenants_film_is_not_found(url, acme):
+    async with store(url) as (films, _):
+        mine, _ = await films.accept(wanted(acme), "print")
+        calls = [
+            films.get("other", mine.id),
+            films.request_cancel("other", mine.id),
+            films.set_going("other", mine.id, lambda found: found.resumed(NOW)),
+        ]
+        for call in calls:
+            with pytest.raises(NotFound):
+                await call
+        assert await films.list("other", "", 10) == []
+
+
+async def test_concurrent_changes_are_made_one_after_the_other(url, acme):
+    async with store(url) as (films, _):
+        mine, _ = await films.accept(wanted(acme), "print")
+
+        def bump(found):
+            return found.changed(NOW, warnings=(*found.warnings, "one more"))
+
+        await asyncio.gather(*(films.change(mine.id, bump) for _ in range(20)))
+        last = await films.read(mine.id)
+        assert (last.sequence, len(last.warnings)) == (21, 20)
+
+
+async def test_setting_going_orders_the_new_run_and_keeps_new_words(url, acme):
+    async with store(url) as (films, _):
+        mine, _ = await films.accept(wanted(acme), "print")
+        await films.change(mine.id, lambda found: found.started(NOW))
+        await films.change(mine.id, lambda found: found.ended(NOW, FilmState.FAILED))
+        again = await films.set_going(acme, mine.id, lambda found: found.remade(NOW, 1, "at night"))
+        assert again.run == 2
+        assert "at night" in (await films.read(mine.id)).shots[0].prompt
+        assert await ordered(url, f"make_film.{mine.id}.2") == "ENQUEUED"
+
+
+async def test_cancelling_is_ordered_once_and_not_after_the_end(url, acme):
+    async with store(url) as (films, _):
+        mine, _ = await films.accept(wanted(acme), "print")
+        first = await films.request_cancel(acme, mine.id)
+        assert (first.state, await films.request_cancel(acme, mine.id)) == ("cancelling", first)
+        assert await ordered(url, f"cancel_film.{mine.id}.1") == "ENQUEUED"
+        await films.change(mine.id, lambda found: found.ended(NOW, FilmState.CANCELLED))
+        with pytest.raises(AlreadyEnded):
+            await films.request_cancel(acme, mine.id)
+
+
+async def test_a_film_that_waits_for_approval_is_not_ordered_and_ends_at_once(url, acme):
+    async with store(url) as (films, _):
+        mine, _ = await films.accept(wanted(acme, state=FilmState.AWAITING_APPROVAL), "print")
+        client = DBOSClient(system_database_url=engine_url(url))
+        prefix = f"make_film.{mine.id}"
+        assert await client.list_workflows_async(workflow_id_prefix=prefix) == []
+        client.destroy()
+        assert (await films.request_cancel(acme, mine.id)).state == "cancelled"
+
+
+async def test_pages_go_from_new_to_old(url, acme):
+    async with store(url) as (films, _):
+        made = [(await films.accept(wanted(acme), "print"))[0].id for _ in range(5)]
+        page = await films.list(acme, "", 2)
+        rest = await films.list(acme, page[-1].id, 10)
+        assert [found.id for found in (*page, *rest)] == sorted(made, reverse=True)
+
+
+def run(seconds, *, succeeded=True, quality=0.5):
+    spent = timedelta(seconds=seconds)
+    return StrategyRun(execution_time=spent, succeeded=succeeded, quality_score=quality)
+
+
+async def test_the_last_hundred_runs_of_each_strategy_are_kept_over_a_restart(url, acme):
+    async with Database(url, schema="orchestrator") as database:
+        history = SqlHistory(database)
+        for number in range(HISTORY + 5):
+            await history.record(f"{acme}{number}.1", StrategyType.PARALLEL, run(number))
+        await history.record(
+            f"{acme}.1", StrategyType.ADAPTIVE, run(8, succeeded=False, quality=0.0)
+        )
+        await history.record(f"{acme}.1", StrategyType.ADAPTIVE, run(9))  # the same run, told again
+    async with Database(url, schema="orchestrator") as database:
+        found = await SqlHistory(database).experience()
+    parallel, adaptive = found[StrategyType.PARALLEL], found[StrategyType.ADAPTIVE]
+    assert (parallel.total_executions, parallel.average_quality_score) == (100, 0.5)
+    assert parallel.average_execution_time == timedelta(seconds=54.5)
+    assert (adaptive.total_executions, adaptive.success_rate) == (1, 0.0)
+    assert found[StrategyType.SEQUENTIAL].total_executions == 0
+
+
+async def test_a_voice_is_given_once_and_belongs_to_one_tenant(url, acme):
+    async with Database(url, schema="orchestrator") as database:
+        voices = SqlVoices(database)
+        wishes = ["en", "en+f1", "en+m1"]
+        given = await asyncio.gather(*(voices.assign(acme, "m", "Emma", voice) for voice in wishes))
+        assert len(set(given)) == 1
+        assert await voices.voices(acme, "m") == {"Emma": given[0]}
+        assert await voices.voices(new_id(), "m") == {}
+        assert await voices.voices(acme, "n") == {}

@@ -1,0 +1,151 @@
+"""The example films, asked for as a user would, on the suite as it comes; then looked at."""
+
+import io
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import grpc
+import numpy as np
+import pytest
+from google.protobuf import json_format
+
+from reelmesh.orchestrator.v1 import film_service_pb2 as pb
+from reelmesh.orchestrator.v1.film_service_pb2_grpc import FilmServiceStub
+from services.suite.film_client import film_request, run_film_pipeline
+from tests.e2e.conftest import ROOT, Suite
+
+pytestmark = pytest.mark.timeout(300)
+SMALL = {"resolution": "480p", "fps": 8, "aspect_ratio": "16:9"}
+
+
+def look(content: bytes) -> dict[str, Any]:
+    """Decode a film whole: its size, frames, seconds of picture and sound, and the sound itself."""
+    with av.open(io.BytesIO(content), mode="r") as container:
+        video, audio = container.streams.video[0], container.streams.audio[0]
+        frames, shown, samples = 0, [], []
+        for frame in container.decode(video, audio):
+            if isinstance(frame, av.VideoFrame):
+                frames += 1
+                if frames % 8 == 4:
+                    shown.append(float(frame.to_ndarray(format="gray").std()))
+            elif isinstance(frame, av.AudioFrame):
+                samples.append(frame.to_ndarray().mean(axis=0))
+        sound = np.concatenate(samples)
+        return {
+            "size": (video.width, video.height),
+            "rate": video.average_rate,
+            "frames": frames,
+            "shown": shown,
+            "sound": sound,
+            "rate_of_sound": audio.rate,
+            "subtitles": len(container.streams.subtitles),
+        }
+
+
+def loudness(found: dict[str, Any], start: float, end: float) -> float:
+    """Root mean square of a stretch of the sound, in dB of full scale."""
+    rate = found["rate_of_sound"]
+    part = found["sound"][int(start * rate) : int(end * rate)]
+    return float(20 * np.log10(np.sqrt(np.mean(np.square(part))) + 1e-9))
+
+
+def assert_whole(found: dict[str, Any], seconds: float, rate: int) -> None:
+    """So long to the frame, sound as long as the picture, nothing black, loud enough."""
+    assert found["rate"] == Fraction(rate)
+    assert abs(found["frames"] - round(seconds * rate)) <= 1
+    heard = len(found["sound"]) / found["rate_of_sound"]
+    assert heard == pytest.approx(seconds, abs=0.08)
+    assert min(found["shown"]) > 5, "a picture is empty"
+    assert -30 < loudness(found, 0, seconds) < -10
+
+
+def test_the_example_script_is_a_film_with_voices_captions_and_music(suite: Suite, tmp_path: Path):
+    with grpc.insecure_channel(suite.grpc) as channel:
+        films = FilmServiceStub(channel)
+        request = film_request(ROOT / "examples/scene.fountain", {**SMALL, "captions": "attach"})
+        name = films.CreateFilm(request, timeout=30).film.name
+        changes = list(films.WatchFilm(pb.WatchFilmRequest(name=name), timeout=250))
+        film = films.GetFilm(pb.GetFilmRequest(name=name), timeout=10).film
+    assert film.state == pb.Film.STATE_SUCCEEDED, film.error.message
+    assert film.title == "The last ferry"
+    assert [task.state for task in film.tasks] == ["succeeded"] * len(film.tasks)
+    percents = [change.film.progress_percent for change in changes]
+    assert percents == sorted(percents)
+    assert any(change.film.preview and not change.film.asset for change in changes)
+    (cut,) = film.cuts
+    out = tmp_path / "scene.mp4"
+    shown = suite.cli("films", "show", name, "--output", str(out), seconds=60)
+    assert shown.returncode == 0, shown.stderr
+    assert "The last ferry" in shown.stdout
+    found = look(out.read_bytes())
+    seconds = cut.duration.seconds + cut.duration.nanos / 1e9
+    assert_whole(found, seconds, 8)
+    assert found["size"] == (854, 480)
+    assert found["subtitles"] == 1
+    assert cut.quality > 0.6, list(cut.findings)
+    speakers = {task.shot: len(task.assets) for task in film.tasks if task.type == "audio"}
+    assert sum(speakers.values()) == 3
+
+
+@pytest.mark.stress
+def test_the_example_shots_are_a_film_from_the_command_line(suite: Suite, tmp_path: Path):
+    out = tmp_path / "five.mp4"
+    example = str(ROOT / "examples/five_shots.json")
+    asked = ["film", example, "--watch", "--json", "--output", str(out)]
+    made = suite.cli(*asked, seconds=290)
+    assert made.returncode == 0, made.stderr
+    told = [json.loads(line) for line in made.stdout.splitlines() if line.startswith("{")]
+    film = json_format.ParseDict(told[-1], pb.Film())
+    assert film.state == pb.Film.STATE_SUCCEEDED
+    assert len(film.shots) == 5
+    found = look(out.read_bytes())
+    # Five shots of 5 s, four transitions of half a second.
+    assert_whole(found, 5 * 5 - 4 * 0.5, 24)
+    assert found["size"] == (1280, 720)
+
+
+def test_a_film_from_python_and_one_shot_of_it_made_again(suite: Suite, tmp_path: Path):
+    shots = [
+        {"shot_id": "sea", "prompt": "A calm sea at sunset", "duration": 1.5},
+        {
+            "shot_id": "town",
+            "prompt": "A town at night",
+            "duration": 1.5,
+            "narration": "Good night.",
+        },
+    ]
+    file = tmp_path / "shots.json"
+    file.write_text(json.dumps({"shots": shots}))
+    out = tmp_path / "film.mp4"
+    film = run_film_pipeline(
+        "python-film", file, "1.00", False, address=suite.grpc, output=out, **SMALL
+    )  # fmt: skip
+    assert film.state == pb.Film.STATE_SUCCEEDED, film.error.message
+    assert film.creative_id == "python-film"
+    assert_whole(look(out.read_bytes()), 1.5 + 1.5 - 0.5, 8)
+    again = suite.cli(
+        "films", "remake", film.name, "1", "--feedback", "with birds", "--watch", "--json",
+        seconds=120,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    last = json.loads(again.stdout.splitlines()[-1])
+    first, second = last["cuts"]
+    assert first["shots"]["town"] == second["shots"]["town"]
+    assert first["shots"]["sea"] != second["shots"]["sea"]
+    assert first["sha256"] == film.cuts[0].sha256 != second["sha256"]
+
+
+def test_a_plan_costs_nothing_and_a_bad_file_names_every_fault(suite: Suite, tmp_path: Path):
+    plan = suite.cli("film", str(ROOT / "examples/five_shots.json"), "--plan")
+    assert plan.returncode == 0, plan.stderr
+    assert "batch 4" in plan.stdout
+    assert "price $0.00" in plan.stdout
+    bad = tmp_path / "bad.json"
+    bad.write_text(json.dumps({"shots": [{"shot_id": "a b"}, {"shot_id": "c", "duration": 99}]}))
+    refused = suite.cli("film", str(bad))
+    assert refused.returncode == 4
+    for place in ("shots[0].shot_id", "shots[0].prompt", "shots[1].prompt", "shots[1].duration"):
+        assert place in refused.stderr

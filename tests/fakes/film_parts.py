@@ -1,0 +1,228 @@
+"""The ports of films in memory: films, a generator of everything but clips, scripts, history."""
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from services.common.errors import NotFound, RequestConflict, ServiceError, Unavailable
+from services.orchestrator.domain.films.film import Film, FilmState
+from services.orchestrator.domain.films.ports import Breakdown
+from services.orchestrator.domain.films.resources import ResourceSnapshot
+from services.orchestrator.domain.films.strategy import (
+    Experience,
+    StrategyPerformance,
+    StrategyRun,
+    StrategyType,
+)
+from services.orchestrator.domain.films.tasks import Piece
+from services.orchestrator.domain.films.works import WorkOrder, WorkView
+from services.orchestrator.domain.values import Failure
+
+INTERRUPTED = Failure(reason="UNAVAILABLE", message="a restart", retryable=True)
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+class MemoryFilms:
+    """Films as `FilmStore` promises them; `ordered` are the runs that were ordered."""
+
+    def __init__(self, *films: Film) -> None:
+        self.films = {film.id: film for film in films}
+        self.prints: dict[tuple[str, str], tuple[str, str]] = {}
+        self.ordered: list[str] = []
+        self.cancelled: list[str] = []
+        self.changes = 0
+
+    async def accept(self, film: Film, fingerprint: str) -> tuple[Film, bool]:
+        known = await self.known(film.tenant, film.request_id, fingerprint)
+        if known is not None:
+            return known, True
+        self.films[film.id] = film
+        self.prints[film.tenant, film.request_id] = (fingerprint, film.id)
+        if film.state is FilmState.QUEUED:
+            self.ordered.append(f"{film.id}.{film.run}")
+        return film, False
+
+    async def known(self, tenant: str, request_id: str, fingerprint: str) -> Film | None:
+        found = self.prints.get((tenant, request_id)) if request_id else None
+        if found and found[0] != fingerprint:
+            raise RequestConflict(request_id)
+        return self.films[found[1]] if found else None
+
+    async def get(self, tenant: str, film_id: str) -> Film:
+        film = self.films.get(film_id)
+        if film is None or film.tenant != tenant:
+            raise NotFound("film", film_id)
+        return film
+
+    async def read(self, film_id: str) -> Film:
+        if film_id not in self.films:
+            raise NotFound("film", film_id)
+        return self.films[film_id]
+
+    async def list(self, tenant: str, before: str, limit: int) -> Any:
+        mine = sorted((f for f in self.films.values() if f.tenant == tenant), key=lambda f: f.id)
+        return [f for f in reversed(mine) if not before or f.id < before][:limit]
+
+    async def change(self, film_id: str, mutate: Callable[[Film], Film | None]) -> Film:
+        film = await self.read(film_id)
+        changed = mutate(film)
+        if changed is None:
+            return film
+        assert changed.sequence == film.sequence + 1
+        self.films[film_id] = changed
+        self.changes += 1
+        return changed
+
+    async def set_going(
+        self, tenant: str, film_id: str, mutate: Callable[[Film], Film | None]
+    ) -> Film:
+        before = await self.get(tenant, film_id)
+        film = await self.change(film_id, mutate)
+        if film is not before:
+            self.ordered.append(f"{film.id}.{film.run}")
+        return film
+
+    async def request_cancel(self, tenant: str, film_id: str) -> Film:
+        film = await self.get(tenant, film_id)
+        self.cancelled.append(f"{film.id}.{film.run}")
+        return await self.change(
+            film_id, lambda f: f.changed(f.update_time, state=FilmState.CANCELLING)
+        )
+
+
+class ScriptedWorks:
+    """Makes each order as `script` says by its request id: "ok", "fail", "refused", "hang"
+    or "interrupted".
+
+    `begun` counts every order once, however often it is asked for; `cost` is what it costs.
+    """
+
+    def __init__(
+        self,
+        script: Callable[[str], str] = lambda _: "ok",
+        *,
+        cost: Callable[[str], int] = lambda _: 0,
+        seconds: float = 2.0,
+    ) -> None:
+        self.script, self.cost, self.seconds = script, cost, seconds
+        self.begun: dict[str, WorkOrder] = {}
+        self.cancelled: set[str] = set()
+        self.refusal: ServiceError = Unavailable("busy", metadata={"provider": "vendor"})
+
+    async def create(self, order: WorkOrder) -> WorkView:
+        known = self.begun.get(order.request_id)
+        if known is not None and known != order:
+            raise RequestConflict(order.request_id)
+        if self.script(order.request_id) == "refused":
+            raise self.refusal
+        self.begun[order.request_id] = order
+        return self._view(order.request_id, "running")
+
+    async def watch(self, tenant: str, name: str, after: int) -> AsyncIterator[WorkView]:
+        request_id = name.removeprefix("generations/")
+        yield self._view(request_id, "running")
+        if request_id in self.cancelled:
+            yield self._view(request_id, "cancelled")
+        elif self.script(request_id) == "interrupted":
+            yield replace(self._view(request_id, "failed"), error=INTERRUPTED)
+        elif self.script(request_id) == "fail":
+            yield self._view(request_id, "failed")
+        elif self.script(request_id) == "hang":
+            raise Unavailable
+        else:
+            yield self._view(request_id, "succeeded")
+
+    async def cancel(self, tenant: str, request_id: str) -> None:
+        self.cancelled.add(request_id)
+
+    def _view(self, request_id: str, state: str) -> WorkView:
+        digest = hashlib.sha256(request_id.encode()).hexdigest()
+        done = state == "succeeded"
+        order = self.begun.get(request_id)
+        model = order.model if order else ""
+        piece = Piece(
+            asset=f"assets/{digest[:26]}",
+            sha256=digest,
+            duration_seconds=self.seconds,
+            model=model,
+        )
+        fault = Failure(reason="GENERATION_FAILED", message="no")
+        return WorkView(
+            name=f"generations/{request_id}",
+            state=state,
+            sequence=9 if done else 1,
+            model=model,
+            provider="vendor",
+            piece=piece if done else None,
+            quality=1.0 if done and "composition" in request_id else None,
+            cost_micros=self.cost(request_id) if done else 0,
+            error=fault if state == "failed" else None,
+        )
+
+
+class Shelf:
+    """`LibraryPort` with clips by a word of the prompt."""
+
+    def __init__(self, **clips: Piece) -> None:
+        self.clips, self.asked = clips, 0
+
+    async def find(self, tenant: str, words: str, seconds: float) -> Piece | None:
+        self.asked += 1
+        found = [piece for word, piece in self.clips.items() if word in words]
+        return next((p for p in found if p.duration_seconds >= seconds), None)
+
+
+class MemoryHistory:
+    """`HistoryStore` in a list."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, tuple[StrategyType, StrategyRun]] = {}
+
+    async def record(self, film_run: str, strategy: StrategyType, run: StrategyRun) -> None:
+        self.runs.setdefault(film_run, (strategy, run))
+
+    async def experience(self) -> Experience:
+        return {
+            each: StrategyPerformance.of([r for s, r in self.runs.values() if s is each])
+            for each in StrategyType
+        }
+
+
+class MemoryVoices:
+    """`VoiceStore` in a dictionary."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str, str], str] = {}
+
+    async def voices(self, tenant: str, model: str) -> Mapping[str, str]:
+        mine = {k: v for k, v in self.known.items() if k[:2] == (tenant, model)}
+        return {key[2]: voice for key, voice in mine.items()}
+
+    async def assign(self, tenant: str, model: str, character: str, voice: str) -> str:
+        return self.known.setdefault((tenant, model, character), voice)
+
+
+class FixedScript:
+    """`ScriptPort` that always breaks down to the same."""
+
+    def __init__(self, breakdown: Breakdown) -> None:
+        self.breakdown = breakdown
+
+    async def break_down(self, tenant: str, script: str, language: str) -> Breakdown:
+        return self.breakdown
+
+
+class FixedMonitor:
+    """`ResourceMonitor` whose next looks are told; the last one stays."""
+
+    def __init__(self, *looks: ResourceSnapshot) -> None:
+        calm = ResourceSnapshot(cpu_percent=5.0, memory_percent=5.0, cores=16, taken=NOW)
+        self.looks = list(looks or (calm,))
+
+    async def current_snapshot(self) -> ResourceSnapshot:
+        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+
+    async def wait_for_resources(self, estimated_resource_cost: float) -> None:
+        return

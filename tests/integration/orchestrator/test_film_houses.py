@@ -1,0 +1,68 @@
+"""Films in houses of their own: workers that come and go, prices, budgets."""
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reelmesh.generator.v1 import model_pb2
+from reelmesh.orchestrator.v1 import budget_service_pb2
+from reelmesh.orchestrator.v1 import film_service_pb2 as pb
+from reelmesh.orchestrator.v1.budget_service_pb2_grpc import BudgetServiceStub
+from reelmesh.orchestrator.v1.film_service_pb2_grpc import FilmServiceStub
+from services.common.errors import BudgetExceeded
+from services.orchestrator.__main__ import running
+from tests.fakes.generator_service import Succeed, model
+from tests.integration.orchestrator.conftest import house_on
+from tests.integration.orchestrator.films import ROOMS, State, asked, dollars, end, of, wanted
+from tests.stack.waiting import until
+
+pytestmark = pytest.mark.timeout(60)
+
+
+async def test_workers_that_come_and_go_only_delay_a_film(tmp_path: Path, nats_url: str) -> None:
+    async with house_on(tmp_path, nats_url, role="front") as house:
+        house.generator.models += ROOMS
+        gates = [asyncio.Event() for _ in range(3)]
+        held = {"s1.audio": gates[0], "s2.audio": gates[1], "composition": gates[2]}
+        house.generator.script = of({k: Succeed(after=gate) for k, gate in held.items()})
+        worker = house.settings.model_copy(update={"role": "worker"})
+        async with house.client() as acme:
+            films: Any = FilmServiceStub(acme.channel)
+            name = (await films.CreateFilm(wanted(mode="sequential"))).film.name
+            for part, gate in held.items():
+                async with running(worker):
+                    await until(partial(asked, house, part), 20)
+                gate.set()  # it ends while there is no worker
+            async with running(worker):
+                film, _ = await end(films, name)
+        assert film.state == State.STATE_SUCCEEDED
+        assert {task.state for task in film.tasks} == {"succeeded"}
+        assert all("/1.1/" in r or r.endswith("/1/1") for r in house.generator.requests)
+
+
+async def test_money_is_estimated_limited_settled_and_told(tmp_path: Path, nats_url: str) -> None:
+    price = model_pb2.Price(kind="per_clip", amount_micros=50_000, as_of="2026-01-01")
+    async with house_on(tmp_path, nats_url) as house, house.client() as acme:
+        house.generator.models = [model("first_model", price=price), *ROOMS]
+        house.generator.script = lambda r: Succeed(
+            cost_micros=50_000 if r.task.HasField("video") else 0
+        )
+        films: Any = FilmServiceStub(acme.channel)
+        plan = await films.PlanFilm(pb.PlanFilmRequest(request=wanted()))
+        assert plan.max_price == dollars(100_000)
+        with pytest.raises(BudgetExceeded):
+            await films.CreateFilm(wanted(budget_limit=dollars(99_999)))
+        name = (await films.CreateFilm(wanted(budget_limit=dollars(100_000)))).film.name
+        film, _ = await end(films, name)
+        assert (film.state, film.cost) == (State.STATE_SUCCEEDED, dollars(100_000))
+        budgets: Any = BudgetServiceStub(acme.channel)
+        film_id = name.removeprefix("films/")
+        asked = budget_service_pb2.GetBudgetRequest(name=f"budgets/film.{film_id}")
+        told = (await budgets.GetBudget(asked)).budget
+        assert (told.spent, told.held) == (dollars(100_000), dollars(0))
+        by_film = budget_service_pb2.GetCostReportRequest(group_by="film")
+        report = await budgets.GetCostReport(by_film)
+        assert [(row.key, row.cost) for row in report.rows] == [(film_id, dollars(100_000))]

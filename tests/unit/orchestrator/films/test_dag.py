@@ -1,0 +1,178 @@
+"""Graphs run without barriers, within their width, and stop where a task says no."""
+
+import asyncio
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.orchestrator.domain.films.resources import ResourceSnapshot
+from services.orchestrator.flows.dag import GraphRun, Node
+from services.orchestrator.usecases.films.pacing import FilmPace, Pacing
+from tests.fakes.film_parts import NOW, FixedMonitor
+
+
+class Free:
+    """A pace of so many at once."""
+
+    def __init__(self, width=100):
+        self.wide = width
+
+    async def width(self):
+        return self.wide
+
+    async def may_start(self, cost):
+        return True
+
+
+def look(cpu):
+    return ResourceSnapshot(cpu_percent=cpu, memory_percent=5.0, cores=16, taken=NOW)
+
+
+STANDARD = [
+    Node(id="script", priority=100),
+    Node(id="audio", after=("script",), priority=90),
+    Node(id="slow", after=("script",), priority=50),
+    Node(id="captions", after=("audio",), priority=40),
+    Node(id="composition", after=("audio", "slow", "captions"), priority=10),
+]
+
+
+async def test_a_slow_visual_holds_up_nothing_but_the_cut():
+    """With barriers between batches captions would wait for the slow visual, and it for them."""
+    begun = {node.id: asyncio.Event() for node in STANDARD}
+
+    async def run(task):
+        begun[task].set()
+        if task == "slow":
+            await begun["captions"].wait()
+        return True
+
+    await GraphRun(STANDARD, run, Free())()
+    assert all(event.is_set() for event in begun.values())
+
+
+async def test_the_most_urgent_begins_first():
+    order = []
+
+    async def run(task):
+        order.append(task)
+        return True
+
+    await GraphRun(STANDARD, run, Free(1))()
+    assert order == ["script", "audio", "slow", "captions", "composition"]
+
+
+async def test_after_a_no_nothing_begins_and_what_runs_ends():
+    ended, release = [], asyncio.Event()
+
+    async def run(task):
+        if task == "audio":
+            release.set()
+            return False
+        if task == "slow":
+            await release.wait()
+            await asyncio.sleep(0)
+        ended.append(task)
+        return True
+
+    await GraphRun(STANDARD, run, Free())()
+    assert ended == ["script", "slow"]
+
+
+async def test_what_is_raised_ends_the_run_and_all_that_runs():
+    cancelled = []
+
+    async def run(task):
+        if task == "audio":
+            raise ZeroDivisionError
+        try:
+            await asyncio.sleep(0 if task == "script" else 60)
+        except asyncio.CancelledError:
+            cancelled.append(task)
+            raise
+        return True
+
+    with pytest.raises(ZeroDivisionError):
+        await GraphRun(STANDARD, run, Free())()
+    assert cancelled in ([], ["slow"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.integers(1, 4))
+async def test_random_graphs_run_whole_in_order_and_within_their_width(data, width):
+    names = [f"t{number}" for number in range(data.draw(st.integers(1, 10)))]
+    nodes = [
+        Node(
+            id=name,
+            after=tuple(data.draw(st.lists(st.sampled_from(names[:at]), unique=True)))
+            if at
+            else (),
+            priority=data.draw(st.integers(0, 2)),
+        )
+        for at, name in enumerate(names)
+    ]
+    turns = {name: data.draw(st.integers(0, 3)) for name in names}
+    done: set[str] = set()
+    running: set[str] = set()
+    most = [0]
+
+    async def run(task):
+        node = next(n for n in nodes if n.id == task)
+        assert done.issuperset(node.after)
+        running.add(task)
+        most[0] = max(most[0], len(running))
+        for _ in range(turns[task]):
+            await asyncio.sleep(0)
+        running.discard(task)
+        assert task not in done
+        done.add(task)
+        return True
+
+    await GraphRun(nodes, run, Free(width))()
+    assert done == set(names)
+    assert most[0] <= width
+
+
+async def test_a_load_spike_halves_the_workers_within_two_looks_and_calm_brings_them_back():
+    looks = [look(5), look(95), look(95), *(look(5) for _ in range(8))]
+    pace = FilmPace(FixedMonitor(*looks), 8, adaptive=True, limited=set(), film_run="f1.1")
+    assert [await pace.width() for _ in range(11)] == [8, 4, 2, 3, 4, 5, 6, 7, 8, 8, 8]
+
+
+async def test_one_look_is_taken_into_account_once():
+    same = look(95)
+    pace = FilmPace(FixedMonitor(same), 8, adaptive=True, limited=set(), film_run="f1.1")
+    assert [await pace.width() for _ in range(3)] == [4, 4, 4]
+
+
+async def test_a_vendor_that_says_slower_is_heard_by_its_own_film_alone():
+    pacing = Pacing(FixedMonitor(look(5)))
+    mine, other = (pacing.pace(run, 8, adaptive=True) for run in ("f1.1", "f2.1"))
+    assert [await mine.width(), await other.width()] == [8, 8]
+    pacing.rate_limited("f1.1")
+    assert [await mine.width(), await other.width()] == [4, 8]
+
+
+async def test_a_width_that_is_not_adaptive_stays():
+    pace = FilmPace(FixedMonitor(look(99)), 3, adaptive=False, limited=set(), film_run="f1.1")
+    assert [await pace.width(), await pace.width()] == [3, 3]
+    assert await pace.may_start(1.0)
+
+
+async def test_heavy_tasks_wait_for_room_only_beside_others():
+    pace = FilmPace(FixedMonitor(look(70)), 3, adaptive=True, limited=set(), film_run="f1.1")
+    assert not await pace.may_start(0.9)
+    nodes = [Node(id="a", cost=0.9), Node(id="b", cost=0.9)]
+    running, most = 0, 0
+
+    async def run(task):
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+        return True
+
+    await GraphRun(nodes, run, pace)()
+    assert most == 1

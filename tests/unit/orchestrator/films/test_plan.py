@@ -1,0 +1,276 @@
+"""PlanFilm: batches, prices and what stands in the way; the figures of document 001."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.common.errors import BudgetExceeded, InvalidArgument, NoCredentials, RequestConflict
+from services.generator.catalogue.loader import load_catalogue
+from services.generator.convert.models import model_to_proto
+from services.generator.domain.catalogue import Availability as Standings
+from services.generator.domain.catalogue import Standing
+from services.orchestrator.adapters.models_client import _model
+from services.orchestrator.convert.shot_list import shot_source
+from services.orchestrator.domain.films.brief import FilmBrief
+from services.orchestrator.domain.films.ports import Breakdown
+from services.orchestrator.domain.films.resources import ResourceSnapshot
+from services.orchestrator.domain.models import Availability
+from services.orchestrator.domain.money.scopes import Scope, ScopeKind
+from services.orchestrator.domain.routing import Router
+from services.orchestrator.usecases.films.create import CreateFilm
+from services.orchestrator.usecases.films.plan import FilmSource, PlanFilm
+from tests.fakes.film_parts import (
+    NOW,
+    FixedMonitor,
+    FixedScript,
+    MemoryFilms,
+    MemoryHistory,
+)
+from tests.fakes.memory_ledger import MemoryLedger
+from tests.fakes.orchestrator_parts import FixedModels
+from tests.unit.orchestrator.films.films import MODELS, shots
+
+ROOT = Path(__file__).parents[4]
+EXAMPLE = (ROOT / "examples/five_shots.json").read_text()
+
+
+def catalogue(prices="seed-2025"):
+    """Every row of the generator's catalogue, ready, as the orchestrator sees it."""
+    ready = Standing(Standings.READY)
+    rows = load_catalogue(prices)
+    return tuple(_model(model_to_proto(row, ready)) for row in rows)
+
+
+def planning(*models, script=None, monitor=None, history=None):
+    """PlanFilm over these models."""
+    catalogue_port: Any = FixedModels(*(models or MODELS))
+    return PlanFilm(
+        scripts=FixedScript(script or Breakdown(title="", shots=())),
+        models=catalogue_port,
+        router=Router(allow_placeholder=False),
+        monitor=monitor or FixedMonitor(),
+        history=history or MemoryHistory(),
+    )
+
+
+def example(count=5):
+    """The example film, its shots repeated until there are so many."""
+    five = json.loads(EXAMPLE)["shots"]
+    many = [
+        {**five[n % 5], "shot_id": f"s{n}", "sound": "", "background": False} for n in range(count)
+    ]
+    return shot_source(json.dumps(many))
+
+
+@pytest.mark.parametrize(("preset", "count", "micros"), [
+    ("budget", 5, 270_000),
+    ("budget", 30, 1_620_000),
+    ("budget", 100, 5_400_000),
+    ("premium", 5, 4_665_000),
+    ("premium", 30, 27_990_000),
+    ("premium", 100, 93_300_000),
+])  # fmt: skip
+async def test_the_figures_of_the_document(preset, count, micros):
+    plan = await planning(*catalogue())(
+        "acme", FilmBrief(preset=preset, music="off"), example(count)
+    )
+    assert plan.estimate.max_micros == micros
+    assert (plan.blockers, plan.warnings) == ((), ())
+
+
+async def test_the_exact_sum_is_below_the_one_that_is_told():
+    plan = await planning(*catalogue())("acme", FilmBrief(preset="budget", music="off"), example())
+    characters = sum(len(shot["narration"]) for shot in json.loads(EXAMPLE)["shots"])
+    speech = sum(-(-15_000 * len(s["narration"]) // 1000) for s in json.loads(EXAMPLE)["shots"])
+    assert speech <= 15 * characters + 5
+    assert plan.estimate.min_micros == 5 * 53_000 + speech
+
+
+async def test_the_batches_are_those_of_document_003():
+    plan = await planning()("acme", FilmBrief(music="off"), FilmSource(shots=shots(2)))
+    assert plan.batches == (
+        ("script",),
+        ("s1.audio", "s2.audio", "s1.animation", "s2.animation"),
+        ("captions",),
+        ("composition",),
+    )
+
+
+async def test_a_picture_comes_before_its_clip():
+    brief = FilmBrief(providers={"image": "vendor_picture"})
+    plan = await planning()("acme", brief, FilmSource(shots=shots(1)))
+    assert plan.batches == (
+        ("script",),
+        ("s1.audio", "s1.image", "music"),
+        ("s1.animation", "captions"),
+        ("composition",),
+    )
+
+
+async def test_a_shots_own_models_win_and_background_is_made_by_a_cheaper_one():
+    first, second = shots(2)
+    source = FilmSource(
+        shots=(
+            replace(first, providers={"animation": "storyboard"}),
+            replace(second, background=True),
+        )
+    )
+    brief = FilmBrief(providers={"animation": "vendor_dear"})
+    dear = replace(
+        MODELS[0], id="vendor_dear", price=replace(MODELS[0].price, amount_micros=900_000)
+    )
+    plan = await planning(*MODELS, dear)("acme", brief, source)
+    made_by = {item.task: item.model for item in plan.estimate.items}
+    assert made_by["s1.animation"] == "storyboard"
+    assert made_by["s2.animation"] == "vendor_video"
+
+
+async def test_a_script_is_broken_into_shots_and_its_warnings_are_told():
+    script = Breakdown(title="The sea", shots=shots(2), warnings=("a line was not understood",))
+    plan = await planning(script=script)("acme", FilmBrief(), FilmSource(script="INT. ROOM - DAY"))
+    assert (plan.brief.title, len(plan.shots)) == ("The sea", 2)
+    assert plan.warnings == ("a line was not understood",)
+
+
+@pytest.mark.parametrize("source", [FilmSource(), FilmSource(script="  "), FilmSource(script="x")])
+async def test_nothing_to_see_is_refused(source):
+    with pytest.raises(InvalidArgument, match="source"):
+        await planning()("acme", FilmBrief(), source)
+
+
+async def test_a_model_without_a_key_is_planned_with_its_price_and_told():
+    locked = replace(
+        MODELS[0], availability=Availability.NO_CREDENTIALS, missing=("VENDOR_API_KEY",)
+    )
+    brief = FilmBrief(providers={"animation": "vendor_video"}, music="off")
+    plan = await planning(locked, *MODELS[1:])("acme", brief, FilmSource(shots=shots(2)))
+    assert plan.estimate.max_micros == 100_000
+    assert [type(blocker) for blocker in plan.blockers] == [NoCredentials]
+    assert "VENDOR_API_KEY" in plan.warnings[0]
+
+
+async def test_a_model_that_does_other_work_is_refused_by_name():
+    brief = FilmBrief(providers={"audio": "vendor_video"})
+    with pytest.raises(InvalidArgument, match="'vendor_video' does not make speech"):
+        await planning()("acme", brief, FilmSource(shots=shots(1)))
+
+
+async def test_words_that_take_longer_than_their_picture_are_told():
+    (shot,) = shots(1)
+    long = replace(shot, lines=(replace(shot.lines[0], text="word " * 40),))
+    plan = await planning()("acme", FilmBrief(), FilmSource(shots=(long,)))
+    assert "its words take about 14 s, its picture 2 s" in plan.warnings[0]
+
+
+async def test_what_will_be_missing_costs_nothing():
+    silent = [model for model in MODELS if model.task != "music"]
+    plan = await planning(*silent)("acme", FilmBrief(), FilmSource(shots=shots(1)))
+    assert plan.estimate.max_micros == 50_000
+
+
+@pytest.mark.parametrize(("brief", "expected"), [
+    ({}, ("parallel", 3)),
+    ({"concurrency": 8}, ("parallel", 8)),
+    ({"mode": "sequential", "concurrency": 8}, ("sequential", 1)),
+    ({"mode": "adaptive", "concurrency": 5}, ("adaptive", 5)),
+    ({"preset": "offline"}, ("sequential", 1)),
+])  # fmt: skip
+async def test_the_strategy_is_chosen_and_a_wish_wins(brief, expected):
+    look = ResourceSnapshot(cpu_percent=5.0, memory_percent=5.0, cores=2, taken=NOW)
+    plan = await planning(monitor=FixedMonitor(look))(
+        "acme", FilmBrief(**brief), FilmSource(shots=shots(1))
+    )
+    assert (plan.strategy.strategy_type, plan.strategy.max_concurrency) == expected
+    assert plan.strategy.reason
+
+
+async def test_an_offline_film_names_nothing_of_a_vendor():
+    plan = await planning()("acme", FilmBrief(preset="offline"), FilmSource(shots=shots(2)))
+    made_here = {model.id for model in MODELS if model.local}
+    assert {item.model for item in plan.estimate.items} <= made_here | {""}
+
+
+def creating(films=None, ledger=None, **parts):
+    """CreateFilm; limits that it sets are kept in the ledger."""
+    ledger = ledger or MemoryLedger()
+
+    class Books:
+        async def set_limit(self, tenant, scope, limit_micros, request_id):
+            ledger.limits[tenant, scope] = limit_micros
+
+    books: Any = Books()
+    return CreateFilm(
+        plan=planning(**parts),
+        films=films if films is not None else MemoryFilms(),
+        ledger=ledger,
+        books=books,
+        now=lambda: NOW,
+        new_id=iter(f"f{n}" for n in range(1, 99)).__next__,
+    )
+
+
+async def test_a_film_whose_budget_cannot_hold_is_refused_before_anything_is_written():
+    films = MemoryFilms()
+    create = creating(films)
+    brief = FilmBrief(budget_limit_micros=140_000, music="off")
+    with pytest.raises(BudgetExceeded, match=r"allows \$0\.14 .* \$0\.15 is needed"):
+        await create("acme", brief, FilmSource(shots=shots(3)))
+    assert films.films == {}
+
+
+async def test_any_budget_of_the_tenant_that_cannot_hold_refuses_it():
+    ledger = MemoryLedger()
+    ledger.limits["acme", Scope(ScopeKind.PROJECT, "spring")] = 100_000
+    brief = FilmBrief(project="spring", music="off")
+    with pytest.raises(BudgetExceeded, match=r"project\.spring"):
+        await creating(ledger=ledger)("acme", brief, FilmSource(shots=shots(3)))
+
+
+async def test_a_films_own_budget_becomes_a_limit_of_the_ledger():
+    ledger = MemoryLedger()
+    film = await creating(ledger=ledger)(
+        "acme", FilmBrief(budget_limit_micros=150_000), FilmSource(shots=shots(3))
+    )
+    assert ledger.limits == {("acme", Scope(ScopeKind.FILM, film.id)): 150_000}
+    assert film.estimate_micros == 150_000
+
+
+async def test_the_same_request_is_the_same_film_and_another_body_is_refused():
+    films = MemoryFilms()
+    create = creating(films)
+    source = FilmSource(shots=shots(2))
+    first = await create("acme", FilmBrief(), source, request_id="r1")
+    assert await create("acme", FilmBrief(), source, request_id="r1") == first
+    assert films.ordered == ["f1.1"]
+    with pytest.raises(RequestConflict):
+        await create("acme", FilmBrief(fps=25), source, request_id="r1")
+
+
+async def test_a_film_that_wants_approval_is_not_begun():
+    films = MemoryFilms()
+    brief = FilmBrief(require_approval=True)
+    film = await creating(films)("acme", brief, FilmSource(shots=shots(2)))
+    assert (film.state, films.ordered) == ("awaiting_approval", [])
+
+
+@pytest.mark.parametrize(("field", "value"), [
+    ("preset", "luxury"),
+    ("mode", "fast"),
+    ("visual_approach", "none"),
+    ("concurrency", 11),
+    ("fps", 7),
+    ("aspect_ratio", "17:9"),
+    ("resolution", "721p"),
+    ("transition", "star"),
+    ("captions", "maybe"),
+    ("budget_limit_micros", -1),
+    ("language", "fr"),
+    ("providers", {"smell": "x"}),
+])  # fmt: skip
+def test_a_brief_that_cannot_work_names_its_field(field, value):
+    with pytest.raises(InvalidArgument) as refused:
+        FilmBrief(**{field: value})
+    assert refused.value.violations[0].field.startswith(field.removesuffix("_micros"))
