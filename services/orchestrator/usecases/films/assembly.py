@@ -126,7 +126,7 @@ class MakeCaptions:
 
     async def __call__(self, film: Film, task: FilmTask) -> Made:
         """See `Maker`."""
-        choice = ModelChoice(await self.models.models())
+        choice = ModelChoice(await self.models.models(film.tenant))
         work = Reel.of(film, planned=True).captions()
         bought = await self.purchase(film, task, 0, work, choice.for_task(task))
         return Made(pieces=(bought.view.piece,) if bought.view.piece else ())
@@ -145,7 +145,7 @@ class MakeCut:
 
     async def __call__(self, film: Film, task: FilmTask) -> Made:
         """See `Maker`."""
-        choice = ModelChoice(await self.models.models())
+        choice = ModelChoice(await self.models.models(film.tenant))
         reel = Reel.of(film, simple=task.reduced)
         captions = await self._captions(film, task, reel, choice)
         attach = task.reduced or film.brief.captions == "attach"

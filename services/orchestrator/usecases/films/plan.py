@@ -73,7 +73,7 @@ class PlanFilm:
         shots, title, warnings = await self._shots(tenant, brief, source)
         require_distinct(shots)
         layout = Layout(brief, shots)
-        models = await self.models.models()
+        models = await self.models.models(tenant)
         policy = await self.policies.of(tenant, "")
         pricing = Pricing(brief, models, partial(self.router.decide, policy=policy))
         tasks = layout.tasks()

@@ -116,7 +116,7 @@ class MakeSound:
 
 
 async def _choose(models: ModelsPort, film: Film, task: FilmTask) -> Model:
-    choice = ModelChoice(await models.models(), offline=film.brief.rules.offline)
+    choice = ModelChoice(await models.models(film.tenant), offline=film.brief.rules.offline)
     return choice.for_task(task)
 
 

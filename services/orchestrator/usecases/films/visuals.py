@@ -41,7 +41,9 @@ class MakePicture:
     async def __call__(self, film: Film, task: FilmTask) -> Made:
         """See `Maker`."""
         shot = film.shot(task.shot)
-        choice = ModelChoice(await self.models.models(), offline=film.brief.rules.offline)
+        choice = ModelChoice(
+            await self.models.models(film.tenant), offline=film.brief.rules.offline
+        )
         asked = shot_request(film.brief, shot)
         work = PictureWork(
             prompt=asked.prompt,
@@ -138,7 +140,7 @@ class MakeClip:
         asked = shot_request(film.brief, shot, model=task.model, picture=begins, again=again)
         if not task.reduced:
             return asked
-        stand_in = ModelChoice(await self.models.models()).placeholder()
+        stand_in = ModelChoice(await self.models.models(film.tenant)).placeholder()
         if stand_in is None:
             raise NoModel("nothing can stand in for a clip here")
         routing = Routing(allow_placeholder=True, local_only=asked.routing.local_only)
