@@ -40,9 +40,11 @@ def test_sound_and_picture_stay_together_for_half_an_hour(tmp_path: Path) -> Non
     task = ComposeTask(clips=clips, keep_levels=True, check=False)
     made = compose(task, Inputs(clips=files), film, lambda _: None)
     assert made.seconds > 1795
-    begins = [n for n, frame in enumerate(decoded(film)) if number_of(frame) == 0]
+    shown = [number_of(frame) for frame in decoded(film)]
+    # A blend hides the first frame of every third clip; another rate may show one frame twice.
+    begins = [n for n, number in enumerate(shown) if number == 0 and (n == 0 or shown[n - 1])]
     sound = np.abs(heard(film)[0])
-    assert len(begins) >= 360
+    assert len(begins) == 241
     for frame in begins[:: len(begins) // 60]:
         seen = float(frame / NTSC)
         around = max(0, round((seen - 0.5) * RATE))
