@@ -152,12 +152,7 @@ async def _open(
     orders = DurableOrders(location)
     stack.callback(orders.close)
     outbox = Outbox(database, BusPublisher(bus), now=clock.now)
-    signer = settings.signer()
-    generator = Channel(settings.generator_address, signer, retry=[CREATE])
-    storage = Channel(settings.storage_address, signer)
-    prompt = Channel(settings.prompt_address, signer, retry=[QUANTIFY, BREAK_DOWN])
-    for channel in (generator, storage, prompt):
-        stack.push_async_callback(channel.close)
+    generator, storage, prompt = _channels(settings, stack)
     models = ModelsClient(generator)
     stack.push_async_callback(models.close)
     records = SqlRecords(database, now=clock.now)
@@ -183,6 +178,17 @@ async def _open(
         feed=feed,
     )
     return replace(parts, cache=cache_of(settings, parts, metrics)), bus
+
+
+def _channels(settings: Settings, stack: AsyncExitStack) -> tuple[Channel, Channel, Channel]:
+    """Ways to the generator, storage and the prompt service."""
+    signer = settings.signer()
+    generator = Channel(settings.generator_address, signer, retry=[CREATE])
+    storage = Channel(settings.storage_address, signer)
+    prompt = Channel(settings.prompt_address, signer, retry=[QUANTIFY, BREAK_DOWN])
+    for channel in (generator, storage, prompt):
+        stack.push_async_callback(channel.close)
+    return generator, storage, prompt
 
 
 async def _screen(settings: Settings, stack: AsyncExitStack) -> Screen:

@@ -315,7 +315,7 @@ async def test_what_is_interrupted_for_ever_fails_in_the_end():
 
 async def test_a_part_that_is_away_leaves_the_step_to_the_engine():
     class Away:
-        async def models(self):
+        async def models(self, _tenant):
             raise Unavailable("the catalogue is away")
 
     studio = Studio.of(film(1))
