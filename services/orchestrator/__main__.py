@@ -33,8 +33,6 @@ from services.orchestrator.adapters.bus_events import (
 from services.orchestrator.adapters.feed import JobFeed
 from services.orchestrator.adapters.generator_client import CREATE, GeneratorClient
 from services.orchestrator.adapters.models_client import ModelsClient
-from services.orchestrator.adapters.moderation import load_rules
-from services.orchestrator.adapters.moderation.endpoint import ModerationEndpoint
 from services.orchestrator.adapters.outbox import Outbox
 from services.orchestrator.adapters.prompt_client import QUANTIFY, PromptClient
 from services.orchestrator.adapters.script_client import BREAK_DOWN
@@ -51,6 +49,7 @@ from services.orchestrator.domain.routing import Router
 from services.orchestrator.durable.orders import DurableOrders
 from services.orchestrator.durable.runtime import migrate_engine
 from services.orchestrator.films import Ways, film_steps, film_use_cases, open_films
+from services.orchestrator.screening import open_screen
 from services.orchestrator.servicers import budgets, cache, policies
 from services.orchestrator.servicers.budgets import Budgets
 from services.orchestrator.servicers.cache import Cache
@@ -59,7 +58,7 @@ from services.orchestrator.servicers.policies import Policies
 from services.orchestrator.servicers.videos import Videos, VideoUseCases
 from services.orchestrator.settings import Settings
 from services.orchestrator.usecases.accept import AcceptVideo
-from services.orchestrator.usecases.admission import Admission, Screen
+from services.orchestrator.usecases.admission import Admission
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.batch import AcceptBatch
 from services.orchestrator.usecases.budgets import KeepBudgets
@@ -173,7 +172,7 @@ async def _open(
         ledger=SqlLedger(database, now=clock.now),
         policies=SqlPolicies(database, default=settings.policy(), now=clock.now),
         records=records,
-        screen=await _screen(settings, stack),
+        screen=await open_screen(settings, stack),
         films=await open_films(database, ways, feed, stack),
         feed=feed,
     )
@@ -189,20 +188,6 @@ def _channels(settings: Settings, stack: AsyncExitStack) -> tuple[Channel, Chann
     for channel in (generator, storage, prompt):
         stack.push_async_callback(channel.close)
     return generator, storage, prompt
-
-
-async def _screen(settings: Settings, stack: AsyncExitStack) -> Screen:
-    """The rules, and the endpoint where one is configured."""
-    endpoint = None
-    if settings.moderation_url:
-        endpoint = await stack.enter_async_context(
-            ModerationEndpoint(
-                settings.moderation_url,
-                key=settings.moderation_api_key.get_secret_value(),
-                model=settings.moderation_model,
-            )
-        )
-    return Screen(rules=load_rules(), endpoint=endpoint)
 
 
 def _use_cases(parts: Parts) -> VideoUseCases:
