@@ -68,7 +68,7 @@ class Service:
         """Kill it and remove its folder."""
         self._server.close()
 
-    def wait_ready(self, seconds: float = 40) -> None:
+    def wait_ready(self, seconds: float = 100) -> None:
         """Block until health says SERVING. Raises AssertionError with the log when it died."""
         deadline = time.monotonic() + seconds
         with grpc.insecure_channel(self.address, [("grpc.max_reconnect_backoff_ms", 100)]) as way:
@@ -92,7 +92,7 @@ class Service:
         except httpx.TransportError:
             return False
 
-    async def ready(self, seconds: float = 40) -> None:
+    async def ready(self, seconds: float = 100) -> None:
         """Await health without holding the loop up."""
         await asyncio.to_thread(self.wait_ready, seconds)
 
