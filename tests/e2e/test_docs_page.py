@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from services.gateway.domain.endpoints import ENDPOINTS
 from tests.e2e.conftest import Suite
 
 pytestmark = pytest.mark.timeout(60)
@@ -36,7 +37,7 @@ def test_the_page_shows_every_operation_and_sends_a_request(suite: Suite, page: 
     page.wait_for_selector("section.type")
     shown = page.locator("section.operation .path").all_inner_texts()
     assert shown[0] == "/api/v1/videoJobs"
-    assert len(shown) == 12
+    assert len(shown) == len(ENDPOINTS)
 
     models = page.locator("#ListVideoModels")
     models.locator("summary").click()

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,8 +16,9 @@ from google.type import money_pb2
 
 from reelmesh.generator.v1 import vendor_key_service_pb2
 from reelmesh.generator.v1.vendor_key_service_pb2_grpc import VendorKeyServiceStub
-from reelmesh.orchestrator.v1 import budget_service_pb2, video_service_pb2
+from reelmesh.orchestrator.v1 import budget_service_pb2, film_service_pb2, video_service_pb2
 from reelmesh.orchestrator.v1.budget_service_pb2_grpc import BudgetServiceStub
+from reelmesh.orchestrator.v1.film_service_pb2_grpc import FilmServiceStub
 from reelmesh.storage.v1 import asset_pb2, storage_service_pb2
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.common.access import open_key_store
@@ -119,14 +119,19 @@ async def _furnish(guarded: Guarded) -> None:
     generation = job.attempts[0].generation
     guarded.names = {"videoJobs": job.name, "generations": generation}
     guarded.names["assets"] = job.results[0].asset
-    guarded.names["films"] = f"films/{uuid.uuid4().hex}"
     address, signer = stack["orchestrator"].address, IdentitySigner(SIGNING_KEY)
     async with Channel(address, signer, identity=Identity("acme")) as channel:
         limit = money_pb2.Money(currency_code="USD", units=5)
         budget = budget_service_pb2.Budget(scope="project", subject="acmes0own", limit=limit)
         wanted = budget_service_pb2.SetBudgetRequest(budget=budget)
         made = await BudgetServiceStub(channel).SetBudget(wanted)
-    guarded.names["budgets"] = made.budget.name
+        # Cancelled before it is approved: it is there, and nothing was made for it.
+        films, shots = FilmServiceStub(channel), '{"shots": [{"shot_id": "1", "prompt": "A tree"}]}'
+        source = film_service_pb2.FilmSource(shots_json=shots)
+        order = film_service_pb2.CreateFilmRequest(source=source, require_approval=True)
+        film = (await films.CreateFilm(order)).film
+        await films.CancelFilm(film_service_pb2.CancelFilmRequest(name=film.name))
+    guarded.names |= {"budgets": made.budget.name, "films": film.name}
     address = stack["generator"].address
     async with Channel(address, signer, identity=Identity("acme")) as channel:
         key = vendor_key_service_pb2.CreateVendorKeyRequest(

@@ -94,8 +94,11 @@ class AttemptVideo:
         if not _ended(job, identifier):
             try:
                 async with asyncio.timeout(self._left(job)):
-                    async with aclosing(self._views(job.tenant, generation)) as views:
-                        async for view in newest(views, lambda view: view.ended):
+                    async with (
+                        aclosing(self._views(job.tenant, generation)) as views,
+                        aclosing(newest(views, lambda view: view.ended)) as shown,
+                    ):
+                        async for view in shown:
                             job = await self._advance(job, identifier, view)
             except TimeoutError:
                 return await self._give_up(job, identifier)

@@ -15,7 +15,7 @@ async def newest(
 
     A view waits that long for a newer one, so that quick work shows nothing but its end. Raises
     what `views` raises; a view that waits then is dropped, because whoever reads on reads later
-    ones.
+    ones. Close it before `views`, of which it reads ahead.
     """
     loop = asyncio.get_running_loop()
     waiting: list[T] = []

@@ -62,13 +62,15 @@ async def test_offline_within_seconds_local_answers_only_and_back_by_itself(
         assert (drawn.state, drawn.resolved_model) == (drawn.STATE_SUCCEEDED, "storyboard")
         assert [a.model for a in drawn.attempts] == ["storyboard"]
         strict = pb.Routing(allow_placeholder=False)
-        kind = await made(client, routing=strict, language="sw", **asked)
+        kind = await made(
+            client, prompt="Nobody has this yet", routing=strict, language="sw", **asked
+        )
         assert (kind.state, list(kind.attempts)) == (kind.STATE_FALLBACK, [])
         assert kind.fallback.offline_message
 
         settings = quick(port=port, media_port=media)
         world = await outer.enter_async_context(simulating(settings))
         await becomes(client, READY, 15)
-        back = await made(client, **asked)
+        back = await made(client, **asked | {"prompt": "The network is back"})
         assert back.resolved_model == "runway_gen4_5"
         assert len(await billed(world)) == 1

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import pytest
 
@@ -57,6 +58,19 @@ async def test_a_stream_without_an_end_still_gives_its_newest() -> None:
 async def test_an_error_of_the_source_is_raised() -> None:
     with pytest.raises(ValueError, match="broken"):
         await told(1, ValueError("broken"))
+
+
+async def test_whoever_stops_reading_may_close_the_source() -> None:
+    async def read() -> None:
+        async with (
+            aclosing(scripted(1, 0.2, 2, 30.0, END)) as source,
+            aclosing(newest(source, is_end, 0.01)) as shown,
+        ):
+            async for _ in shown:
+                raise ValueError("the reader broke")
+
+    with pytest.raises(ValueError, match="the reader broke"):
+        await read()
 
 
 async def test_the_source_is_let_go_when_the_reader_is_cancelled() -> None:
