@@ -49,7 +49,7 @@ serve: setup ## Run every service in one process, data in ./data
 
 # ---------------------------------------------------------------------------- verify
 test: check ## Every check and every test, on real servers
-	$(BIN)/python -m pytest -n 2 --dist worksteal -q $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal -q $(PYTEST_ARGS)
 
 check: setup-dev lint types imports proto-lint proto-breaking proto-drift ## Format, lint, types, import contracts, protos
 

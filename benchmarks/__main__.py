@@ -7,7 +7,8 @@ from benchmarks.table import Row, markdown
 
 BENCHMARKS = {
     "accept": lambda: jobs.run(jobs.accept),
-    "end_to_end": lambda: jobs.run(jobs.end_to_end),
+    "cached": lambda: jobs.run(jobs.cached, **jobs.CACHING),
+    "stored": lambda: jobs.run(jobs.stored),
     "watchers": lambda: jobs.run(jobs.watchers),
     "waiting": lambda: jobs.run(jobs.waiting),
     "generator": generator.rows,
