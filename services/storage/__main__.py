@@ -141,7 +141,7 @@ def _health(parts: Parts, metrics: Metrics) -> Health:
 
 async def _parts(settings: Settings, database: Database, stack: AsyncExitStack) -> Parts:
     disk, stored, deleted = Disk(), asyncio.Event(), asyncio.Event()
-    stack.callback(disk.close)
+    stack.push_async_callback(asyncio.to_thread, disk.close)
     blobs = await _blobs(settings, disk, stack)
     assets, search = SqlAssets(database, now=clock.now), SqlSearch(database)
     staging = FolderStaging(
@@ -214,7 +214,8 @@ async def _blobs(settings: Settings, disk: Disk, stack: AsyncExitStack) -> BlobS
         ca_bundle=settings.s3_ca_bundle,
     )
     calls = S3Calls(await asyncio.to_thread(connection.client), settings.bucket)
-    stack.callback(calls.close)
+    # In a thread: a call that hangs may need this very loop to end.
+    stack.push_async_callback(asyncio.to_thread, calls.close)
     return S3Blobs(
         calls,
         now=clock.now,

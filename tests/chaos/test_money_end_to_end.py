@@ -6,7 +6,7 @@ import random
 import re
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,8 +94,9 @@ class Shop:
         return sums.get("settle", 0) - sums.get("refund", 0), held[0][0] or 0
 
 
-@pytest.fixture(scope="module")
-def kept_shop() -> Iterator[tuple[Stack, World]]:
+@contextmanager
+def furnished() -> Iterator[tuple[Stack, World]]:
+    """Every service, with the simulator as its vendors."""
     nats = Nats()
     with simulator_thread(retry_after_seconds=0) as world:
         env = {
@@ -117,14 +118,38 @@ def kept_shop() -> Iterator[tuple[Stack, World]]:
             nats.close()
 
 
+@pytest.fixture(scope="module")
+def kept_shop() -> Iterator[tuple[Stack, World]]:
+    with furnished() as found:
+        yield found
+
+
 @pytest.fixture
-async def shop(kept_shop: tuple[Stack, World]) -> AsyncIterator[Shop]:
-    stack, world = kept_shop
+def new_shop() -> Iterator[tuple[Stack, World]]:
+    """Nothing was sent yet: a call left unanswered would be taken for a charge's reason."""
+    with furnished() as found:
+        yield found
+
+
+@asynccontextmanager
+async def opened(stack: Stack, world: World) -> AsyncIterator[Shop]:
     stack.heal()
     # The bill is not reset: ids would begin anew, and be taken for those of earlier tests.
     async with httpx.AsyncClient(base_url=world.url, trust_env=False, timeout=5) as http:
         (await http.delete("/_sim/scenario")).raise_for_status()
         yield Shop(stack, Simulated(world, http), len(world.charges))
+
+
+@pytest.fixture
+async def shop(kept_shop: tuple[Stack, World]) -> AsyncIterator[Shop]:
+    async with opened(*kept_shop) as found:
+        yield found
+
+
+@pytest.fixture
+async def own_shop(new_shop: tuple[Stack, World]) -> AsyncIterator[Shop]:
+    async with opened(*new_shop) as found:
+        yield found
 
 
 async def make(client: Client, words: str, **fields: Any) -> Any:
@@ -266,9 +291,9 @@ async def bill_command(shop: Shop, *arguments: str) -> tuple[int, str]:
 
 
 async def test_a_vendor_that_charges_what_nobody_asked_for_is_halted_until_it_is_resumed(
-    shop: Shop, tmp_path: Path
+    own_shop: Shop, tmp_path: Path
 ) -> None:
-    bill = tmp_path / "bill.json"
+    shop, bill = own_shop, tmp_path / "bill.json"
 
     async def check() -> tuple[int, str]:
         found = (await shop.sim.http.get("/_sim/bill", params={"vendor": "fal"})).text

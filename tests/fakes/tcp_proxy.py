@@ -38,6 +38,10 @@ class TcpProxy:
             writer.transport.abort()
             return
         inner_reader, inner = await asyncio.open_connection("127.0.0.1", self._target)
+        if self.away:  # it left while this connection was being made
+            writer.transport.abort()
+            inner.transport.abort()
+            return
         self._writers |= {writer, inner}
         limit = self.reset_after.pop(0) if self.reset_after else -1
         try:
