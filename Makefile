@@ -38,6 +38,7 @@ $(VENV)/.stamp-suite: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.stamp-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@deploy/apt-install.sh libatomic1 fonts-dejavu-core chromium
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[suite,dev]'
+	@deploy/pip-engines.sh $(BIN)/python
 	@touch $@ $(VENV)/.stamp-suite
 
 # ---------------------------------------------------------------------------- run
