@@ -1,25 +1,18 @@
 """The orchestrator's composition root: `python -m services.orchestrator`."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import uvloop
 
-from reelmesh.orchestrator.v1.budget_service_pb2_grpc import add_BudgetServiceServicer_to_server
-from reelmesh.orchestrator.v1.cache_service_pb2_grpc import add_CacheServiceServicer_to_server
-from reelmesh.orchestrator.v1.film_service_pb2_grpc import add_FilmServiceServicer_to_server
-from reelmesh.orchestrator.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
-from reelmesh.orchestrator.v1.video_service_pb2_grpc import add_VideoServiceServicer_to_server
 from services.common import clock
 from services.common.access import open_keys
 from services.common.background import background
 from services.common.bus import Bus
 from services.common.channels import Channel
 from services.common.database import Database
-from services.common.ids import new_id
 from services.common.migrate import migrate
 from services.common.readiness import Readiness
 from services.common.server import give_way, keep_what_is_loaded, serve, wait_for_signal
@@ -37,40 +30,25 @@ from services.orchestrator.adapters.outbox import Outbox
 from services.orchestrator.adapters.prompt_client import QUANTIFY, PromptClient
 from services.orchestrator.adapters.script_client import BREAK_DOWN
 from services.orchestrator.adapters.sql_alerts import BudgetAlerts
-from services.orchestrator.adapters.sql_books import SqlBooks
 from services.orchestrator.adapters.sql_cache import SqlCache
 from services.orchestrator.adapters.sql_jobs import SqlJobs
 from services.orchestrator.adapters.sql_ledger import SqlLedger
 from services.orchestrator.adapters.sql_policies import SqlPolicies
 from services.orchestrator.adapters.sql_records import SqlRecords
 from services.orchestrator.adapters.storage_client import StorageClient
-from services.orchestrator.adapters.tenant_rates import TenantRates
+from services.orchestrator.caching import cache_of
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.durable.orders import DurableOrders
 from services.orchestrator.durable.runtime import migrate_engine
-from services.orchestrator.films import Ways, film_steps, film_use_cases, open_films
+from services.orchestrator.films import Ways, film_steps, open_films
+from services.orchestrator.front import SCOPES, servicers
 from services.orchestrator.screening import open_screen
-from services.orchestrator.servicers import budgets, cache, policies
-from services.orchestrator.servicers.budgets import Budgets
-from services.orchestrator.servicers.cache import Cache
-from services.orchestrator.servicers.films import Films
-from services.orchestrator.servicers.policies import Policies
-from services.orchestrator.servicers.videos import Videos, VideoUseCases
 from services.orchestrator.settings import Settings
-from services.orchestrator.usecases.accept import AcceptVideo
-from services.orchestrator.usecases.admission import Admission
-from services.orchestrator.usecases.afford import Affording
-from services.orchestrator.usecases.batch import AcceptBatch
-from services.orchestrator.usecases.budgets import KeepBudgets
 from services.orchestrator.usecases.measure import MeasuredModels
-from services.orchestrator.usecases.plan import PlanVideo
-from services.orchestrator.usecases.policies import KeepPolicies
 from services.orchestrator.usecases.purge import KeepCache
-from services.orchestrator.usecases.read import ReadJobs
-from services.orchestrator.worker import Parts, cache_of, working
+from services.orchestrator.worker import Parts, working
 
 MIGRATIONS = Path(__file__).parent / "adapters" / "migrations"
-SCOPES = budgets.SCOPES | cache.SCOPES | policies.SCOPES
 
 
 @asynccontextmanager
@@ -87,7 +65,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             await _work(settings, parts, bus, kept=kept, stack=stack)
         listener = BusListener(bus, feed)
         await stack.enter_async_context(background("listener", listener.run()))
-        registrations = _servicers(parts, kept, readiness)
+        registrations = servicers(parts, kept, readiness)
         keys = await stack.enter_async_context(open_keys(settings)) if settings.auth else None
         listening = await stack.enter_async_context(
             serve(
@@ -113,20 +91,6 @@ async def _work(
     levels = settings.budget_alerts
     alerts = BudgetAlerts(parts.database, BusAlerts(bus), levels=levels, now=clock.now)
     await stack.enter_async_context(background("alerts", alerts.run()))
-
-
-def _servicers(
-    parts: Parts, kept: KeepCache, readiness: Readiness
-) -> list[tuple[Callable[[Any, Any], None], Any]]:
-    books = SqlBooks(parts.database, now=clock.now)
-    videos = Videos(_use_cases(parts), readiness.draining)
-    return [
-        (add_VideoServiceServicer_to_server, videos),
-        (add_FilmServiceServicer_to_server, Films(film_use_cases(parts), readiness.draining)),
-        (add_BudgetServiceServicer_to_server, Budgets(KeepBudgets(books=books))),
-        (add_PolicyServiceServicer_to_server, Policies(KeepPolicies(policies=parts.policies))),
-        (add_CacheServiceServicer_to_server, Cache(kept)),
-    ]
 
 
 async def migrate_all(database: Database, location: str) -> None:
@@ -188,39 +152,6 @@ def _channels(settings: Settings, stack: AsyncExitStack) -> tuple[Channel, Chann
     for channel in (generator, storage, prompt):
         stack.push_async_callback(channel.close)
     return generator, storage, prompt
-
-
-def _use_cases(parts: Parts) -> VideoUseCases:
-    afford = Affording(ledger=parts.ledger)
-    accept = AcceptVideo(
-        jobs=parts.jobs,
-        models=parts.models,
-        assets=parts.assets,
-        router=parts.router,
-        afford=afford,
-        now=clock.now,
-        new_id=new_id,
-        policies=parts.policies,
-        admission=Admission(screen=parts.screen, jobs=parts.jobs, rates=TenantRates()),
-    )
-    return VideoUseCases(
-        accept=accept,
-        batch=AcceptBatch(accept=accept, models=parts.models, ledger=parts.ledger),
-        plan=PlanVideo(
-            models=parts.models,
-            prompts=parts.prompts,
-            router=parts.router,
-            afford=afford,
-            now=clock.now,
-            policies=parts.policies,
-            cache=parts.cache,
-        ),
-        read=ReadJobs(jobs=parts.jobs, feed=parts.feed),
-        jobs=parts.jobs,
-        models=parts.models,
-        assets=parts.assets,
-        ledger=parts.ledger,
-    )
 
 
 async def _serve(settings: Settings) -> None:

@@ -1,0 +1,61 @@
+"""The cache as a deployment sets it up: where entries are kept, how prompts are compared."""
+
+from services.common import clock
+from services.common.ids import new_id
+from services.common.telemetry import Metrics
+from services.orchestrator.adapters.cache_metrics import CacheMetrics
+from services.orchestrator.adapters.embedders.lexical import LexicalEmbedder
+from services.orchestrator.adapters.sql_cache import SqlCache
+from services.orchestrator.domain.cache.entries import Embedder
+from services.orchestrator.settings import Settings
+from services.orchestrator.usecases.caching import Caching, NoCache, VideoCache
+from services.orchestrator.usecases.keep import KeepClip
+from services.orchestrator.usecases.reuse import Reuse
+from services.orchestrator.usecases.similar import Similar
+from services.orchestrator.usecases.twins import Twins
+from services.orchestrator.worker import Parts
+
+
+def _embedder(settings: Settings) -> Embedder:
+    # Each is installed only where it is used: the extra `embeddings` brings both.
+    if settings.embeddings == "local":
+        from services.orchestrator.adapters.embedders.local import LocalEmbedder  # noqa: PLC0415 - see above
+
+        return LocalEmbedder(settings.embeddings_path, settings.embeddings_sha256)
+    if settings.embeddings == "endpoint":
+        from services.orchestrator.adapters.embedders.endpoint import EndpointEmbedder  # noqa: PLC0415 - see above
+
+        return EndpointEmbedder(
+            base_url=settings.embeddings_url,
+            api_key=settings.embeddings_api_key.get_secret_value(),
+            model=settings.embeddings_model,
+            timeout=settings.embeddings_timeout,
+        )
+    return LexicalEmbedder()
+
+
+def cache_of(settings: Settings, parts: Parts, metrics: Metrics) -> Caching:
+    """The cache of a deployment, over the parts that it works on."""
+    if not settings.cache:
+        return NoCache()
+    embedder = _embedder(settings)
+    store, policy = SqlCache(parts.database, now=clock.now), settings.cache_policy()
+    reuse = Reuse(
+        store=store,
+        clips=parts.clips,
+        jobs=parts.jobs,
+        ledger=parts.ledger,
+        counting=CacheMetrics(metrics),
+        policy=policy,
+        now=clock.now,
+    )
+    deadline = settings.job_deadline
+    return VideoCache(
+        jobs=parts.jobs,
+        models=parts.models,
+        policies=parts.policies,
+        reuse=reuse,
+        twins=Twins(store=store, reuse=reuse, jobs=parts.jobs, now=clock.now, deadline=deadline),
+        similar=Similar(store=store, reuse=reuse, embedder=embedder),
+        kept=KeepClip(store=store, embedder=embedder, policy=policy, now=clock.now, new_id=new_id),
+    )

@@ -1,0 +1,82 @@
+"""The part of the orchestrator that answers calls: its services and their use cases."""
+
+from collections.abc import Callable
+from typing import Any
+
+from reelmesh.orchestrator.v1.budget_service_pb2_grpc import add_BudgetServiceServicer_to_server
+from reelmesh.orchestrator.v1.cache_service_pb2_grpc import add_CacheServiceServicer_to_server
+from reelmesh.orchestrator.v1.film_service_pb2_grpc import add_FilmServiceServicer_to_server
+from reelmesh.orchestrator.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
+from reelmesh.orchestrator.v1.video_service_pb2_grpc import add_VideoServiceServicer_to_server
+from services.common import clock
+from services.common.ids import new_id
+from services.common.readiness import Readiness
+from services.orchestrator.adapters.sql_books import SqlBooks
+from services.orchestrator.adapters.tenant_rates import TenantRates
+from services.orchestrator.films import film_use_cases
+from services.orchestrator.servicers import budgets, cache, policies
+from services.orchestrator.servicers.budgets import Budgets
+from services.orchestrator.servicers.cache import Cache
+from services.orchestrator.servicers.films import Films
+from services.orchestrator.servicers.policies import Policies
+from services.orchestrator.servicers.videos import Videos, VideoUseCases
+from services.orchestrator.usecases.accept import AcceptVideo
+from services.orchestrator.usecases.admission import Admission
+from services.orchestrator.usecases.afford import Affording
+from services.orchestrator.usecases.batch import AcceptBatch
+from services.orchestrator.usecases.budgets import KeepBudgets
+from services.orchestrator.usecases.plan import PlanVideo
+from services.orchestrator.usecases.policies import KeepPolicies
+from services.orchestrator.usecases.purge import KeepCache
+from services.orchestrator.usecases.read import ReadJobs
+from services.orchestrator.worker import Parts
+
+SCOPES = budgets.SCOPES | cache.SCOPES | policies.SCOPES
+
+
+def servicers(
+    parts: Parts, kept: KeepCache, readiness: Readiness
+) -> list[tuple[Callable[[Any, Any], None], Any]]:
+    """Return every service with the function that registers it at a server."""
+    books = SqlBooks(parts.database, now=clock.now)
+    videos = Videos(_use_cases(parts), readiness.draining)
+    return [
+        (add_VideoServiceServicer_to_server, videos),
+        (add_FilmServiceServicer_to_server, Films(film_use_cases(parts), readiness.draining)),
+        (add_BudgetServiceServicer_to_server, Budgets(KeepBudgets(books=books))),
+        (add_PolicyServiceServicer_to_server, Policies(KeepPolicies(policies=parts.policies))),
+        (add_CacheServiceServicer_to_server, Cache(kept)),
+    ]
+
+
+def _use_cases(parts: Parts) -> VideoUseCases:
+    afford = Affording(ledger=parts.ledger)
+    accept = AcceptVideo(
+        jobs=parts.jobs,
+        models=parts.models,
+        assets=parts.assets,
+        router=parts.router,
+        afford=afford,
+        now=clock.now,
+        new_id=new_id,
+        policies=parts.policies,
+        admission=Admission(screen=parts.screen, jobs=parts.jobs, rates=TenantRates()),
+    )
+    return VideoUseCases(
+        accept=accept,
+        batch=AcceptBatch(accept=accept, models=parts.models, ledger=parts.ledger),
+        plan=PlanVideo(
+            models=parts.models,
+            prompts=parts.prompts,
+            router=parts.router,
+            afford=afford,
+            now=clock.now,
+            policies=parts.policies,
+            cache=parts.cache,
+        ),
+        read=ReadJobs(jobs=parts.jobs, feed=parts.feed),
+        jobs=parts.jobs,
+        models=parts.models,
+        assets=parts.assets,
+        ledger=parts.ledger,
+    )
