@@ -15,7 +15,6 @@ from reelmesh.generator.v1.generator_service_pb2_grpc import add_GeneratorServic
 from reelmesh.generator.v1.vendor_key_service_pb2_grpc import add_VendorKeyServiceServicer_to_server
 from services.common import clock
 from services.common.access import open_keys
-from services.common.background import background
 from services.common.channels import Channel
 from services.common.database import Database
 from services.common.errors import ServiceError
@@ -25,35 +24,32 @@ from services.common.readiness import Readiness
 from services.common.server import give_way, keep_what_is_loaded, serve, wait_for_signal
 from services.common.telemetry import configure_logging, get_logger
 from services.generator.adapters.storage_client import StorageClient
-from services.generator.catalogue.gpus import with_gpu_rate
-from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.circuit import Circuits
-from services.generator.domain.generation import Generation
-from services.generator.ledger import SqlHalts, SqlLedger, SqlVendorKeys
+from services.generator.ledger import SqlLedger
 from services.generator.providers import configured as configured_providers
 from services.generator.servicer import SCOPES, GeneratorServicer, VendorKeyServicer
 from services.generator.settings import Settings
 from services.generator.usecases.admission import Admission
 from services.generator.usecases.generations import Generations, Limits
-from services.generator.usecases.halting import Halting
 from services.generator.usecases.hub import Hub
 from services.generator.usecases.listing import Listing
 from services.generator.usecases.machine import Machine
 from services.generator.usecases.means import Means
-from services.generator.usecases.patience import Patience
 from services.generator.usecases.reception import Reception
 from services.generator.usecases.row import Books
-from services.generator.usecases.sending import Sending
-from services.generator.usecases.storing import Storing
 from services.generator.usecases.vendor_keys import KeepVendorKeys
 from services.generator.worker.access import VendorAccess
 from services.generator.worker.backends import ModelBackends
 from services.generator.worker.engines import LOCAL, local_backends
-from services.generator.worker.eraser import keep_erasing
-from services.generator.worker.faults import Crash
 from services.generator.worker.hosting import hosting
-from services.generator.worker.keeper import Keeper
 from services.generator.worker.operator import act, parse
+from services.generator.worker.parts import (
+    keep_going,
+    keep_halting,
+    means_of,
+    open_vendor_keys,
+    report,
+)
 from services.generator.worker.surroundings import surroundings, watch_network
 
 MIGRATIONS = Path(__file__).parent / "adapters" / "migrations"
@@ -93,8 +89,8 @@ async def _build(
     owner = f"{settings.replica_name or settings.host}/{new_id()}"
     books = Books(ledger=ledger, hub=Hub(), now=clock.now, owner=owner)
     circuits = Circuits(settings.circuit_failures, timedelta(seconds=settings.circuit_rest_seconds))
-    keys = await _vendor_keys(settings, database, stack)
-    halting = await _halting(settings, database, stack)
+    keys = await open_vendor_keys(settings, database, stack)
+    halting = await keep_halting(settings, database, stack)
     storage = await _storage(settings, stack)
     backends = ModelBackends(
         await local_backends(settings, storage, stack),
@@ -104,9 +100,9 @@ async def _build(
         keys=keys,
         limits=settings.concurrency,
     )
-    means = _means(settings, books, backends=backends, halting=halting, storage=storage)
-    machine = Machine(means, _report)
-    await _keep(settings, books, machine=machine, stack=stack)
+    means = means_of(settings, books, backends=backends, halting=halting, storage=storage)
+    machine = Machine(means, report)
+    await keep_going(settings, books, machine=machine, stack=stack)
     reach = await watch_network(settings, stack)
     around = partial(surroundings, settings, circuits, reach=reach, halting=halting, access=access)
     admission = Admission(means.catalogue, around)
@@ -148,72 +144,9 @@ def _generations(
     )
 
 
-async def _vendor_keys(
-    settings: Settings, database: Database, stack: AsyncExitStack
-) -> SqlVendorKeys | None:
-    if settings.sealing is None:
-        return None
-    keys = SqlVendorKeys(database, settings.sealing)
-    await stack.enter_async_context(background("vendor-keys", keep_erasing(keys)))
-    return keys
-
-
-async def _halting(settings: Settings, database: Database, stack: AsyncExitStack) -> Halting:
-    halting = Halting(SqlHalts(database))
-    halts = background("halts", halting.keep(settings.heartbeat_seconds))
-    await stack.enter_async_context(halts)
-    return halting
-
-
-def _means(
-    settings: Settings,
-    books: Books,
-    *,
-    backends: ModelBackends,
-    halting: Halting,
-    storage: StorageClient,
-) -> Means:
-    listed = load_catalogue(settings.price_list)
-    catalogue = with_gpu_rate(listed, settings.gpu_rate, clock.now().date())
-    return Means(
-        books=books,
-        catalogue=catalogue,
-        backends=backends,
-        sending=Sending(storage),
-        storing=Storing(storage, catalogue.get, patience=settings.storing_patience_seconds),
-        faults=Crash(settings.fault_point),
-        halting=halting,
-        patience=Patience(
-            queue=settings.queue_seconds,
-            absence=settings.absence_seconds,
-            second_looks=settings.second_looks_seconds,
-        ),
-    )
-
-
-async def _keep(
-    settings: Settings, books: Books, *, machine: Machine, stack: AsyncExitStack
-) -> None:
-    keeper = Keeper(
-        books.ledger,
-        machine,
-        owner=books.owner,
-        every=settings.heartbeat_seconds,
-        lease=settings.lease_seconds,
-        now=clock.now,
-    )
-    stack.push_async_callback(books.ledger.retire, books.owner)
-    stack.push_async_callback(machine.close, settings.drain_grace)
-    await stack.enter_async_context(keeper.keeping(settings.replica_name))
-
-
 async def _storage(settings: Settings, stack: AsyncExitStack) -> StorageClient:
     channel = Channel(settings.storage_address, settings.signer())
     return StorageClient(await stack.enter_async_context(channel))
-
-
-def _report(generation: Generation, error: BaseException) -> None:
-    log.error("drive broke", generation=generation.name, state=generation.state, exc_info=error)
 
 
 async def _serve(settings: Settings) -> None:
