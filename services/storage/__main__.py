@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,28 +16,25 @@ from services.common.access import open_keys
 from services.common.database import Database
 from services.common.identity import ADMIN, READ
 from services.common.ids import new_id
-from services.common.media_urls import MediaUrlSigner
 from services.common.migrate import migrate
 from services.common.readiness import Readiness
 from services.common.server import give_way, keep_what_is_loaded, serve, wait_for_signal
-from services.common.telemetry import Metrics, configure_logging, get_logger
+from services.common.telemetry import Metrics, configure_logging
 from services.common.url_policy import UrlPolicy
 from services.storage.adapters.bus_events import BusEvents
 from services.storage.adapters.derive_maker import DeriveMaker
 from services.storage.adapters.disk import Disk
-from services.storage.adapters.folder_blobs import FolderBlobs
 from services.storage.adapters.folder_spool import FolderSpool
 from services.storage.adapters.media_finisher import MediaFinisher
 from services.storage.adapters.media_inspector import MediaInspector
-from services.storage.adapters.s3_blobs import S3Blobs
-from services.storage.adapters.s3_calls import S3Calls
-from services.storage.adapters.s3_client import S3Connection
 from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.adapters.sql_outbox import SqlOutbox
 from services.storage.adapters.sql_search import SqlSearch
+from services.storage.adapters.sql_uses import SqlUses
 from services.storage.adapters.staging import FolderStaging
 from services.storage.adapters.store_metrics import StoreMetrics
 from services.storage.adapters.url_source import UrlSource
+from services.storage.back_end import open_blobs
 from services.storage.domain.keys import KeyLayout
 from services.storage.servicer import StorageServicer
 from services.storage.settings import Settings
@@ -49,6 +45,7 @@ from services.storage.usecases.health import Health
 from services.storage.usecases.ingest import Ingest
 from services.storage.usecases.keeper import Keeper
 from services.storage.usecases.library import Library
+from services.storage.usecases.reuse import Reuse
 from services.storage.usecases.sweep import Sweep
 from services.storage.usecases.tell import Tell
 from services.storage.worker import deriving, flushing, sweeping, telling, working
@@ -65,8 +62,6 @@ SCOPES = {
     "/reelmesh.storage.v1.StorageService/SetLegalHold": ADMIN,
 }
 
-log = get_logger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -75,6 +70,7 @@ class Parts:
     settings: Settings
     disk: Disk
     assets: SqlAssets
+    uses: SqlUses
     blobs: BlobStore
     staging: FolderStaging
     keeper: Keeper
@@ -125,6 +121,7 @@ def _servicer(parts: Parts, stack: AsyncExitStack) -> StorageServicer:
         parts.ingest,
         parts.library,
         Export(assets=parts.assets, library=parts.library),
+        Reuse(library=parts.library, uses=parts.uses),
         source=source,
         storage_url=parts.blobs.url,
     )
@@ -142,15 +139,12 @@ def _health(parts: Parts, metrics: Metrics) -> Health:
 async def _parts(settings: Settings, database: Database, stack: AsyncExitStack) -> Parts:
     disk, stored, deleted = Disk(), asyncio.Event(), asyncio.Event()
     stack.push_async_callback(asyncio.to_thread, disk.close)
-    blobs = await _blobs(settings, disk, stack)
+    blobs = await open_blobs(settings, disk, stack)
     assets, search = SqlAssets(database, now=clock.now), SqlSearch(database)
     staging = FolderStaging(
         settings.receiving_folder, disk, new_id=new_id, min_free_bytes=settings.min_free_bytes
     )
-    spool = None
-    if settings.on_s3 and settings.spool_max_bytes:
-        folder = settings.data_dir / "spool"
-        spool = FolderSpool(folder, disk, max_bytes=settings.spool_max_bytes)
+    spool = _spool(settings, disk)
     keeper = Keeper(
         assets=assets,
         blobs=blobs,
@@ -159,7 +153,28 @@ async def _parts(settings: Settings, database: Database, stack: AsyncExitStack) 
         on_stored=stored.set,
         now=clock.now,
     )
-    ingest = Ingest(
+    return Parts(
+        settings=settings,
+        disk=disk,
+        assets=assets,
+        uses=SqlUses(database),
+        blobs=blobs,
+        staging=staging,
+        keeper=keeper,
+        ingest=_ingest(settings, disk, assets, staging, keeper),
+        library=Library(
+            assets=assets, blobs=blobs, index=search, now=clock.now, on_deleted=deleted.set
+        ),
+        spool=spool,
+        stored=stored,
+        deleted=deleted,
+    )
+
+
+def _ingest(
+    settings: Settings, disk: Disk, assets: SqlAssets, staging: FolderStaging, keeper: Keeper
+) -> Ingest:
+    return Ingest(
         assets=assets,
         staging=staging,
         inspector=MediaInspector(disk),
@@ -171,12 +186,12 @@ async def _parts(settings: Settings, database: Database, stack: AsyncExitStack) 
         now=clock.now,
         new_id=new_id,
     )
-    library = Library(
-        assets=assets, blobs=blobs, index=search, now=clock.now, on_deleted=deleted.set
-    )
-    return Parts(
-        settings, disk, assets, blobs, staging, keeper, ingest, library, spool, stored, deleted
-    )
+
+
+def _spool(settings: Settings, disk: Disk) -> FolderSpool | None:
+    if not (settings.on_s3 and settings.spool_max_bytes):
+        return None
+    return FolderSpool(settings.data_dir / "spool", disk, max_bytes=settings.spool_max_bytes)
 
 
 async def _start_work(parts: Parts, stack: AsyncExitStack, outbox: SqlOutbox) -> None:
@@ -199,37 +214,6 @@ async def _start_work(parts: Parts, stack: AsyncExitStack, outbox: SqlOutbox) ->
         flush = Flush(assets=parts.assets, spool=parts.spool, keeper=parts.keeper)
         works.append(flushing(flush, settings.flush_every))
     await stack.enter_async_context(working(*works))
-
-
-async def _blobs(settings: Settings, disk: Disk, stack: AsyncExitStack) -> BlobStore:
-    if not settings.on_s3:
-        return FolderBlobs(settings.asset_folder, disk, signer=_signer(settings), new_id=new_id)
-    connection = S3Connection(
-        endpoint_url=settings.s3_endpoint_url,
-        region=settings.s3_region,
-        access_key_id=settings.s3_access_key_id,
-        secret_access_key=settings.s3_secret_access_key.get_secret_value(),
-        addressing_style=settings.s3_addressing_style,
-        checksums=settings.s3_checksums,
-        ca_bundle=settings.s3_ca_bundle,
-    )
-    calls = S3Calls(await asyncio.to_thread(connection.client), settings.bucket)
-    # In a thread: a call that hangs may need this very loop to end.
-    stack.push_async_callback(asyncio.to_thread, calls.close)
-    return S3Blobs(
-        calls,
-        now=clock.now,
-        prefix=KeyLayout(settings.video_prefix).prefix,
-        conditional_writes=settings.s3_conditional_writes,
-    )
-
-
-def _signer(settings: Settings) -> MediaUrlSigner:
-    secret = settings.signing_key.get_secret_value()
-    if not secret:
-        log.warning("media_urls_are_not_served", missing="REELMESH_SIGNING_KEY")
-        secret = secrets.token_urlsafe(32)
-    return MediaUrlSigner(secret, base_url=settings.media_base_url, now=clock.now)
 
 
 async def _serve(settings: Settings) -> None:

@@ -133,6 +133,7 @@ def asset(found: Asset, storage_url: str) -> asset_pb2.Asset:
         legal_hold=found.legal_hold,
         provenance=_provenance(found.provenance),
         saving=_money(found.saving_micros),
+        return_percent=found.return_percent,
     )
 
 
@@ -142,6 +143,11 @@ def _provenance(found: Provenance) -> asset_pb2.Provenance:
         labelled=found.labelled,
         source_sha256=found.source_sha256,
     )
+
+
+def saving(request: storage_service_pb2.RecordReuseRequest) -> int | None:
+    """Return micro-USD, ``None`` when the caller does not say."""
+    return _micros(request.saving, "saving") if request.HasField("saving") else None
 
 
 def timestamp(moment: datetime) -> Timestamp:
@@ -175,15 +181,14 @@ def _lineage(told: asset_pb2.Lineage, original_url: str) -> Lineage:
         parents=tuple(told.parents),
         original_url=told.original_url or original_url,
         licence=told.licence,
-        cost_micros=_micros(told.cost),
+        cost_micros=_micros(told.cost, "asset.lineage.cost"),
         parameters=MessageToDict(told.parameters),
     )
 
 
-def _micros(told: Money) -> int:
+def _micros(told: Money, field: str) -> int:
     """Return micro-USD; raises ``InvalidArgument`` for another currency."""
     if told.currency_code not in {"", "USD"}:
-        field = "asset.lineage.cost"
         raise InvalidArgument(field, "is not in this currency", allowed=("USD",))
     return int(told.units) * 1_000_000 + int(told.nanos) // 1000
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from services.storage.usecases.export import Export
     from services.storage.usecases.ingest import Ingest
     from services.storage.usecases.library import Library
+    from services.storage.usecases.reuse import Reuse
 
 MAX_CHUNK = 1024 * 1024
 
@@ -34,6 +35,7 @@ class StorageServicer(StorageServiceServicer):
         ingest: Ingest,
         library: Library,
         export: Export,
+        reuse: Reuse,
         *,
         source: Source,
         storage_url: Callable[[str], str],
@@ -41,6 +43,7 @@ class StorageServicer(StorageServiceServicer):
         self._ingest = ingest
         self._library = library
         self._export = export
+        self._reuse = reuse
         self._source = source
         self._storage_url = storage_url
 
@@ -148,6 +151,19 @@ class StorageServicer(StorageServiceServicer):
         """Hold an asset against deletion and expiry, or let it go."""
         found = await self._library.hold(current_identity().tenant, request.name, held=request.held)
         return pb.SetLegalHoldResponse(asset=self._message(found))
+
+    @override
+    async def RecordReuse(
+        self, request: pb.RecordReuseRequest, context: object
+    ) -> pb.RecordReuseResponse:
+        """Count that an asset was served again."""
+        found = await self._reuse.record(
+            current_identity().tenant,
+            request.name,
+            request_id=request.request_id,
+            saving_micros=convert.saving(request),
+        )
+        return pb.RecordReuseResponse(asset=self._message(found))
 
     @override
     async def ExportAssets(

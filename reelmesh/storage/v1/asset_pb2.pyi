@@ -118,6 +118,7 @@ class Asset(_message.Message):
     LEGAL_HOLD_FIELD_NUMBER: _builtins.int
     PROVENANCE_FIELD_NUMBER: _builtins.int
     SAVING_FIELD_NUMBER: _builtins.int
+    RETURN_PERCENT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Output only. "assets/{id}"."""
     tenant_name: _builtins.str
@@ -141,9 +142,11 @@ class Asset(_message.Message):
     placeholder: _builtins.bool
     """True for what the placeholder engine drew."""
     reuse_count: _builtins.int
-    """Output only. Times that it was used again."""
+    """Output only. Times that it was used again: served from the cache, or made into something else."""
     legal_hold: _builtins.bool
     """Output only. While true nobody can delete it and it does not expire."""
+    return_percent: _builtins.int
+    """Output only. Return on investment: saving in percent of what it cost; 0 for what cost nothing."""
     @_builtins.property
     def media(self) -> Global___MediaInfo:
         """Output only. Measured facts of the media."""
@@ -178,7 +181,7 @@ class Asset(_message.Message):
 
     @_builtins.property
     def saving(self) -> _money_pb2.Money:
-        """Output only. What using it again has saved: the cost of its lineage times reuse_count."""
+        """Output only. What using it again has saved, in all."""
 
     def __init__(
         self,
@@ -205,10 +208,11 @@ class Asset(_message.Message):
         legal_hold: _builtins.bool = ...,
         provenance: Global___Provenance | None = ...,
         saving: _money_pb2.Money | None = ...,
+        return_percent: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "facets", b"facets", "lineage", b"lineage", "media", b"media", "provenance", b"provenance", "saving", b"saving"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "create_time", b"create_time", "creative_id", b"creative_id", "derived", b"derived", "expire_time", b"expire_time", "facets", b"facets", "iteration", b"iteration", "key", b"key", "labels", b"labels", "legal_hold", b"legal_hold", "lineage", b"lineage", "media", b"media", "name", b"name", "placeholder", b"placeholder", "provenance", b"provenance", "reuse_count", b"reuse_count", "saving", b"saving", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "storage_url", b"storage_url", "tenant_name", b"tenant_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "create_time", b"create_time", "creative_id", b"creative_id", "derived", b"derived", "expire_time", b"expire_time", "facets", b"facets", "iteration", b"iteration", "key", b"key", "labels", b"labels", "legal_hold", b"legal_hold", "lineage", b"lineage", "media", b"media", "name", b"name", "placeholder", b"placeholder", "provenance", b"provenance", "return_percent", b"return_percent", "reuse_count", b"reuse_count", "saving", b"saving", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "storage_url", b"storage_url", "tenant_name", b"tenant_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from reelmesh.storage.v1 import asset_pb2 as reelmesh_dot_storage_dot_v1_dot_asset__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)reelmesh/storage/v1/storage_service.proto\x12\x13reelmesh.storage.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1freelmesh/storage/v1/asset.proto\"b\n\x12UploadAssetRequest\x12\x33\n\x06header\x18\x01 \x01(\x0b\x32!.reelmesh.storage.v1.UploadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"q\n\x0cUploadHeader\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"@\n\x13UploadAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\"s\n\x12ImportAssetRequest\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12)\n\x05\x61sset\x18\x02 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x11\n\tmax_bytes\x18\x04 \x01(\x03\"@\n\x13ImportAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\"\x1f\n\x0fGetAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"=\n\x10GetAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\"O\n\x11ListAssetsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x13\n\x0b\x63reative_id\x18\x03 \x01(\t\"Y\n\x12ListAssetsResponse\x12*\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xda\x01\n\x11\x46indAssetsRequest\x12+\n\x06\x66\x61\x63\x65ts\x18\x01 \x01(\x0b\x32\x1b.reelmesh.storage.v1.Facets\x12\x42\n\x06labels\x18\x02 \x03(\x0b\x32\x32.reelmesh.storage.v1.FindAssetsRequest.LabelsEntry\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Y\n\x12\x46indAssetsResponse\x12*\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"`\n\x13SearchAssetsRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x05\x12+\n\x06\x66\x61\x63\x65ts\x18\x03 \x01(\x0b\x32\x1b.reelmesh.storage.v1.Facets\"D\n\x14SearchAssetsResponse\x12,\n\x04hits\x18\x01 \x03(\x0b\x32\x1e.reelmesh.storage.v1.SearchHit\"E\n\tSearchHit\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\r\n\x05score\x18\x02 \x01(\x01\"D\n\x14\x44ownloadAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x0e\n\x06length\x18\x03 \x01(\x03\"Q\n\x15\x44ownloadAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\r\n\x05\x63hunk\x18\x02 \x01(\x0c\"g\n\x13SignAssetUrlRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x08lifetime\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rdownload_name\x18\x03 \x01(\t\"T\n\x14SignAssetUrlResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\"\n\x12\x44\x65leteAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"@\n\x13\x44\x65leteAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\"1\n\x13SetLegalHoldRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04held\x18\x02 \x01(\x08\"A\n\x14SetLegalHoldResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\":\n\x13\x45xportAssetsRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\t\x12\x14\n\x0crecords_only\x18\x02 \x01(\x08\"\\\n\x14\x45xportAssetsResponse\x12+\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.AssetH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part2\xcf\x08\n\x0eStorageService\x12\x62\n\x0bUploadAsset\x12\'.reelmesh.storage.v1.UploadAssetRequest\x1a(.reelmesh.storage.v1.UploadAssetResponse(\x01\x12`\n\x0bImportAsset\x12\'.reelmesh.storage.v1.ImportAssetRequest\x1a(.reelmesh.storage.v1.ImportAssetResponse\x12W\n\x08GetAsset\x12$.reelmesh.storage.v1.GetAssetRequest\x1a%.reelmesh.storage.v1.GetAssetResponse\x12]\n\nListAssets\x12&.reelmesh.storage.v1.ListAssetsRequest\x1a\'.reelmesh.storage.v1.ListAssetsResponse\x12]\n\nFindAssets\x12&.reelmesh.storage.v1.FindAssetsRequest\x1a\'.reelmesh.storage.v1.FindAssetsResponse\x12\x63\n\x0cSearchAssets\x12(.reelmesh.storage.v1.SearchAssetsRequest\x1a).reelmesh.storage.v1.SearchAssetsResponse\x12h\n\rDownloadAsset\x12).reelmesh.storage.v1.DownloadAssetRequest\x1a*.reelmesh.storage.v1.DownloadAssetResponse0\x01\x12\x63\n\x0cSignAssetUrl\x12(.reelmesh.storage.v1.SignAssetUrlRequest\x1a).reelmesh.storage.v1.SignAssetUrlResponse\x12`\n\x0b\x44\x65leteAsset\x12\'.reelmesh.storage.v1.DeleteAssetRequest\x1a(.reelmesh.storage.v1.DeleteAssetResponse\x12\x63\n\x0cSetLegalHold\x12(.reelmesh.storage.v1.SetLegalHoldRequest\x1a).reelmesh.storage.v1.SetLegalHoldResponse\x12\x65\n\x0c\x45xportAssets\x12(.reelmesh.storage.v1.ExportAssetsRequest\x1a).reelmesh.storage.v1.ExportAssetsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)reelmesh/storage/v1/storage_service.proto\x12\x13reelmesh.storage.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1freelmesh/storage/v1/asset.proto\"b\n\x12UploadAssetRequest\x12\x33\n\x06header\x18\x01 \x01(\x0b\x32!.reelmesh.storage.v1.UploadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"q\n\x0cUploadHeader\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"@\n\x13UploadAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\"s\n\x12ImportAssetRequest\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12)\n\x05\x61sset\x18\x02 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x11\n\tmax_bytes\x18\x04 \x01(\x03\"@\n\x13ImportAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\"\x1f\n\x0fGetAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"=\n\x10GetAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\"O\n\x11ListAssetsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x13\n\x0b\x63reative_id\x18\x03 \x01(\t\"Y\n\x12ListAssetsResponse\x12*\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xda\x01\n\x11\x46indAssetsRequest\x12+\n\x06\x66\x61\x63\x65ts\x18\x01 \x01(\x0b\x32\x1b.reelmesh.storage.v1.Facets\x12\x42\n\x06labels\x18\x02 \x03(\x0b\x32\x32.reelmesh.storage.v1.FindAssetsRequest.LabelsEntry\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Y\n\x12\x46indAssetsResponse\x12*\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"`\n\x13SearchAssetsRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x05\x12+\n\x06\x66\x61\x63\x65ts\x18\x03 \x01(\x0b\x32\x1b.reelmesh.storage.v1.Facets\"D\n\x14SearchAssetsResponse\x12,\n\x04hits\x18\x01 \x03(\x0b\x32\x1e.reelmesh.storage.v1.SearchHit\"E\n\tSearchHit\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\r\n\x05score\x18\x02 \x01(\x01\"D\n\x14\x44ownloadAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x0e\n\x06length\x18\x03 \x01(\x03\"Q\n\x15\x44ownloadAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\r\n\x05\x63hunk\x18\x02 \x01(\x0c\"g\n\x13SignAssetUrlRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x08lifetime\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rdownload_name\x18\x03 \x01(\t\"T\n\x14SignAssetUrlResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\"\n\x12\x44\x65leteAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"@\n\x13\x44\x65leteAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\"1\n\x13SetLegalHoldRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04held\x18\x02 \x01(\x08\"A\n\x14SetLegalHoldResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\"Z\n\x12RecordReuseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\"\n\x06saving\x18\x03 \x01(\x0b\x32\x12.google.type.Money\"@\n\x13RecordReuseResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\":\n\x13\x45xportAssetsRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\t\x12\x14\n\x0crecords_only\x18\x02 \x01(\x08\"\\\n\x14\x45xportAssetsResponse\x12+\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.AssetH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part2\xb1\t\n\x0eStorageService\x12\x62\n\x0bUploadAsset\x12\'.reelmesh.storage.v1.UploadAssetRequest\x1a(.reelmesh.storage.v1.UploadAssetResponse(\x01\x12`\n\x0bImportAsset\x12\'.reelmesh.storage.v1.ImportAssetRequest\x1a(.reelmesh.storage.v1.ImportAssetResponse\x12W\n\x08GetAsset\x12$.reelmesh.storage.v1.GetAssetRequest\x1a%.reelmesh.storage.v1.GetAssetResponse\x12]\n\nListAssets\x12&.reelmesh.storage.v1.ListAssetsRequest\x1a\'.reelmesh.storage.v1.ListAssetsResponse\x12]\n\nFindAssets\x12&.reelmesh.storage.v1.FindAssetsRequest\x1a\'.reelmesh.storage.v1.FindAssetsResponse\x12\x63\n\x0cSearchAssets\x12(.reelmesh.storage.v1.SearchAssetsRequest\x1a).reelmesh.storage.v1.SearchAssetsResponse\x12h\n\rDownloadAsset\x12).reelmesh.storage.v1.DownloadAssetRequest\x1a*.reelmesh.storage.v1.DownloadAssetResponse0\x01\x12\x63\n\x0cSignAssetUrl\x12(.reelmesh.storage.v1.SignAssetUrlRequest\x1a).reelmesh.storage.v1.SignAssetUrlResponse\x12`\n\x0b\x44\x65leteAsset\x12\'.reelmesh.storage.v1.DeleteAssetRequest\x1a(.reelmesh.storage.v1.DeleteAssetResponse\x12\x63\n\x0cSetLegalHold\x12(.reelmesh.storage.v1.SetLegalHoldRequest\x1a).reelmesh.storage.v1.SetLegalHoldResponse\x12`\n\x0bRecordReuse\x12\'.reelmesh.storage.v1.RecordReuseRequest\x1a(.reelmesh.storage.v1.RecordReuseResponse\x12\x65\n\x0c\x45xportAssets\x12(.reelmesh.storage.v1.ExportAssetsRequest\x1a).reelmesh.storage.v1.ExportAssetsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,56 +37,60 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FINDASSETSREQUEST_LABELSENTRY']._loaded_options = None
   _globals['_FINDASSETSREQUEST_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_UPLOADASSETREQUEST']._serialized_start=164
-  _globals['_UPLOADASSETREQUEST']._serialized_end=262
-  _globals['_UPLOADHEADER']._serialized_start=264
-  _globals['_UPLOADHEADER']._serialized_end=377
-  _globals['_UPLOADASSETRESPONSE']._serialized_start=379
-  _globals['_UPLOADASSETRESPONSE']._serialized_end=443
-  _globals['_IMPORTASSETREQUEST']._serialized_start=445
-  _globals['_IMPORTASSETREQUEST']._serialized_end=560
-  _globals['_IMPORTASSETRESPONSE']._serialized_start=562
-  _globals['_IMPORTASSETRESPONSE']._serialized_end=626
-  _globals['_GETASSETREQUEST']._serialized_start=628
-  _globals['_GETASSETREQUEST']._serialized_end=659
-  _globals['_GETASSETRESPONSE']._serialized_start=661
-  _globals['_GETASSETRESPONSE']._serialized_end=722
-  _globals['_LISTASSETSREQUEST']._serialized_start=724
-  _globals['_LISTASSETSREQUEST']._serialized_end=803
-  _globals['_LISTASSETSRESPONSE']._serialized_start=805
-  _globals['_LISTASSETSRESPONSE']._serialized_end=894
-  _globals['_FINDASSETSREQUEST']._serialized_start=897
-  _globals['_FINDASSETSREQUEST']._serialized_end=1115
-  _globals['_FINDASSETSREQUEST_LABELSENTRY']._serialized_start=1070
-  _globals['_FINDASSETSREQUEST_LABELSENTRY']._serialized_end=1115
-  _globals['_FINDASSETSRESPONSE']._serialized_start=1117
-  _globals['_FINDASSETSRESPONSE']._serialized_end=1206
-  _globals['_SEARCHASSETSREQUEST']._serialized_start=1208
-  _globals['_SEARCHASSETSREQUEST']._serialized_end=1304
-  _globals['_SEARCHASSETSRESPONSE']._serialized_start=1306
-  _globals['_SEARCHASSETSRESPONSE']._serialized_end=1374
-  _globals['_SEARCHHIT']._serialized_start=1376
-  _globals['_SEARCHHIT']._serialized_end=1445
-  _globals['_DOWNLOADASSETREQUEST']._serialized_start=1447
-  _globals['_DOWNLOADASSETREQUEST']._serialized_end=1515
-  _globals['_DOWNLOADASSETRESPONSE']._serialized_start=1517
-  _globals['_DOWNLOADASSETRESPONSE']._serialized_end=1598
-  _globals['_SIGNASSETURLREQUEST']._serialized_start=1600
-  _globals['_SIGNASSETURLREQUEST']._serialized_end=1703
-  _globals['_SIGNASSETURLRESPONSE']._serialized_start=1705
-  _globals['_SIGNASSETURLRESPONSE']._serialized_end=1789
-  _globals['_DELETEASSETREQUEST']._serialized_start=1791
-  _globals['_DELETEASSETREQUEST']._serialized_end=1825
-  _globals['_DELETEASSETRESPONSE']._serialized_start=1827
-  _globals['_DELETEASSETRESPONSE']._serialized_end=1891
-  _globals['_SETLEGALHOLDREQUEST']._serialized_start=1893
-  _globals['_SETLEGALHOLDREQUEST']._serialized_end=1942
-  _globals['_SETLEGALHOLDRESPONSE']._serialized_start=1944
-  _globals['_SETLEGALHOLDRESPONSE']._serialized_end=2009
-  _globals['_EXPORTASSETSREQUEST']._serialized_start=2011
-  _globals['_EXPORTASSETSREQUEST']._serialized_end=2069
-  _globals['_EXPORTASSETSRESPONSE']._serialized_start=2071
-  _globals['_EXPORTASSETSRESPONSE']._serialized_end=2163
-  _globals['_STORAGESERVICE']._serialized_start=2166
-  _globals['_STORAGESERVICE']._serialized_end=3269
+  _globals['_UPLOADASSETREQUEST']._serialized_start=189
+  _globals['_UPLOADASSETREQUEST']._serialized_end=287
+  _globals['_UPLOADHEADER']._serialized_start=289
+  _globals['_UPLOADHEADER']._serialized_end=402
+  _globals['_UPLOADASSETRESPONSE']._serialized_start=404
+  _globals['_UPLOADASSETRESPONSE']._serialized_end=468
+  _globals['_IMPORTASSETREQUEST']._serialized_start=470
+  _globals['_IMPORTASSETREQUEST']._serialized_end=585
+  _globals['_IMPORTASSETRESPONSE']._serialized_start=587
+  _globals['_IMPORTASSETRESPONSE']._serialized_end=651
+  _globals['_GETASSETREQUEST']._serialized_start=653
+  _globals['_GETASSETREQUEST']._serialized_end=684
+  _globals['_GETASSETRESPONSE']._serialized_start=686
+  _globals['_GETASSETRESPONSE']._serialized_end=747
+  _globals['_LISTASSETSREQUEST']._serialized_start=749
+  _globals['_LISTASSETSREQUEST']._serialized_end=828
+  _globals['_LISTASSETSRESPONSE']._serialized_start=830
+  _globals['_LISTASSETSRESPONSE']._serialized_end=919
+  _globals['_FINDASSETSREQUEST']._serialized_start=922
+  _globals['_FINDASSETSREQUEST']._serialized_end=1140
+  _globals['_FINDASSETSREQUEST_LABELSENTRY']._serialized_start=1095
+  _globals['_FINDASSETSREQUEST_LABELSENTRY']._serialized_end=1140
+  _globals['_FINDASSETSRESPONSE']._serialized_start=1142
+  _globals['_FINDASSETSRESPONSE']._serialized_end=1231
+  _globals['_SEARCHASSETSREQUEST']._serialized_start=1233
+  _globals['_SEARCHASSETSREQUEST']._serialized_end=1329
+  _globals['_SEARCHASSETSRESPONSE']._serialized_start=1331
+  _globals['_SEARCHASSETSRESPONSE']._serialized_end=1399
+  _globals['_SEARCHHIT']._serialized_start=1401
+  _globals['_SEARCHHIT']._serialized_end=1470
+  _globals['_DOWNLOADASSETREQUEST']._serialized_start=1472
+  _globals['_DOWNLOADASSETREQUEST']._serialized_end=1540
+  _globals['_DOWNLOADASSETRESPONSE']._serialized_start=1542
+  _globals['_DOWNLOADASSETRESPONSE']._serialized_end=1623
+  _globals['_SIGNASSETURLREQUEST']._serialized_start=1625
+  _globals['_SIGNASSETURLREQUEST']._serialized_end=1728
+  _globals['_SIGNASSETURLRESPONSE']._serialized_start=1730
+  _globals['_SIGNASSETURLRESPONSE']._serialized_end=1814
+  _globals['_DELETEASSETREQUEST']._serialized_start=1816
+  _globals['_DELETEASSETREQUEST']._serialized_end=1850
+  _globals['_DELETEASSETRESPONSE']._serialized_start=1852
+  _globals['_DELETEASSETRESPONSE']._serialized_end=1916
+  _globals['_SETLEGALHOLDREQUEST']._serialized_start=1918
+  _globals['_SETLEGALHOLDREQUEST']._serialized_end=1967
+  _globals['_SETLEGALHOLDRESPONSE']._serialized_start=1969
+  _globals['_SETLEGALHOLDRESPONSE']._serialized_end=2034
+  _globals['_RECORDREUSEREQUEST']._serialized_start=2036
+  _globals['_RECORDREUSEREQUEST']._serialized_end=2126
+  _globals['_RECORDREUSERESPONSE']._serialized_start=2128
+  _globals['_RECORDREUSERESPONSE']._serialized_end=2192
+  _globals['_EXPORTASSETSREQUEST']._serialized_start=2194
+  _globals['_EXPORTASSETSREQUEST']._serialized_end=2252
+  _globals['_EXPORTASSETSRESPONSE']._serialized_start=2254
+  _globals['_EXPORTASSETSRESPONSE']._serialized_end=2346
+  _globals['_STORAGESERVICE']._serialized_start=2349
+  _globals['_STORAGESERVICE']._serialized_end=3550
 # @@protoc_insertion_point(module_scope)

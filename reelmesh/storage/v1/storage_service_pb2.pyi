@@ -9,6 +9,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.type import money_pb2 as _money_pb2
 from reelmesh.storage.v1 import asset_pb2 as _asset_pb2
 import builtins as _builtins
 import sys
@@ -658,6 +659,62 @@ class SetLegalHoldResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetLegalHoldResponse: _TypeAlias = SetLegalHoldResponse  # noqa: Y015
+
+@_typing.final
+class RecordReuseRequest(_message.Message):
+    """Request of RecordReuse."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SAVING_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. The asset that was served, "assets/{id}"."""
+    request_id: _builtins.str
+    """Required. What it was served to, such as the name of a job's result: the same id counts once."""
+    @_builtins.property
+    def saving(self) -> _money_pb2.Money:
+        """Optional. What that has saved; when it is not set, what the asset cost."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        saving: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["saving", b"saving"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id", "saving", b"saving"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordReuseRequest: _TypeAlias = RecordReuseRequest  # noqa: Y015
+
+@_typing.final
+class RecordReuseResponse(_message.Message):
+    """Response of RecordReuse."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSET_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def asset(self) -> _asset_pb2.Asset:
+        """The asset with its new count and saving."""
+
+    def __init__(
+        self,
+        *,
+        asset: _asset_pb2.Asset | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordReuseResponse: _TypeAlias = RecordReuseResponse  # noqa: Y015
 
 @_typing.final
 class ExportAssetsRequest(_message.Message):

@@ -85,6 +85,11 @@ class StorageServiceStub:
                 request_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SetLegalHoldRequest.SerializeToString,
                 response_deserializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SetLegalHoldResponse.FromString,
                 _registered_method=True)
+        self.RecordReuse = channel.unary_unary(
+                '/reelmesh.storage.v1.StorageService/RecordReuse',
+                request_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.RecordReuseRequest.SerializeToString,
+                response_deserializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.RecordReuseResponse.FromString,
+                _registered_method=True)
         self.ExportAssets = channel.unary_stream(
                 '/reelmesh.storage.v1.StorageService/ExportAssets',
                 request_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.ExportAssetsRequest.SerializeToString,
@@ -169,6 +174,14 @@ class StorageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordReuse(self, request, context):
+        """Counts that an asset was served again instead of being made anew, once for each request id.
+        Errors: INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS (request_id reused for another asset).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExportAssets(self, request, context):
         """Streams out everything that the tenant has, oldest first: each asset, then its bytes; deleted
         ones as proof, without bytes. Errors: INVALID_ARGUMENT, DATA_LOSS.
@@ -229,6 +242,11 @@ def add_StorageServiceServicer_to_server(servicer, server):
                     servicer.SetLegalHold,
                     request_deserializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SetLegalHoldRequest.FromString,
                     response_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SetLegalHoldResponse.SerializeToString,
+            ),
+            'RecordReuse': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordReuse,
+                    request_deserializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.RecordReuseRequest.FromString,
+                    response_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.RecordReuseResponse.SerializeToString,
             ),
             'ExportAssets': grpc.unary_stream_rpc_method_handler(
                     servicer.ExportAssets,
@@ -507,6 +525,33 @@ class StorageService:
             '/reelmesh.storage.v1.StorageService/SetLegalHold',
             reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SetLegalHoldRequest.SerializeToString,
             reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SetLegalHoldResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordReuse(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelmesh.storage.v1.StorageService/RecordReuse',
+            reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.RecordReuseRequest.SerializeToString,
+            reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.RecordReuseResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -59,6 +59,10 @@ class StorageServiceStub:
     """Holds an asset against deletion and expiry, or lets it go. For administrators.
     Errors: NOT_FOUND, FAILED_PRECONDITION (deleted already).
     """
+    RecordReuse: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.RecordReuseRequest, _storage_service_pb2.RecordReuseResponse]
+    """Counts that an asset was served again instead of being made anew, once for each request id.
+    Errors: INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS (request_id reused for another asset).
+    """
     ExportAssets: _grpc.UnaryStreamMultiCallable[_storage_service_pb2.ExportAssetsRequest, _storage_service_pb2.ExportAssetsResponse]
     """Streams out everything that the tenant has, oldest first: each asset, then its bytes; deleted
     ones as proof, without bytes. Errors: INVALID_ARGUMENT, DATA_LOSS.
@@ -94,6 +98,10 @@ class StorageServiceAsyncStub(StorageServiceStub):
     SetLegalHold: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.SetLegalHoldRequest, _storage_service_pb2.SetLegalHoldResponse]  # type: ignore[assignment]
     """Holds an asset against deletion and expiry, or lets it go. For administrators.
     Errors: NOT_FOUND, FAILED_PRECONDITION (deleted already).
+    """
+    RecordReuse: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.RecordReuseRequest, _storage_service_pb2.RecordReuseResponse]  # type: ignore[assignment]
+    """Counts that an asset was served again instead of being made anew, once for each request id.
+    Errors: INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS (request_id reused for another asset).
     """
     ExportAssets: _aio.UnaryStreamMultiCallable[_storage_service_pb2.ExportAssetsRequest, _storage_service_pb2.ExportAssetsResponse]  # type: ignore[assignment]
     """Streams out everything that the tenant has, oldest first: each asset, then its bytes; deleted
@@ -187,6 +195,16 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_storage_service_pb2.SetLegalHoldResponse, _abc.Awaitable[_storage_service_pb2.SetLegalHoldResponse]]:
         """Holds an asset against deletion and expiry, or lets it go. For administrators.
         Errors: NOT_FOUND, FAILED_PRECONDITION (deleted already).
+        """
+
+    @_abc_1.abstractmethod
+    def RecordReuse(
+        self,
+        request: _storage_service_pb2.RecordReuseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_service_pb2.RecordReuseResponse, _abc.Awaitable[_storage_service_pb2.RecordReuseResponse]]:
+        """Counts that an asset was served again instead of being made anew, once for each request id.
+        Errors: INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS (request_id reused for another asset).
         """
 
     @_abc_1.abstractmethod

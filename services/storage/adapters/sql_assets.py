@@ -155,6 +155,7 @@ class SqlAssets:
             if not (await connection.execute(sql.DELETE_STORED, gone)).rowcount:
                 return await self._not_deletable(asset, proof)
             await self._words.remove(connection, asset)
+            await connection.execute(sql.FORGET_REUSES, {"which": asset.id})
             await give_back(connection, asset)
             await tell(connection, proof)
         return proof

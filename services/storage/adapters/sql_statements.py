@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from services.storage.adapters.tables import assets, events, usage
+from services.storage.adapters.tables import assets, events, reuses, usage
 from services.storage.domain.assets import AssetState
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ INSERT_NEW: Mapping[str, Any] = {
     "postgresql": postgresql.insert(assets).on_conflict_do_nothing(),
     "sqlite": sqlite.insert(assets).on_conflict_do_nothing(),
 }
+INSERT_REUSE: Mapping[str, Any] = {
+    "postgresql": postgresql.insert(reuses).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(reuses).on_conflict_do_nothing(),
+}
 INSERT = insert(assets)
 INSERT_EVENT = insert(events)
 DELETE_EVENTS = delete(events).where(events.c.id.in_(bindparam("identifiers", expanding=True)))
@@ -49,8 +53,23 @@ ABANDON = delete(assets).where(_THIS, assets.c.attempt == bindparam("of_attempt"
 REUSE = (
     update(assets)
     .where(assets.c.id.in_(bindparam("parents", expanding=True)), _OF_TENANT)
-    .values(reuse_count=assets.c.reuse_count + 1)
+    .values(
+        reuse_count=assets.c.reuse_count + 1,
+        saving_micros=assets.c.saving_micros + assets.c.cost_micros,
+    )
 )
+COUNT_USE = (
+    update(assets)
+    .where(_THIS, _OF_TENANT, _STORED)
+    .values(
+        reuse_count=assets.c.reuse_count + 1,
+        saving_micros=assets.c.saving_micros + bindparam("saved", type_=BigInteger),
+    )
+)
+REUSED_ASSET = select(reuses.c.asset_id).where(
+    reuses.c.tenant == TENANT, reuses.c.request_id == bindparam("of_request")
+)
+FORGET_REUSES = delete(reuses).where(reuses.c.asset_id == WHICH)
 GIVE_BACK = (
     update(usage)
     .where(usage.c.tenant == TENANT)

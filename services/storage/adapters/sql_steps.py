@@ -54,7 +54,10 @@ async def derived(connection: AsyncConnection, ids: list[str]) -> Mapping[str, d
 
 
 async def reused(connection: AsyncConnection, asset: Asset) -> None:
-    """Count a use for every asset of the same tenant that this one was made from."""
+    """Count a use for every asset of the same tenant that this one was made from.
+
+    What each has saved is its cost: it was not made again.
+    """
     parents = [name.removeprefix("assets/") for name in asset.description.lineage.parents]
     if parents:
         mine = {"parents": parents, "of_tenant": asset.tenant}

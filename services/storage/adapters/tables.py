@@ -39,6 +39,9 @@ assets = Table(
     # asset_words, which each dialect has in its own form.
     Column("document", JSON, nullable=False),
     Column("reuse_count", BigInteger, nullable=False),
+    # Micro-USD: what was paid for it, and what using it again has saved.
+    Column("cost_micros", BigInteger, nullable=False),
+    Column("saving_micros", BigInteger, nullable=False),
     Column("legal_hold", Boolean, nullable=False),
     Column("parent_id", String(64), nullable=False),
     Column("role", String(32), nullable=False),
@@ -70,6 +73,16 @@ usage = Table(
     Column("tenant", String(64), primary_key=True),
     Column("size_bytes", BigInteger, nullable=False),
     Column("assets", BigInteger, nullable=False),
+)
+
+# Uses of STORED assets that others have told of, so that each counts once.
+reuses = Table(
+    "asset_reuses",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("request_id", String(128), primary_key=True),
+    Column("asset_id", String(64), nullable=False),
+    Index("asset_reuses_asset", "asset_id"),
 )
 
 # What others are to be told over the bus; a row goes once the bus has it.

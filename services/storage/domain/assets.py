@@ -163,6 +163,7 @@ class Asset:
     media: MediaInfo | None = None
     provenance: Provenance = field(default_factory=Provenance)
     reuse_count: int = 0
+    saving_micros: int = 0
     expire_time: datetime | None = None
     delete_time: datetime | None = None
     legal_hold: bool = False
@@ -182,9 +183,10 @@ class Asset:
         return pictured and not self.parent_id
 
     @property
-    def saving_micros(self) -> int:
-        """What using it again has saved, in micro-USD: it was paid for once."""
-        return self.description.lineage.cost_micros * self.reuse_count
+    def return_percent(self) -> int:
+        """Return on investment: what using it again has saved in percent of what it cost."""
+        cost = self.description.lineage.cost_micros
+        return self.saving_micros * 100 // cost if cost else 0
 
     @property
     def file_name(self) -> str:

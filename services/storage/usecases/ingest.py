@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     )
     from services.storage.usecases.keeper import Keeper
 
-_MAX_REQUEST_ID = 128
+MAX_REQUEST_ID = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +52,9 @@ class Intake:
 
     def __post_init__(self) -> None:
         """Raise ``InvalidArgument`` for what can never work."""
-        if not 0 < len(self.request_id) <= _MAX_REQUEST_ID:
+        if not 0 < len(self.request_id) <= MAX_REQUEST_ID:
             name = "request_id"
-            raise InvalidArgument(name, f"must have 1 to {_MAX_REQUEST_ID} characters")
+            raise InvalidArgument(name, f"must have 1 to {MAX_REQUEST_ID} characters")
         if self.size_bytes < 0 or self.max_bytes < 0:
             name = "size_bytes"
             raise InvalidArgument(name, "must not be negative")

@@ -91,7 +91,7 @@ class Library:
         self, tenant: str, name: str, *, offset: int, length: int
     ) -> tuple[Asset, AsyncIterator[bytes]]:
         """Return the asset and its bytes from ``offset`` on; ``length`` 0 means to the end."""
-        asset = await self._stored(tenant, name)
+        asset = await self.stored(tenant, name)
         if not 0 <= offset <= asset.size_bytes:
             field = "offset"
             raise InvalidArgument(field, f"must be 0 to {asset.size_bytes}")
@@ -112,7 +112,7 @@ class Library:
         if len(download_name) > MAX_DOWNLOAD_NAME or not _is_file_name(download_name):
             field = "download_name"
             raise InvalidArgument(field, f"must be a file name of {MAX_DOWNLOAD_NAME} characters")
-        asset = await self._stored(tenant, name)
+        asset = await self.stored(tenant, name)
         expires = (self.now() + chosen).replace(microsecond=0)
         url = await self.blobs.sign(asset, expires=expires, download_name=download_name)
         return url, expires
@@ -155,7 +155,8 @@ class Library:
         await self.assets.mark_purged(asset, self.now())
         return proof
 
-    async def _stored(self, tenant: str, name: str) -> Asset:
+    async def stored(self, tenant: str, name: str) -> Asset:
+        """Return the asset while its bytes are there; raises ``NotFound``."""
         asset = await self.get(tenant, name)
         if asset.state != AssetState.STORED:
             raise NotFound(KIND, name)

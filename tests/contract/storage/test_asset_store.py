@@ -49,13 +49,16 @@ def record(
     labels: dict[str, str] | None = None,
     parents: tuple[str, ...] = (),
     fingerprint: str = "same",
+    cost_micros: int = 0,
 ) -> Asset:
     description = Description(
         content_type="video/mp4",
         creative_id=creative,
         facets=facets or Facets(),
         labels=labels or {},
-        lineage=Lineage(prompt="a fox in the snow", seed=7, parents=parents),
+        lineage=Lineage(
+            prompt="a fox in the snow", seed=7, parents=parents, cost_micros=cost_micros
+        ),
     )
     identifier = new_id()
     return Asset(

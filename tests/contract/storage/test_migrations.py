@@ -37,12 +37,14 @@ async def test_assets_are_found_after_down_and_up(database_url: str) -> None:
         facets = Facets(characters=("emma",), landscapes=("attic",), mood="calm")
         asset = await stored(store, "r1", facets=facets, labels={"campaign": "winter"})
         await stored(store, "r2", facets=Facets(mood="calm"))
-        step = revision("0002")
+        steps = [revision("0002"), revision("0010")]
 
         def again(connection: Any) -> None:
             with Operations.context(MigrationContext.configure(connection)):
-                step.downgrade()
-                step.upgrade()
+                for step in reversed(steps):
+                    step.downgrade()
+                for step in steps:
+                    step.upgrade()
 
         async with database.begin() as connection:
             await connection.run_sync(again)
@@ -56,3 +58,24 @@ async def test_assets_are_found_after_down_and_up(database_url: str) -> None:
         await store.mark_deleted(asset, NOW)
         search = SqlSearch(database)
         assert await search.best("acme", concepts("emma"), facets=Facets(), limit=3) == []
+
+
+async def test_what_was_used_before_savings_were_kept_has_saved_its_cost(database_url: str) -> None:
+    async with Database(database_url, schema="storage") as database:
+        await migrate(database, MIGRATIONS)
+        store = SqlAssets(database, now=lambda: NOW)
+        parent = await stored(store, "r1", cost_micros=250_000)
+        for number in range(2):
+            await stored(store, f"use {number}", parents=(parent.name,))
+        step = revision("0010")
+
+        def again(connection: Any) -> None:
+            with Operations.context(MigrationContext.configure(connection)):
+                step.downgrade()
+                step.upgrade()
+
+        async with database.begin() as connection:
+            await connection.run_sync(again)
+        found = await store.get("acme", parent.id)
+        assert found is not None
+        assert (found.reuse_count, found.saving_micros) == (2, 500_000)

@@ -1,11 +1,14 @@
 """Where an asset came from, what it cost, and what using it again has saved."""
 
+from typing import Any
+
 import pytest
 from google.protobuf.json_format import MessageToDict
 from google.type.money_pb2 import Money
 
 from reelmesh.storage.v1 import asset_pb2
-from services.common.errors import InvalidArgument
+from reelmesh.storage.v1 import storage_service_pb2 as pb
+from services.common.errors import AlreadyExists, InvalidArgument, NotFound
 from tests.integration.storage.conftest import Client
 from tests.unit.storage.clips import mp4
 
@@ -36,6 +39,39 @@ async def test_an_asset_tells_how_to_make_it_again_and_what_using_it_again_has_s
     assert used.saving == Money(currency_code="USD", units=2, nanos=500_000_000)
     lineage.cost.units = 7
     assert (await acme.upload(mp4(), "r1", lineage=lineage)).name == asset.name, "prices change"
+
+
+async def test_a_hit_of_a_cache_counts_once_and_shows_the_return_on_what_was_paid(
+    acme: Client, other: Client
+) -> None:
+    paid = asset_pb2.Lineage(cost=Money(currency_code="USD", nanos=400_000_000))
+    asset = await acme.upload(mp4(), "r1", lineage=paid)
+
+    async def record(client: Client, **told: Any) -> asset_pb2.Asset:
+        request = pb.RecordReuseRequest(**{"name": asset.name, **told})
+        answer: pb.RecordReuseResponse = await client.stub.RecordReuse(request)
+        return answer.asset
+
+    once = await record(acme, request_id="videoJobs/1/results/1")
+    assert await record(acme, request_id="videoJobs/1/results/1") == once
+    assert (once.reuse_count, once.return_percent) == (1, 100)
+    dearer = Money(currency_code="USD", units=1)
+    twice = await record(acme, request_id="videoJobs/2/results/1", saving=dearer)
+    assert twice.saving == Money(currency_code="USD", units=1, nanos=400_000_000)
+    assert (twice.reuse_count, twice.return_percent) == (2, 350)
+    free = await acme.upload(mp4(seed=1), "r2")
+    with pytest.raises(AlreadyExists):
+        await record(acme, name=free.name, request_id="videoJobs/1/results/1")
+    used = await record(acme, name=free.name, request_id="videoJobs/3/results/1")
+    assert (used.reuse_count, used.return_percent) == (1, 0)
+    with pytest.raises(NotFound):
+        await record(other, request_id="videoJobs/1/results/1")
+    for wrong in ({}, {"request_id": "x" * 129}, {"request_id": "y", "saving": Money(units=-1)}):
+        with pytest.raises(InvalidArgument):
+            await record(acme, **wrong)
+    await acme.delete(asset.name)
+    with pytest.raises(NotFound):
+        await record(acme, request_id="videoJobs/1/results/1")
 
 
 @pytest.mark.parametrize(
