@@ -1,15 +1,17 @@
 """Sends one piece of work, once: again only where it provably never arrived or was turned away."""
 
-import asyncio
 from dataclasses import replace
 
-from services.common.errors import RateLimited, ServiceError, Unavailable
-from services.generator.domain.ports import (
-    Accepted,
-    Backend,
-    Made,
-    Work,
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential,
 )
+
+from services.common.errors import RateLimited, Unavailable
+from services.generator.domain.ports import Accepted, Backend, Made, Work
 from services.generator.domain.storage_port import AssetStorage
 from services.generator.usecases.references import References
 
@@ -34,19 +36,24 @@ class Sending:
         Raises UnknownOutcome when the answer was lost, any other ServiceError when it was refused
         or could not be delivered in several tries.
         """
-        wait = _FIRST_WAIT_SECONDS
-        for _ in range(_TRIES - 1):
-            try:
-                return await backend.submit(work)
-            except (Unavailable, RateLimited) as error:
-                await asyncio.sleep(_pause(error, wait))
-                wait *= 2
-        return await backend.submit(work)
+        again = AsyncRetrying(
+            retry=retry_if_exception(_worth_a_wait),
+            wait=_pause,
+            stop=stop_after_attempt(_TRIES),
+            reraise=True,
+        )
+        return await again(backend.submit, work)
 
 
-def _pause(error: ServiceError, wait: float) -> float:
-    """Return how long to wait: what the vendor asked for counts; far too long is not worth it."""
-    asked = error.retry_after
-    if asked is not None and asked > _LONGEST_WAIT_SECONDS:
-        raise error
-    return wait if asked is None else max(wait, asked)
+def _worth_a_wait(error: BaseException) -> bool:
+    """Whether nothing was bought, and the vendor does not ask for far too long a wait."""
+    if not isinstance(error, Unavailable | RateLimited):
+        return False
+    return (error.retry_after or 0.0) <= _LONGEST_WAIT_SECONDS
+
+
+def _pause(state: RetryCallState) -> float:
+    """Return how many seconds to wait: ever longer, and no less than the vendor asked for."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, Unavailable | RateLimited) else None
+    return max(wait_exponential(multiplier=_FIRST_WAIT_SECONDS)(state), asked or 0.0)

@@ -1,8 +1,14 @@
 """Brings a result into storage and says what is known of it and what it cost."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_before_delay,
+    wait_exponential,
+)
 
 from services.common.errors import DataLoss, Unavailable
 from services.generator.domain.facts import Cost, Output
@@ -31,16 +37,13 @@ class Storing:
 
     async def store(self, entry: Entry, made: Made) -> Stored:
         """Return the asset. Raises DataLoss for damaged bytes, Unavailable when patience ends."""
-        loop = asyncio.get_running_loop()
-        end, wait = loop.time() + self._patience, _FIRST_WAIT_SECONDS
-        while True:
-            try:
-                return await self._once(entry, made)
-            except Unavailable:
-                if loop.time() + wait >= end:
-                    raise
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
+        again = AsyncRetrying(
+            retry=retry_if_exception_type(Unavailable),
+            wait=wait_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_LONGEST_WAIT_SECONDS),
+            stop=stop_before_delay(self._patience),
+            reraise=True,
+        )
+        return await again(self._once, entry, made)
 
     def cost(self, entry: Entry, made: Made) -> Cost | None:
         """Return what the vendor reported, else what the catalogue says, None when nobody knows."""
