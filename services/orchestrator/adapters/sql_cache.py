@@ -58,7 +58,7 @@ class SqlCache:
     async def find(self, tenant: str, keys: Collection[str]) -> Mapping[str, Entry]:
         """See `CacheStore.find`."""
         values = {"tenant": tenant, "keys": [*keys], "now": self._now()}
-        async with self._database.read() as connection:
+        async with self._database.statement() as connection:
             rows = await connection.execute(FIND, values)
             return {row.key: entry_from(row.document) for row in rows}
 
