@@ -1,82 +1,50 @@
-"""Brings a schema up to date with alembic, safely when several replicas start at once.
+"""Brings a schema up to date, safely when several replicas start at once.
 
-A service keeps its revisions in ``adapters/migrations/versions/``; there is no ``env.py`` and no
-``alembic.ini``, because every service would have the same ones. Everything runs in one transaction:
-on PostgreSQL under an advisory lock, on SQLite under the write lock.
+A service keeps its revisions in ``adapters/migrations/versions/``, one after the other, each in a
+file that begins with its number. Nearly always there is nothing to do: one query tells that, and
+alembic, which takes memory for as long as the process lives, is loaded for real work alone.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
-import zlib
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
-
-from services.common.database import Database
+from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from services.common.database import Database
 
-    from sqlalchemy.engine import Connection
-
-# alembic keeps its present context in the module, so one migration at a time in a process.
-_ONE_AT_A_TIME = threading.Lock()
+_HEAD = "head"
+_PRESENT = text("SELECT version_num FROM alembic_version")
 
 
 async def migrate(
-    database: Database, script_location: Path | str, *, revision: str = "head"
+    database: Database, script_location: Path | str, *, revision: str = _HEAD
 ) -> None:
     """Run every migration under ``script_location`` up to ``revision``; does nothing when done.
 
     The work happens in a thread with a connection of its own, so that the event loop goes on.
     """
-    await asyncio.to_thread(_in_thread, database, str(script_location), revision)
+    if revision == _HEAD and await _present(database) == newest(Path(script_location)):
+        return
+    from services.common import alembic_steps  # noqa: PLC0415 - see above
+
+    await asyncio.to_thread(alembic_steps.run, database, str(script_location), revision)
 
 
-def _in_thread(database: Database, script_location: str, revision: str) -> None:
-    with _ONE_AT_A_TIME:
-        asyncio.run(_migrate(database, script_location, revision))
+def newest(script_location: Path) -> str:
+    """Return the last revision of the folder, "" when it has none."""
+    names = (path.name for path in (script_location / "versions").glob("[0-9]*.py"))
+    return max(names, default="").partition("_")[0]
 
 
-async def _migrate(database: Database, script_location: str, revision: str) -> None:
-    url = database.url.render_as_string(hide_password=False)
-    async with (
-        Database(url, schema=database.schema, pool_size=0, pre_ping=False) as own,
-        own.begin() as connection,
-    ):
-        if not own.is_sqlite:
-            await _lock_and_create_schema(connection, database.schema)
-        await connection.run_sync(_upgrade, script_location, revision, database.schema)
-
-
-async def _lock_and_create_schema(connection: Any, schema: str) -> None:
-    number = zlib.crc32(f"reelmesh migrations {schema}".encode())
-    await connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
-    quoted = connection.dialect.identifier_preparer.quote(schema)
-    await connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {quoted}"))
-
-
-def _upgrade(connection: Connection, script_location: str, revision: str, schema: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", script_location.replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    script = ScriptDirectory.from_config(config)
-
-    def steps(current: Any, _context: object) -> Any:
-        return script._upgrade_revs(revision, current)
-
-    with EnvironmentContext(config, script, fn=steps, destination_rev=revision) as environment:
-        on_sqlite = connection.dialect.name == "sqlite"
-        environment.configure(
-            connection=connection,
-            version_table_schema=None if on_sqlite else schema,
-            render_as_batch=on_sqlite,
-            transactional_ddl=True,
-        )
-        with environment.begin_transaction():
-            environment.run_migrations()
+async def _present(database: Database) -> str | None:
+    """Return the revision that the schema is at, ``None`` where there is nothing yet."""
+    try:
+        async with database.read() as connection:
+            return str(await connection.scalar(_PRESENT))
+    except DBAPIError:
+        return None

@@ -79,6 +79,28 @@ async def test_a_migration_that_fails_leaves_nothing_behind(
         assert await count(database) == 100
 
 
+async def test_a_schema_that_is_up_to_date_is_seen_without_loading_alembic(
+    database_url: str, scripts: Path
+) -> None:
+    async with Database(database_url, schema="test") as database:
+        await migrate(database, scripts)
+    program = (
+        "import asyncio, sys\n"
+        "from services.common.database import Database\n"
+        "from services.common.migrate import migrate\n"
+        "async def main():\n"
+        "    async with Database(sys.argv[1], schema='test') as database:\n"
+        "        await migrate(database, sys.argv[2])\n"
+        "asyncio.run(main())\n"
+        "print('alembic' in sys.modules)\n"
+    )
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, database_url, str(scripts), stdout=subprocess.PIPE
+    )
+    told, _ = await child.communicate()
+    assert told.strip() == b"False"
+
+
 async def test_three_replicas_may_migrate_at_once(database_url: str, scripts: Path) -> None:
     program = (
         "import asyncio, sys\n"
