@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import cache, composition, generator, jobs, storage
+from benchmarks import cache, composition, generator, jobs, network, storage
 from benchmarks.table import Row, markdown
 
 BENCHMARKS = {
@@ -15,6 +15,7 @@ BENCHMARKS = {
     "storage": storage.rows,
     "composition": composition.rows,
     "cache": cache.rows,
+    "network": network.rows,
 }
 
 

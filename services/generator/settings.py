@@ -80,7 +80,7 @@ class Settings(ServiceSettings):
     """Failures of a vendor in a row after which it is rested."""
     circuit_rest_seconds: float = Field(30.0, gt=0)
     """How long a vendor is rested."""
-    probe_seconds: float = Field(2.0, ge=0)
+    probe_seconds: float = Field(1.5, ge=0)
     """How often it is looked whether vendors can be reached, by a connection that asks nothing;
     0 is never."""
     polls_per_second: float = Field(50.0, gt=0)

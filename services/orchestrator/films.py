@@ -81,6 +81,7 @@ def film_steps(settings: Settings, parts: Parts) -> FilmFlow:
         now=clock.now,
         new_id=new_id,
         policies=parts.policies,
+        cache=parts.cache,
     )
     return film_flow(
         parts.films,

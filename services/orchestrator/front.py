@@ -61,6 +61,7 @@ def _use_cases(parts: Parts) -> VideoUseCases:
         new_id=new_id,
         policies=parts.policies,
         admission=Admission(screen=parts.screen, jobs=parts.jobs, rates=TenantRates()),
+        cache=parts.cache,
     )
     return VideoUseCases(
         accept=accept,

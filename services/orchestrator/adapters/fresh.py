@@ -1,4 +1,4 @@
-"""Something that is read elsewhere, kept for a few seconds so that a request need not wait."""
+"""Something that is read elsewhere, kept for a moment so that a request need not wait."""
 
 import asyncio
 import time
@@ -9,29 +9,45 @@ from services.common.errors import ServiceError
 from services.common.telemetry import get_logger
 
 T = TypeVar("T")
-FRESH_SECONDS = 3.0
+FRESH_SECONDS = 1.0
+# What nobody has asked for in so long may be wrong by now: then it is waited for, this long.
+OLD_SECONDS = 2.0
+PATIENCE_SECONDS = 0.5
 _log = get_logger(__name__)
 
 
 class Fresh(Generic[T]):
     """One value: fresh within seconds, stale while the one who knows it is away."""
 
-    def __init__(self, load: Callable[[], Coroutine[Any, Any, T]]) -> None:
-        """Start without a value; `load` gets one."""
+    def __init__(
+        self,
+        load: Callable[[], Coroutine[Any, Any, T]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Start without a value; `load` gets one, `clock` counts seconds."""
         self._load = load
+        self._clock = clock
         self._values: tuple[T, ...] = ()
         self._loaded = float("-inf")
+        self._asked = float("-inf")
         self._loading: asyncio.Task[None] | None = None
 
     async def get(self) -> T:
         """Return the value. One that has aged is renewed behind the caller's back.
 
-        Raises what `load` raises while there has never been a value.
+        One that is old is waited for, unless who knows it was silent a moment ago. Raises what
+        `load` raises while there has never been a value.
         """
-        if time.monotonic() - self._loaded > FRESH_SECONDS and self._loading is None:
+        now = self._clock()
+        if self._loading is None and now - max(self._loaded, self._asked) > FRESH_SECONDS:
+            self._asked = now
             self._loading = asyncio.create_task(self._renew())
-        if not self._values and self._loading is not None:
-            await asyncio.shield(self._loading)
+        if self._loading is not None:
+            if not self._values:
+                await asyncio.shield(self._loading)
+            elif now - self._loaded > OLD_SECONDS:
+                await asyncio.wait({self._loading}, timeout=PATIENCE_SECONDS)
         return self._values[0]
 
     async def close(self) -> None:
@@ -43,9 +59,10 @@ class Fresh(Generic[T]):
     async def _renew(self) -> None:
         try:
             self._values = (await self._load(),)
-            self._loaded = time.monotonic()
+            self._loaded = self._clock()
         except ServiceError as error:
             if not self._values:
+                self._asked = float("-inf")
                 raise
             _log.warning("kept_value_is_stale", reason=error.reason)
         finally:

@@ -103,6 +103,10 @@ class Keys:
     shape: str
 
 
+# The objective of a decision that has no model to try.
+FROM_CACHE = "cache"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Decision:
     """Models in the order of trial, those left out, and what was optimised.
@@ -114,6 +118,11 @@ class Decision:
     rejected: tuple[Candidate, ...] = ()
     objective: str = ""
     max_price_micros: int | None = None
+
+    @property
+    def cached(self) -> bool:
+        """Whether nothing will be tried, because what is there already serves."""
+        return not self.chosen and self.objective == FROM_CACHE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.common.errors import ServiceError
+from services.orchestrator.domain.cache.policy import LACKING, Choice
 from services.orchestrator.domain.fairness import Shares
 from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.options import ImageInput, check_text
@@ -16,6 +17,7 @@ from services.orchestrator.domain.routing import Router
 from services.orchestrator.domain.values import Quantified
 from services.orchestrator.usecases.admission import Admission
 from services.orchestrator.usecases.afford import Affording
+from services.orchestrator.usecases.caching import Caching, NoCache, served_alone
 from services.orchestrator.usecases.policies import FixedPolicies
 
 MAX_REQUEST_ID = 128
@@ -51,6 +53,7 @@ class AcceptVideo:
     policies: PoliciesPort = field(default_factory=FixedPolicies)
     admission: Admission = field(default_factory=Admission)
     shares: Shares = field(default_factory=Shares)
+    cache: Caching = field(default_factory=NoCache)
 
     async def __call__(
         self, tenant: str, request: VideoRequest, request_id: str, user: str = "", *, film: str = ""
@@ -104,10 +107,19 @@ class AcceptVideo:
         request = job.request
         # Decided again when the words are understood; here so that a hopeless request is refused.
         models = await self.models.models(job.tenant)
-        decision = self.router.admit(request, as_asked(request), models, policy)
-        if decision is not None:  # where the placeholder can stand in, it costs nothing
-            await self.afford.all_of(job, decision, job.create_time)
+        try:
+            decision = self.router.admit(request, as_asked(request), models, policy)
+            if decision is not None:  # where the placeholder can stand in, it costs nothing
+                await self.afford.all_of(job, decision, job.create_time)
+        except ServiceError as error:
+            if error.reason not in LACKING or not await self.made_before(job, policy):
+                raise
         await self.admission(job.tenant, policy, [request])
+
+    async def made_before(self, job: Job, policy: TenantPolicy) -> bool:
+        """Whether the cache serves all of it, whatever is lacking to make it now."""
+        choice = Choice(await self.models.models(job.tenant), policy)
+        return served_alone(job, await self.cache.look(job, as_asked(job.request), choice))
 
     async def stored(self, job: Job) -> Job:
         """The job with its pictures kept in storage."""

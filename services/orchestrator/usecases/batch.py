@@ -1,9 +1,10 @@
 """Many jobs, admitted whole or not at all: every fault is told, and the sum must be affordable."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from services.common.errors import InvalidArgument, NoModel, ServiceError, Violation
+from services.common.errors import BudgetExceeded, InvalidArgument, NoModel, ServiceError, Violation
+from services.orchestrator.domain.cache.policy import LACKING
 from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.money.batches import Share, require_affordable, total
 from services.orchestrator.domain.money.budgets import affordable
@@ -12,10 +13,11 @@ from services.orchestrator.domain.options import check_text
 from services.orchestrator.domain.policy import TenantPolicy
 from services.orchestrator.domain.ports import ModelsPort
 from services.orchestrator.domain.request import VideoRequest
-from services.orchestrator.domain.values import Decision
+from services.orchestrator.domain.values import FROM_CACHE, Decision
 from services.orchestrator.usecases.accept import MAX_REQUEST_ID, AcceptVideo, as_asked
 
 MAX_ITEMS = 500
+_CACHED = Decision(objective=FROM_CACHE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +64,7 @@ class AcceptBatch:
             prices = [_told(job) for job in known]
             return _batch(known, prices, replayed=True)
         shares = await self._shares(items, jobs, policy)
-        scopes = {scope for share in shares for scope in share.scopes()}
-        require_affordable(shares, await self.ledger.budgets(tenant, scopes))
+        shares = await self._afforded(jobs, shares, policy)
         await self.accept.admission(tenant, policy, [job.request for job in stored])
         accepted, replayed = await self.accept.jobs.accept_all(stored, batch_id)
         return _batch(accepted, shares, replayed=replayed)
@@ -110,6 +111,28 @@ class AcceptBatch:
             raise InvalidArgument.of(faults)
         return shares
 
+    async def _afforded(
+        self, jobs: Sequence[Job | None], shares: Sequence[Share], policy: TenantPolicy
+    ) -> Sequence[Share]:
+        """The shares as they can be paid: what the cache serves costs nothing.
+
+        The cache is asked only where money does not reach. Raises BudgetExceeded.
+        """
+        tenant = shares[0].payer.tenant
+        scopes = {scope for share in shares for scope in share.scopes()}
+        budgets = await self.ledger.budgets(tenant, scopes)
+        try:
+            require_affordable(shares, budgets)
+        except BudgetExceeded:
+            shares = [
+                replace(share, decision=_CACHED)
+                if job is not None and await self.accept.made_before(job, policy)
+                else share
+                for job, share in zip(jobs, shares, strict=True)
+            ]
+            require_affordable(shares, budgets)
+        return shares
+
     async def _decided(self, job: Job, policy: TenantPolicy) -> Decision | None:
         """What would be tried, within the request's own limit; None: nothing can serve just now."""
         request = job.request
@@ -117,11 +140,13 @@ class AcceptBatch:
         models = await self.models.models(job.tenant)
         try:
             decision = self.accept.router.decide(request, as_asked(request), models, policy)
-        except NoModel as error:
-            if error.metadata.get("passes") == "yes":
+            return affordable(decision, own_limit(request, job.id), request.variations)
+        except ServiceError as error:
+            if error.reason in LACKING and await self.accept.made_before(job, policy):
+                return _CACHED
+            if isinstance(error, NoModel) and error.metadata.get("passes") == "yes":
                 return None
             raise
-        return affordable(decision, own_limit(request, job.id), request.variations)
 
 
 def _check_size(items: Sequence[Item], batch_id: str) -> None:

@@ -31,7 +31,10 @@ class Caching(Protocol):
         """Serve the variation with what is near in meaning; whether something was."""
 
     async def look(self, job: Job, wanted: Quantified, choice: Choice) -> Sequence[Reused]:
-        """What would serve, best first; nothing is written."""
+        """What would serve, best first; nothing is made for it.
+
+        An exact hit is told once for each variation that it would serve.
+        """
 
     async def keep(self, job: Job, attempt: Attempt) -> None:
         """Let a fresh clip serve again."""
@@ -123,8 +126,8 @@ class VideoCache:
     async def look(self, job: Job, wanted: Quantified, choice: Choice) -> Sequence[Reused]:
         """See `Caching.look`."""
         images = (job.request.image, job.request.last_image)
-        if any(image is not None and not image.asset for image in images):
-            return ()  # to know such a picture it would have to be stored
+        if any(image is not None and image.uri for image in images):
+            return ()  # to know such a picture it would have to be fetched and stored
         keys = await self.reuse.keys(job, wanted, choice.models)
         if keys is None:
             return ()
@@ -141,3 +144,8 @@ class VideoCache:
     async def tidy(self) -> None:
         """See `Caching.tidy`."""
         await self.reuse.store.expire()
+
+
+def served_alone(job: Job, hits: Sequence[Reused]) -> bool:
+    """Whether the very clips of all variations are there, so that no model is needed."""
+    return sum(hit.kind == EXACT for hit in hits) == job.request.variations

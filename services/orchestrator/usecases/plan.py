@@ -4,17 +4,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.orchestrator.domain.cache.policy import Choice
+from services.common.errors import ServiceError
+from services.orchestrator.domain.cache.policy import LACKING, Choice, in_stages
 from services.orchestrator.domain.job import Job
-from services.orchestrator.domain.money.ledger import payer_of
+from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.policy import TenantPolicy
 from services.orchestrator.domain.policy_ports import PoliciesPort
 from services.orchestrator.domain.ports import ModelsPort, PromptPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.routing import Router
-from services.orchestrator.domain.values import Decision, Quantified, Reused
+from services.orchestrator.domain.values import FROM_CACHE, Decision, Quantified, Reused
 from services.orchestrator.usecases.afford import Affording
-from services.orchestrator.usecases.caching import Caching, NoCache
+from services.orchestrator.usecases.caching import Caching, NoCache, served_alone
 from services.orchestrator.usecases.policies import FixedPolicies
+from services.orchestrator.usecases.reuse import EXACT
 
 _NOT_A_JOB = "plan"
 
@@ -50,9 +53,6 @@ class PlanVideo:
         quantified, warnings = await self.prompts.quantify(tenant, request)
         moment = self.now()
         models, policy = await self.models.models(tenant), await self.policies.of(tenant, user)
-        decision = self.router.decide(request, quantified, models, policy)
-        payer = payer_of(tenant, request, moment, job=_NOT_A_JOB, user=user)
-        decision = await self.afford(payer, request, decision, request.variations)
         job = Job(
             id=_NOT_A_JOB,
             tenant=tenant,
@@ -61,18 +61,49 @@ class PlanVideo:
             create_time=moment,
             update_time=moment,
         )
-        choice = Choice(models, policy, decision.chosen)
-        hits = await self.cache.look(job, quantified, choice)
-        prices = [c.price_micros for c in decision.chosen if c.price_micros is not None]
-        known = len(prices) == len(decision.chosen)
-        first = decision.chosen[0]
-        return Plan(
-            decision=decision,
-            quantified=quantified,
-            warnings=warnings,
-            min_price_micros=min(prices) * request.variations if known else None,
-            max_price_micros=max(prices) * request.variations if known else None,
-            p50_seconds=first.p50_seconds,
-            p90_seconds=first.p90_seconds,
-            hits=hits,
-        )
+        decided = await self._decided(job, quantified, models, policy)
+        chosen = decided.chosen if isinstance(decided, Decision) else ()
+        hits = await self.cache.look(job, quantified, Choice(models, policy, chosen))
+        if isinstance(decided, ServiceError):
+            if not served_alone(job, hits):
+                raise decided
+            decided = Decision(objective=FROM_CACHE)
+        return _plan(job, quantified, decided, warnings, hits)
+
+    async def _decided(
+        self, job: Job, wanted: Quantified, models: Sequence[Model], policy: TenantPolicy
+    ) -> Decision | ServiceError:
+        """The models that would be tried, or why none can: cached clips may serve all the same."""
+        try:
+            decision = self.router.decide(job.request, wanted, models, policy)
+            return await self.afford.all_of(job, decision, job.create_time)
+        except ServiceError as error:
+            if error.reason not in LACKING:
+                raise
+            return error
+
+
+def _plan(
+    job: Job,
+    quantified: Quantified,
+    decision: Decision,
+    warnings: tuple[str, ...],
+    hits: Sequence[Reused],
+) -> Plan:
+    """The plan; variations whose very clip is there cost nothing and take no time."""
+    reused = 0 if in_stages(job.request) else sum(hit.kind == EXACT for hit in hits)
+    fresh = job.request.variations - reused
+    prices = [c.price_micros for c in decision.chosen]
+    known = [price for price in prices if price is not None]
+    every = len(known) == len(prices)
+    first = decision.chosen[0] if decision.chosen and fresh else None
+    return Plan(
+        decision=decision,
+        quantified=quantified,
+        warnings=warnings,
+        min_price_micros=min(known, default=0) * fresh if every else None,
+        max_price_micros=max(known, default=0) * fresh if every else None,
+        p50_seconds=first.p50_seconds if first else None if fresh else 0.0,
+        p90_seconds=first.p90_seconds if first else None if fresh else 0.0,
+        hits=hits,
+    )

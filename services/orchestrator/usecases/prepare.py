@@ -11,6 +11,7 @@ from services.common.errors import InvalidArgument, NoModel, ServiceError, Unava
 from services.common.telemetry import get_logger
 from services.orchestrator.domain.cache.policy import (
     CACHED_CONTENT,
+    LACKING,
     Choice,
     in_stages,
     missing,
@@ -22,7 +23,7 @@ from services.orchestrator.domain.policy import TenantPolicy
 from services.orchestrator.domain.policy_ports import PoliciesPort
 from services.orchestrator.domain.ports import JobStore, ModelsPort, PromptPort
 from services.orchestrator.domain.routing import Router
-from services.orchestrator.domain.values import Candidate, Decision, Quantified
+from services.orchestrator.domain.values import FROM_CACHE, Candidate, Decision, Quantified
 from services.orchestrator.usecases.accept import as_asked
 from services.orchestrator.usecases.admission import Screen
 from services.orchestrator.usecases.afford import Affording
@@ -35,10 +36,6 @@ _log = get_logger(__name__)
 PROMPT_PATIENCE_SECONDS = 20.0
 MODELS_PATIENCE_SECONDS = 300.0
 SLOW_SECONDS = 0.25
-# Why no model can serve, while what is there already may.
-_PASSING = frozenset(
-    {"BUDGET_EXCEEDED", "MODEL_RETIRED", "NO_CREDENTIALS", "NO_DEVICE", "NO_MODEL", "UNAVAILABLE"}
-)
 _UNDECIDED = frozenset({JobState.QUEUED, JobState.RUNNING})
 
 
@@ -111,7 +108,7 @@ class PrepareVideo:
                 if not any(attempt.clip for attempt in job.attempts):
                     raise decision
                 warnings = (*warnings, f"Only cached clips can serve now: {decision.message}")
-                decision = Decision(objective="cache")
+                decision = Decision(objective=FROM_CACHE)
         except ServiceError as error:
             return await self.finish.end(job.id, _end(error), error=failure(error))
         return await self._plan(replace(job, keys=keys), quantified, decision, warnings)
@@ -127,7 +124,7 @@ class PrepareVideo:
             decision = self.router.decide(job.request, quantified, models, policy)
             return await self.afford.any_of(job, decision, self.now())
         except ServiceError as error:
-            if error.reason not in _PASSING:
+            if error.reason not in LACKING:
                 raise
             return error
 

@@ -4,6 +4,7 @@ Every method may run again after a crash: an attempt is on the job's record befo
 and it is counted once by its id.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -75,6 +76,9 @@ class Reuse:
         images = (("image", job.request.image), ("last_image", job.request.last_image))
         for name, image in images:
             if image is None:
+                continue
+            if image.data:  # a request that was not accepted yet
+                found[name] = hashlib.sha256(image.data).hexdigest()
                 continue
             try:
                 found[name] = await self.clips.digest(job.tenant, image, f"{job.id}-{name}")

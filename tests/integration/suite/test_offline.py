@@ -49,11 +49,17 @@ async def test_offline_within_seconds_local_answers_only_and_back_by_itself(
             vendored_suite(world, ["RUNWAY"], folder=tmp_path, nats_url=nats_url)
         )
         await becomes(client, READY, 20)
-        assert (await made(client, **asked)).resolved_model == "runway_gen4_5"
-        assert len(await billed(world)) == 1
+        first = await made(client, **asked)
+        await made(client, model="runway_gen4_5", prompt="Named before", **asked)
+        assert first.resolved_model == "runway_gen4_5"
+        assert len(await billed(world)) == 2
 
         await cut.aclose()
         await becomes(client, UNREACHABLE, 15)
+        again = await made(client, **asked)
+        assert [(r.cached, r.asset) for r in again.results] == [(True, first.results[0].asset)]
+        named = await made(client, model="runway_gen4_5", prompt="Named before", **asked)
+        assert named.state == named.STATE_SUCCEEDED
         plan = await client.stub.PlanVideo(pb.PlanVideoRequest(request=request(**asked)))
         assert [c.model for c in plan.decision.chosen] == ["storyboard"]
         rejected = {c.model: c for c in plan.decision.rejected}

@@ -15,6 +15,10 @@ from services.orchestrator.domain.values import Candidate, Clip
 # The rung of the chain that serves a clip which is near in meaning. Not a model of the catalogue.
 CACHED_CONTENT = "cached_content"
 ROUTED = "auto"
+# Why no model can serve, while what is there already may.
+LACKING = frozenset(
+    {"BUDGET_EXCEEDED", "MODEL_RETIRED", "NO_CREDENTIALS", "NO_DEVICE", "NO_MODEL", "UNAVAILABLE"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)

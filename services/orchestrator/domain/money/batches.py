@@ -17,6 +17,11 @@ class Share:
     variations: int
 
     @property
+    def cached(self) -> bool:
+        """Whether cached clips serve all of it."""
+        return self.decision is not None and self.decision.cached
+
+    @property
     def cheapest(self) -> Candidate | None:
         """The model that would cost least; None where a price is not known."""
         chosen = self.decision.chosen if self.decision else ()
@@ -27,12 +32,16 @@ class Share:
     @property
     def least_micros(self) -> int | None:
         """Least that the job may cost, in micro-USD."""
+        if self.cached:
+            return 0
         cheapest = self.cheapest
         return (cheapest.price_micros or 0) * self.variations if cheapest else None
 
     @property
     def most_micros(self) -> int | None:
         """Most that the job may cost, in micro-USD."""
+        if self.cached:
+            return 0
         if self.decision is None or self.cheapest is None:
             return None
         return max(c.price_micros or 0 for c in self.decision.chosen) * self.variations

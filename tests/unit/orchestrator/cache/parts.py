@@ -44,12 +44,13 @@ class Workshop:
         self.jobs, self.ledger = MemoryJobs(), MemoryLedger()
         self.store, self.clips, self.tally = MemoryCache(NOW), MemoryClips(), Tally()
         self.ids = map(str, itertools.count(1))
+        self.catalogue = FixedModels(*self.models)
         finish = FinishVideo(jobs=self.jobs, messages=load_messages(), now=lambda: NOW)
         cache = self._cache()
         self.steps = Steps(
             preparing=PrepareVideo(
                 jobs=self.jobs,
-                models=FixedModels(*self.models),
+                models=self.catalogue,
                 prompts=PlainPrompts(),
                 router=Router(allow_placeholder=False),
                 finish=finish,
@@ -81,7 +82,7 @@ class Workshop:
         )
         return VideoCache(
             jobs=self.jobs,
-            models=FixedModels(*self.models),
+            models=self.catalogue,
             policies=FixedPolicies(),
             reuse=reuse,
             twins=Twins(
@@ -108,6 +109,10 @@ class Workshop:
     async def make(self, name, variations=1, **changes):
         """Make a job to its end and return it."""
         self.add(name, variations, **changes)
+        return await self.go_on(name)
+
+    async def go_on(self, name):
+        """Make a job that was accepted to its end and return it."""
         await generate_video(name, self.steps, Journal())
         return self.jobs.jobs[name]
 
