@@ -22,6 +22,9 @@ from services.generator.providers.adapter import (
     Submission,
     Succeeded,
     Update,
+    at,
+    decoded,
+    failed,
     items,
     merged,
     phase_of,
@@ -56,9 +59,8 @@ class Google(Adapter):
     def submit(self, submission: Submission) -> Call:
         task = submission.video
         parts: list[Json] = [{"type": "text", "text": task.prompt}]
-        if task.image is not None:
-            kind = task.image.media_type
-            parts.append({"type": "image", "data": task.image.base64, "mime_type": kind})
+        if (image := task.image) is not None:
+            parts.append({"type": "image", "data": image.base64, "mime_type": image.media_type})
         wanted: dict[str, Json] = {
             "type": "video",
             "duration": f"{task.duration_seconds or 8:g}s",
@@ -69,7 +71,7 @@ class Google(Adapter):
         aim: Json = {"task": "text_to_video" if task.image is None else "image_to_video"}
         body: dict[str, Json] = {"model": submission.vendor_model, "input": parts}
         body |= {"background": True, "response_format": wanted}
-        body["generation_config"] = {"video_config": aim}
+        body |= {"generation_config": {"video_config": aim}}
         return Call(method="POST", path="/v1beta/interactions", json=merged(body, task.options))
 
     @override
@@ -86,10 +88,12 @@ class Google(Adapter):
         if phase_of(word) is not Phase.SUCCEEDED:
             return Running(queued=phase_of(word) is Phase.QUEUED)
         content = [part for step in items(reply.body, "steps") for part in items(step, "content")]
-        videos = [part for part in content if text(part, "type") == "video" and text(part, "uri")]
-        if videos:
-            output = Output(url=text(videos[-1], "uri"), authenticated=True)
-            return Succeeded(outputs=(output,))
+        videos = [part for part in content if text(part, "type") == "video"]
+        if videos:  # small ones may come inline although an address was asked for
+            url, data = text(videos[-1], "uri"), decoded(videos[-1], "data")
+            return Succeeded(outputs=(Output(url=url, data=data, authenticated=bool(url)),))
+        if broken := " ".join(text_of(at(step, "error")) for step in items(reply.body, "steps")):
+            return failed(broken.strip())
         said = " ".join(text(part, "text") for part in content).strip()
         return Failed(fault=Fault.MODERATED, message=said or "no video came back")
 

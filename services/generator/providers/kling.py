@@ -25,6 +25,7 @@ from services.generator.providers.adapter import (
     Succeeded,
     Update,
     at,
+    cash_micros,
     failed,
     merged,
     phase_of,
@@ -93,7 +94,8 @@ class Kling(SecretSigned):
         task = at(reply.body, "data", 0)
         phase = phase_of(text(task, "status"))
         if phase is Phase.SUCCEEDED:
-            return Succeeded(outputs=(Output(url=text(task, "outputs", 0, "url")),))
+            output = Output(url=text(task, "outputs", 0, "url"))
+            return Succeeded(outputs=(output,), cost_micros=cash_micros(at(task, "billing")))
         if phase is Phase.FAILED:
             return failed(text(task, "message"))
         return Running(queued=phase is Phase.QUEUED)

@@ -43,7 +43,8 @@ CODES = {
     "2049": Fault.UNAUTHENTICATED,
     "2056": Fault.BILLING,
 }
-_TRANSIENT = {"1000", "1001", "1002", "1013", "1024", "1033", "1039"}
+_UNCLEAR = {"1000", "1001", "1013", "1024", "1033"}  # what is HTTP 5xx elsewhere
+_TRANSIENT = _UNCLEAR | {"1002", "1039"}
 
 
 class MiniMax(Adapter):
@@ -73,10 +74,10 @@ class MiniMax(Adapter):
 
     @override
     def accepted(self, reply: Reply) -> Outcome:
-        job = text(reply.body, "task_id")
-        if _code(reply) not in {"0", ""} or not job:
-            return _failure(reply)
-        return Accepted(job=job, shown_id=job)
+        job, code = text(reply.body, "task_id"), _code(reply)
+        if code in _UNCLEAR or (job and code in {"0", ""}):
+            return Accepted(job=job, shown_id=job)  # without an id nobody knows what became of it
+        return _failure(reply)
 
     @override
     def poll(self, job: str) -> Call:

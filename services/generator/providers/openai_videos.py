@@ -83,8 +83,9 @@ class OpenAIVideos(Adapter):
     def update(self, job: str, reply: Reply) -> Update | Call:
         phase = phase_of(text(reply.body, "status"))
         if phase is Phase.SUCCEEDED:
-            url = f"{self.base_url.rstrip('/')}/v1/videos/{job}/content"
-            return Succeeded(outputs=(Output(url=url, authenticated=True),))
+            cloud = text(reply.body, "url")  # where SGLang keeps clips in a cloud: /content is 400
+            url = cloud or f"{self.base_url.rstrip('/')}/v1/videos/{job}/content"
+            return Succeeded(outputs=(Output(url=url, authenticated=not cloud),))
         if phase is Phase.FAILED:
             code = text(reply.body, "error", "code")
             return failed(text(reply.body, "error", "message"), code=code)

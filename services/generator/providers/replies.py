@@ -48,6 +48,9 @@ def _json(content: bytes) -> Json:
         found: Json = json.loads(content)
     except ValueError:
         return None
+    match found:
+        case [{"error": _} as alone]:  # so do Google's front ends wrap an error
+            return alone
     return found
 
 

@@ -30,6 +30,7 @@ from services.generator.providers.adapter.google_account import GoogleAccount
 from services.generator.providers.adapter.magic import media_type_of
 from services.generator.providers.adapter.reading import (
     at,
+    cash_micros,
     decoded,
     first_text,
     items,
@@ -74,6 +75,7 @@ __all__ = [
     "Update",
     "at",
     "billed_by_fal",
+    "cash_micros",
     "decoded",
     "error_of",
     "failed",

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
 
 from services.generator.domain.tasks import Json
 
@@ -56,6 +57,19 @@ def decoded(body: Json, *path: str | int) -> bytes:
 def first_text(body: Json, *paths: tuple[str | int, ...]) -> str:
     """Return the first string that any of the paths leads to."""
     return next(filter(None, (text(body, *path) for path in paths)), "")
+
+
+def cash_micros(rows: Json) -> int | None:
+    """Return what rows of a bill add up to, in micro-USD; None where any is not cash in dollars."""
+    total = Decimal(0)
+    for row in items(rows):
+        if text(row, "charge_type") != "cash" or text(row, "currency").upper() != "USD":
+            return None
+        try:
+            total += Decimal(text(row, "amount"))
+        except InvalidOperation:
+            return None
+    return int(total * 1_000_000) if items(rows) and total.is_finite() else None
 
 
 _MEDIA_KEYS = ("video", "videos", "audio", "audio_file", "images", "image", "output", "outputs")
