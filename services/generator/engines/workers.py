@@ -25,7 +25,7 @@ from services.common.service_error import Violation
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM}
 
 
 class Worker:
@@ -133,6 +133,6 @@ def failure(failed: dict[str, Any]) -> ServiceError:
     """Return the error that a worker's answer tells of."""
     if failed.get("field"):
         return InvalidArgument.of([Violation(failed["field"], failed["message"])])
-    if failed["errno"] in _FULL:
+    if failed["errno"] in FULL:
         return ResourceExhausted("no room left on the disk")
     return Internal(f"it could not be made: {failed['message']}")

@@ -1,0 +1,130 @@
+"""Memory of a device: what there is, what a run needs at its worst moment, and how it is planned.
+
+Plain arithmetic on bytes. Weights are counted at the plan's bytes per parameter, scratch as a
+family of models reports it for a shape.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+from services.common.errors import InvalidArgument
+from services.generator.domain.shapes import Shape
+
+GIB = 1024**3
+
+
+class Mode(StrEnum):
+    """How much a machine can do, as the makers of the modes named it."""
+
+    CINEMA = "cinema"
+    BALANCED = "balanced"
+    FAST = "fast"
+    CPU = "cpu"
+
+
+class Rung(IntEnum):
+    """How far a plan gives in to the memory there is; each rung does what those before it do."""
+
+    RESIDENT = 0
+    TILED = 1
+    ENCODER_OFF = 2
+    QUANTISED = 3
+    OFFLOADED = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One processor of models: "cuda" or "cpu", with its memory in bytes.
+
+    `capability` is the CUDA compute capability, such as (9, 0) for a Hopper card.
+    """
+
+    kind: str = "cpu"
+    index: int = 0
+    name: str = "processor"
+    total_bytes: int = 0
+    capability: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        """Refuse a device of another kind, or without memory."""
+        if self.kind not in {"cuda", "cpu"}:
+            raise InvalidArgument("device", f"{self.kind!r} is unknown", allowed=("cuda", "cpu"))
+        if self.total_bytes < 0 or self.index < 0:
+            raise InvalidArgument("device", f"not a device: {self}")
+
+    @property
+    def place(self) -> str:
+        """Its name as torch spells it."""
+        return f"cuda:{self.index}" if self.kind == "cuda" else "cpu"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footprint:
+    """Parameters by component, and bytes of scratch at the worst moment of each stage.
+
+    `encoders` names the components that only read the prompt, `denoisers` those that work at every
+    step; what is left over decodes. `block` is the largest part that group offloading keeps in
+    memory at once, in parameters (0: a twentieth of the denoiser).
+    """
+
+    parameters: Mapping[str, int]
+    encoders: tuple[str, ...] = ()
+    denoisers: tuple[str, ...] = ()
+    encode: int = 0
+    denoise: int = 0
+    decode: int = 0
+    decode_tiled: int = 0
+    block: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse negative bytes and components that are not there."""
+        numbers = (*self.parameters.values(), self.encode, self.denoise, self.decode)
+        if min(numbers, default=0) < 0 or self.decode_tiled < 0:
+            raise InvalidArgument("footprint", "bytes are not negative")
+        unknown = {*self.encoders, *self.denoisers} - self.parameters.keys()
+        if unknown:
+            raise InvalidArgument("footprint", f"no such components: {sorted(unknown)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a model is loaded and run: where, in which precision, on which rung, for which shape.
+
+    `weights` and `scratch` are predicted bytes: the weights stay, the scratch comes and goes.
+    `warnings` tell what was given up. `settings` hold what was probed, such as the attention.
+    """
+
+    device: Device
+    shape: Shape
+    dtype: str = "float32"
+    rung: Rung = Rung.RESIDENT
+    weights: int = 0
+    scratch: int = 0
+    warnings: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def peak(self) -> int:
+        """Bytes at the worst moment."""
+        return self.weights + self.scratch
+
+    @property
+    def tiled(self) -> bool:
+        """Whether frames are decoded in tiles."""
+        return self.rung >= Rung.TILED
+
+    @property
+    def encoder_off(self) -> bool:
+        """Whether each component is on the device only while it works."""
+        return self.rung in {Rung.ENCODER_OFF, Rung.QUANTISED}
+
+    @property
+    def quantised(self) -> bool:
+        """Whether the denoiser's weights are kept in eight bits."""
+        return self.rung >= Rung.QUANTISED
+
+    @property
+    def offloaded(self) -> bool:
+        """Whether the weights wait in the machine's memory and come block by block."""
+        return self.rung is Rung.OFFLOADED

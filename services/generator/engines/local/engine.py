@@ -1,0 +1,99 @@
+"""Local models as the generator asks for them: a task in, a finished file out."""
+
+import asyncio
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from services.common.errors import NoDevice
+from services.generator.domain.limits import Fit
+from services.generator.domain.media import Media
+from services.generator.domain.ports import Work
+from services.generator.domain.records import from_record, to_record
+from services.generator.domain.tasks import Operation
+from services.generator.engines.engine import Product
+from services.generator.engines.local.asks import ask_of
+from services.generator.engines.local.host import Made
+from services.generator.engines.local.probe import Source
+from services.generator.engines.local.process import ModelProcess
+
+_KINDS = {
+    Operation.VIDEO: (".mp4", "video/mp4"),
+    Operation.IMAGE: (".png", "image/png"),
+}
+_SOUND = (".flac", "audio/flac")
+_MEDIA = ("image", "last_image")
+
+
+class LocalEngine:
+    """Runs the checkpoints in `sources` (by the model's id) in a process of their own."""
+
+    def __init__(self, process: ModelProcess, sources: Mapping[str, Source]) -> None:
+        self._process = process
+        self._sources = sources
+
+    def suffix(self, work: Work) -> str:
+        """Return the file name suffix of what it will make."""
+        return _KINDS.get(work.model.operation, _SOUND)[0]
+
+    async def make(
+        self, work: Work, destination: Path, *, on_progress: Callable[[float], None]
+    ) -> Product:
+        """Make the file; see `Engine.make`. Raises NoDevice where the model is not installed."""
+        source = self._sources.get(work.model.id)
+        if source is None:
+            name = f"LOCAL_{work.model.id.upper()}_PATH"
+            message = f"{work.model.id} is not installed: set {name} to its checkpoint"
+            raise NoDevice(message)
+        device = await self._process.start()
+        folder = destination.with_suffix(".work")
+        try:
+            files = await asyncio.to_thread(_unpack, work, folder)
+            ask = ask_of(
+                work.task,
+                source,
+                work.id,
+                files=files,
+                may_shorten=work.order.fit is Fit.NEAREST,
+            )
+            made_at = folder / f"made{destination.suffix}"
+            done = await self._process.make(work.id, to_record(ask), str(made_at), on_progress)
+            await asyncio.to_thread(made_at.replace, destination)
+        finally:
+            await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+        digest, size = await asyncio.to_thread(_measure, destination)
+        made = from_record(Made, done)
+        on_gpu = device.kind == "cuda"
+        return Product(
+            content_type=_KINDS.get(work.model.operation, _SOUND)[1],
+            sha256=digest,
+            size_bytes=size,
+            width=made.shape.width,
+            height=made.shape.height,
+            fps=made.shape.fps,
+            duration_seconds=made.seconds,
+            seed=ask.seed,
+            warnings=made.warnings,
+            method=made.method,
+            gpu_seconds=made.busy_seconds if on_gpu else 0.0,
+            load_seconds=made.load_seconds if on_gpu else 0.0,
+            served=made.served,
+        )
+
+
+def _unpack(work: Work, folder: Path) -> dict[str, str]:
+    """Write the pictures that came with the task to files; returns them by name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found: dict[str, str] = {}
+    for name in _MEDIA:
+        media = getattr(work.task, name, None)
+        if isinstance(media, Media) and media.data:
+            (folder / name).write_bytes(media.data)
+            found[name] = str(folder / name)
+    return found
+
+
+def _measure(path: Path) -> tuple[str, int]:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size

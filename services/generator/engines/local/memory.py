@@ -1,0 +1,74 @@
+"""The devices of this machine and their memory, as torch sees them."""
+
+import gc
+from typing import Any
+
+import psutil
+
+from services.generator.domain.vram import Device
+
+_CPU_SHARE = 0.8
+
+
+def devices() -> tuple[Device, ...]:
+    """Return the CUDA devices, or the processor where there is none."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return (processor(),)
+    return tuple(_cuda(torch, index) for index in range(torch.cuda.device_count()))
+
+
+def processor() -> Device:
+    """Return this machine's processor with its memory."""
+    return Device(kind="cpu", total_bytes=psutil.virtual_memory().total)
+
+
+def free_bytes(device: Device) -> int:
+    """Return what models may take: what is free and what torch keeps for itself."""
+    if device.kind == "cpu":
+        return int(psutil.virtual_memory().available * _CPU_SHARE)
+    import torch
+
+    free, _ = torch.cuda.mem_get_info(device.index)
+    return int(free + torch.cuda.memory_reserved(device.index))
+
+
+def let_go(model: Any) -> None:
+    """Free what a model held, now."""
+    if model is not None:
+        model.pipeline = None
+        model.parts.clear()
+    collect()
+
+
+def collect() -> None:
+    """Hand back memory that nobody refers to any more."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that memory ran out, on a card or beside it."""
+    import torch
+
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    words = str(error).lower()
+    return isinstance(error, RuntimeError) and (
+        "out of memory" in words or "can't allocate memory" in words or "alloc_failed" in words
+    )
+
+
+def _cuda(torch: Any, index: int) -> Device:
+    found = torch.cuda.get_device_properties(index)
+    return Device(
+        kind="cuda",
+        index=index,
+        name=found.name,
+        total_bytes=found.total_memory,
+        capability=(found.major, found.minor),
+    )

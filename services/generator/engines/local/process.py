@@ -1,0 +1,151 @@
+"""The process of one device as its parent sees it: many orders at once, each followed apart."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from services.common.children import Child, spawn
+from services.common.errors import (
+    Cancelled,
+    Internal,
+    InvalidArgument,
+    NoDevice,
+    ResourceExhausted,
+    ServiceError,
+    Unavailable,
+)
+from services.generator.domain.records import from_record
+from services.generator.domain.vram import Device
+from services.generator.engines.workers import FULL
+
+MODULE = "services.generator.engines.local"
+STOPPING_SECONDS = 30.0
+"""How long a cancelled order may take to its next step before the process is ended for it."""
+
+Answer = dict[str, Any]
+
+
+class ModelProcess:
+    """Holds models for one device; begun on the first order and again after it has died."""
+
+    def __init__(self, number: int = 0) -> None:
+        self._number = number
+        self._child: Child | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._asked: dict[str, asyncio.Queue[Answer]] = {}
+        self._hello: asyncio.Future[Device] | None = None
+        self._starting = asyncio.Lock()
+
+    @property
+    def pid(self) -> int:
+        """The process id, 0 while there is none."""
+        return self._child.pid if self._child and self._child.alive else 0
+
+    async def start(self) -> Device:
+        """Start it where it does not run and return its device. Raises Unavailable."""
+        async with self._starting:
+            if self._child is None or not self._child.alive or self._hello is None:
+                self._hello = await self._begin()
+            hello = self._hello
+        return await asyncio.shield(hello)
+
+    async def make(
+        self, identifier: str, order: Answer, path: str, on_progress: Callable[[float], None]
+    ) -> Answer:
+        """Have an order carried out and return what was made.
+
+        Cancelling stops it between two steps. Raises InvalidArgument, NoDevice, Unavailable when
+        the process died, ResourceExhausted without room on the disk, Internal.
+        """
+        await self.start()
+        answers: asyncio.Queue[Answer] = asyncio.Queue()
+        self._asked[identifier] = answers
+        try:
+            await self._tell({"id": identifier, "order": order, "path": path})
+            while True:
+                answer = await answers.get()
+                if "progress" in answer:
+                    on_progress(answer["progress"])
+                    continue
+                return _made(answer)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._stop(identifier, answers))
+            raise
+        finally:
+            self._asked.pop(identifier, None)
+
+    async def close(self) -> None:
+        """End the process at once."""
+        if self._child is not None:
+            self._child.kill()
+            await self._child.wait()
+        if self._reader is not None:
+            await self._reader
+
+    async def _begin(self) -> "asyncio.Future[Device]":
+        await self.close()
+        hello: asyncio.Future[Device] = asyncio.get_running_loop().create_future()
+        self._child = await spawn([sys.executable, "-m", MODULE, str(self._number)])
+        self._reader = asyncio.create_task(self._read(self._child, hello))
+        return hello
+
+    async def _read(self, child: Child, hello: "asyncio.Future[Device]") -> None:
+        while line := await child.stdout.readline():
+            message = json.loads(line)
+            if "hello" in message:
+                hello.set_result(from_record(Device, message["hello"]["device"]))
+            elif message["id"] in self._asked:
+                self._asked[message["id"]].put_nowait(message)
+        gone = {"failed": {"kind": "gone", "message": f"the model process {child.pid} died"}}
+        for answers in self._asked.values():
+            answers.put_nowait(gone)
+        if not hello.done():
+            hello.set_exception(Unavailable("the model process could not start"))
+            hello.exception()  # whoever waits is told; nobody may be waiting
+
+    async def _tell(self, message: Answer) -> None:
+        if self._child is None:
+            raise Unavailable("the model process has not begun")
+        try:
+            self._child.stdin.write(json.dumps(message).encode() + b"\n")
+            await self._child.stdin.drain()
+        except (ConnectionError, RuntimeError) as error:  # uvloop: the latter on a closed pipe
+            raise Unavailable("the model process died before it began") from error
+
+    async def _stop(self, identifier: str, answers: "asyncio.Queue[Answer]") -> None:
+        """Stop an order between two steps; a process that does not come to one is ended."""
+        with suppress(Unavailable):
+            await self._tell({"cancel": identifier})
+        try:
+            async with asyncio.timeout(STOPPING_SECONDS):
+                while "progress" in await answers.get():
+                    pass
+        except TimeoutError:
+            await self.close()
+
+
+def _made(answer: Answer) -> Answer:
+    if "done" in answer:
+        done: Answer = answer["done"]
+        return done
+    raise _error(answer["failed"])
+
+
+def _error(failed: Answer) -> ServiceError:
+    message = str(failed["message"])
+    match failed["kind"]:
+        case "invalid":
+            return InvalidArgument(failed["field"], message)
+        case "no_device":
+            return NoDevice(message, metadata=failed.get("facts", {}))
+        case "stopped":
+            return Cancelled(message)
+        case "gone":
+            return Unavailable(message)
+        case "os" if failed["errno"] in FULL:
+            return ResourceExhausted("no room left on the disk")
+        case _:
+            return Internal(f"it could not be made: {message}")

@@ -1,0 +1,179 @@
+"""Loaded models: each is loaded once, lent to one run at a time, and gives way when it is old.
+
+Weights stay between runs, scratch is reserved for a run; whoever does not fit waits, in order.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from services.common.errors import NoDevice
+from services.generator.domain.vram import GIB
+
+Load = Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a run asks for: the model by key, and bytes of weights that stay and scratch on top."""
+
+    key: str
+    weights: int
+    scratch: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Lent:
+    """A model for the length of a run; `fresh` when it was loaded for this one."""
+
+    model: Any
+    fresh: bool
+
+
+@dataclass(slots=True)
+class _Kept:
+    weights: int
+    model: Any = None
+    busy: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class _Turn:
+    claim: Claim
+
+
+class Residency:
+    """Models within a budget of bytes, the least recently used of them evicted first.
+
+    `budget` is asked each time: other processes may use the device too. `pinned` tells which keys
+    never give way. `let_go` frees what a model that leaves has held.
+    """
+
+    def __init__(
+        self,
+        budget: Callable[[], int],
+        *,
+        let_go: Callable[[Any], None] = lambda _model: None,
+        pinned: Callable[[str], bool] = lambda _key: False,
+    ) -> None:
+        self._budget = budget
+        self._let_go = let_go
+        self._pinned = pinned
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._line: list[_Turn] = []
+        self._used = 0
+        self._changed = threading.Condition()
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Keys of the models that are loaded, the one used longest ago first."""
+        with self._changed:
+            return tuple(key for key, kept in self._kept.items() if kept.model is not None)
+
+    @property
+    def used(self) -> int:
+        """Bytes of weights and scratch that are spoken for."""
+        with self._changed:
+            return self._used
+
+    @contextmanager
+    def lend(
+        self, claim: Claim, load: Load, *, check: Callable[[], None] = lambda: None
+    ) -> Iterator[Lent]:
+        """Lend the model alone, loading it first when it is not there.
+
+        `check` is asked while it waits, and ends the waiting by raising.
+
+        Raises NoDevice when it could not fit even alone, and what `load` raises; nothing is kept
+        then.
+        """
+        kept, fresh = self._take(claim, check)
+        try:
+            if fresh:
+                self._load(claim, kept, load)
+            yield Lent(model=kept.model, fresh=fresh)
+        finally:
+            with self._changed:
+                kept.busy = False
+                self._used -= claim.scratch
+                self._changed.notify_all()
+
+    def drop(self, key: str) -> None:
+        """Unload a model that nobody uses; another, or one that works, stays."""
+        with self._changed:
+            kept = self._kept.get(key)
+            if kept is not None and not kept.busy:
+                self._evict(key)
+                self._changed.notify_all()
+
+    def _take(self, claim: Claim, check: Callable[[], None]) -> tuple[_Kept, bool]:
+        turn = _Turn(claim)
+        with self._changed:
+            self._line.append(turn)
+            try:
+                while not self._may_go(turn):
+                    self._changed.wait(0.2)  # and look whether anybody still wants it
+                    check()
+            finally:
+                self._line.remove(turn)
+                self._changed.notify_all()
+            kept = self._kept.get(claim.key)
+            fresh = kept is None
+            if kept is None:
+                kept = self._kept[claim.key] = _Kept(claim.weights)
+                self._used += claim.weights
+            kept.busy = True
+            self._kept.move_to_end(claim.key)
+            self._used += claim.scratch
+            return kept, fresh
+
+    def _may_go(self, turn: _Turn) -> bool:
+        """Tell whether it is this one's turn; makes room when it is.
+
+        Who waits for memory holds up those behind, or it would never come to pass; who waits for a
+        model that works holds up only those that want the same.
+        """
+        for earlier in self._line[: self._line.index(turn)]:
+            kept = self._kept.get(earlier.claim.key)
+            if earlier.claim.key == turn.claim.key or kept is None or not kept.busy:
+                return False
+        own = self._kept.get(turn.claim.key)
+        return not (own is not None and own.busy) and self._make_room(turn.claim, own)
+
+    def _make_room(self, claim: Claim, own: _Kept | None) -> bool:
+        budget = self._budget()
+        kept = self._kept.items()
+        pinned = sum(each.weights for k, each in kept if k != claim.key and self._pinned(k))
+        needed = claim.scratch + claim.weights
+        if needed > budget - pinned:
+            message = (
+                f"{claim.key} needs {needed / GIB:.2f} GiB, "
+                f"{(budget - pinned) / GIB:.2f} GiB are there for it"
+            )
+            raise NoDevice(message)
+        more = claim.scratch + (0 if own is not None else claim.weights)
+        idle = [key for key, each in self._kept.items() if not each.busy and key != claim.key]
+        for key in idle:
+            if self._used + more <= budget:
+                break
+            if not self._pinned(key):
+                self._evict(key)
+        return self._used + more <= budget
+
+    def _load(self, claim: Claim, kept: _Kept, load: Load) -> None:
+        try:
+            kept.model = load()
+        except BaseException:
+            with self._changed:
+                del self._kept[claim.key]
+                self._used -= claim.weights
+            raise
+
+    def _evict(self, key: str) -> None:
+        kept = self._kept.pop(key)
+        self._let_go(kept.model)
+        kept.model = None
+        self._used -= kept.weights

@@ -1,0 +1,39 @@
+"""Checkpoints with random weights of a few kilobytes that keep each family's true geometry.
+
+`shelf.get("wan_2_2_5b")` builds a folder as `save_pretrained` writes it, once in a test session;
+torch is imported on the first demand.
+"""
+
+from importlib import import_module
+from pathlib import Path
+
+_ROOMS = {
+    "wan": ("wan_2_1", "wan_2_1_i2v", "wan_2_2_a14b", "wan_2_2_a14b_i2v", "wan_2_2_5b",
+            "wan_animate"),
+    "hunyuan": ("hunyuan_video", "hunyuan_video_1_5"),
+    "cogvideox": ("cogvideox", "cogvideox_i2v"),
+    "svd": ("stability_svd",),
+    "ltx_2": ("ltx_2",),
+    "ltx_video": ("ltx_video",),
+    "pictures": ("flux_dev", "flux_schnell", "sdxl"),
+    "effects": ("stable_audio", "audioldm2"),
+    "ace_step": ("ace_step",),
+    "voices": ("musicgen", "musicgen_melody", "bark"),
+    "whisper": ("whisper",),
+}  # fmt: skip
+NAMES = tuple(name for names in _ROOMS.values() for name in names)
+
+
+class Shelf:
+    """Builds checkpoints into a folder when they are asked for."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    def get(self, name):
+        folder = self._folder / name
+        if not folder.exists():
+            room = next(room for room, names in _ROOMS.items() if name in names)
+            made = import_module(f"tests.fakes.checkpoints.{room}").CHECKPOINTS[name]()
+            made.save_pretrained(folder)
+        return folder
