@@ -8,7 +8,7 @@ from services.generator.engines.local.probe import Source
 from services.generator.engines.local.process import ModelProcess
 from tests.fakes.local_work import clip, local_work
 
-pytestmark = pytest.mark.xdist_group("torch")
+pytestmark = [pytest.mark.xdist_group("torch"), pytest.mark.timeout(300)]  # imports torch twice
 
 
 async def test_a_clip_has_the_size_the_frames_and_the_rate_that_were_asked_for(
