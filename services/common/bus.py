@@ -1,9 +1,9 @@
 """The event bus on NATS JetStream.
 
 Streams: ``REELMESH_EVENTS`` (kept for a week), ``REELMESH_WORK`` (a work queue: each message goes
-to one worker), ``REELMESH_DEAD`` (what no handler could handle, with the cause). They are made when
-missing and otherwise left as the operator has set them. Truth is in the databases: the bus may be
-lost and rebuilt.
+to one worker), ``REELMESH_RESULTS`` (what became of it), ``REELMESH_DEAD`` (what no handler could
+handle, with the cause). They are made when missing and otherwise left as the operator has set them.
+Truth is in the databases: the bus may be lost and rebuilt.
 """
 
 from __future__ import annotations

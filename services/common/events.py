@@ -18,10 +18,17 @@ EVENTS_STREAM = "REELMESH_EVENTS"
 EVENTS_PREFIX = "reelmesh.events.v1."
 WORK_STREAM = "REELMESH_WORK"
 WORK_PREFIX = "reelmesh.work.v1."
+RESULTS_STREAM = "REELMESH_RESULTS"
+RESULTS_PREFIX = "reelmesh.results.v1."
 DEAD_STREAM = "REELMESH_DEAD"
 DEAD_PREFIX = "reelmesh.dead.v1."
 
-_STREAMS = {EVENTS_PREFIX: EVENTS_STREAM, WORK_PREFIX: WORK_STREAM, DEAD_PREFIX: DEAD_STREAM}
+_STREAMS = {
+    EVENTS_PREFIX: EVENTS_STREAM,
+    WORK_PREFIX: WORK_STREAM,
+    RESULTS_PREFIX: RESULTS_STREAM,
+    DEAD_PREFIX: DEAD_STREAM,
+}
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -54,6 +61,11 @@ def event_subject(tenant: str, kind: str, resource: str) -> str:
 def work_subject(engine: str, tier: str) -> str:
     """Return ``reelmesh.work.v1.<engine>.<vram tier>``."""
     return f"{WORK_PREFIX}{subject_token(engine)}.{subject_token(tier)}"
+
+
+def result_subject(work: str) -> str:
+    """Return ``reelmesh.results.v1.<id of the work>``."""
+    return f"{RESULTS_PREFIX}{subject_token(work)}"
 
 
 @dataclass(frozen=True, slots=True)

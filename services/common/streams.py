@@ -12,6 +12,8 @@ from services.common.events import (
     DEAD_STREAM,
     EVENTS_PREFIX,
     EVENTS_STREAM,
+    RESULTS_PREFIX,
+    RESULTS_STREAM,
     WORK_PREFIX,
     WORK_STREAM,
 )
@@ -24,10 +26,11 @@ _DUPLICATE_WINDOW = 120.0
 
 
 async def ensure_streams(js: JetStreamContext) -> None:
-    """Make the streams of events, of work and of dead letters unless they are there."""
+    """Make the streams of events, of work, its results and dead letters unless they are there."""
     await ensure_stream(js, EVENTS_STREAM, EVENTS_PREFIX)
     await ensure_stream(js, DEAD_STREAM, DEAD_PREFIX)
     await ensure_stream(js, WORK_STREAM, WORK_PREFIX, retention=api.RetentionPolicy.WORK_QUEUE)
+    await ensure_stream(js, RESULTS_STREAM, RESULTS_PREFIX)
 
 
 async def ensure_stream(

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from services.common.errors import PermissionDenied, RequestConflict, ServiceError
+from services.common.errors import DataLoss, PermissionDenied, RequestConflict, ServiceError
 from services.generator.domain.callbacks import Callback
 from services.generator.domain.facts import Cost, Identity, Output, Progress
 from services.generator.domain.generation import Generation, State
+from services.generator.domain.media import Media
 from services.generator.domain.models import (
     Durations,
     Lifecycle,
@@ -363,6 +364,18 @@ class MemoryStorage:
             storage_url="file:///x",
         )
         return Stored(asset=f"assets/{entry.generation.id}", output=output)
+
+    async def look(self, entry: Entry, asset: str) -> Stored:
+        if asset != f"assets/{entry.generation.id}":
+            raise DataLoss("it was not made by this generation")
+        data = self.assets[entry.generation.id]
+        digest = hashlib.sha256(data).hexdigest()
+        output = Output(sha256=digest, size_bytes=len(data), content_type="video/mp4")
+        return Stored(asset=asset, output=output)
+
+    async def keep(self, tenant: str, media: Media, request_id: str) -> str:
+        self.assets[request_id] = media.data
+        return f"assets/{request_id}"
 
     async def sign(self, tenant: str, asset: str) -> str:
         return f"{self.host}/{tenant}/{asset}"

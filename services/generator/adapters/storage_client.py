@@ -17,7 +17,7 @@ from services.common.errors import DataLoss, InvalidArgument
 from services.common.identity import Identity, acting_as
 from services.generator.domain.facts import Output
 from services.generator.domain.orders import Order, asset_of, prompt_of
-from services.generator.domain.ports import Content, Entry
+from services.generator.domain.ports import CHUNK_BYTES, Content, Entry
 from services.generator.domain.storage_port import Stored
 from services.generator.domain.tasks import Media, Task
 
@@ -45,6 +45,22 @@ class StorageClient:
                 "storage holds other bytes than were sent", metadata={"asset": asset.name}
             )
         return Stored(asset=asset.name, output=_output(asset))
+
+    async def look(self, entry: Entry, asset: str) -> Stored:
+        """Return what storage says of an asset; raises NotFound, DataLoss (made by another)."""
+        with acting_as(Identity(entry.generation.tenant)):
+            found = (await self._stub.GetAsset(pb.GetAssetRequest(name=asset))).asset
+        if found.lineage.generation != entry.generation.name:
+            raise DataLoss("it was not made by this generation", metadata={"asset": asset})
+        return Stored(asset=found.name, output=_output(found))
+
+    async def keep(self, tenant: str, media: Media, request_id: str) -> str:
+        """Store a reference's bytes and return the asset, the same for a request id."""
+        described = asset_pb2.Asset(content_type=media.media_type)
+        header = pb.UploadHeader(asset=described, request_id=request_id)
+        with acting_as(Identity(tenant)):
+            stored = self._stub.UploadAsset(_pieces(header, media.data), timeout=_UPLOAD_SECONDS)
+            return (await stored).asset.name
 
     async def sign(self, tenant: str, asset: str) -> str:
         """Return an address that gives the asset's bytes for a day; raises NotFound."""
@@ -98,6 +114,12 @@ async def _parts(entry: Entry, content: Content) -> AsyncIterator[pb.UploadAsset
     yield pb.UploadAssetRequest(header=header)
     async for chunk in content.chunks:
         yield pb.UploadAssetRequest(chunk=chunk)
+
+
+async def _pieces(header: pb.UploadHeader, data: bytes) -> AsyncIterator[pb.UploadAssetRequest]:
+    yield pb.UploadAssetRequest(header=header)
+    for begin in range(0, len(data), CHUNK_BYTES):
+        yield pb.UploadAssetRequest(chunk=data[begin : begin + CHUNK_BYTES])
 
 
 def _described(entry: Entry, content: Content) -> asset_pb2.Asset:

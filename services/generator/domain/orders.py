@@ -6,6 +6,7 @@ finish it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from services.common.errors import InvalidArgument
@@ -40,6 +41,13 @@ _KINDS: dict[str, type[Any]] = {
     "captions": CaptionsTask,
     "check": CheckTask,
 }
+
+
+class Priority(StrEnum):
+    """Who goes first where work waits for a machine of ours."""
+
+    INTERACTIVE = "interactive"
+    BATCH = "batch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +109,7 @@ class Order:
     hints: Hints = Hints()
     labels: Labels = Labels()
     max_price_micros: int | None = None
+    priority: Priority = Priority.INTERACTIVE
 
 
 def asset_media(identifier: str) -> Media:

@@ -79,9 +79,13 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """The work is done. `opened` gives the bytes, as often as asked; 0 and None mean unknown."""
+    """The work is done. `opened` gives the bytes, as often as asked; 0 and None mean unknown.
+
+    With `asset` its maker has stored it already, and nobody needs the bytes.
+    """
 
     opened: Callable[[], AbstractAsyncContextManager[Content]]
+    asset: str = ""
     width: int = 0
     height: int = 0
     fps: float = 0.0

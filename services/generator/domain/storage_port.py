@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from services.generator.domain.facts import Output
+from services.generator.domain.media import Media
 from services.generator.domain.ports import Content, Entry
 
 
@@ -21,6 +22,15 @@ class AssetStorage(Protocol):
 
     async def upload(self, entry: Entry, content: Content) -> Stored:
         """Stream the bytes in under the generation's id, once however often it is asked."""
+
+    async def look(self, entry: Entry, asset: str) -> Stored:
+        """Return what storage says of an asset that somebody else stored for this generation.
+
+        Raises NotFound where the tenant has no such asset, DataLoss where it is of something else.
+        """
+
+    async def keep(self, tenant: str, media: Media, request_id: str) -> str:
+        """Store the bytes of a reference and return the asset, the same for a request id."""
 
     async def sign(self, tenant: str, asset: str) -> str:
         """Return an address from which the asset's bytes can be fetched for a while."""

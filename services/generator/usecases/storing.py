@@ -57,6 +57,9 @@ class Storing:
         return Cost(micros=micros, source="catalogue" if micros else "free")
 
     async def _once(self, entry: Entry, made: Made) -> Stored:
+        if made.asset:
+            found = await self._storage.look(entry, made.asset)
+            return replace(found, output=_completed(found.output, made, entry))
         async with made.opened() as content:
             cost = self.cost(entry, made)
             paid = replace(content, cost_micros=cost.micros if cost else 0)

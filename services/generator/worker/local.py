@@ -12,10 +12,10 @@ from services.common.errors import PermissionDenied, ServiceError, Unavailable
 from services.generator.domain.callbacks import Callback
 from services.generator.domain.facts import Cost, Failure, Progress
 from services.generator.domain.generation import Generation
-from services.generator.domain.gpu_cost import GpuUse, cost_micros
 from services.generator.domain.ports import CHUNK_BYTES, Accepted, Content, Lost, Made, Update, Work
 from services.generator.domain.records import from_record, to_record
 from services.generator.engines.engine import Engine, Product
+from services.generator.worker.costs import cost_of
 
 
 class LocalBackend:
@@ -103,7 +103,7 @@ class LocalBackend:
                 with suppress(asyncio.CancelledError, ServiceError):
                     await task
         await asyncio.to_thread(receipt.write_text, json.dumps(to_record(product)))
-        yield _made(path, product, self._cost(product))
+        yield made_of(path, product, cost_of(product, self._gpu_rate))
 
     def _left_behind(self, work: Work) -> Update:
         path, receipt = self._paths(work)
@@ -114,27 +114,15 @@ class LocalBackend:
         except (OSError, ValueError, TypeError, KeyError):
             gone = Unavailable("interrupted by a restart; nothing was charged")
             return Lost(Failure.of(gone), Cost(micros=0, source="free"))
-        return _made(path, product, self._cost(product))
-
-    def _cost(self, product: Product) -> Cost | None:
-        """What the GPU's time costs; None where its rate is not known, free without a GPU."""
-        if not product.gpu_seconds:
-            return Cost(micros=0, source="free")
-        if self._gpu_rate is None:
-            return None
-        use = GpuUse(
-            busy_seconds=product.gpu_seconds,
-            load_seconds=product.load_seconds,
-            served=product.served,
-        )
-        return Cost(micros=cost_micros(self._gpu_rate, use), source="measured")
+        return made_of(path, product, cost_of(product, self._gpu_rate))
 
     def _paths(self, work: Work) -> tuple[Path, Path]:
         path = self._scratch / f"{work.id}{self._engine.suffix(work)}"
         return path, path.with_suffix(".receipt")
 
 
-def _made(path: Path, product: Product, cost: Cost | None) -> Made:
+def made_of(path: Path, product: Product, cost: Cost | None) -> Made:
+    """Return a finished file of this machine as a result that can be read as often as asked."""
     return Made(
         opened=partial(_content, path, product),
         width=product.width,
