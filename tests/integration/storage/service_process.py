@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,10 @@ class Process:
 
 
 @asynccontextmanager
-async def process(settings: Settings, step: str = "") -> AsyncIterator[Process]:
-    """Run the service in a child while the block runs."""
+async def process(
+    settings: Settings, step: str = "", *, hidden: Sequence[str] = ()
+) -> AsyncIterator[Process]:
+    """Run the service in a child while the block runs; ``hidden`` modules cannot be imported."""
     facts = {name: getattr(settings, name) for name in settings.model_fields_set}
     told = json.dumps(
         {
@@ -73,7 +75,9 @@ async def process(settings: Settings, step: str = "") -> AsyncIterator[Process]:
     )
     child = await asyncio.create_subprocess_exec(
         sys.executable,
-        __file__,
+        "-c",
+        f"import runpy, sys; sys.modules.update(dict.fromkeys({list(hidden)!r})); "
+        f"runpy.run_path({__file__!r}, run_name='__main__')",
         told,
         step,
         cwd=ROOT,

@@ -1,0 +1,166 @@
+"""Import of one large file into S3: speed against plain boto3, and the memory of both.
+
+Each in a process of its own, turn about. The service sees the packages that its own extra installs
+and no others: what a developer has installed besides would be counted as its memory.
+"""
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, contextmanager
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+from pathlib import Path
+from typing import Any
+
+import psutil
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from reelmesh.storage.v1 import asset_pb2
+from reelmesh.storage.v1 import storage_service_pb2 as pb
+from tests.fakes.file_server import FileServer
+from tests.integration.storage.conftest import client_of
+from tests.integration.storage.service_process import Process, process
+from tests.servers import Bucket, SeaweedFS
+from tests.unit.storage.clips import mp4
+
+MIB = 1024 * 1024
+
+
+class Memory:
+    """The largest memory of a process while it was watched, in MiB.
+
+    ``own`` leaves out the pages of programs and libraries, which all processes share and the kernel
+    may drop.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+        self.resident = self.own = 0.0
+        self.look()
+
+    def look(self) -> None:
+        """Look once."""
+        found = self._process.memory_info()
+        self.resident = max(self.resident, found.rss / MIB)
+        self.own = max(self.own, (found.rss - found.shared) / MIB)
+
+    @contextmanager
+    def watching(self) -> Any:
+        """Look often while the block runs."""
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(0.01):
+                self.look()
+
+        thread = threading.Thread(target=watch)
+        thread.start()
+        try:
+            yield self
+        finally:
+            over.set()
+            thread.join()
+
+
+def not_of(extra: str) -> list[str]:
+    """Top-level modules installed here that ``reelmesh[extra]`` alone would not bring."""
+    wanted, waiting = set(), [Requirement(f"reelmesh[{extra}]")]
+    while waiting:
+        asked = waiting.pop()
+        for part in asked.extras or {""}:
+            mark = canonicalize_name(asked.name), part
+            if mark in wanted:
+                continue
+            wanted.add(mark)
+            try:
+                needs = map(Requirement, distribution(asked.name).requires or ())
+            except PackageNotFoundError:
+                continue
+            waiting += [n for n in needs if not n.marker or n.marker.evaluate({"extra": part})]
+    names = {name for name, _ in wanted}
+    return [
+        module
+        for module, owners in packages_distributions().items()
+        if not {canonicalize_name(owner) for owner in owners} & names and module.isidentifier()
+    ]
+
+
+@asynccontextmanager
+async def plain(bucket: Bucket, url: str, folder: Path) -> AsyncIterator[Any]:
+    """The script with boto3, as a process."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks.plain_import", bucket.endpoint_url, bucket.bucket,
+        bucket.access_key, bucket.secret_key, url, str(folder / "plain.bin"),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield child
+    finally:
+        child.kill()
+        await child.wait()
+
+
+async def once(child: asyncio.subprocess.Process) -> float:
+    """Seconds of one import by the script."""
+    assert child.stdin
+    assert child.stdout
+    child.stdin.write(b"\n")
+    await child.stdin.drain()
+    return float(await child.stdout.readline())
+
+
+async def through_us(service: Process, url: str, request_id: str) -> float:
+    """Seconds of one import by the service."""
+    told = asset_pb2.Asset(content_type="application/octet-stream")
+    async with client_of(service.address) as acme:
+        began = asyncio.get_running_loop().time()
+        request = pb.ImportAssetRequest(uri=url, asset=told, request_id=request_id)
+        await acme.stub.ImportAsset(request, timeout=600)
+        return asyncio.get_running_loop().time() - began
+
+
+async def _fresh(vendor: FileServer) -> None:
+    """Give the file other bytes: equal ones would be copied inside the store, not sent."""
+    vendor.data = os.urandom(MIB)
+
+
+async def import_rate(
+    s3: SeaweedFS, folder: Path, size_mib: int, settings_for: Callable[..., Any], turns: int = 3
+) -> dict[str, Any]:
+    """Import a file of so many MiB both ways, turn about."""
+    bucket = s3.create_bucket()
+    ours, theirs = [], []
+    async with FileServer(data=os.urandom(MIB), repeat=size_mib).serving() as vendor:
+        hosts = [f"127.0.0.1:{vendor.port}"]
+        settings = settings_for(folder, bucket, import_allowed_hosts=hosts)
+        async with process(settings):
+            """The first start brings the schema up to date."""
+        hidden = not_of("storage")
+        async with (
+            process(settings, hidden=hidden) as service,
+            plain(bucket, vendor.url, folder) as script,
+        ):
+            async with client_of(service.address) as acme:
+                await acme.upload(mp4(), "a clip, so that all is loaded")
+            before = Memory(service.pid)
+            memory, script_memory = Memory(service.pid), Memory(script.pid)
+            with memory.watching(), script_memory.watching():
+                for turn in range(turns):
+                    await _fresh(vendor)
+                    theirs.append(await once(script))
+                    ours.append(await through_us(service, vendor.url, f"r{turn}"))
+    return {
+        "size_mib": size_mib,
+        "plain_boto3_mib_s": round(size_mib / min(theirs), 1),
+        "import_mib_s": round(size_mib / min(ours), 1),
+        "ratio": round(min(theirs) / min(ours), 2),
+        "idle_mib": round(before.resident),
+        "idle_own_mib": round(before.own),
+        "peak_mib": round(memory.resident),
+        "peak_own_mib": round(memory.own),
+        "added_mib": round(memory.resident - before.resident),
+        "plain_boto3_peak_mib": round(script_memory.resident),
+    }
