@@ -43,6 +43,11 @@ class Addresses:
         return self.by_service["orchestrator"]
 
     @property
+    def storage(self) -> str:
+        """Address of the assets."""
+        return self.by_service["storage"]
+
+    @property
     def gateway(self) -> str:
         """Address of the HTTP interface."""
         return self.by_service["gateway"]

@@ -90,6 +90,7 @@ class MemoryClips:
 
     pictures: dict[str, str] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
+    uses: dict[str, str] = field(default_factory=dict)
 
     async def digest(self, tenant: str, image: ImageInput, once: str) -> str:
         where = image.uri or image.asset
@@ -99,6 +100,9 @@ class MemoryClips:
 
     async def present(self, tenant: str, asset: str) -> bool:
         return asset not in self.deleted
+
+    async def reused(self, use: Use) -> None:
+        self.uses[use.attempt] = use.asset
 
     async def delete(self, tenant: str, asset: str) -> None:
         self.deleted.add(asset)

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.suite.embedded import running
+from services.suite.embedded import Addresses, running
 from services.suite.settings import SuiteSettings
 from services.suite.simulator.exports import variables
 from services.suite.simulator.world import World
@@ -22,6 +22,16 @@ async def vendored_suite(
     world: World, vendors: Iterable[str], *, folder: Path, nats_url: str, **more: str
 ) -> AsyncIterator[Client]:
     """A client of a suite that has keys for `vendors`, by their prefixes, such as "RUNWAY"."""
+    suite = addressed_suite(world, vendors, folder=folder, nats_url=nats_url, **more)
+    async with suite as addresses, Client(addresses.orchestrator, None) as client:
+        yield client
+
+
+@asynccontextmanager
+async def addressed_suite(
+    world: World, vendors: Iterable[str], *, folder: Path, nats_url: str, **more: str
+) -> AsyncIterator[Addresses]:
+    """The same suite, by where each service listens."""
     names = tuple(f"{vendor}_" for vendor in vendors)
     with pytest.MonkeyPatch.context() as environment:
         for name, value in variables(world).items():
@@ -30,8 +40,8 @@ async def vendored_suite(
         for name, value in (QUICK | more).items():
             environment.setenv(name, value)
         settings = SuiteSettings(data_dir=folder, port_base=0, nats_url=nats_url)
-        async with running(settings) as addresses, Client(addresses.orchestrator, None) as client:
-            yield client
+        async with running(settings) as addresses:
+            yield addresses
 
 
 async def billed(world: World) -> list[dict[str, Any]]:

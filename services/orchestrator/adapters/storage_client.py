@@ -10,7 +10,8 @@ from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.common.channels import Channel
 from services.common.errors import NotFound, ServiceError
 from services.common.identity import Identity, acting_as
-from services.orchestrator.adapters.wire import to_duration
+from services.orchestrator.adapters.wire import to_duration, to_money
+from services.orchestrator.domain.cache.entries import Use
 from services.orchestrator.domain.options import ImageInput
 from services.orchestrator.domain.ports import Links
 
@@ -101,6 +102,14 @@ class StorageClient:
             except ServiceError:
                 return True
         return found.state != asset_pb2.Asset.STATE_DELETED
+
+    async def reused(self, use: Use) -> None:
+        """See `Clips.reused`."""
+        request = storage_service_pb2.RecordReuseRequest(
+            name=use.asset, request_id=use.attempt, saving=to_money(use.saved_micros)
+        )
+        with acting_as(Identity(use.tenant)):
+            await self._stub.RecordReuse(request)
 
     async def delete(self, tenant: str, asset: str) -> None:
         """See `Clips.delete`."""

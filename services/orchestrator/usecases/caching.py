@@ -100,11 +100,15 @@ class VideoCache:
     async def claim(self, job: Job) -> Sequence[int]:
         """See `Caching.claim`."""
         await self.reuse.book(job)  # a step that died between serving and counting runs again
+        await self.reuse.tell(job)
         return await self.twins.claim(job)
 
     async def join(self, job_id: str, iteration: int) -> bool:
         """See `Caching.join`."""
-        return await self.twins.join(job_id, iteration)
+        joined = await self.twins.join(job_id, iteration)
+        if joined:
+            await self.reuse.tell(await self.jobs.read(job_id))
+        return joined
 
     async def rung(self, job_id: str, iteration: int) -> bool:
         """See `Caching.rung`."""
@@ -121,6 +125,7 @@ class VideoCache:
             mine = [attempt for attempt in near if attempt.iteration == iteration]
             job = await self.reuse.serve(job, SEMANTIC, mine)
         await self.reuse.book(job)
+        await self.reuse.tell(job)
         return job.state is not JobState.RUNNING or job.clip(iteration) is not None
 
     async def look(self, job: Job, wanted: Quantified, choice: Choice) -> Sequence[Reused]:

@@ -186,6 +186,19 @@ class Reuse:
             if attempt.id in new:
                 self.counting.hit(job.tenant, reused.kind, reused.provider, reused.saved_micros)
 
+    async def tell(self, job: Job) -> None:
+        """Let storage count the uses of its assets.
+
+        While it is away a use stays uncounted there: the ledger and the cache's own counts have it.
+        """
+        for attempt in job.attempts:
+            if attempt.reused is None:
+                continue
+            try:
+                await self.clips.reused(_use(job, attempt, attempt.reused))
+            except ServiceError as error:
+                _log.warning("reuse_not_counted", attempt=attempt.id, reason=error.reason)
+
 
 def _use(job: Job, attempt: Attempt, reused: Reused) -> Use:
     return Use(

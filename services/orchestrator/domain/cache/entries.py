@@ -164,5 +164,8 @@ class Clips(Protocol):
     async def present(self, tenant: str, asset: str) -> bool:
         """Whether the bytes are there still; True while storage cannot be asked."""
 
+    async def reused(self, use: Use) -> None:
+        """Count a use of an asset; the same attempt counts once. Raises ServiceError."""
+
     async def delete(self, tenant: str, asset: str) -> None:
         """Delete the bytes. Raises ServiceError."""

@@ -31,6 +31,7 @@ async def test_the_same_request_again_is_free_and_says_so():
     assert [use.asset for use in shop.store.uses.values()] == [first.clip(1).clip.asset]
     assert shop.tally.hits == [("acme", "exact", "vendor", COST)]
     assert shop.tally.misses == [("acme", "exact")]
+    assert shop.clips.uses == {"j2/1/0": first.clip(1).clip.asset}
 
 
 async def test_a_hit_is_told_before_the_end_and_progress_never_goes_back():
@@ -237,3 +238,4 @@ async def test_a_hit_that_dies_anywhere_is_counted_once(seed):
     assert shop.jobs.jobs["j2"].state is JobState.SUCCEEDED
     assert await shop.totals("j2") == (COST, 2 * COST)
     assert len(shop.tally.hits) == len(shop.store.uses) == 2
+    assert set(shop.clips.uses) == {attempt for _, attempt in shop.store.uses}
