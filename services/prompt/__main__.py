@@ -27,11 +27,15 @@ from services.prompt.servicer import PromptServicer, UseCases
 from services.prompt.settings import Settings
 from services.prompt.usecases.analyze import AnalyzePrompt
 from services.prompt.usecases.break_down import BreakDownScript
+from services.prompt.usecases.compile import CompilePrompt
 from services.prompt.usecases.quantify import QuantifyPrompt
 from services.prompt.usecases.regenerate import RegeneratePrompt
 from services.prompt.usecases.templates import Templates
 
-SCOPES = {"/reelmesh.prompt.v1.PromptService/AnalyzePrompt": READ}
+SCOPES = {
+    "/reelmesh.prompt.v1.PromptService/AnalyzePrompt": READ,
+    "/reelmesh.prompt.v1.PromptService/FillTemplate": READ,
+}
 _MIGRATIONS = Path(__file__).parent / "adapters" / "migrations"
 
 
@@ -75,6 +79,7 @@ def _usecases(settings: Settings, endpoint: Endpoint | None, templates: Template
     model = LanguageModelWriter(endpoint) if endpoint else None
     return UseCases(
         quantify=QuantifyPrompt(reader=reader, knowledge=knowledge, model=model),
+        compile=CompilePrompt(reader=reader, knowledge=knowledge, model=model),
         analyze=AnalyzePrompt(reader, knowledge.packs),
         regenerate=RegeneratePrompt(
             reader=reader, knowledge=knowledge, rules=load_feedback(), model=model

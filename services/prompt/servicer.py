@@ -12,9 +12,10 @@ from services.prompt.convert import analysis, feedback, prompts, scripts, templa
 from services.prompt.domain.culture import Preset
 from services.prompt.usecases.analyze import AnalyzePrompt
 from services.prompt.usecases.break_down import BreakDownScript
+from services.prompt.usecases.compile import CompilePrompt
 from services.prompt.usecases.quantify import QuantifyPrompt
 from services.prompt.usecases.regenerate import RegeneratePrompt
-from services.prompt.usecases.templates import Templates
+from services.prompt.usecases.templates import TemplateOrder, Templates
 
 _SHARE = 0.7
 
@@ -24,6 +25,7 @@ class UseCases:
     """Everything that the service can do."""
 
     quantify: QuantifyPrompt
+    compile: CompilePrompt
     analyze: AnalyzePrompt
     regenerate: RegeneratePrompt
     break_down: BreakDownScript
@@ -48,6 +50,16 @@ class PromptServicer(PromptServiceServicer):
             prompts.quantify_request_from(request, filled), patience=_patience(context)
         )
         return pb.QuantifyPromptResponse(quantified_prompt=prompts.quantified_to(quantified))
+
+    @override
+    async def CompilePrompt(  # the name in the contract
+        self, request: pb.CompilePromptRequest, context: Any
+    ) -> pb.CompilePromptResponse:
+        """A prompt made ready for one model."""
+        made = await self._do.compile(
+            prompts.compile_request_from(request), patience=_patience(context)
+        )
+        return pb.CompilePromptResponse(quantified_prompt=prompts.quantified_to(made))
 
     @override
     async def RegeneratePrompt(  # the name in the contract
@@ -96,6 +108,17 @@ class PromptServicer(PromptServiceServicer):
         return pb.ListTemplatesResponse(
             templates=[templates.template_to(template) for template in found],
             next_page_token=templates.page_token(after),
+        )
+
+    @override
+    async def FillTemplate(  # the name in the contract
+        self, request: pb.FillTemplateRequest, context: Any
+    ) -> pb.FillTemplateResponse:
+        """A template's text, and the version that was used."""
+        order = TemplateOrder(request.template, dict(request.template_values))
+        filled = await self._do.templates.fill(current_identity().tenant, order)
+        return pb.FillTemplateResponse(
+            text=filled.text, template=templates.template_to(filled.template)
         )
 
     @override

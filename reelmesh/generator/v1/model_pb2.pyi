@@ -239,6 +239,12 @@ class Capabilities(_message.Message):
     IMAGE_REQUIRED_FIELD_NUMBER: _builtins.int
     VIDEO_REQUIRED_FIELD_NUMBER: _builtins.int
     VOICES_FIELD_NUMBER: _builtins.int
+    LANGUAGES_FIELD_NUMBER: _builtins.int
+    MIN_FPS_FIELD_NUMBER: _builtins.int
+    MAX_FPS_FIELD_NUMBER: _builtins.int
+    WHOLE_SECONDS_FIELD_NUMBER: _builtins.int
+    STYLE_FIELD_NUMBER: _builtins.int
+    CAMERA_MOTION_FIELD_NUMBER: _builtins.int
     text: _builtins.bool
     """Takes text."""
     image: _builtins.bool
@@ -261,6 +267,16 @@ class Capabilities(_message.Message):
     """Takes nothing without a first image."""
     video_required: _builtins.bool
     """Takes nothing without a video."""
+    min_fps: _builtins.float
+    """Lowest frame rate, when rates are a range."""
+    max_fps: _builtins.float
+    """Highest frame rate, when rates are a range."""
+    whole_seconds: _builtins.bool
+    """True when lengths within the bounds are whole seconds."""
+    style: _builtins.bool
+    """Takes a style in a field of its own."""
+    camera_motion: _builtins.bool
+    """Takes a camera move in a field of its own."""
     @_builtins.property
     def durations(self) -> _containers.RepeatedCompositeFieldContainer[_duration_pb2.Duration]:
         """Lengths it makes, when they are a set."""
@@ -289,6 +305,10 @@ class Capabilities(_message.Message):
     def voices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Voices that it speaks with, when they are a set."""
 
+    @_builtins.property
+    def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Languages of prompts that its maker documents, such as "en"; empty means that none is documented."""
+
     def __init__(
         self,
         *,
@@ -310,10 +330,16 @@ class Capabilities(_message.Message):
         image_required: _builtins.bool = ...,
         video_required: _builtins.bool = ...,
         voices: _abc.Iterable[_builtins.str] | None = ...,
+        languages: _abc.Iterable[_builtins.str] | None = ...,
+        min_fps: _builtins.float = ...,
+        max_fps: _builtins.float = ...,
+        whole_seconds: _builtins.bool = ...,
+        style: _builtins.bool = ...,
+        camera_motion: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_duration", b"max_duration", "min_duration", b"min_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_ratios", b"aspect_ratios", "audio", b"audio", "durations", b"durations", "fps", b"fps", "image", b"image", "image_required", b"image_required", "last_image", b"last_image", "max_duration", b"max_duration", "max_prompt_characters", b"max_prompt_characters", "max_variations", b"max_variations", "min_duration", b"min_duration", "negative_prompt", b"negative_prompt", "resolutions", b"resolutions", "seed", b"seed", "text", b"text", "video", b"video", "video_required", b"video_required", "voices", b"voices"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_ratios", b"aspect_ratios", "audio", b"audio", "camera_motion", b"camera_motion", "durations", b"durations", "fps", b"fps", "image", b"image", "image_required", b"image_required", "languages", b"languages", "last_image", b"last_image", "max_duration", b"max_duration", "max_fps", b"max_fps", "max_prompt_characters", b"max_prompt_characters", "max_variations", b"max_variations", "min_duration", b"min_duration", "min_fps", b"min_fps", "negative_prompt", b"negative_prompt", "resolutions", b"resolutions", "seed", b"seed", "style", b"style", "text", b"text", "video", b"video", "video_required", b"video_required", "voices", b"voices", "whole_seconds", b"whole_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

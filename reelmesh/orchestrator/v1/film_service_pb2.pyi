@@ -96,6 +96,9 @@ class Film(_message.Message):
     STRATEGY_FIELD_NUMBER: _builtins.int
     SHOTS_FIELD_NUMBER: _builtins.int
     ETA_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    TEMPLATE_TEXT_FIELD_NUMBER: _builtins.int
+    STYLE_PRESET_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"films/{id}"."""
     tenant_name: _builtins.str
@@ -118,6 +121,12 @@ class Film(_message.Message):
     """Title, when it has one."""
     preview: _builtins.str
     """Something to look at already: the newest cut, or the first clip that is there. "assets/{id}"."""
+    template: _builtins.str
+    """The template that its shots are worded with, with its version; empty without one."""
+    template_text: _builtins.str
+    """The template's text as it was when the film was accepted, filled but for "{prompt}"."""
+    style_preset: _builtins.str
+    """The style preset, by id; empty without one."""
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___FilmTask]:
         """Tasks of the graph."""
@@ -197,10 +206,13 @@ class Film(_message.Message):
         strategy: Global___FilmStrategy | None = ...,
         shots: _abc.Iterable[_builtins.str] | None = ...,
         eta: _timestamp_pb2.Timestamp | None = ...,
+        template: _builtins.str = ...,
+        template_text: _builtins.str = ...,
+        style_preset: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["budget_limit", b"budget_limit", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "savings", b"savings", "strategy", b"strategy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "budget_limit", b"budget_limit", "content_url", b"content_url", "cost", b"cost", "create_time", b"create_time", "creative_id", b"creative_id", "cuts", b"cuts", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "name", b"name", "preview", b"preview", "progress_percent", b"progress_percent", "savings", b"savings", "sequence", b"sequence", "shots", b"shots", "state", b"state", "strategy", b"strategy", "tasks", b"tasks", "tenant_name", b"tenant_name", "title", b"title", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "budget_limit", b"budget_limit", "content_url", b"content_url", "cost", b"cost", "create_time", b"create_time", "creative_id", b"creative_id", "cuts", b"cuts", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "name", b"name", "preview", b"preview", "progress_percent", b"progress_percent", "savings", b"savings", "sequence", b"sequence", "shots", b"shots", "state", b"state", "strategy", b"strategy", "style_preset", b"style_preset", "tasks", b"tasks", "template", b"template", "template_text", b"template_text", "tenant_name", b"tenant_name", "title", b"title", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -486,6 +498,26 @@ class CreateFilmRequest(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class TemplateValuesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     SOURCE_FIELD_NUMBER: _builtins.int
     PRESET_FIELD_NUMBER: _builtins.int
     PROVIDERS_FIELD_NUMBER: _builtins.int
@@ -507,6 +539,10 @@ class CreateFilmRequest(_message.Message):
     CAPTIONS_FIELD_NUMBER: _builtins.int
     ALLOW_PLACEHOLDER_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    TEMPLATE_VALUES_FIELD_NUMBER: _builtins.int
+    STYLE_PRESET_FIELD_NUMBER: _builtins.int
+    PACKS_FIELD_NUMBER: _builtins.int
     preset: _builtins.str
     """Optional. Such as "budget", "premium", "news", "offline", "cartoon" or "basic"."""
     mode: _builtins.str
@@ -545,6 +581,12 @@ class CreateFilmRequest(_message.Message):
     """Optional. Whether a storyboard may stand in for a clip; unset means as this deployment has it."""
     title: _builtins.str
     """Optional. Title; "" is the script's own."""
+    template: _builtins.str
+    """Optional. "templates/{id}" or "templates/{id}@{version}", with a hole "{prompt}" that each shot's
+    words go into. The film keeps the text and the version: later versions do not change it.
+    """
+    style_preset: _builtins.str
+    """Optional. A style preset's id, as ListPresets of the prompt service has them; kept like the template."""
     @_builtins.property
     def source(self) -> Global___FilmSource:
         """Required. Shots or a script."""
@@ -556,6 +598,14 @@ class CreateFilmRequest(_message.Message):
     @_builtins.property
     def budget_limit(self) -> _money_pb2.Money:
         """Optional. Most that the film may cost."""
+
+    @_builtins.property
+    def template_values(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Optional. What fills the template's other holes, by name."""
+
+    @_builtins.property
+    def packs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. Culture packs to enrich with, besides those of the tenant's policy."""
 
     def __init__(
         self,
@@ -581,10 +631,14 @@ class CreateFilmRequest(_message.Message):
         captions: _builtins.str = ...,
         allow_placeholder: _builtins.bool | None = ...,
         title: _builtins.str = ...,
+        template: _builtins.str = ...,
+        template_values: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        style_preset: _builtins.str = ...,
+        packs: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "budget_limit", b"budget_limit", "source", b"source", "use_cache", b"use_cache"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "aspect_ratio", b"aspect_ratio", "budget_limit", b"budget_limit", "captions", b"captions", "concurrency", b"concurrency", "creative_id", b"creative_id", "fps", b"fps", "language", b"language", "mode", b"mode", "music", b"music", "preset", b"preset", "project", b"project", "providers", b"providers", "request_id", b"request_id", "require_approval", b"require_approval", "resolution", b"resolution", "source", b"source", "title", b"title", "transition", b"transition", "use_cache", b"use_cache", "visual_approach", b"visual_approach"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "aspect_ratio", b"aspect_ratio", "budget_limit", b"budget_limit", "captions", b"captions", "concurrency", b"concurrency", "creative_id", b"creative_id", "fps", b"fps", "language", b"language", "mode", b"mode", "music", b"music", "packs", b"packs", "preset", b"preset", "project", b"project", "providers", b"providers", "request_id", b"request_id", "require_approval", b"require_approval", "resolution", b"resolution", "source", b"source", "style_preset", b"style_preset", "template", b"template", "template_values", b"template_values", "title", b"title", "transition", b"transition", "use_cache", b"use_cache", "visual_approach", b"visual_approach"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__allow_placeholder: _TypeAlias = _typing.Literal["allow_placeholder"]  # noqa: Y015
     _WhichOneofArgType__allow_placeholder: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder"]  # noqa: Y015

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from reelmesh.orchestrator.v1 import video_service_pb2 as reelmesh_dot_orchestrator_dot_v1_dot_video__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-reelmesh/orchestrator/v1/policy_service.proto\x12\x18reelmesh.orchestrator.v1\x1a,reelmesh/orchestrator/v1/video_service.proto\"\xb1\x03\n\x06Policy\x12\x36\n\x0bpreferences\x18\x01 \x01(\x0b\x32!.reelmesh.orchestrator.v1.Routing\x12\x17\n\ncommercial\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x11\n\tterritory\x18\x03 \x01(\t\x12=\n\tscreening\x18\x04 \x01(\x0e\x32*.reelmesh.orchestrator.v1.Policy.Screening\x12\x1a\n\x12\x61llowed_categories\x18\x05 \x03(\t\x12&\n\x1erefuse_when_moderation_is_away\x18\x06 \x01(\x08\x12\x14\n\x0cjobs_at_once\x18\x07 \x01(\x05\x12\x17\n\x0fjobs_per_minute\x18\x08 \x01(\x05\x12\x0e\n\x06weight\x18\t \x01(\x05\x12\x0e\n\x06paused\x18\n \x01(\x08\"b\n\tScreening\x12\x19\n\x15SCREENING_UNSPECIFIED\x10\x00\x12\x11\n\rSCREENING_OFF\x10\x01\x12\x13\n\x0fSCREENING_RULES\x10\x02\x12\x12\n\x0eSCREENING_FULL\x10\x03\x42\r\n\x0b_commercial\"\x12\n\x10GetPolicyRequest\"E\n\x11GetPolicyResponse\x12\x30\n\x06policy\x18\x01 \x01(\x0b\x32 .reelmesh.orchestrator.v1.Policy\"D\n\x10SetPolicyRequest\x12\x30\n\x06policy\x18\x01 \x01(\x0b\x32 .reelmesh.orchestrator.v1.Policy\"E\n\x11SetPolicyResponse\x12\x30\n\x06policy\x18\x01 \x01(\x0b\x32 .reelmesh.orchestrator.v1.Policy\"\x17\n\x15GetPreferencesRequest\"P\n\x16GetPreferencesResponse\x12\x36\n\x0bpreferences\x18\x01 \x01(\x0b\x32!.reelmesh.orchestrator.v1.Routing\"O\n\x15SetPreferencesRequest\x12\x36\n\x0bpreferences\x18\x01 \x01(\x0b\x32!.reelmesh.orchestrator.v1.Routing\"P\n\x16SetPreferencesResponse\x12\x36\n\x0bpreferences\x18\x01 \x01(\x0b\x32!.reelmesh.orchestrator.v1.Routing2\xc5\x03\n\rPolicyService\x12\x64\n\tGetPolicy\x12*.reelmesh.orchestrator.v1.GetPolicyRequest\x1a+.reelmesh.orchestrator.v1.GetPolicyResponse\x12\x64\n\tSetPolicy\x12*.reelmesh.orchestrator.v1.SetPolicyRequest\x1a+.reelmesh.orchestrator.v1.SetPolicyResponse\x12s\n\x0eGetPreferences\x12/.reelmesh.orchestrator.v1.GetPreferencesRequest\x1a\x30.reelmesh.orchestrator.v1.GetPreferencesResponse\x12s\n\x0eSetPreferences\x12/.reelmesh.orchestrator.v1.SetPreferencesRequest\x1a\x30.reelmesh.orchestrator.v1.SetPreferencesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-reelmesh/orchestrator/v1/policy_service.proto\x12\x18reelmesh.orchestrator.v1\x1a,reelmesh/orchestrator/v1/video_service.proto\"\xc0\x03\n\x06Policy\x12\x36\n\x0bpreferences\x18\x01 \x01(\x0b\x32!.reelmesh.orchestrator.v1.Routing\x12\x17\n\ncommercial\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x11\n\tterritory\x18\x03 \x01(\t\x12=\n\tscreening\x18\x04 \x01(\x0e\x32*.reelmesh.orchestrator.v1.Policy.Screening\x12\x1a\n\x12\x61llowed_categories\x18\x05 \x03(\t\x12&\n\x1erefuse_when_moderation_is_away\x18\x06 \x01(\x08\x12\x14\n\x0cjobs_at_once\x18\x07 \x01(\x05\x12\x17\n\x0fjobs_per_minute\x18\x08 \x01(\x05\x12\x0e\n\x06weight\x18\t \x01(\x05\x12\x0e\n\x06paused\x18\n \x01(\x08\x12\r\n\x05packs\x18\x0b \x03(\t\"b\n\tScreening\x12\x19\n\x15SCREENING_UNSPECIFIED\x10\x00\x12\x11\n\rSCREENING_OFF\x10\x01\x12\x13\n\x0fSCREENING_RULES\x10\x02\x12\x12\n\x0eSCREENING_FULL\x10\x03\x42\r\n\x0b_commercial\"\x12\n\x10GetPolicyRequest\"E\n\x11GetPolicyResponse\x12\x30\n\x06policy\x18\x01 \x01(\x0b\x32 .reelmesh.orchestrator.v1.Policy\"D\n\x10SetPolicyRequest\x12\x30\n\x06policy\x18\x01 \x01(\x0b\x32 .reelmesh.orchestrator.v1.Policy\"E\n\x11SetPolicyResponse\x12\x30\n\x06policy\x18\x01 \x01(\x0b\x32 .reelmesh.orchestrator.v1.Policy\"\x17\n\x15GetPreferencesRequest\"P\n\x16GetPreferencesResponse\x12\x36\n\x0bpreferences\x18\x01 \x01(\x0b\x32!.reelmesh.orchestrator.v1.Routing\"O\n\x15SetPreferencesRequest\x12\x36\n\x0bpreferences\x18\x01 \x01(\x0b\x32!.reelmesh.orchestrator.v1.Routing\"P\n\x16SetPreferencesResponse\x12\x36\n\x0bpreferences\x18\x01 \x01(\x0b\x32!.reelmesh.orchestrator.v1.Routing2\xc5\x03\n\rPolicyService\x12\x64\n\tGetPolicy\x12*.reelmesh.orchestrator.v1.GetPolicyRequest\x1a+.reelmesh.orchestrator.v1.GetPolicyResponse\x12\x64\n\tSetPolicy\x12*.reelmesh.orchestrator.v1.SetPolicyRequest\x1a+.reelmesh.orchestrator.v1.SetPolicyResponse\x12s\n\x0eGetPreferences\x12/.reelmesh.orchestrator.v1.GetPreferencesRequest\x1a\x30.reelmesh.orchestrator.v1.GetPreferencesResponse\x12s\n\x0eSetPreferences\x12/.reelmesh.orchestrator.v1.SetPreferencesRequest\x1a\x30.reelmesh.orchestrator.v1.SetPreferencesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,25 +33,25 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'reelmesh.orchestrator.v1.po
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_POLICY']._serialized_start=122
-  _globals['_POLICY']._serialized_end=555
-  _globals['_POLICY_SCREENING']._serialized_start=442
-  _globals['_POLICY_SCREENING']._serialized_end=540
-  _globals['_GETPOLICYREQUEST']._serialized_start=557
-  _globals['_GETPOLICYREQUEST']._serialized_end=575
-  _globals['_GETPOLICYRESPONSE']._serialized_start=577
-  _globals['_GETPOLICYRESPONSE']._serialized_end=646
-  _globals['_SETPOLICYREQUEST']._serialized_start=648
-  _globals['_SETPOLICYREQUEST']._serialized_end=716
-  _globals['_SETPOLICYRESPONSE']._serialized_start=718
-  _globals['_SETPOLICYRESPONSE']._serialized_end=787
-  _globals['_GETPREFERENCESREQUEST']._serialized_start=789
-  _globals['_GETPREFERENCESREQUEST']._serialized_end=812
-  _globals['_GETPREFERENCESRESPONSE']._serialized_start=814
-  _globals['_GETPREFERENCESRESPONSE']._serialized_end=894
-  _globals['_SETPREFERENCESREQUEST']._serialized_start=896
-  _globals['_SETPREFERENCESREQUEST']._serialized_end=975
-  _globals['_SETPREFERENCESRESPONSE']._serialized_start=977
-  _globals['_SETPREFERENCESRESPONSE']._serialized_end=1057
-  _globals['_POLICYSERVICE']._serialized_start=1060
-  _globals['_POLICYSERVICE']._serialized_end=1513
+  _globals['_POLICY']._serialized_end=570
+  _globals['_POLICY_SCREENING']._serialized_start=457
+  _globals['_POLICY_SCREENING']._serialized_end=555
+  _globals['_GETPOLICYREQUEST']._serialized_start=572
+  _globals['_GETPOLICYREQUEST']._serialized_end=590
+  _globals['_GETPOLICYRESPONSE']._serialized_start=592
+  _globals['_GETPOLICYRESPONSE']._serialized_end=661
+  _globals['_SETPOLICYREQUEST']._serialized_start=663
+  _globals['_SETPOLICYREQUEST']._serialized_end=731
+  _globals['_SETPOLICYRESPONSE']._serialized_start=733
+  _globals['_SETPOLICYRESPONSE']._serialized_end=802
+  _globals['_GETPREFERENCESREQUEST']._serialized_start=804
+  _globals['_GETPREFERENCESREQUEST']._serialized_end=827
+  _globals['_GETPREFERENCESRESPONSE']._serialized_start=829
+  _globals['_GETPREFERENCESRESPONSE']._serialized_end=909
+  _globals['_SETPREFERENCESREQUEST']._serialized_start=911
+  _globals['_SETPREFERENCESREQUEST']._serialized_end=990
+  _globals['_SETPREFERENCESRESPONSE']._serialized_start=992
+  _globals['_SETPREFERENCESRESPONSE']._serialized_end=1072
+  _globals['_POLICYSERVICE']._serialized_start=1075
+  _globals['_POLICYSERVICE']._serialized_end=1528
 # @@protoc_insertion_point(module_scope)

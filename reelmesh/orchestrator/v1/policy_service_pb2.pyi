@@ -63,6 +63,7 @@ class Policy(_message.Message):
     JOBS_PER_MINUTE_FIELD_NUMBER: _builtins.int
     WEIGHT_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
+    PACKS_FIELD_NUMBER: _builtins.int
     commercial: _builtins.bool
     """Optional. Whether clips are sold or advertise something; absent means that they may be."""
     territory: _builtins.str
@@ -87,6 +88,10 @@ class Policy(_message.Message):
     def allowed_categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Optional. Categories of moderation that this tenant may use all the same."""
 
+    @_builtins.property
+    def packs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. Culture packs, such as "kenya", that enrich prompts of this tenant without being asked for."""
+
     def __init__(
         self,
         *,
@@ -100,10 +105,11 @@ class Policy(_message.Message):
         jobs_per_minute: _builtins.int = ...,
         weight: _builtins.int = ...,
         paused: _builtins.bool = ...,
+        packs: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_commercial", b"_commercial", "commercial", b"commercial", "preferences", b"preferences"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_commercial", b"_commercial", "allowed_categories", b"allowed_categories", "commercial", b"commercial", "jobs_at_once", b"jobs_at_once", "jobs_per_minute", b"jobs_per_minute", "paused", b"paused", "preferences", b"preferences", "refuse_when_moderation_is_away", b"refuse_when_moderation_is_away", "screening", b"screening", "territory", b"territory", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_commercial", b"_commercial", "allowed_categories", b"allowed_categories", "commercial", b"commercial", "jobs_at_once", b"jobs_at_once", "jobs_per_minute", b"jobs_per_minute", "packs", b"packs", "paused", b"paused", "preferences", b"preferences", "refuse_when_moderation_is_away", b"refuse_when_moderation_is_away", "screening", b"screening", "territory", b"territory", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__commercial: _TypeAlias = _typing.Literal["commercial"]  # noqa: Y015
     _WhichOneofArgType__commercial: _TypeAlias = _typing.Literal["_commercial", b"_commercial"]  # noqa: Y015

@@ -334,6 +334,12 @@ class QuantifiedPrompt(_message.Message):
     NEGATIVE_PROMPT_FIELD_NUMBER: _builtins.int
     PROVENANCE_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    PRESET_FIELD_NUMBER: _builtins.int
+    LLM_MODEL_FIELD_NUMBER: _builtins.int
+    LLM_TOKENS_FIELD_NUMBER: _builtins.int
+    LLM_COST_FIELD_NUMBER: _builtins.int
+    PROMPT_LANGUAGE_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """The text that is sent."""
     language: _builtins.str
@@ -360,6 +366,16 @@ class QuantifiedPrompt(_message.Message):
     """What must not be seen."""
     source: _builtins.str
     """"rules" or "llm"."""
+    template: _builtins.str
+    """The template that was filled, with its version: "templates/{id}@{version}"; empty without one."""
+    preset: _builtins.str
+    """The style preset, by id; empty without one."""
+    llm_model: _builtins.str
+    """The language model that was asked, empty where none was; beside "rules" its answer was no use."""
+    llm_tokens: _builtins.int
+    """Tokens used by the language model, both ways."""
+    prompt_language: _builtins.str
+    """BCP 47 language of `prompt`, where it was translated."""
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """Length of the clip."""
@@ -367,6 +383,10 @@ class QuantifiedPrompt(_message.Message):
     @_builtins.property
     def provenance(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Field name to "caller", "rules", "llm" or "default"."""
+
+    @_builtins.property
+    def llm_cost(self) -> _money_pb2.Money:
+        """What the language model cost; absent when nothing or unknown."""
 
     def __init__(
         self,
@@ -386,10 +406,16 @@ class QuantifiedPrompt(_message.Message):
         negative_prompt: _builtins.str = ...,
         provenance: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         source: _builtins.str = ...,
+        template: _builtins.str = ...,
+        preset: _builtins.str = ...,
+        llm_model: _builtins.str = ...,
+        llm_tokens: _builtins.int = ...,
+        llm_cost: _money_pb2.Money | None = ...,
+        prompt_language: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "llm_cost", b"llm_cost"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_ratio", b"aspect_ratio", "camera_motion", b"camera_motion", "duration", b"duration", "fps", b"fps", "language", b"language", "mood", b"mood", "negative_prompt", b"negative_prompt", "prompt", b"prompt", "provenance", b"provenance", "quality", b"quality", "resolution", b"resolution", "shot_type", b"shot_type", "source", b"source", "style", b"style", "time_of_day", b"time_of_day"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_ratio", b"aspect_ratio", "camera_motion", b"camera_motion", "duration", b"duration", "fps", b"fps", "language", b"language", "llm_cost", b"llm_cost", "llm_model", b"llm_model", "llm_tokens", b"llm_tokens", "mood", b"mood", "negative_prompt", b"negative_prompt", "preset", b"preset", "prompt", b"prompt", "prompt_language", b"prompt_language", "provenance", b"provenance", "quality", b"quality", "resolution", b"resolution", "shot_type", b"shot_type", "source", b"source", "style", b"style", "template", b"template", "time_of_day", b"time_of_day"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -510,6 +536,7 @@ class Attempt(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     REUSED_FIELD_NUMBER: _builtins.int
+    SENT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """"{job id}/{variation}/{attempt}": the generator's request_id."""
     iteration: _builtins.int
@@ -542,6 +569,10 @@ class Attempt(_message.Message):
     def reused(self) -> Global___CacheHit:
         """The cached clip that served, where nothing had to be made."""
 
+    @_builtins.property
+    def sent(self) -> Global___QuantifiedPrompt:
+        """What was sent, where the model needed other words or values than the job's quantified prompt."""
+
     def __init__(
         self,
         *,
@@ -556,10 +587,11 @@ class Attempt(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         reused: Global___CacheHit | None = ...,
+        sent: Global___QuantifiedPrompt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "end_time", b"end_time", "error", b"error", "reused", b"reused", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "end_time", b"end_time", "error", b"error", "reused", b"reused", "sent", b"sent", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "end_time", b"end_time", "error", b"error", "generation", b"generation", "id", b"id", "iteration", b"iteration", "model", b"model", "provider", b"provider", "reused", b"reused", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "end_time", b"end_time", "error", b"error", "generation", b"generation", "id", b"id", "iteration", b"iteration", "model", b"model", "provider", b"provider", "reused", b"reused", "sent", b"sent", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -934,6 +966,9 @@ class VideoModel(_message.Message):
     NEGATIVE_PROMPT_FIELD_NUMBER: _builtins.int
     SUCCESS_RATE_FIELD_NUMBER: _builtins.int
     EXCLUDED_TERRITORIES_FIELD_NUMBER: _builtins.int
+    LANGUAGES_FIELD_NUMBER: _builtins.int
+    MIN_FPS_FIELD_NUMBER: _builtins.int
+    MAX_FPS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Stable id, such as "runway_gen3"."""
     display_name: _builtins.str
@@ -976,6 +1011,10 @@ class VideoModel(_message.Message):
     """Takes a negative prompt."""
     success_rate: _builtins.float
     """Share of the attempts that ended lately and succeeded, 0 to 1; absent when too few have ended."""
+    min_fps: _builtins.float
+    """Lowest frame rate, when rates are a range."""
+    max_fps: _builtins.float
+    """Highest frame rate, when rates are a range."""
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Other names that mean the same model."""
@@ -1032,6 +1071,10 @@ class VideoModel(_message.Message):
     def excluded_territories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Where the licence forbids its use: ISO 3166-1 codes, "EU", "UK"."""
 
+    @_builtins.property
+    def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Languages of prompts that its maker documents, such as "en"; empty means that none is documented."""
+
     def __init__(
         self,
         *,
@@ -1070,10 +1113,13 @@ class VideoModel(_message.Message):
         negative_prompt: _builtins.bool = ...,
         success_rate: _builtins.float | None = ...,
         excluded_territories: _abc.Iterable[_builtins.str] | None = ...,
+        languages: _abc.Iterable[_builtins.str] | None = ...,
+        min_fps: _builtins.float = ...,
+        max_fps: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_success_rate", b"_success_rate", "max_duration", b"max_duration", "min_duration", b"min_duration", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "price", b"price", "retire_time", b"retire_time", "success_rate", b"success_rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_success_rate", b"_success_rate", "aliases", b"aliases", "aspect_ratios", b"aspect_ratios", "audio", b"audio", "availability", b"availability", "charges_on_moderation", b"charges_on_moderation", "commercial_use", b"commercial_use", "display_name", b"display_name", "durations", b"durations", "excluded_territories", b"excluded_territories", "fps", b"fps", "id", b"id", "image_input", b"image_input", "last_image_input", b"last_image_input", "licence", b"licence", "lifecycle", b"lifecycle", "max_duration", b"max_duration", "max_prompt_characters", b"max_prompt_characters", "min_duration", b"min_duration", "missing", b"missing", "negative_prompt", b"negative_prompt", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "placeholder", b"placeholder", "price", b"price", "price_date", b"price_date", "price_kind", b"price_kind", "provider", b"provider", "resolutions", b"resolutions", "resolved_model", b"resolved_model", "retire_time", b"retire_time", "success_rate", b"success_rate", "successors", b"successors", "text_input", b"text_input", "unavailable_reason", b"unavailable_reason", "video_input", b"video_input"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_success_rate", b"_success_rate", "aliases", b"aliases", "aspect_ratios", b"aspect_ratios", "audio", b"audio", "availability", b"availability", "charges_on_moderation", b"charges_on_moderation", "commercial_use", b"commercial_use", "display_name", b"display_name", "durations", b"durations", "excluded_territories", b"excluded_territories", "fps", b"fps", "id", b"id", "image_input", b"image_input", "languages", b"languages", "last_image_input", b"last_image_input", "licence", b"licence", "lifecycle", b"lifecycle", "max_duration", b"max_duration", "max_fps", b"max_fps", "max_prompt_characters", b"max_prompt_characters", "min_duration", b"min_duration", "min_fps", b"min_fps", "missing", b"missing", "negative_prompt", b"negative_prompt", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "placeholder", b"placeholder", "price", b"price", "price_date", b"price_date", "price_kind", b"price_kind", "provider", b"provider", "resolutions", b"resolutions", "resolved_model", b"resolved_model", "retire_time", b"retire_time", "success_rate", b"success_rate", "successors", b"successors", "text_input", b"text_input", "unavailable_reason", b"unavailable_reason", "video_input", b"video_input"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__success_rate: _TypeAlias = _typing.Literal["success_rate"]  # noqa: Y015
     _WhichOneofArgType__success_rate: _TypeAlias = _typing.Literal["_success_rate", b"_success_rate"]  # noqa: Y015

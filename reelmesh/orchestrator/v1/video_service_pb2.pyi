@@ -194,6 +194,26 @@ class GenerateVideoRequest(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class TemplateValuesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     PROMPT_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     VARIATIONS_FIELD_NUMBER: _builtins.int
@@ -220,8 +240,12 @@ class GenerateVideoRequest(_message.Message):
     FACETS_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    TEMPLATE_VALUES_FIELD_NUMBER: _builtins.int
+    PRESET_FIELD_NUMBER: _builtins.int
+    PACKS_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
-    """Required. 1 to 20,000 characters."""
+    """Required without a template. 1 to 20,000 characters. With a template it fills the hole "{prompt}"."""
     model: _builtins.str
     """Optional. "" or "auto" is routed; otherwise a model's id or alias."""
     variations: _builtins.int
@@ -255,7 +279,13 @@ class GenerateVideoRequest(_message.Message):
     project: _builtins.str
     """Optional. Project that it is accounted to, at most 128 characters."""
     language: _builtins.str
-    """Optional. Language of messages: "en" (default) or "sw"."""
+    """Optional. Language of messages: "en" or "sw"; empty is that of the words, where it is one of the two."""
+    template: _builtins.str
+    """Optional. "templates/{id}" for its newest version, "templates/{id}@{version}" for that one. The job
+    keeps the text and the version; its defaults count as set by the caller where the caller sets nothing.
+    """
+    preset: _builtins.str
+    """Optional. A style preset's id, as ListPresets of the prompt service has them."""
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """Optional. Length of the clip, 1 to 60 s."""
@@ -292,6 +322,14 @@ class GenerateVideoRequest(_message.Message):
     def options(self) -> _struct_pb2.Struct:
         """Optional. Provider's own parameters, namespaced by provider, at most 16 KiB."""
 
+    @_builtins.property
+    def template_values(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Optional. What fills the template's holes, by name: every hole, and nothing else."""
+
+    @_builtins.property
+    def packs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. Culture packs to enrich with, such as "kenya", besides those of the tenant's policy."""
+
     def __init__(
         self,
         *,
@@ -321,10 +359,14 @@ class GenerateVideoRequest(_message.Message):
         facets: Global___VideoFacets | None = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         options: _struct_pb2.Struct | None = ...,
+        template: _builtins.str = ...,
+        template_values: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        preset: _builtins.str = ...,
+        packs: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "budget_limit", b"budget_limit", "cache", b"cache", "duration", b"duration", "facets", b"facets", "image", b"image", "last_image", b"last_image", "options", b"options", "routing", b"routing", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "aspect_ratio", b"aspect_ratio", "budget_limit", b"budget_limit", "cache", b"cache", "camera_motion", b"camera_motion", "creative_id", b"creative_id", "duration", b"duration", "enhance", b"enhance", "facets", b"facets", "fit", b"fit", "fps", b"fps", "image", b"image", "labels", b"labels", "language", b"language", "last_image", b"last_image", "model", b"model", "negative_prompt", b"negative_prompt", "options", b"options", "project", b"project", "prompt", b"prompt", "request_id", b"request_id", "resolution", b"resolution", "routing", b"routing", "seed", b"seed", "style", b"style", "tenant_name", b"tenant_name", "variations", b"variations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "aspect_ratio", b"aspect_ratio", "budget_limit", b"budget_limit", "cache", b"cache", "camera_motion", b"camera_motion", "creative_id", b"creative_id", "duration", b"duration", "enhance", b"enhance", "facets", b"facets", "fit", b"fit", "fps", b"fps", "image", b"image", "labels", b"labels", "language", b"language", "last_image", b"last_image", "model", b"model", "negative_prompt", b"negative_prompt", "options", b"options", "packs", b"packs", "preset", b"preset", "project", b"project", "prompt", b"prompt", "request_id", b"request_id", "resolution", b"resolution", "routing", b"routing", "seed", b"seed", "style", b"style", "template", b"template", "template_values", b"template_values", "tenant_name", b"tenant_name", "variations", b"variations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015

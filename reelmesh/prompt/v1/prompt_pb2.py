@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1freelmesh/prompt/v1/prompt.proto\x12\x12reelmesh.prompt.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xb7\x02\n\x0fVideoParameters\x12+\n\x08\x64uration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0c\x61spect_ratio\x18\x02 \x01(\t\x12\x12\n\nresolution\x18\x03 \x01(\t\x12\x0b\n\x03\x66ps\x18\x04 \x01(\x05\x12\r\n\x05style\x18\x05 \x01(\t\x12\x0f\n\x07quality\x18\x06 \x01(\t\x12\x15\n\rcamera_motion\x18\x07 \x01(\t\x12\x11\n\tshot_type\x18\x08 \x01(\t\x12\x0c\n\x04mood\x18\t \x01(\t\x12\x13\n\x0btime_of_day\x18\n \x01(\t\x12\x17\n\x0fnegative_prompt\x18\x0b \x01(\t\x12\x12\n\nvariations\x18\x0c \x01(\x05\x12\x12\n\ncharacters\x18\r \x03(\t\x12\x12\n\nlandscapes\x18\x0e \x03(\t\"\xf9\x02\n\x10QuantifiedPrompt\x12\x10\n\x08original\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12\x10\n\x08language\x18\x03 \x01(\t\x12\x37\n\nparameters\x18\x04 \x01(\x0b\x32#.reelmesh.prompt.v1.VideoParameters\x12H\n\nprovenance\x18\x05 \x03(\x0b\x32\x34.reelmesh.prompt.v1.QuantifiedPrompt.ProvenanceEntry\x12\x10\n\x08warnings\x18\x06 \x03(\t\x12\x0e\n\x06source\x18\x07 \x01(\t\x12\x11\n\tllm_model\x18\x08 \x01(\t\x12\x12\n\nllm_tokens\x18\t \x01(\x03\x12 \n\x04\x63ost\x18\n \x01(\x0b\x32\x12.google.type.Money\x12\x10\n\x08template\x18\x0b \x01(\t\x1a\x31\n\x0fProvenanceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xfc\x02\n\x0ePromptAnalysis\x12\x12\n\ncomplexity\x18\x01 \x01(\x01\x12>\n\x11\x63ultural_elements\x18\x02 \x03(\x0b\x32#.reelmesh.prompt.v1.CulturalElement\x12G\n\x15resource_requirements\x18\x03 \x01(\x0b\x32(.reelmesh.prompt.v1.ResourceRequirements\x12Q\n\x10user_preferences\x18\x04 \x03(\x0b\x32\x37.reelmesh.prompt.v1.PromptAnalysis.UserPreferencesEntry\x12\x16\n\x0enetwork_status\x18\x05 \x01(\t\x12\x18\n\x10\x61vailable_models\x18\x06 \x03(\t\x12\x10\n\x08language\x18\x07 \x01(\t\x1a\x36\n\x14UserPreferencesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"h\n\x0f\x43ulturalElement\x12\x0c\n\x04pack\x18\x01 \x01(\t\x12\x0f\n\x07\x65lement\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\r\n\x05start\x18\x04 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x05 \x01(\x05\x12\x0c\n\x04text\x18\x06 \x01(\t\"u\n\x14ResourceRequirements\x12\x0e\n\x06scenes\x18\x01 \x01(\x05\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08vram_mib\x18\x03 \x01(\x03\x12\x0e\n\x06weight\x18\x04 \x01(\t\"M\n\x0cPromptChange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\x12\x0f\n\x07\x62\x65\x63\x61use\x18\x04 \x01(\t\"\xb5\x01\n\x08Template\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\t\x12\x35\n\x08\x64\x65\x66\x61ults\x18\x04 \x01(\x0b\x32#.reelmesh.prompt.v1.VideoParameters\x12\x0f\n\x07version\x18\x05 \x01(\x05\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8f\x01\n\x06Preset\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0c\n\x04pack\x18\x04 \x01(\t\x12\x0e\n\x06phrase\x18\x05 \x01(\t\x12\x37\n\nparameters\x18\x06 \x01(\x0b\x32#.reelmesh.prompt.v1.VideoParameters\"\xfb\x01\n\x0fScriptBreakdown\x12\r\n\x05title\x18\x01 \x01(\t\x12)\n\x06scenes\x18\x02 \x03(\x0b\x32\x19.reelmesh.prompt.v1.Scene\x12\x31\n\ncharacters\x18\x03 \x03(\x0b\x32\x1d.reelmesh.prompt.v1.Character\x12\x10\n\x08language\x18\x04 \x01(\t\x12\x10\n\x08warnings\x18\x05 \x03(\t\x12\x0e\n\x06source\x18\x06 \x01(\t\x12\x11\n\tllm_model\x18\x07 \x01(\t\x12\x12\n\nllm_tokens\x18\x08 \x01(\x03\x12 \n\x04\x63ost\x18\t \x01(\x0b\x32\x12.google.type.Money\"\x87\x01\n\x05Scene\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x0f\n\x07heading\x18\x02 \x01(\t\x12\x11\n\tlandscape\x18\x03 \x01(\t\x12\x13\n\x0btime_of_day\x18\x04 \x01(\t\x12\x0c\n\x04mood\x18\x05 \x01(\t\x12\'\n\x05shots\x18\x06 \x03(\x0b\x32\x18.reelmesh.prompt.v1.Shot\"\xf7\x01\n\x04Shot\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x11\n\tshot_type\x18\x02 \x01(\t\x12\x15\n\rcamera_motion\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x04 \x01(\t\x12\x12\n\ncharacters\x18\x05 \x03(\t\x12.\n\x08\x64ialogue\x18\x06 \x03(\x0b\x32\x1c.reelmesh.prompt.v1.Dialogue\x12+\n\x08\x64uration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04mood\x18\x08 \x01(\t\x12\x13\n\x0btime_of_day\x18\t \x01(\t\x12\x11\n\tlandscape\x18\n \x01(\t\"7\n\x08\x44ialogue\x12\x0f\n\x07speaker\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0c\n\x04\x63ues\x18\x03 \x03(\t\"N\n\tCharacter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61liases\x18\x02 \x03(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\r\n\x05lines\x18\x04 \x01(\x05*U\n\x07\x45nhance\x12\x17\n\x13\x45NHANCE_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x45NHANCE_AUTO\x10\x01\x12\x0e\n\nENHANCE_ON\x10\x02\x12\x0f\n\x0b\x45NHANCE_OFF\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1freelmesh/prompt/v1/prompt.proto\x12\x12reelmesh.prompt.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xb7\x02\n\x0fVideoParameters\x12+\n\x08\x64uration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0c\x61spect_ratio\x18\x02 \x01(\t\x12\x12\n\nresolution\x18\x03 \x01(\t\x12\x0b\n\x03\x66ps\x18\x04 \x01(\x05\x12\r\n\x05style\x18\x05 \x01(\t\x12\x0f\n\x07quality\x18\x06 \x01(\t\x12\x15\n\rcamera_motion\x18\x07 \x01(\t\x12\x11\n\tshot_type\x18\x08 \x01(\t\x12\x0c\n\x04mood\x18\t \x01(\t\x12\x13\n\x0btime_of_day\x18\n \x01(\t\x12\x17\n\x0fnegative_prompt\x18\x0b \x01(\t\x12\x12\n\nvariations\x18\x0c \x01(\x05\x12\x12\n\ncharacters\x18\r \x03(\t\x12\x12\n\nlandscapes\x18\x0e \x03(\t\"\x92\x03\n\x10QuantifiedPrompt\x12\x10\n\x08original\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12\x10\n\x08language\x18\x03 \x01(\t\x12\x37\n\nparameters\x18\x04 \x01(\x0b\x32#.reelmesh.prompt.v1.VideoParameters\x12H\n\nprovenance\x18\x05 \x03(\x0b\x32\x34.reelmesh.prompt.v1.QuantifiedPrompt.ProvenanceEntry\x12\x10\n\x08warnings\x18\x06 \x03(\t\x12\x0e\n\x06source\x18\x07 \x01(\t\x12\x11\n\tllm_model\x18\x08 \x01(\t\x12\x12\n\nllm_tokens\x18\t \x01(\x03\x12 \n\x04\x63ost\x18\n \x01(\x0b\x32\x12.google.type.Money\x12\x10\n\x08template\x18\x0b \x01(\t\x12\x17\n\x0fprompt_language\x18\x0c \x01(\t\x1a\x31\n\x0fProvenanceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xfc\x02\n\x0ePromptAnalysis\x12\x12\n\ncomplexity\x18\x01 \x01(\x01\x12>\n\x11\x63ultural_elements\x18\x02 \x03(\x0b\x32#.reelmesh.prompt.v1.CulturalElement\x12G\n\x15resource_requirements\x18\x03 \x01(\x0b\x32(.reelmesh.prompt.v1.ResourceRequirements\x12Q\n\x10user_preferences\x18\x04 \x03(\x0b\x32\x37.reelmesh.prompt.v1.PromptAnalysis.UserPreferencesEntry\x12\x16\n\x0enetwork_status\x18\x05 \x01(\t\x12\x18\n\x10\x61vailable_models\x18\x06 \x03(\t\x12\x10\n\x08language\x18\x07 \x01(\t\x1a\x36\n\x14UserPreferencesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"h\n\x0f\x43ulturalElement\x12\x0c\n\x04pack\x18\x01 \x01(\t\x12\x0f\n\x07\x65lement\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\r\n\x05start\x18\x04 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x05 \x01(\x05\x12\x0c\n\x04text\x18\x06 \x01(\t\"u\n\x14ResourceRequirements\x12\x0e\n\x06scenes\x18\x01 \x01(\x05\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08vram_mib\x18\x03 \x01(\x03\x12\x0e\n\x06weight\x18\x04 \x01(\t\"M\n\x0cPromptChange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\x12\x0f\n\x07\x62\x65\x63\x61use\x18\x04 \x01(\t\"\xb5\x01\n\x08Template\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\t\x12\x35\n\x08\x64\x65\x66\x61ults\x18\x04 \x01(\x0b\x32#.reelmesh.prompt.v1.VideoParameters\x12\x0f\n\x07version\x18\x05 \x01(\x05\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8f\x01\n\x06Preset\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0c\n\x04pack\x18\x04 \x01(\t\x12\x0e\n\x06phrase\x18\x05 \x01(\t\x12\x37\n\nparameters\x18\x06 \x01(\x0b\x32#.reelmesh.prompt.v1.VideoParameters\"\xfb\x01\n\x0fScriptBreakdown\x12\r\n\x05title\x18\x01 \x01(\t\x12)\n\x06scenes\x18\x02 \x03(\x0b\x32\x19.reelmesh.prompt.v1.Scene\x12\x31\n\ncharacters\x18\x03 \x03(\x0b\x32\x1d.reelmesh.prompt.v1.Character\x12\x10\n\x08language\x18\x04 \x01(\t\x12\x10\n\x08warnings\x18\x05 \x03(\t\x12\x0e\n\x06source\x18\x06 \x01(\t\x12\x11\n\tllm_model\x18\x07 \x01(\t\x12\x12\n\nllm_tokens\x18\x08 \x01(\x03\x12 \n\x04\x63ost\x18\t \x01(\x0b\x32\x12.google.type.Money\"\x87\x01\n\x05Scene\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x0f\n\x07heading\x18\x02 \x01(\t\x12\x11\n\tlandscape\x18\x03 \x01(\t\x12\x13\n\x0btime_of_day\x18\x04 \x01(\t\x12\x0c\n\x04mood\x18\x05 \x01(\t\x12\'\n\x05shots\x18\x06 \x03(\x0b\x32\x18.reelmesh.prompt.v1.Shot\"\xf7\x01\n\x04Shot\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x11\n\tshot_type\x18\x02 \x01(\t\x12\x15\n\rcamera_motion\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x04 \x01(\t\x12\x12\n\ncharacters\x18\x05 \x03(\t\x12.\n\x08\x64ialogue\x18\x06 \x03(\x0b\x32\x1c.reelmesh.prompt.v1.Dialogue\x12+\n\x08\x64uration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04mood\x18\x08 \x01(\t\x12\x13\n\x0btime_of_day\x18\t \x01(\t\x12\x11\n\tlandscape\x18\n \x01(\t\"7\n\x08\x44ialogue\x12\x0f\n\x07speaker\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0c\n\x04\x63ues\x18\x03 \x03(\t\"N\n\tCharacter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61liases\x18\x02 \x03(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\r\n\x05lines\x18\x04 \x01(\x05*U\n\x07\x45nhance\x12\x17\n\x13\x45NHANCE_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x45NHANCE_AUTO\x10\x01\x12\x0e\n\nENHANCE_ON\x10\x02\x12\x0f\n\x0b\x45NHANCE_OFF\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,36 +38,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUANTIFIEDPROMPT_PROVENANCEENTRY']._serialized_options = b'8\001'
   _globals['_PROMPTANALYSIS_USERPREFERENCESENTRY']._loaded_options = None
   _globals['_PROMPTANALYSIS_USERPREFERENCESENTRY']._serialized_options = b'8\001'
-  _globals['_ENHANCE']._serialized_start=2635
-  _globals['_ENHANCE']._serialized_end=2720
+  _globals['_ENHANCE']._serialized_start=2660
+  _globals['_ENHANCE']._serialized_end=2745
   _globals['_VIDEOPARAMETERS']._serialized_start=146
   _globals['_VIDEOPARAMETERS']._serialized_end=457
   _globals['_QUANTIFIEDPROMPT']._serialized_start=460
-  _globals['_QUANTIFIEDPROMPT']._serialized_end=837
-  _globals['_QUANTIFIEDPROMPT_PROVENANCEENTRY']._serialized_start=788
-  _globals['_QUANTIFIEDPROMPT_PROVENANCEENTRY']._serialized_end=837
-  _globals['_PROMPTANALYSIS']._serialized_start=840
-  _globals['_PROMPTANALYSIS']._serialized_end=1220
-  _globals['_PROMPTANALYSIS_USERPREFERENCESENTRY']._serialized_start=1166
-  _globals['_PROMPTANALYSIS_USERPREFERENCESENTRY']._serialized_end=1220
-  _globals['_CULTURALELEMENT']._serialized_start=1222
-  _globals['_CULTURALELEMENT']._serialized_end=1326
-  _globals['_RESOURCEREQUIREMENTS']._serialized_start=1328
-  _globals['_RESOURCEREQUIREMENTS']._serialized_end=1445
-  _globals['_PROMPTCHANGE']._serialized_start=1447
-  _globals['_PROMPTCHANGE']._serialized_end=1524
-  _globals['_TEMPLATE']._serialized_start=1527
-  _globals['_TEMPLATE']._serialized_end=1708
-  _globals['_PRESET']._serialized_start=1711
-  _globals['_PRESET']._serialized_end=1854
-  _globals['_SCRIPTBREAKDOWN']._serialized_start=1857
-  _globals['_SCRIPTBREAKDOWN']._serialized_end=2108
-  _globals['_SCENE']._serialized_start=2111
-  _globals['_SCENE']._serialized_end=2246
-  _globals['_SHOT']._serialized_start=2249
-  _globals['_SHOT']._serialized_end=2496
-  _globals['_DIALOGUE']._serialized_start=2498
-  _globals['_DIALOGUE']._serialized_end=2553
-  _globals['_CHARACTER']._serialized_start=2555
-  _globals['_CHARACTER']._serialized_end=2633
+  _globals['_QUANTIFIEDPROMPT']._serialized_end=862
+  _globals['_QUANTIFIEDPROMPT_PROVENANCEENTRY']._serialized_start=813
+  _globals['_QUANTIFIEDPROMPT_PROVENANCEENTRY']._serialized_end=862
+  _globals['_PROMPTANALYSIS']._serialized_start=865
+  _globals['_PROMPTANALYSIS']._serialized_end=1245
+  _globals['_PROMPTANALYSIS_USERPREFERENCESENTRY']._serialized_start=1191
+  _globals['_PROMPTANALYSIS_USERPREFERENCESENTRY']._serialized_end=1245
+  _globals['_CULTURALELEMENT']._serialized_start=1247
+  _globals['_CULTURALELEMENT']._serialized_end=1351
+  _globals['_RESOURCEREQUIREMENTS']._serialized_start=1353
+  _globals['_RESOURCEREQUIREMENTS']._serialized_end=1470
+  _globals['_PROMPTCHANGE']._serialized_start=1472
+  _globals['_PROMPTCHANGE']._serialized_end=1549
+  _globals['_TEMPLATE']._serialized_start=1552
+  _globals['_TEMPLATE']._serialized_end=1733
+  _globals['_PRESET']._serialized_start=1736
+  _globals['_PRESET']._serialized_end=1879
+  _globals['_SCRIPTBREAKDOWN']._serialized_start=1882
+  _globals['_SCRIPTBREAKDOWN']._serialized_end=2133
+  _globals['_SCENE']._serialized_start=2136
+  _globals['_SCENE']._serialized_end=2271
+  _globals['_SHOT']._serialized_start=2274
+  _globals['_SHOT']._serialized_end=2521
+  _globals['_DIALOGUE']._serialized_start=2523
+  _globals['_DIALOGUE']._serialized_end=2578
+  _globals['_CHARACTER']._serialized_start=2580
+  _globals['_CHARACTER']._serialized_end=2658
 # @@protoc_insertion_point(module_scope)

@@ -167,6 +167,7 @@ class QuantifiedPrompt(_message.Message):
     LLM_TOKENS_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
     TEMPLATE_FIELD_NUMBER: _builtins.int
+    PROMPT_LANGUAGE_FIELD_NUMBER: _builtins.int
     original: _builtins.str
     """The caller's text, byte for byte."""
     prompt: _builtins.str
@@ -181,6 +182,8 @@ class QuantifiedPrompt(_message.Message):
     """Tokens used by the language model, both ways."""
     template: _builtins.str
     """The template that was filled, with its version: "templates/{id}@{version}"; empty without one."""
+    prompt_language: _builtins.str
+    """BCP 47 language of `prompt`, where it is not that of the original."""
     @_builtins.property
     def parameters(self) -> Global___VideoParameters:
         """What was understood; what the caller set is repeated here unchanged."""
@@ -211,10 +214,11 @@ class QuantifiedPrompt(_message.Message):
         llm_tokens: _builtins.int = ...,
         cost: _money_pb2.Money | None = ...,
         template: _builtins.str = ...,
+        prompt_language: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "parameters", b"parameters"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "language", b"language", "llm_model", b"llm_model", "llm_tokens", b"llm_tokens", "original", b"original", "parameters", b"parameters", "prompt", b"prompt", "provenance", b"provenance", "source", b"source", "template", b"template", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "language", b"language", "llm_model", b"llm_model", "llm_tokens", b"llm_tokens", "original", b"original", "parameters", b"parameters", "prompt", b"prompt", "prompt_language", b"prompt_language", "provenance", b"provenance", "source", b"source", "template", b"template", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -123,6 +123,10 @@ class ModelLimits(_message.Message):
     WHOLE_SECONDS_FIELD_NUMBER: _builtins.int
     FPS_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    MIN_FPS_FIELD_NUMBER: _builtins.int
+    MAX_FPS_FIELD_NUMBER: _builtins.int
+    STYLE_FIELD_NUMBER: _builtins.int
+    CAMERA_MOTION_FIELD_NUMBER: _builtins.int
     max_prompt_characters: _builtins.int
     """Longest prompt in characters; 0 means unknown."""
     negative_prompt: _builtins.bool
@@ -135,6 +139,16 @@ class ModelLimits(_message.Message):
     """False when it works from a picture alone: style and camera are then left out, with a warning.
     Absent means true.
     """
+    min_fps: _builtins.float
+    """Lowest frame rate of a model that makes a range; 0 means none."""
+    max_fps: _builtins.float
+    """Highest frame rate of a model that makes a range; 0 means none."""
+    style: _builtins.bool
+    """True when it takes a style in a field of its own. Otherwise what the caller has set goes into the
+    words, or a warning says that it is lost, and the answer's parameter is empty.
+    """
+    camera_motion: _builtins.bool
+    """The same for a camera move."""
     @_builtins.property
     def durations(self) -> _containers.RepeatedCompositeFieldContainer[_duration_pb2.Duration]:
         """Lengths it makes; empty means any within the bounds."""
@@ -177,10 +191,14 @@ class ModelLimits(_message.Message):
         whole_seconds: _builtins.bool = ...,
         fps: _abc.Iterable[_builtins.int] | None = ...,
         text: _builtins.bool | None = ...,
+        min_fps: _builtins.float = ...,
+        max_fps: _builtins.float = ...,
+        style: _builtins.bool = ...,
+        camera_motion: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_text", b"_text", "max_duration", b"max_duration", "min_duration", b"min_duration", "text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_text", b"_text", "aspect_ratios", b"aspect_ratios", "durations", b"durations", "fps", b"fps", "languages", b"languages", "max_duration", b"max_duration", "max_prompt_characters", b"max_prompt_characters", "min_duration", b"min_duration", "negative_prompt", b"negative_prompt", "resolutions", b"resolutions", "text", b"text", "whole_seconds", b"whole_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_text", b"_text", "aspect_ratios", b"aspect_ratios", "camera_motion", b"camera_motion", "durations", b"durations", "fps", b"fps", "languages", b"languages", "max_duration", b"max_duration", "max_fps", b"max_fps", "max_prompt_characters", b"max_prompt_characters", "min_duration", b"min_duration", "min_fps", b"min_fps", "negative_prompt", b"negative_prompt", "resolutions", b"resolutions", "style", b"style", "text", b"text", "whole_seconds", b"whole_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__text: _TypeAlias = _typing.Literal["text"]  # noqa: Y015
     _WhichOneofArgType__text: _TypeAlias = _typing.Literal["_text", b"_text"]  # noqa: Y015
@@ -211,6 +229,74 @@ class QuantifyPromptResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QuantifyPromptResponse: _TypeAlias = QuantifyPromptResponse  # noqa: Y015
+
+@_typing.final
+class CompilePromptRequest(_message.Message):
+    """Request of CompilePrompt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUANTIFIED_PROMPT_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    ENHANCE_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    FIXED_FIELD_NUMBER: _builtins.int
+    enhance: _prompt_pb2.Enhance.ValueType
+    """Optional. Default ENHANCE_AUTO; with ENHANCE_OFF the words are left as they are."""
+    language: _builtins.str
+    """Optional. Language of messages: "en" or "sw"; empty is that of the text."""
+    @_builtins.property
+    def quantified_prompt(self) -> _prompt_pb2.QuantifiedPrompt:
+        """Required. As QuantifyPrompt or RegeneratePrompt returned it."""
+
+    @_builtins.property
+    def limits(self) -> Global___ModelLimits:
+        """Required. What the model can take."""
+
+    @_builtins.property
+    def fixed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. Parameters that may not give way to the nearest that the model makes, by name."""
+
+    def __init__(
+        self,
+        *,
+        quantified_prompt: _prompt_pb2.QuantifiedPrompt | None = ...,
+        limits: Global___ModelLimits | None = ...,
+        enhance: _prompt_pb2.Enhance.ValueType = ...,
+        language: _builtins.str = ...,
+        fixed: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "quantified_prompt", b"quantified_prompt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["enhance", b"enhance", "fixed", b"fixed", "language", b"language", "limits", b"limits", "quantified_prompt", b"quantified_prompt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompilePromptRequest: _TypeAlias = CompilePromptRequest  # noqa: Y015
+
+@_typing.final
+class CompilePromptResponse(_message.Message):
+    """Response of CompilePrompt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUANTIFIED_PROMPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def quantified_prompt(self) -> _prompt_pb2.QuantifiedPrompt:
+        """The prompt as it is to be sent; its warnings tell of the compiling alone."""
+
+    def __init__(
+        self,
+        *,
+        quantified_prompt: _prompt_pb2.QuantifiedPrompt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["quantified_prompt", b"quantified_prompt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quantified_prompt", b"quantified_prompt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompilePromptResponse: _TypeAlias = CompilePromptResponse  # noqa: Y015
 
 @_typing.final
 class RegeneratePromptRequest(_message.Message):
@@ -537,6 +623,82 @@ class ListTemplatesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListTemplatesResponse: _TypeAlias = ListTemplatesResponse  # noqa: Y015
+
+@_typing.final
+class FillTemplateRequest(_message.Message):
+    """Request of FillTemplate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class TemplateValuesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    TEMPLATE_VALUES_FIELD_NUMBER: _builtins.int
+    template: _builtins.str
+    """Required. "templates/{id}" for its newest version, "templates/{id}@{version}" for that one."""
+    @_builtins.property
+    def template_values(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What fills the template's holes, by name: every hole, and nothing else."""
+
+    def __init__(
+        self,
+        *,
+        template: _builtins.str = ...,
+        template_values: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["template", b"template", "template_values", b"template_values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FillTemplateRequest: _TypeAlias = FillTemplateRequest  # noqa: Y015
+
+@_typing.final
+class FillTemplateResponse(_message.Message):
+    """Response of FillTemplate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The text."""
+    @_builtins.property
+    def template(self) -> _prompt_pb2.Template:
+        """The template in the version that was used."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        template: _prompt_pb2.Template | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["template", b"template"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["template", b"template", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FillTemplateResponse: _TypeAlias = FillTemplateResponse  # noqa: Y015
 
 @_typing.final
 class ListPresetsRequest(_message.Message):

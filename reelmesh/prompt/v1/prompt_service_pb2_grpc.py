@@ -40,6 +40,11 @@ class PromptServiceStub:
                 request_serializer=reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.QuantifyPromptRequest.SerializeToString,
                 response_deserializer=reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.QuantifyPromptResponse.FromString,
                 _registered_method=True)
+        self.CompilePrompt = channel.unary_unary(
+                '/reelmesh.prompt.v1.PromptService/CompilePrompt',
+                request_serializer=reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.CompilePromptRequest.SerializeToString,
+                response_deserializer=reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.CompilePromptResponse.FromString,
+                _registered_method=True)
         self.RegeneratePrompt = channel.unary_unary(
                 '/reelmesh.prompt.v1.PromptService/RegeneratePrompt',
                 request_serializer=reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.RegeneratePromptRequest.SerializeToString,
@@ -65,6 +70,11 @@ class PromptServiceStub:
                 request_serializer=reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.ListTemplatesRequest.SerializeToString,
                 response_deserializer=reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.ListTemplatesResponse.FromString,
                 _registered_method=True)
+        self.FillTemplate = channel.unary_unary(
+                '/reelmesh.prompt.v1.PromptService/FillTemplate',
+                request_serializer=reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.FillTemplateRequest.SerializeToString,
+                response_deserializer=reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.FillTemplateResponse.FromString,
+                _registered_method=True)
         self.ListPresets = channel.unary_unary(
                 '/reelmesh.prompt.v1.PromptService/ListPresets',
                 request_serializer=reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.ListPresetsRequest.SerializeToString,
@@ -79,6 +89,16 @@ class PromptServiceServicer:
     def QuantifyPrompt(self, request, context):
         """Free text, or a template, to typed parameters; the original is kept beside the enhanced text.
         Errors: INVALID_ARGUMENT, NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompilePrompt(self, request, context):
+        """A prompt that was quantified before, made ready for one model: its length, its language, what it
+        has no field for. Whatever cannot be carried is a warning. Nothing is understood anew: only a
+        translation may ask a language model.
+        Errors: INVALID_ARGUMENT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,6 +142,14 @@ class PromptServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FillTemplate(self, request, context):
+        """A template's text with its holes filled, and the version that was used. No language model is
+        asked. Errors: INVALID_ARGUMENT, NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListPresets(self, request, context):
         """The presets of all packs that are installed.
         """
@@ -136,6 +164,11 @@ def add_PromptServiceServicer_to_server(servicer, server):
                     servicer.QuantifyPrompt,
                     request_deserializer=reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.QuantifyPromptRequest.FromString,
                     response_serializer=reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.QuantifyPromptResponse.SerializeToString,
+            ),
+            'CompilePrompt': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompilePrompt,
+                    request_deserializer=reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.CompilePromptRequest.FromString,
+                    response_serializer=reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.CompilePromptResponse.SerializeToString,
             ),
             'RegeneratePrompt': grpc.unary_unary_rpc_method_handler(
                     servicer.RegeneratePrompt,
@@ -161,6 +194,11 @@ def add_PromptServiceServicer_to_server(servicer, server):
                     servicer.ListTemplates,
                     request_deserializer=reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.ListTemplatesRequest.FromString,
                     response_serializer=reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.ListTemplatesResponse.SerializeToString,
+            ),
+            'FillTemplate': grpc.unary_unary_rpc_method_handler(
+                    servicer.FillTemplate,
+                    request_deserializer=reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.FillTemplateRequest.FromString,
+                    response_serializer=reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.FillTemplateResponse.SerializeToString,
             ),
             'ListPresets': grpc.unary_unary_rpc_method_handler(
                     servicer.ListPresets,
@@ -196,6 +234,33 @@ class PromptService:
             '/reelmesh.prompt.v1.PromptService/QuantifyPrompt',
             reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.QuantifyPromptRequest.SerializeToString,
             reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.QuantifyPromptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompilePrompt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelmesh.prompt.v1.PromptService/CompilePrompt',
+            reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.CompilePromptRequest.SerializeToString,
+            reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.CompilePromptResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -331,6 +396,33 @@ class PromptService:
             '/reelmesh.prompt.v1.PromptService/ListTemplates',
             reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.ListTemplatesRequest.SerializeToString,
             reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.ListTemplatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FillTemplate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelmesh.prompt.v1.PromptService/FillTemplate',
+            reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.FillTemplateRequest.SerializeToString,
+            reelmesh_dot_prompt_dot_v1_dot_prompt__service__pb2.FillTemplateResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,12 @@ class PromptServiceStub:
     """Free text, or a template, to typed parameters; the original is kept beside the enhanced text.
     Errors: INVALID_ARGUMENT, NOT_FOUND.
     """
+    CompilePrompt: _grpc.UnaryUnaryMultiCallable[_prompt_service_pb2.CompilePromptRequest, _prompt_service_pb2.CompilePromptResponse]
+    """A prompt that was quantified before, made ready for one model: its length, its language, what it
+    has no field for. Whatever cannot be carried is a warning. Nothing is understood anew: only a
+    translation may ask a language model.
+    Errors: INVALID_ARGUMENT.
+    """
     RegeneratePrompt: _grpc.UnaryUnaryMultiCallable[_prompt_service_pb2.RegeneratePromptRequest, _prompt_service_pb2.RegeneratePromptResponse]
     """Applies feedback such as "slower, no people" to an earlier prompt and says what changed.
     Errors: INVALID_ARGUMENT.
@@ -53,6 +59,10 @@ class PromptServiceStub:
     """Makes a template, or a new version of one. Errors: INVALID_ARGUMENT, ALREADY_EXISTS, NOT_FOUND."""
     ListTemplates: _grpc.UnaryUnaryMultiCallable[_prompt_service_pb2.ListTemplatesRequest, _prompt_service_pb2.ListTemplatesResponse]
     """The tenant's templates, newest version of each. Errors: INVALID_ARGUMENT."""
+    FillTemplate: _grpc.UnaryUnaryMultiCallable[_prompt_service_pb2.FillTemplateRequest, _prompt_service_pb2.FillTemplateResponse]
+    """A template's text with its holes filled, and the version that was used. No language model is
+    asked. Errors: INVALID_ARGUMENT, NOT_FOUND.
+    """
     ListPresets: _grpc.UnaryUnaryMultiCallable[_prompt_service_pb2.ListPresetsRequest, _prompt_service_pb2.ListPresetsResponse]
     """The presets of all packs that are installed."""
 
@@ -64,6 +74,12 @@ class PromptServiceAsyncStub(PromptServiceStub):
     QuantifyPrompt: _aio.UnaryUnaryMultiCallable[_prompt_service_pb2.QuantifyPromptRequest, _prompt_service_pb2.QuantifyPromptResponse]  # type: ignore[assignment]
     """Free text, or a template, to typed parameters; the original is kept beside the enhanced text.
     Errors: INVALID_ARGUMENT, NOT_FOUND.
+    """
+    CompilePrompt: _aio.UnaryUnaryMultiCallable[_prompt_service_pb2.CompilePromptRequest, _prompt_service_pb2.CompilePromptResponse]  # type: ignore[assignment]
+    """A prompt that was quantified before, made ready for one model: its length, its language, what it
+    has no field for. Whatever cannot be carried is a warning. Nothing is understood anew: only a
+    translation may ask a language model.
+    Errors: INVALID_ARGUMENT.
     """
     RegeneratePrompt: _aio.UnaryUnaryMultiCallable[_prompt_service_pb2.RegeneratePromptRequest, _prompt_service_pb2.RegeneratePromptResponse]  # type: ignore[assignment]
     """Applies feedback such as "slower, no people" to an earlier prompt and says what changed.
@@ -81,6 +97,10 @@ class PromptServiceAsyncStub(PromptServiceStub):
     """Makes a template, or a new version of one. Errors: INVALID_ARGUMENT, ALREADY_EXISTS, NOT_FOUND."""
     ListTemplates: _aio.UnaryUnaryMultiCallable[_prompt_service_pb2.ListTemplatesRequest, _prompt_service_pb2.ListTemplatesResponse]  # type: ignore[assignment]
     """The tenant's templates, newest version of each. Errors: INVALID_ARGUMENT."""
+    FillTemplate: _aio.UnaryUnaryMultiCallable[_prompt_service_pb2.FillTemplateRequest, _prompt_service_pb2.FillTemplateResponse]  # type: ignore[assignment]
+    """A template's text with its holes filled, and the version that was used. No language model is
+    asked. Errors: INVALID_ARGUMENT, NOT_FOUND.
+    """
     ListPresets: _aio.UnaryUnaryMultiCallable[_prompt_service_pb2.ListPresetsRequest, _prompt_service_pb2.ListPresetsResponse]  # type: ignore[assignment]
     """The presets of all packs that are installed."""
 
@@ -95,6 +115,18 @@ class PromptServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_prompt_service_pb2.QuantifyPromptResponse, _abc.Awaitable[_prompt_service_pb2.QuantifyPromptResponse]]:
         """Free text, or a template, to typed parameters; the original is kept beside the enhanced text.
         Errors: INVALID_ARGUMENT, NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def CompilePrompt(
+        self,
+        request: _prompt_service_pb2.CompilePromptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_prompt_service_pb2.CompilePromptResponse, _abc.Awaitable[_prompt_service_pb2.CompilePromptResponse]]:
+        """A prompt that was quantified before, made ready for one model: its length, its language, what it
+        has no field for. Whatever cannot be carried is a warning. Nothing is understood anew: only a
+        translation may ask a language model.
+        Errors: INVALID_ARGUMENT.
         """
 
     @_abc_1.abstractmethod
@@ -142,6 +174,16 @@ class PromptServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_prompt_service_pb2.ListTemplatesResponse, _abc.Awaitable[_prompt_service_pb2.ListTemplatesResponse]]:
         """The tenant's templates, newest version of each. Errors: INVALID_ARGUMENT."""
+
+    @_abc_1.abstractmethod
+    def FillTemplate(
+        self,
+        request: _prompt_service_pb2.FillTemplateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_prompt_service_pb2.FillTemplateResponse, _abc.Awaitable[_prompt_service_pb2.FillTemplateResponse]]:
+        """A template's text with its holes filled, and the version that was used. No language model is
+        asked. Errors: INVALID_ARGUMENT, NOT_FOUND.
+        """
 
     @_abc_1.abstractmethod
     def ListPresets(

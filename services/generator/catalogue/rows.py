@@ -24,6 +24,7 @@ def _lowered(value: object) -> object:
 
 
 Resolution = Annotated[str, BeforeValidator(_lowered), Field(pattern=r"^(\d{3,4}p|[248]k)$")]
+Language = Annotated[str, Field(pattern="^[a-z]{2,3}$")]
 Ratio = Annotated[str, Field(pattern=r"^(\d{1,2}:\d{1,2}|\*)$")]
 
 
@@ -150,6 +151,7 @@ class ModelRow(Row):
     defaults: dict[str, str] = {}
     max_prompt_length: int | None = Field(default=None, ge=0)
     prompt_unit: str = Field(default="characters", pattern="^(characters|utf16 units)$")
+    languages: tuple[Language, ...] = ()
     negative_prompt: bool = False
     seed_maximum: int | None = Field(default=None, gt=0)
     audio: Sound = Sound.NONE

@@ -6,6 +6,7 @@ from reelmesh.generator.v1 import model_pb2
 from services.generator.convert.generations import timestamp
 from services.generator.domain.catalogue import Standing
 from services.generator.domain.models import (
+    Carried,
     Commercial,
     Durations,
     Model,
@@ -75,7 +76,13 @@ def _capabilities(model: Model) -> model_pb2.Capabilities:
         image_required=model.inputs.image is Need.REQUIRED,
         video_required=model.inputs.video is Need.REQUIRED,
         voices=model.voices,
+        languages=model.languages,
+        whole_seconds=model.durations.whole,
+        style=model.style is Carried.FIELD,
+        camera_motion=model.camera_motion is Carried.FIELD,
     )
+    if model.fps_range is not None:
+        message.min_fps, message.max_fps = model.fps_range
     _durations(message, model.durations)
     return message
 

@@ -194,7 +194,7 @@ class Model:
 
     `credentials` holds alternatives: one group of environment names suffices, all of its names are
     needed. `vendor_models` maps the kind of input ("text", "image") to the vendor's own name;
-    `wire` says how the vendor spells what vendors of its family spell differently.
+    `wire` is the vendor's own spelling; `languages` are those that its maker documents for prompts.
     """
 
     id: str
@@ -216,6 +216,7 @@ class Model:
     defaults: Mapping[str, str] = field(default_factory=dict)
     max_prompt_length: int | None = None
     prompt_unit: str = "characters"
+    languages: tuple[str, ...] = ()
     negative_prompt: bool = False
     seed_maximum: int | None = None
     audio: Sound = Sound.NONE

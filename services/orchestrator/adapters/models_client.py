@@ -19,6 +19,12 @@ T = TypeVar("T")
 _EVERYBODY = "reelmesh-orchestrator"  # in whose name the catalogue without own keys is read
 _TENANTS = 10_000
 _CATALOGUES = 500
+_SAME = (
+    *("text", "image", "last_image", "video", "audio", "image_required", "video_required"),
+    *("max_prompt_characters", "negative_prompt", "style", "camera_motion"),
+    *("min_fps", "max_fps", "whole_seconds"),
+)
+_SETS = ("aspect_ratios", "resolutions", "fps", "languages", "voices")
 
 
 class ModelsClient:
@@ -97,20 +103,7 @@ def _model(row: model_pb2.Model) -> Model:
         ),
         unavailable_reason=row.unavailable_reason,
         missing=tuple(row.missing),
-        text=able.text,
-        image=able.image,
-        last_image=able.last_image,
-        video=able.video,
-        image_required=able.image_required,
-        video_required=able.video_required,
-        **_lengths(able),
-        aspect_ratios=tuple(able.aspect_ratios),
-        resolutions=tuple(able.resolutions),
-        fps=tuple(able.fps),
-        max_prompt_characters=able.max_prompt_characters,
-        negative_prompt=able.negative_prompt,
-        audio=able.audio,
-        voices=tuple(able.voices),
+        **_able(able),
         price=_price(row.price),
         charges_on_moderation=row.charges_on_moderation,
         licence=row.licence,
@@ -123,8 +116,11 @@ def _model(row: model_pb2.Model) -> Model:
     )
 
 
-def _lengths(able: model_pb2.Capabilities) -> dict[str, Any]:
+def _able(able: model_pb2.Capabilities) -> dict[str, Any]:
+    """What both sides call by the same name, and lengths in seconds."""
     return {
+        **{name: getattr(able, name) for name in _SAME},
+        **{name: tuple(getattr(able, name)) for name in _SETS},
         "durations": tuple(from_duration(d) or 0.0 for d in able.durations),
         "min_duration": from_duration(able.min_duration),
         "max_duration": from_duration(able.max_duration),

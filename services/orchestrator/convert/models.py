@@ -13,6 +13,14 @@ from services.orchestrator.convert.jobs import (
 from services.orchestrator.domain.models import Model
 from services.orchestrator.usecases.plan import Plan
 
+# What the message and the model call by the same name.
+_SAME = (
+    *("id", "aliases", "display_name", "provider", "successors", "unavailable_reason", "missing"),
+    *("aspect_ratios", "resolutions", "fps", "min_fps", "max_fps", "audio", "negative_prompt"),
+    *("max_prompt_characters", "languages", "charges_on_moderation", "licence", "commercial_use"),
+    *("placeholder", "success_rate", "excluded_territories"),
+)
+
 
 def models_message(
     models: Sequence[Model], request: video_service_pb2.ListVideoModelsRequest
@@ -46,16 +54,10 @@ def _model(model: Model) -> pb.VideoModel:
     known = model.price.kind not in {"unknown", ""}
     amounts = [t.amount_micros for t in model.price.tiers]
     return pb.VideoModel(
-        id=model.id,
-        aliases=model.aliases,
-        display_name=model.display_name,
-        provider=model.provider,
+        **{name: getattr(model, name) for name in _SAME},
         lifecycle=pb.VideoModel.Lifecycle.Value(f"LIFECYCLE_{model.lifecycle.name}"),
         retire_time=to_timestamp(model.retire_time),
-        successors=model.successors,
         availability=pb.VideoModel.Availability.Value(f"AVAILABILITY_{model.availability.name}"),
-        unavailable_reason=model.unavailable_reason,
-        missing=model.missing,
         text_input=model.text,
         image_input=model.image,
         last_image_input=model.last_image,
@@ -63,22 +65,10 @@ def _model(model: Model) -> pb.VideoModel:
         durations=[d for d in map(to_duration, model.durations) if d is not None],
         min_duration=to_duration(model.min_duration),
         max_duration=to_duration(model.max_duration),
-        aspect_ratios=model.aspect_ratios,
-        resolutions=model.resolutions,
-        fps=model.fps,
-        max_prompt_characters=model.max_prompt_characters,
-        audio=model.audio,
         price_kind=model.price.kind,
         price=to_money(model.price.amount_micros or max(amounts, default=0)) if known else None,
         price_date=model.price.as_of,
-        charges_on_moderation=model.charges_on_moderation,
-        licence=model.licence,
-        commercial_use=model.commercial_use,
-        placeholder=model.placeholder,
         resolved_model=model.resolves_to or model.id,
         p50_latency=to_duration(model.p50_seconds),
         p90_latency=to_duration(model.p90_seconds),
-        negative_prompt=model.negative_prompt,
-        success_rate=model.success_rate,
-        excluded_territories=model.excluded_territories,
     )

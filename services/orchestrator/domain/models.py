@@ -118,8 +118,14 @@ class Model:
     aspect_ratios: tuple[str, ...] = ()
     resolutions: tuple[str, ...] = ()
     fps: tuple[int, ...] = ()
+    min_fps: float = 0.0
+    max_fps: float = 0.0
+    whole_seconds: bool = False
     max_prompt_characters: int = 0
+    languages: tuple[str, ...] = ()
     negative_prompt: bool = False
+    style: bool = False
+    camera_motion: bool = False
     audio: bool = False
     voices: tuple[str, ...] = ()
     price: Price = Price()

@@ -10,6 +10,7 @@ from services.common.errors import InvalidArgument
 from services.prompt.domain.parameters import FIELDS, VideoParameters
 from services.prompt.domain.quantified import (
     Backend,
+    CompileRequest,
     Enhance,
     Limits,
     Provenance,
@@ -70,10 +71,14 @@ def limits_from(message: prompt_service_pb2.ModelLimits) -> Limits:
         max_prompt_characters=message.max_prompt_characters,
         text=message.text if message.HasField("text") else True,
         negative_prompt=message.negative_prompt,
+        style=message.style,
+        camera_motion=message.camera_motion,
         min_duration=_bound(message, "min_duration"),
         max_duration=_bound(message, "max_duration"),
         whole_seconds=message.whole_seconds,
         fps=tuple(message.fps),
+        min_fps=message.min_fps,
+        max_fps=message.max_fps,
         durations=tuple(seconds_of(duration) for duration in message.durations),
         aspect_ratios=tuple(message.aspect_ratios),
         resolutions=tuple(message.resolutions),
@@ -118,6 +123,7 @@ def quantified_to(quantified: Quantified) -> prompt_pb2.QuantifiedPrompt:
         llm_model=backend.model,
         llm_tokens=backend.tokens,
         template=quantified.template,
+        prompt_language=quantified.prompt_language,
     )
     if backend.cost_micros:
         message.cost.CopyFrom(money_of(backend.cost_micros))
@@ -140,6 +146,18 @@ def quantified_from(message: prompt_pb2.QuantifiedPrompt) -> Quantified:
         warnings=tuple(message.warnings),
         backend=Backend(source="llm" if message.source == "llm" else "rules"),
         template=message.template,
+        prompt_language=message.prompt_language,
+    )
+
+
+def compile_request_from(message: prompt_service_pb2.CompilePromptRequest) -> CompileRequest:
+    """The request; parameters are named as on the wire."""
+    return CompileRequest(
+        quantified=quantified_from(message.quantified_prompt),
+        limits=limits_from(message.limits),
+        enhance=_ENHANCE.get(message.enhance, Enhance.AUTO),
+        language=message.language,
+        fixed=frozenset(map(domain_name, message.fixed)),
     )
 
 

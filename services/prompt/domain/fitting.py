@@ -1,12 +1,20 @@
 """Compiling a prompt for what one model can take; what cannot be carried becomes a notice."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from services.prompt.domain.parameters import ParameterValue, VideoParameters, in_words, ratio_value
 from services.prompt.domain.quantified import ANY, Limits, Provenance
 
+# What a model has no field for, in words; what is told when it is put there, and when it is lost.
+# The first has room before the others.
+_IN_WORDS = (
+    ("negative_prompt", "Avoid: {}.", "negative_prompt_in_words", "negative_prompt_dropped"),
+    ("camera_motion", "Camera: {}.", "camera_motion_in_words", "camera_motion_dropped"),
+    ("style", "Style: {}.", "style_in_words", "style_dropped"),
+)
 _LINES = {"2k": 1440, "4k": 2160, "8k": 4320}
 _Distance: TypeAlias = Callable[[str, str], float]
 
@@ -29,11 +37,15 @@ class Fitted:
 
 
 def fit_parameters(
-    parameters: VideoParameters, provenance: dict[str, Provenance], limits: Limits
+    parameters: VideoParameters,
+    provenance: Mapping[str, Provenance],
+    limits: Limits,
+    *,
+    fixed: Collection[str] = (),
 ) -> tuple[VideoParameters, tuple[Notice, ...]]:
     """The nearest values that the model makes, in the model's own words for them.
 
-    Nobody asked for a default, so only other values leave a notice.
+    Nobody asked for a default, so only other values leave a notice. What is `fixed` stays.
     """
     notices: list[Notice] = []
     for name, key, used in (
@@ -43,7 +55,7 @@ def fit_parameters(
         ("fps", "fps_adapted", _fps(parameters, limits)),
     ):
         asked = parameters.get(name)
-        if not asked or used == asked:
+        if not asked or used == asked or name in fixed:
             continue
         parameters = parameters.with_value(name, used)
         same = name == "resolution" and lines_of(str(asked)) == lines_of(str(used))
@@ -56,33 +68,47 @@ def fit_parameters(
     return wordless, (*notices, Notice("words_not_taken"))
 
 
-def fit_prompt(
-    base: str, prompt: str, parameters: VideoParameters, limits: Limits, *, may_change: bool
-) -> Fitted:
+@dataclass(frozen=True, kw_only=True)
+class Wording:
+    """A prompt on its way to a model, and whether its words may be changed.
+
+    `base` is the prompt without what was added to it; `chosen` are the parameters that the caller
+    has set himself.
+    """
+
+    base: str
+    prompt: str
+    parameters: VideoParameters
+    chosen: Collection[str]
+    may_change: bool
+
+
+def fit_prompt(wording: Wording, limits: Limits) -> Fitted:
     """The words within the model's limit, with what it takes in no other way.
 
-    `base` is the prompt without what was added to it: additions give way first, then the end of
-    the caller's words, never the things that must not be seen.
+    Additions give way first, then the end of the caller's words, never what he has set beside them.
     """
-    negative = parameters.negative_prompt
-    clause, notices = _negative_clause(prompt, negative, limits, may_change=may_change)
-    if not limits.negative_prompt:
-        parameters = parameters.with_value("negative_prompt", "")
+    said, notices = _clauses(wording, limits)
+    parameters = wording.parameters
+    for name in ("style", "camera_motion", "negative_prompt"):
+        if not getattr(limits, name):
+            parameters = parameters.with_value(name, "")
     limit = limits.max_prompt_characters
     if not limit:
-        return Fitted(_with(prompt, clause), parameters, notices)
-    room = max(1, limit - units(clause) - units(_spoken(parameters)))
-    words, loss = _shortened(base, prompt, room, may_change=may_change)
+        return Fitted(_with(wording.prompt, said), parameters, notices)
+    room = max(1, limit - units(said) - len(". "))
+    words, loss = _shortened(wording, room if said else limit)
     more = (Notice(loss, {"limit": limit}),) if loss else ()
-    return Fitted(_with(words, clause), parameters, (*notices, *more))
+    return Fitted(_with(words, said), parameters, (*notices, *more))
 
 
-def _shortened(base: str, prompt: str, room: int, *, may_change: bool) -> tuple[str, str]:
+def _shortened(wording: Wording, room: int) -> tuple[str, str]:
     """Words that have room, and the key of what was lost, or ""."""
-    if units(prompt) <= room:
-        return prompt, ""
-    if not may_change:
-        return prompt, "prompt_too_long"
+    base = wording.base
+    if units(wording.prompt) <= room:
+        return wording.prompt, ""
+    if not wording.may_change:
+        return wording.prompt, "prompt_too_long"
     if units(base) <= room:
         return base, "enhancement_dropped"
     cut = base.encode("utf-16-le", "surrogatepass")[: room * 2].decode("utf-16-le", "ignore")
@@ -100,18 +126,31 @@ def lines_of(resolution: str) -> int:
     return _LINES.get(resolution) or int(resolution.rstrip("p"))
 
 
-def _negative_clause(
-    prompt: str, negative: str, limits: Limits, *, may_change: bool
-) -> tuple[str, tuple[Notice, ...]]:
-    """What must not be seen, in words for a model that takes no negative prompt."""
-    if not negative or limits.negative_prompt:
-        return "", ()
-    if all(item.strip().casefold() in prompt.casefold() for item in negative.split(",")):
-        return "", ()  # the caller's own words say it
-    clause, limit = f"Avoid: {negative}.", limits.max_prompt_characters
-    if may_change and limits.text and (not limit or units(clause) <= limit // 2):
-        return clause, (Notice("negative_in_words"),)
-    return "", (Notice("negative_dropped", {"negative": negative}),)
+def _clauses(wording: Wording, limits: Limits) -> tuple[str, tuple[Notice, ...]]:
+    """What the caller has set and the model has no field for, in words; and what is told of it."""
+    most = limits.max_prompt_characters // 2
+    said: list[str] = []
+    notices: list[Notice] = []
+    for name, sentence, carried, dropped in _IN_WORDS:
+        value = in_words(wording.parameters.get(name)).replace("_", " ")
+        if not value or getattr(limits, name) or _tells(wording, name, value):
+            continue
+        clause = sentence.format(value)
+        fits = not most or units(" ".join((*said, clause))) <= most
+        if wording.may_change and limits.text and fits:
+            said.append(clause)
+            notices.append(Notice(carried))
+        else:
+            notices.append(Notice(dropped, {"value": value}))
+    return " ".join(reversed(said)), tuple(notices)
+
+
+def _tells(wording: Wording, name: str, value: str) -> bool:
+    """Whether the prompt says it already; what was read from the words stands in them."""
+    words = wording.prompt.casefold()
+    if name == "negative_prompt":
+        return all(item.strip().casefold() in words for item in value.split(","))
+    return name not in wording.chosen or value.casefold() in words
 
 
 def _with(words: str, clause: str) -> str:
@@ -119,12 +158,6 @@ def _with(words: str, clause: str) -> str:
         return words
     body = words.rstrip()
     return f"{body}{'' if body.endswith(('.', '!', '?')) else '.'} {clause}"
-
-
-def _spoken(parameters: VideoParameters) -> str:
-    """The most that is still put behind the words where a model has no field for it."""
-    camera, style = parameters.camera_motion, parameters.style
-    return f". Style: {style}. Camera: {camera}." if camera or style else "."
 
 
 def _duration(parameters: VideoParameters, limits: Limits) -> ParameterValue:
@@ -148,7 +181,10 @@ def _resolution(parameters: VideoParameters, limits: Limits) -> ParameterValue:
 
 def _fps(parameters: VideoParameters, limits: Limits) -> ParameterValue:
     asked = parameters.fps
-    return min(limits.fps, key=lambda rate: abs(rate - asked)) if limits.fps else asked
+    if limits.fps:
+        return min(limits.fps, key=lambda rate: abs(rate - asked))
+    slowest, fastest = math.ceil(limits.min_fps), math.floor(limits.max_fps)
+    return min(max(asked, slowest), fastest or asked) if asked else asked
 
 
 def _nearest(asked: str, allowed: tuple[str, ...], distance: _Distance) -> str:

@@ -63,19 +63,23 @@ class RevisionQuestion:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
-class LanguageModel(Protocol):
-    """Understands words with a language model.
-
-    `patience` is how many seconds the caller can wait; the model's own limit holds besides.
-    Every method raises LanguageModelFailedError when there is no usable answer in time; the
-    caller goes on with rules.
-    """
+class Rewriter(Protocol):
+    """The part of a `LanguageModel` that rewrites and translates prompts."""
 
     async def quantify(
         self, text: str, *, enhance: bool, translate_to: str = "", patience: float | None = None
     ) -> Draft:
         """Typed parameters and a rewritten prompt."""
         ...
+
+
+class LanguageModel(Rewriter, Protocol):
+    """Understands words with a language model.
+
+    `patience` is how many seconds the caller can wait; the model's own limit holds besides.
+    Every method raises LanguageModelFailedError when there is no usable answer in time; the
+    caller goes on with rules.
+    """
 
     async def revise(
         self, question: RevisionQuestion, *, patience: float | None = None

@@ -9,7 +9,7 @@ from services.common.errors import InvalidArgument
 MAX_PROMPT_CHARACTERS = 20_000
 MAX_DURATION_SECONDS = 14_400.0
 MAX_VARIATIONS = 8
-MAX_NEGATIVE_CHARACTERS = 4_000
+MAX_NEGATIVE_CHARACTERS = 5_000
 QUALITIES = ("draft", "standard", "high")
 RESOLUTIONS = ("480p", "540p", "720p", "1080p", "1440p", "2160p")
 _RATIO = re.compile(r"(\d{1,4}(?:\.\d{1,3})?):(\d{1,4}(?:\.\d{1,3})?)")

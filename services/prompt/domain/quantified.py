@@ -16,6 +16,7 @@ from services.prompt.domain.parameters import (
 
 _TAG = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}")
 _MOST_OFFERS = 200
+_FASTEST = 240
 
 
 class Enhance(StrEnum):
@@ -65,6 +66,8 @@ class Quantified:
     backend: Backend = RULES
     template: str = ""
     """Name and version of the template that was filled, or ""."""
+    prompt_language: str = ""
+    """Language of `prompt` where it is not that of the original, or ""."""
 
     def __post_init__(self) -> None:
         check_prompt(self.original)
@@ -72,6 +75,11 @@ class Quantified:
         if unknown:
             raise InvalidArgument("provenance", f"names no parameter: {sorted(unknown)}")
         object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+
+
+def chosen_by_caller(provenance: Mapping[str, Provenance]) -> tuple[str, ...]:
+    """Names of the parameters that the caller has set himself."""
+    return tuple(name for name, told in provenance.items() if told is Provenance.CALLER)
 
 
 ANY = "*"
@@ -82,12 +90,15 @@ ANY = "*"
 class Limits:
     """What a model can take, as far as prompts are concerned; empty means any.
 
-    `text` is false for a model that works from a picture alone.
+    `text` is false for a model that works from a picture alone; `style` and `camera_motion` are
+    true where it has fields of its own for them.
     """
 
     max_prompt_characters: int = 0
     text: bool = True
     negative_prompt: bool = True
+    style: bool = False
+    camera_motion: bool = False
     durations: tuple[float, ...] = ()
     min_duration: float | None = None
     max_duration: float | None = None
@@ -95,6 +106,8 @@ class Limits:
     aspect_ratios: tuple[str, ...] = ()
     resolutions: tuple[str, ...] = ()
     fps: tuple[int, ...] = ()
+    min_fps: float = 0.0
+    max_fps: float = 0.0
     languages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -108,8 +121,10 @@ class Limits:
             _check_offer("aspect_ratios", value)
         for value in self.resolutions:
             _check_offer("resolutions", value)
-        if any(not 0 < rate <= 240 for rate in self.fps):
+        if any(not 0 < rate <= _FASTEST for rate in self.fps):
             raise InvalidArgument("limits.fps", "must be between 1 and 240")
+        if not 0 <= self.min_fps <= (self.max_fps or _FASTEST) <= _FASTEST:
+            raise InvalidArgument("limits.max_fps", f"must be from min_fps to {_FASTEST}")
 
     def _check_durations(self) -> None:
         edges = [edge for edge in (self.min_duration, self.max_duration) if edge is not None]
@@ -144,6 +159,24 @@ class QuantifyRequest:
         check_language(self.language)
         if len(self.packs) > _MOST_OFFERS:
             raise InvalidArgument("packs", f"must be at most {_MOST_OFFERS}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompileRequest:
+    """What a caller asks of CompilePrompt; `fixed` names parameters that may not give way."""
+
+    quantified: Quantified
+    limits: Limits
+    enhance: Enhance = Enhance.AUTO
+    language: str = ""
+    fixed: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        check_language(self.language)
+        check_prompt(self.quantified.prompt, "quantified_prompt.prompt")
+        unknown = self.fixed - set(FIELDS)
+        if unknown:
+            raise InvalidArgument("fixed", f"names no parameter: {sorted(unknown)}", allowed=FIELDS)
 
 
 def check_language(tag: str) -> None:

@@ -1,9 +1,10 @@
 """Translating word by word from a list: what is left when no language model can."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Self
 
 from services.prompt.domain.inflection import Inflection
 from services.prompt.domain.spans import quotes
@@ -42,6 +43,12 @@ class WordList:
     drop: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     """Words that name a person where they are capitalised within a sentence."""
+
+    def knowing(self, phrases: Iterable[Mapping[str, str]]) -> Self:
+        """The list with phrases that are there in both languages, by their tags; its own win."""
+        pairs = ((phrase.get(self.source), phrase.get(self.target)) for phrase in phrases)
+        more = {said.lower(): Entry(meant) for said, meant in pairs if said and meant}
+        return replace(self, entries={**more, **self.entries})
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:

@@ -1,6 +1,6 @@
 """Languages, messages, culture packs and presets: data, and the code that reads it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -38,14 +38,29 @@ def load_knowledge(more: Path | None = None) -> Knowledge:
             raise ValueError(msg)
         packs[file.pack] = file.culture()
         presets |= {preset.id: preset for preset in file.all_presets()}
+    lexicons = load_lexicons()
+    added = [*_phrases(lexicons), *(preset.phrase for preset in presets.values())]
+    added += [element.phrase for pack in packs.values() for element in pack.elements]
     return Knowledge(
-        lexicons=load_lexicons(),
+        lexicons=lexicons,
         names=load_names(),
         messages=load_messages(),
         packs=packs,
         presets=presets,
-        word_lists=load_word_lists(),
+        word_lists=tuple(words.knowing(added) for words in load_word_lists()),
     )
+
+
+def _phrases(lexicons: Mapping[str, Lexicon]) -> Iterator[Mapping[str, str]]:
+    """What enhancing may add, in each language."""
+    keys = {
+        (name, value)
+        for lex in lexicons.values()
+        for name, of in lex.phrases.items()
+        for value in of
+    }
+    for name, value in sorted(keys):
+        yield {tag: lexicon.phrase(name, value) for tag, lexicon in lexicons.items()}
 
 
 def _pack(path: Path) -> PackFile:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from services.prompt.domain import culture
 from services.prompt.domain.culture import Preset
 from services.prompt.domain.enhance import append, is_rich, phrases_for
-from services.prompt.domain.fitting import Notice, fit_parameters, fit_prompt
+from services.prompt.domain.faithfulness import Faithfulness
+from services.prompt.domain.fitting import Notice, Wording, fit_parameters, fit_prompt
 from services.prompt.domain.knowledge import Knowledge
 from services.prompt.domain.language_model import (
     Draft,
@@ -16,8 +17,14 @@ from services.prompt.domain.language_model import (
 from services.prompt.domain.merging import Merged, merge
 from services.prompt.domain.parameters import VideoParameters
 from services.prompt.domain.ports import LONG_CHARACTERS, Reader, Reading
-from services.prompt.domain.preservation import Preservation
-from services.prompt.domain.quantified import RULES, Backend, Enhance, Quantified, QuantifyRequest
+from services.prompt.domain.quantified import (
+    RULES,
+    Backend,
+    Enhance,
+    Quantified,
+    QuantifyRequest,
+    chosen_by_caller,
+)
 
 
 @dataclass
@@ -30,6 +37,7 @@ class _Work:
     draft: Draft | None = None
     spent: Backend = RULES
     rejected: bool = False
+    translated: str = ""
     notices: list[Notice] = field(default_factory=list)
 
     @property
@@ -61,7 +69,7 @@ class QuantifyPrompt:
     ) -> None:
         self._reader = reader
         self._knowledge = knowledge
-        self._preservation = Preservation(knowledge.lexicons, knowledge.names)
+        self._faithfulness = Faithfulness(reader, knowledge)
         self._model = model
 
     async def __call__(
@@ -92,6 +100,7 @@ class QuantifyPrompt:
             warnings=self._warnings(work),
             backend=work.spent,
             template=request.template,
+            prompt_language=work.translated,
         )
 
     async def _read(self, request: QuantifyRequest) -> Reading:
@@ -135,9 +144,15 @@ class QuantifyPrompt:
         """The caller's words, the model's rewrite of them, or a translation; and their language."""
         original, draft = work.request.prompt, work.draft
         if draft is not None and (work.translate_to or work.enhances):
-            lost = self._lost(work, draft.prompt)
+            lost = self._faithfulness.lost(
+                work.request.prompt,
+                draft.prompt,
+                language=work.reading.language,
+                translate_to=work.translate_to,
+            )
             if not lost:
                 work.notices += [Notice("translated_by_llm")] if work.translate_to else []
+                work.translated = work.translate_to
                 return draft.prompt, work.translate_to or work.reading.language
             work.rejected = True
             work.notices.append(Notice("llm_changed_meaning", {"lost": "; ".join(lost)}))
@@ -147,6 +162,7 @@ class QuantifyPrompt:
         done = words.translate(original)
         values: dict[str, object] = {"unknown": done.unknown, "words": done.words}
         work.notices.append(Notice("translated_by_lexicon", values))
+        work.translated = words.target
         return done.text, words.target
 
     def _enrichment(self, work: _Work, language: str) -> tuple[str, ...]:
@@ -157,27 +173,26 @@ class QuantifyPrompt:
             work.notices.append(Notice("respectful_wording", {"said": said, "instead": instead}))
         return culture.enrichment(text, packs, language)
 
-    def _lost(self, work: _Work, rewritten: str) -> tuple[str, ...]:
-        original, target = work.request.prompt, work.translate_to
-        lost = self._preservation.lost(original, rewritten, translated=bool(target))
-        wanted = target or work.reading.language
-        changed = self._reader.read(rewritten).language != wanted
-        return (*lost, wanted) if changed and len(original.split()) > 3 else lost
-
     def _fitted(
         self, work: _Work, merged: Merged, base: str, prompt: str
     ) -> tuple[str, VideoParameters]:
         limits, parameters = work.request.limits, merged.parameters
         if limits is None:
             return prompt, parameters
-        may_change = work.may_change
-        parameters, notices = fit_parameters(parameters, dict(merged.provenance), limits)
-        fitted = fit_prompt(base, prompt, parameters, limits, may_change=may_change)
+        parameters, notices = fit_parameters(parameters, merged.provenance, limits)
+        wording = Wording(
+            base=base,
+            prompt=prompt,
+            parameters=parameters,
+            chosen=chosen_by_caller(merged.provenance),
+            may_change=work.may_change,
+        )
+        fitted = fit_prompt(wording, limits)
         work.notices += [*notices, *fitted.notices]
-        translated = any(n.key.startswith("translated_by") for n in work.notices)
-        if limits.languages and work.reading.language not in limits.languages and not translated:
+        language = work.translated or work.reading.language
+        if limits.languages and language not in limits.languages:
             allowed = ", ".join(limits.languages)
-            values: dict[str, object] = {"language": work.reading.language, "languages": allowed}
+            values: dict[str, object] = {"language": language, "languages": allowed}
             work.notices.append(Notice("language_not_understood", values))
         return fitted.prompt, fitted.parameters
 

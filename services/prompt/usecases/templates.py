@@ -40,11 +40,20 @@ class TemplateOrder:
 
 @dataclass(frozen=True)
 class FilledTemplate:
-    """The text, the parameters that the template brings, and the version that was used."""
+    """The text, and the version of the template that was used."""
 
     text: str
-    defaults: VideoParameters
-    name: str
+    template: Template
+
+    @property
+    def name(self) -> str:
+        """The name that means this version for ever."""
+        return self.template.pinned_name
+
+    @property
+    def defaults(self) -> VideoParameters:
+        """The parameters that the template brings."""
+        return self.template.content.defaults
 
 
 class Templates:
@@ -88,7 +97,7 @@ class Templates:
         if found is None:
             raise NotFound("template", order.name)
         text = found.content.filled(order.values)
-        return FilledTemplate(text, found.content.defaults, found.pinned_name)
+        return FilledTemplate(text, found)
 
     async def list(self, tenant: str, page: Page) -> tuple[tuple[Template, ...], str]:
         """The newest version of each template, and where the next page begins."""

@@ -9,7 +9,7 @@ import pytest
 from services.common.errors import InvalidArgument
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.limits import Fit, validate_request
-from services.generator.domain.models import Model, Need
+from services.generator.domain.models import Carried, Model, Need
 from services.generator.domain.tasks import Media, VideoTask
 from services.prompt.adapters.rules.reader import RulesReader
 from services.prompt.domain.fitting import units
@@ -73,6 +73,11 @@ def limits_of(model: Model) -> Limits:
         aspect_ratios=model.aspect_ratios,
         resolutions=model.resolutions,
         fps=tuple(round(rate) for rate in model.fps),
+        min_fps=model.fps_range[0] if model.fps_range else 0.0,
+        max_fps=model.fps_range[1] if model.fps_range else 0.0,
+        languages=model.languages,
+        style=model.style is Carried.FIELD,
+        camera_motion=model.camera_motion is Carried.FIELD,
     )
 
 

@@ -75,7 +75,7 @@ def test_a_prompt_without_words_or_too_long_is_refused(prompt: str) -> None:
         ("quality", "superb"),
         ("variations", 9),
         ("style", "x" * 101),
-        ("negative_prompt", "x" * 4001),
+        ("negative_prompt", "x" * 5001),
         ("characters", ("",)),
     ],
 )

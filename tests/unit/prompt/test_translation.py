@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from services.prompt.domain.knowledge import Knowledge
 from services.prompt.domain.translation import NOUN, NUMBER, Entry, WordList
 from services.prompt.packs import load_word_lists
 from tests.unit.prompt.golden_set import FOLDER, load
@@ -128,3 +129,14 @@ def test_no_pack_says_a_thing_twice(path: Path) -> None:
             return super().construct_mapping(node, deep)
 
     yaml.load(path.read_text(encoding="utf-8"), Loader)
+
+
+def test_every_phrase_that_enhancing_adds_in_swahili_is_known_in_english(
+    knowledge: Knowledge,
+) -> None:
+    words = knowledge.word_list("sw", ("en",))
+    assert words is not None
+    phrases = [p for of in knowledge.lexicons["sw"].phrases.values() for p in of.values()]
+    phrases += [preset.phrase["sw"] for preset in knowledge.presets.values()]
+    missing = [phrase for phrase in phrases if words.translate(phrase).unknown]
+    assert missing == []
