@@ -26,7 +26,7 @@ def test_every_reference_leads_somewhere_and_everything_is_described():
         for field, inner in schema.get("properties", {}).items():
             assert inner["description"], (name, field)
     request = ours["reelmesh.orchestrator.v1.GenerateVideoRequest"]
-    assert request["required"] == ["prompt"]
+    assert ours["reelmesh.orchestrator.v1.SetBudgetRequest"]["required"] == ["budget"]
     assert request["properties"]["seed"]["type"] == ["string", "integer"]
     assert request["properties"]["labels"]["additionalProperties"] == {"type": "string"}
     assert "durations as `5s`" in document["info"]["description"]
