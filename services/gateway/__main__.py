@@ -59,7 +59,9 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         keys = await stack.enter_async_context(open_keys(settings))
         readiness = Readiness()
         readiness.add("orchestrator", HealthClient(videos).ready)
-        clients = Clients(VideoClient(videos), StorageClient(storage), GeneratorClient(generator))
+        clients = Clients(
+            VideoClient(videos, generator), StorageClient(storage), GeneratorClient(generator)
+        )
         app = _app(settings, readiness, keys, clients)
         address = await stack.enter_async_context(
             serve_http(app, settings.address, grace=settings.drain_grace, server_header=False)

@@ -10,6 +10,7 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
+from reelmesh.generator.v1 import vendor_key_service_pb2
 from reelmesh.orchestrator.v1 import (
     budget_service_pb2,
     cache_service_pb2,
@@ -37,6 +38,7 @@ _METHODS = {
         budget_service_pb2.DESCRIPTOR.services_by_name["BudgetService"],
         policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"],
         cache_service_pb2.DESCRIPTOR.services_by_name["CacheService"],
+        vendor_key_service_pb2.DESCRIPTOR.services_by_name["VendorKeyService"],
     )
     for method in service.methods
 }

@@ -1,9 +1,10 @@
-"""Client of the orchestrator's services: calls by name, driven by the endpoint table."""
+"""Client of the services behind REST: calls by name, driven by the endpoint table."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from reelmesh.generator.v1 import vendor_key_service_pb2_grpc
 from reelmesh.orchestrator.v1 import (
     budget_service_pb2_grpc,
     cache_service_pb2_grpc,
@@ -23,14 +24,15 @@ if TYPE_CHECKING:
 class VideoClient:
     """Calls over a channel that turns statuses into ``ServiceError`` by itself."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        """Use ``channel``, which stays the caller's to close."""
+    def __init__(self, channel: grpc.aio.Channel, generator: grpc.aio.Channel) -> None:
+        """Speak to the orchestrator and the generator; the channels stay the caller's to close."""
         self._stub = video_service_pb2_grpc.VideoServiceStub(channel)
         self._stubs: tuple[object, ...] = (
             self._stub,
             budget_service_pb2_grpc.BudgetServiceStub(channel),
             cache_service_pb2_grpc.CacheServiceStub(channel),
             policy_service_pb2_grpc.PolicyServiceStub(channel),
+            vendor_key_service_pb2_grpc.VendorKeyServiceStub(generator),
         )
 
     async def call(self, rpc: str, request: Message) -> Message:

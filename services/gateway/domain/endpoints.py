@@ -23,7 +23,7 @@ class Endpoint:
     field ``name``.
     """
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "DELETE"]
     path: str
     rpc: str
     body: str = ""
@@ -61,4 +61,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", f"{API_PREFIX}/costs", "GetCostReport"),
     Endpoint("GET", f"{API_PREFIX}/cache", "GetCacheStats"),
     Endpoint("POST", f"{API_PREFIX}/cache:purge", "PurgeCache", body="*"),
+    Endpoint("GET", f"{API_PREFIX}/vendorKeys", "ListVendorKeys"),
+    Endpoint("POST", f"{API_PREFIX}/vendorKeys", "CreateVendorKey", body="*"),
+    Endpoint(
+        "DELETE", f"{API_PREFIX}/vendorKeys/{{id}}", "DeleteVendorKey", collection="vendorKeys"
+    ),
 )

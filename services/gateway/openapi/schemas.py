@@ -46,7 +46,9 @@ _SCALARS: dict[int, Schema] = {
     Field.TYPE_INT64: {"type": ["string", "integer"], "format": "int64"},
 }
 
-_SERVED = frozenset({"VideoService", "BudgetService", "CacheService", "PolicyService"})
+_SERVED = frozenset(
+    {"VideoService", "BudgetService", "CacheService", "PolicyService", "VendorKeyService"}
+)
 
 
 class Catalogue:
