@@ -24,13 +24,18 @@ from services.generator.domain.models import (
 HERE = Path(__file__).parent
 
 
-@cache
 def load_catalogue(prices: str = "live", folder: Path = HERE) -> Catalogue:
     """Return the catalogue of `folder` with the named price list ("live" or "seed-2025").
 
-    Raises ValueError, naming the file and the field, when a row does not hold together.
+    It is read once. Raises ValueError, naming the file and the field, when a row does not hold
+    together.
     """
-    models = [_model(row) for path in sorted(folder.glob("*.yaml")) for row in _rows(path)]
+    return _catalogue(prices, folder)
+
+
+@cache
+def _catalogue(prices: str, folder: Path) -> Catalogue:
+    models = _models(folder)
     if prices == "live":
         return Catalogue(models)
     listed = _price_list(folder / "prices" / f"{prices}.yaml")
@@ -39,6 +44,11 @@ def load_catalogue(prices: str = "live", folder: Path = HERE) -> Catalogue:
         message = f"price list {prices} names unknown models: {sorted(unknown)}"
         raise ValueError(message)
     return Catalogue(replace(model, price=listed.get(model.id, model.price)) for model in models)
+
+
+@cache
+def _models(folder: Path) -> tuple[Model, ...]:
+    return tuple(_model(row) for path in sorted(folder.glob("*.yaml")) for row in _rows(path))
 
 
 def _rows(path: Path) -> Iterator[ModelRow]:

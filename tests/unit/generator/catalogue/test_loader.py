@@ -208,3 +208,8 @@ def test_a_price_list_that_names_an_unknown_model_is_refused(folder: Path) -> No
     )
     with pytest.raises(ValueError, match="ghost"):
         load_catalogue("mine", folder)
+
+
+def test_the_files_are_read_once_however_they_are_asked_for() -> None:
+    assert load_catalogue("live") is load_catalogue()
+    assert load_catalogue(prices="live") is CATALOGUE
