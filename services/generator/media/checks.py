@@ -141,7 +141,11 @@ def _all(container: Any, stream: Any) -> Iterator[tuple[float, Any]]:
 
 
 def _now_and_then(container: Any, stream: Any) -> Iterator[tuple[float, Any]]:
-    """Yield key frames, at most one a second, each decoded by itself."""
+    """Yield key frames, at most one a second, each decoded by itself.
+
+    Their blocks are not smoothed: they are looked at from afar.
+    """
+    stream.codec_context.options = {"skip_loop_filter": "all"}
     due = -1.0
     for packet in container.demux(stream):
         time = float((packet.pts or 0) * packet.time_base)

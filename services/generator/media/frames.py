@@ -1,9 +1,9 @@
 """Reads a clip as frames of the cut: one size, one rate, one pixel format, square pixels."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from av.error import FFmpegError
@@ -55,30 +55,39 @@ class Reader:
             raise InvalidArgument(field, "holds no picture")
         self._facts, self._picture = facts, facts.picture
         self._target, self._start, self._field = target, start, field
-        self._frames: Iterator[Any] = iter(())
+        self._frames: Generator[Any, None, None] | None = None
         self._next = -1
+
+    def close(self) -> None:
+        """Let go of the file and its decoder now: what reads and what is read hold each other."""
+        if self._frames is not None:
+            self._frames.close()
+            self._frames = None
 
     def take(self, first: int, count: int) -> Iterator[Any]:
         """Yield frames [first, first + count); the last one stands where the clip is shorter."""
-        if not self._next <= first < self._next + _JUMP or self._next < 0:
-            self._frames = self._read(first)
+        frames = self._frames
+        if frames is None or not self._next <= first < self._next + _JUMP:
+            self.close()
+            self._frames = frames = self._read(first)
             self._next = first
         try:
             while self._next < first + count:
                 self._next += 1
-                frame = next(self._frames)
+                frame = next(frames)
                 if self._next > first:
                     yield frame
         except FFmpegError as error:
             raise damaged(self._field, error) from error
 
-    def _read(self, first: int) -> Iterator[Any]:
+    def _read(self, first: int) -> Generator[Any, None, None]:
         begin = self._start + first / self._target.rate
         shaping = _Shaping(self._target)
         shown: Any = None
         number = first
         with opened(self._facts.path, self._field) as container:
-            for frame in _decoded(container, self._picture, float(begin)):
+            frames = _decoded(container, self._picture, float(begin))
+            for frame in _whole(frames) if self._picture.interlaced else frames:
                 time = (
                     Fraction(frame.pts or 0) * frame.time_base if frame.time_base else Fraction(0)
                 )
@@ -111,6 +120,35 @@ def _decoded(container: Any, picture: Picture, begin: float) -> Iterator[Any]:
         early = packet.pts is not None and packet.pts < needed
         stream.codec_context.skip_frame = "NONREF" if early else "DEFAULT"
         yield from packet.decode()
+
+
+def _whole(frames: Iterator[Any]) -> Iterator[Any]:
+    """Yield a whole frame for each frame of two fields, by motion (w3fdif and yadif together)."""
+    graph: Any = None
+    for frame in chain(frames, (None,)):
+        if graph is None:
+            if frame is None:
+                return
+            graph = Graph()
+            source = graph.add_buffer(
+                width=frame.width,
+                height=frame.height,
+                format=frame.format,
+                time_base=frame.time_base,
+            )
+            graph.link_nodes(
+                source, graph.add("bwdif", "mode=send_frame"), graph.add("buffersink")
+            ).configure()
+        graph.push(frame)
+        yield from _ready(graph)
+
+
+def _ready(graph: Any) -> Iterator[Any]:
+    while True:
+        try:
+            yield graph.pull()
+        except (BlockingIOError, EOFError):
+            return
 
 
 class _Shaping:

@@ -29,6 +29,8 @@ _MAGIC = (
     (b"\xff\xf1", "aac"),
     (b"\xff\xf9", "aac"),
 )
+_NAMING = frozenset({"mov", "matroska"})
+_GLANCE: Any = [{"skip_frame": "all"}] * 8  # PyAV's own type says words, and takes mappings
 STILLS = frozenset({"png_pipe", "jpeg_pipe", "webp_pipe"})
 
 
@@ -44,12 +46,21 @@ def demuxer_of(path: Path) -> str:
 
 
 def opened(path: Path, field: str) -> Any:
-    """Return PyAV's container of a file; raises InvalidArgument naming `field`."""
+    """Return PyAV's container of a file; raises InvalidArgument naming `field`.
+
+    Of formats that name their streams no picture is decoded for it, which is most of the time: the
+    pixel format of a stream is then known from its first frame alone.
+    """
     demuxer = demuxer_of(path)
     if not demuxer:
         raise InvalidArgument(field, "is neither a clip, a picture nor a recording that we read")
     try:
-        return av.open(str(path), format=demuxer, options={"protocol_whitelist": "file"})
+        return av.open(
+            str(path),
+            format=demuxer,
+            options={"protocol_whitelist": "file"},
+            stream_options=_GLANCE if demuxer in _NAMING else None,
+        )
     except (FFmpegError, ValueError) as error:
         raise damaged(field, error) from error
 

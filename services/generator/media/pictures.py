@@ -214,7 +214,7 @@ class Pictures:
     def _take(self, clip: Placed, start: int, end: int) -> Iterator[Any]:
         if clip.number not in self._readers:
             for number in [each for each in self._readers if each < clip.number - 1]:
-                del self._readers[number]
+                self._readers.pop(number).close()
             self._readers[clip.number] = Reader(
                 self._cut.facts[clip.number],
                 self._cut.target,

@@ -1,4 +1,4 @@
-"""What a file holds, read from its packets: nothing is decoded."""
+"""What a file holds, read from its packets; only the first picture is decoded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from services.generator.media.h264 import ParameterSets, is_idr, parameter_sets
 from services.generator.media.opening import STILLS, damaged, demuxer_of, opened
 
 _FULL_RANGE = 2
+_HIGH_DYNAMIC = {16: "PQ", 18: "HLG"}  # transfers of ITU-R BT.2100
 _TOLERANCE = Fraction(1, 4)  # of a frame: clocks of a thousandth of a second round
 
 
@@ -34,7 +35,7 @@ class Picture:
 
     `keys` are the frames at which decoding can begin, `ends` the numbers of frames after which it
     can stop, `delay` how many frames decoding runs ahead of showing; all only for H.264 that can be
-    copied.
+    copied. `interlaced` frames are two fields, shown one after the other.
     """
 
     width: int
@@ -48,6 +49,7 @@ class Picture:
     square: bool = True
     still: bool = False
     turned: int = 0
+    interlaced: bool = False
     color: Color = UNKNOWN
     parameters: ParameterSets | None = None
     keys: tuple[int, ...] = ()
@@ -96,10 +98,10 @@ def probe(path: Path, field: str) -> Facts:
         except FFmpegError as error:
             raise damaged(field, error) from error
         still = demuxer_of(path) in STILLS
-        turned = _turned(container, video, packets[video.index]) if video and not still else 0
+        first = _first(container, video, packets[video.index]) if video and not still else None
         return Facts(
             path=path,
-            picture=_picture(video, packets[video.index], turned, still=still, field=field)
+            picture=_picture(video, packets[video.index], first, still=still, field=field)
             if video
             else None,
             sound=_sound(audio, packets[audio.index]) if audio else None,
@@ -126,7 +128,7 @@ def _sound(stream: Any, packets: _Packets) -> Sound | None:
     return Sound(start=float(first * base), seconds=float(length * base), channels=channels)
 
 
-def _picture(stream: Any, packets: _Packets, turned: int, *, still: bool, field: str) -> Picture:
+def _picture(stream: Any, packets: _Packets, seen: Any, *, still: bool, field: str) -> Picture:
     context, count = stream.codec_context, len(packets.times)
     if not count or not 0 < context.width * context.height <= 1 << 26:
         raise InvalidArgument(field, "holds no picture of a possible size")
@@ -134,7 +136,10 @@ def _picture(stream: Any, packets: _Packets, turned: int, *, still: bool, field:
     average = stream.average_rate or stream.guessed_rate or Fraction(25)
     length = (max(packets.times) - first + packets.last) * base
     numbers, rate = _numbered(stream, packets.times)
-    sets = parameter_sets(context.extradata or b"") if context.name == "h264" else None
+    _require_standard_range(context, field)
+    interlaced = seen is not None and seen.interlaced_frame
+    copyable = context.name == "h264" and not interlaced
+    sets = parameter_sets(context.extradata or b"") if copyable else None
     keys, ends, delay = _cuts(numbers, dict(zip(packets.times, numbers, strict=False)), packets)
     ratio = stream.sample_aspect_ratio
     return Picture(
@@ -145,10 +150,11 @@ def _picture(stream: Any, packets: _Packets, turned: int, *, still: bool, field:
         frames=count,
         rate=rate,
         average_rate=average,
-        pixels=context.pix_fmt or "",
+        pixels=seen.format.name if seen is not None else context.pix_fmt or "",
         square=not ratio or ratio == 1,
         still=still or count == 1,
-        turned=turned,
+        turned=round(seen.rotation / 90) % 4 if seen is not None else 0,
+        interlaced=interlaced,
         color=Color(
             context.color_primaries,
             context.color_trc,
@@ -162,11 +168,18 @@ def _picture(stream: Any, packets: _Packets, turned: int, *, still: bool, field:
     )
 
 
-def _turned(container: Any, stream: Any, packets: _Packets) -> int:
-    """Return by how many quarter turns the first picture lies on its side, 0 to 3."""
+def _first(container: Any, stream: Any, packets: _Packets) -> Any:
+    """Return the first picture; None where there is none."""
     container.seek(min(packets.times, default=0), stream=stream, backward=True)
-    frame = next(container.decode(stream), None)
-    return round(frame.rotation / 90) % 4 if frame is not None else 0
+    return next(container.decode(stream), None)
+
+
+def _require_standard_range(context: Any, field: str) -> None:
+    """Raise InvalidArgument for what would look pale: more light than a film of ours can hold."""
+    kind = _HIGH_DYNAMIC.get(int(context.color_trc))
+    if kind:
+        message = f"has high dynamic range ({kind}); it must be brought to BT.709 first"
+        raise InvalidArgument(field, message, allowed=("standard dynamic range",))
 
 
 def _numbered(stream: Any, times: Sequence[int]) -> tuple[list[int], Fraction | None]:

@@ -1,0 +1,103 @@
+"""Clips as cameras and broadcasters make them: fields, and more light than a film can hold."""
+
+import gc
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from services.common.errors import InvalidArgument
+from services.generator.domain.compositions import Clip, ComposeTask, Encoding
+from services.generator.domain.media import Media
+from services.generator.media.compose import Inputs, compose
+from services.generator.media.probe import probe
+from tests.fakes.clips import decoded, make_clip
+
+ANY = Media(url="https://example.com/any")
+SIZE = (192, 112)
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def woven(path: Path, *, fields: bool, transfer: int = 1) -> Path:
+    """A bar that moves 6 pixels a field; as fields, every second row is half a frame later."""
+    with av.open(str(path), "w", format="mp4") as file:
+        stream: Any = file.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.options = {"crf": "12", "x264-params": "tff=1" if fields else ""}
+        stream.codec_context.color_trc = transfer
+        for number in range(12):
+            image = np.full((SIZE[1], SIZE[0], 3), 40, np.uint8)
+            for late in range(2):
+                left = 6 * (2 * number + (late if fields else 0))
+                image[late::2, left : left + 24] = 220
+            frame: Any = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame = frame.reformat(format="yuv420p")
+            frame.pts = number
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return path
+
+
+def combed(frames: Iterator[Any]) -> float:
+    """How much more rows differ from their neighbours than from the rows after those."""
+    found = []
+    for frame in frames:
+        rows = frame.to_ndarray(format="gray").astype(float)
+        near, far = np.abs(rows[1:] - rows[:-1]).mean(), np.abs(rows[2:] - rows[:-2]).mean()
+        found.append(float(near - far))
+    return float(np.mean(found[2:-2]))
+
+
+def film_of(folder: Path, *clips: Path, **task: Any) -> tuple[Path, Any]:
+    film = folder / "film.mp4"
+    each = tuple(Clip(media=ANY) for _ in clips)
+    made = compose(ComposeTask(clips=each, **task), Inputs(clips=clips), film, lambda _: None)
+    return film, made
+
+
+def test_fields_become_whole_frames_and_are_never_copied(tmp_path: Path) -> None:
+    clip = woven(tmp_path / "a.mp4", fields=True)
+    assert combed(decoded(clip)) > 5, "the fixture shows no fields"
+    film, made = film_of(tmp_path, clip, clip)
+    assert made.method == "encoded"
+    assert made.frames == 24 == len(list(decoded(film)))
+    assert combed(decoded(film)) < 1
+
+
+def test_whole_frames_are_left_alone(tmp_path: Path) -> None:
+    clip = woven(tmp_path / "a.mp4", fields=False)
+    _, made = film_of(tmp_path, clip, clip)
+    assert made.method == "copied"
+
+
+@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
+def test_high_dynamic_range_is_refused_by_its_name(
+    tmp_path: Path, transfer: int, name: str
+) -> None:
+    clip = woven(tmp_path / "a.mp4", fields=False, transfer=transfer)
+    with pytest.raises(InvalidArgument, match=rf"clips\[2\].media.*{name}"):
+        probe(clip, "clips[2].media")
+
+
+def test_no_file_is_held_open_behind_the_cut(tmp_path: Path) -> None:
+    """Without the collector of cycles, which may come late or never."""
+    clip = make_clip(tmp_path / "a.mp4", frames=6)
+    film, open_files = tmp_path / "film.mp4", []
+    task = ComposeTask(
+        clips=tuple(Clip(media=ANY) for _ in range(20)), encoding=Encoding.FULL, check=False
+    )
+
+    def progress(_: float) -> None:
+        open_files.append(len(os.listdir("/proc/self/fd")))
+
+    gc.disable()
+    try:
+        compose(task, Inputs(clips=[clip] * 20), film, progress)
+    finally:
+        gc.enable()
+    assert max(open_files) - open_files[0] <= 6
