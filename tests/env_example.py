@@ -39,14 +39,15 @@ class Variable:
 
 def settings_classes() -> Iterator[tuple[str, type[BaseSettings]]]:
     """Each service's name with its settings class, in alphabetical order."""
-    for path in sorted(ROOT.glob("services/*/settings.py")):
-        if path.parent.name == "common":
-            continue
-        module = importlib.import_module(f"services.{path.parent.name}.settings")
+    names = [path.parent.name for path in sorted(ROOT.glob("services/*/settings.py"))]
+    modules = {name: f"services.{name}.settings" for name in names if name != "common"}
+    modules["gpu_worker"] = "services.generator.worker.gpu.settings"
+    for name, where in sorted(modules.items()):
+        module = importlib.import_module(where)
         for _, found in inspect.getmembers(module, inspect.isclass):
             own = found.__module__ == module.__name__
             if own and issubclass(found, BaseSettings):
-                yield path.parent.name, found
+                yield name, found
 
 
 def variables(settings: type[BaseSettings]) -> Iterator[Variable]:

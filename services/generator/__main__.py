@@ -42,6 +42,7 @@ from services.generator.worker.access import VendorAccess
 from services.generator.worker.backends import ModelBackends
 from services.generator.worker.engines import LOCAL, local_backends
 from services.generator.worker.hosting import hosting
+from services.generator.worker.nodes import gpu_nodes
 from services.generator.worker.operator import act, parse
 from services.generator.worker.parts import (
     keep_going,
@@ -92,8 +93,9 @@ async def _build(
     keys = await open_vendor_keys(settings, database, stack)
     halting = await keep_halting(settings, database, stack)
     storage = await _storage(settings, stack)
+    nodes = await gpu_nodes(settings, storage, stack)
     backends = ModelBackends(
-        await local_backends(settings, storage, stack),
+        {**await local_backends(settings, storage, stack), **nodes.backends},
         configured_providers(settings.vendors),
         access=access,
         hosted=(await stack.enter_async_context(hosting(settings, circuits))).backend,
@@ -105,11 +107,11 @@ async def _build(
     await keep_going(settings, books, machine=machine, stack=stack)
     reach = await watch_network(settings, stack)
     around = partial(surroundings, settings, circuits, reach=reach, halting=halting, access=access)
-    admission = Admission(means.catalogue, around)
+    admission = Admission(means.catalogue, nodes.beside(around))
     vendor_keys = KeepVendorKeys(keys, access, now=clock.now, new_id=new_id)
     generations = _generations(settings, means, admission, machine=machine, own=vendor_keys)
     limits = {**settings.concurrency, **dict.fromkeys(LOCAL, settings.cores)}
-    listing = Listing(admission, machine.generations, limits)
+    listing = Listing(admission, machine.generations, limits, nodes.workers)
     reception = Reception(
         ledger=ledger,
         backends=backends,

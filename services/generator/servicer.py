@@ -117,7 +117,8 @@ class GeneratorServicer(GeneratorServiceServicer):
             )
             for load in self._listing.loads()
         ]
-        return pb.GetCapacityResponse(capacities=capacities)
+        workers = map(convert.worker_to_proto, self._listing.workers())
+        return pb.GetCapacityResponse(capacities=capacities, workers=workers)
 
     @override
     async def ReceiveWebhook(

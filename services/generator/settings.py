@@ -56,8 +56,14 @@ class Settings(ServiceSettings):
     """Whether each frame of a placeholder says what it is."""
     price_list: str = "live"
     """Price list of the catalogue."""
+    local: Literal["embedded", "queue", "off"] = "embedded"
+    """Where local models run: in this process, on GPU workers that take their work from the queue
+    on NATS, or nowhere."""
     device: bool = False
-    """Whether a GPU worker is attached."""
+    """Whether a GPU is there; with a queue, that a worker comes when there is work (scaling from
+    zero), so that models count as ready while none is heard of."""
+    worker_silence_seconds: float = Field(10.0, gt=0)
+    """Silence after which a GPU worker counts as gone."""
     gpu: str = ""
     """Name of the card in the table of rates (a6000, a100-40, a100-80): clips that are made here
     then cost its time; unset leaves their price unknown."""

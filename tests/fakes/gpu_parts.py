@@ -92,9 +92,7 @@ class Hall:
 
     bus: Bus
     scratch: Path
-    model: Model = field(
-        default_factory=lambda: paid_model(wire={"family": f"t{uuid.uuid4().hex[:10]}"})
-    )
+    model: Model = field(default_factory=lambda: paid_model(id=f"m{uuid.uuid4().hex[:10]}"))
     storage: MemoryStorage = field(default_factory=MemoryStorage)
 
     @property
@@ -113,7 +111,7 @@ class Hall:
         order = Order(
             request_id=made.order.request_id,
             request_hash=made.order.request_hash,
-            model=made.order.model,
+            model=self.model.id,
             task=made.order.task,
             priority=priority,
         )

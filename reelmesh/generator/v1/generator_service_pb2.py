@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from reelmesh.generator.v1 import generation_pb2 as reelmesh_dot_generator_dot_v1_dot_generation__pb2
 from reelmesh.generator.v1 import model_pb2 as reelmesh_dot_generator_dot_v1_dot_model__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-reelmesh/generator/v1/generator_service.proto\x12\x15reelmesh.generator.v1\x1a\x17google/type/money.proto\x1a&reelmesh/generator/v1/generation.proto\x1a!reelmesh/generator/v1/model.proto\"\xbd\x01\n\x17\x43reateGenerationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12)\n\x04task\x18\x03 \x01(\x0b\x32\x1b.reelmesh.generator.v1.Task\x12%\n\tmax_price\x18\x04 \x01(\x0b\x32\x12.google.type.Money\x12-\n\x06labels\x18\x05 \x01(\x0b\x32\x1d.reelmesh.generator.v1.Labels\"\xcf\x01\n\x06Labels\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x13\n\x0b\x63reative_id\x18\x02 \x01(\t\x12\x11\n\titeration\x18\x03 \x01(\x05\x12\x39\n\x06labels\x18\x04 \x03(\x0b\x32).reelmesh.generator.v1.Labels.LabelsEntry\x12\x12\n\ncharacters\x18\x05 \x03(\t\x12\x12\n\nlandscapes\x18\x06 \x03(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Q\n\x18\x43reateGenerationResponse\x12\x35\n\ngeneration\x18\x01 \x01(\x0b\x32!.reelmesh.generator.v1.Generation\"$\n\x14GetGenerationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"N\n\x15GetGenerationResponse\x12\x35\n\ngeneration\x18\x01 \x01(\x0b\x32!.reelmesh.generator.v1.Generation\">\n\x16WatchGenerationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\"P\n\x17WatchGenerationResponse\x12\x35\n\ngeneration\x18\x01 \x01(\x0b\x32!.reelmesh.generator.v1.Generation\";\n\x17\x43\x61ncelGenerationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"g\n\x18\x43\x61ncelGenerationResponse\x12\x35\n\ngeneration\x18\x01 \x01(\x0b\x32!.reelmesh.generator.v1.Generation\x12\x14\n\x0cstill_billed\x18\x02 \x01(\t\"!\n\x11ListModelsRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\"B\n\x12ListModelsResponse\x12,\n\x06models\x18\x01 \x03(\x0b\x32\x1c.reelmesh.generator.v1.Model\"\x14\n\x12GetCapacityRequest\"J\n\x13GetCapacityResponse\x12\x33\n\ncapacities\x18\x01 \x03(\x0b\x32\x1f.reelmesh.generator.v1.Capacity\"w\n\x08\x43\x61pacity\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x12\n\ncredential\x18\x02 \x01(\t\x12\x0f\n\x07running\x18\x03 \x01(\x05\x12\x0f\n\x07waiting\x18\x04 \x01(\x05\x12\r\n\x05limit\x18\x05 \x01(\x05\x12\x14\n\x0c\x63ircuit_open\x18\x06 \x01(\x08\"\xc2\x01\n\x15ReceiveWebhookRequest\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\t\x12J\n\x07headers\x18\x03 \x03(\x0b\x32\x39.reelmesh.generator.v1.ReceiveWebhookRequest.HeadersEntry\x12\x0c\n\x04\x62ody\x18\x04 \x01(\x0c\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"+\n\x16ReceiveWebhookResponse\x12\x11\n\tchallenge\x18\x01 \x01(\t2\x94\x06\n\x10GeneratorService\x12s\n\x10\x43reateGeneration\x12..reelmesh.generator.v1.CreateGenerationRequest\x1a/.reelmesh.generator.v1.CreateGenerationResponse\x12j\n\rGetGeneration\x12+.reelmesh.generator.v1.GetGenerationRequest\x1a,.reelmesh.generator.v1.GetGenerationResponse\x12r\n\x0fWatchGeneration\x12-.reelmesh.generator.v1.WatchGenerationRequest\x1a..reelmesh.generator.v1.WatchGenerationResponse0\x01\x12s\n\x10\x43\x61ncelGeneration\x12..reelmesh.generator.v1.CancelGenerationRequest\x1a/.reelmesh.generator.v1.CancelGenerationResponse\x12\x61\n\nListModels\x12(.reelmesh.generator.v1.ListModelsRequest\x1a).reelmesh.generator.v1.ListModelsResponse\x12\x64\n\x0bGetCapacity\x12).reelmesh.generator.v1.GetCapacityRequest\x1a*.reelmesh.generator.v1.GetCapacityResponse\x12m\n\x0eReceiveWebhook\x12,.reelmesh.generator.v1.ReceiveWebhookRequest\x1a-.reelmesh.generator.v1.ReceiveWebhookResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-reelmesh/generator/v1/generator_service.proto\x12\x15reelmesh.generator.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/type/money.proto\x1a&reelmesh/generator/v1/generation.proto\x1a!reelmesh/generator/v1/model.proto\"\xf0\x01\n\x17\x43reateGenerationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12)\n\x04task\x18\x03 \x01(\x0b\x32\x1b.reelmesh.generator.v1.Task\x12%\n\tmax_price\x18\x04 \x01(\x0b\x32\x12.google.type.Money\x12-\n\x06labels\x18\x05 \x01(\x0b\x32\x1d.reelmesh.generator.v1.Labels\x12\x31\n\x08priority\x18\x06 \x01(\x0e\x32\x1f.reelmesh.generator.v1.Priority\"\xcf\x01\n\x06Labels\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x13\n\x0b\x63reative_id\x18\x02 \x01(\t\x12\x11\n\titeration\x18\x03 \x01(\x05\x12\x39\n\x06labels\x18\x04 \x03(\x0b\x32).reelmesh.generator.v1.Labels.LabelsEntry\x12\x12\n\ncharacters\x18\x05 \x03(\t\x12\x12\n\nlandscapes\x18\x06 \x03(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Q\n\x18\x43reateGenerationResponse\x12\x35\n\ngeneration\x18\x01 \x01(\x0b\x32!.reelmesh.generator.v1.Generation\"$\n\x14GetGenerationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"N\n\x15GetGenerationResponse\x12\x35\n\ngeneration\x18\x01 \x01(\x0b\x32!.reelmesh.generator.v1.Generation\">\n\x16WatchGenerationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\"P\n\x17WatchGenerationResponse\x12\x35\n\ngeneration\x18\x01 \x01(\x0b\x32!.reelmesh.generator.v1.Generation\";\n\x17\x43\x61ncelGenerationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"g\n\x18\x43\x61ncelGenerationResponse\x12\x35\n\ngeneration\x18\x01 \x01(\x0b\x32!.reelmesh.generator.v1.Generation\x12\x14\n\x0cstill_billed\x18\x02 \x01(\t\"!\n\x11ListModelsRequest\x12\x0c\n\x04task\x18\x01 \x01(\t\"B\n\x12ListModelsResponse\x12,\n\x06models\x18\x01 \x03(\x0b\x32\x1c.reelmesh.generator.v1.Model\"\x14\n\x12GetCapacityRequest\"z\n\x13GetCapacityResponse\x12\x33\n\ncapacities\x18\x01 \x03(\x0b\x32\x1f.reelmesh.generator.v1.Capacity\x12.\n\x07workers\x18\x02 \x03(\x0b\x32\x1d.reelmesh.generator.v1.Worker\"\x9d\x03\n\x06Worker\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x32\n\x05state\x18\x02 \x01(\x0e\x32#.reelmesh.generator.v1.Worker.State\x12\x0c\n\x04tier\x18\x03 \x01(\t\x12\x0f\n\x07\x65ngines\x18\x04 \x03(\t\x12\x0e\n\x06\x64\x65vice\x18\x05 \x01(\t\x12\x1a\n\x12memory_total_bytes\x18\x06 \x01(\x03\x12\x19\n\x11memory_used_bytes\x18\x07 \x01(\x03\x12\x15\n\rloaded_models\x18\x08 \x03(\t\x12-\n\ncold_start\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06reason\x18\n \x01(\t\"\x94\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_STARTING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x0e\n\nSTATE_BUSY\x10\x03\x12\x16\n\x12STATE_SETUP_FAILED\x10\x04\x12\x13\n\x0fSTATE_UNHEALTHY\x10\x05\x12\x12\n\x0eSTATE_DRAINING\x10\x06\"w\n\x08\x43\x61pacity\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x12\n\ncredential\x18\x02 \x01(\t\x12\x0f\n\x07running\x18\x03 \x01(\x05\x12\x0f\n\x07waiting\x18\x04 \x01(\x05\x12\r\n\x05limit\x18\x05 \x01(\x05\x12\x14\n\x0c\x63ircuit_open\x18\x06 \x01(\x08\"\xc2\x01\n\x15ReceiveWebhookRequest\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\t\x12J\n\x07headers\x18\x03 \x03(\x0b\x32\x39.reelmesh.generator.v1.ReceiveWebhookRequest.HeadersEntry\x12\x0c\n\x04\x62ody\x18\x04 \x01(\x0c\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"+\n\x16ReceiveWebhookResponse\x12\x11\n\tchallenge\x18\x01 \x01(\t*R\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x18\n\x14PRIORITY_INTERACTIVE\x10\x01\x12\x12\n\x0ePRIORITY_BATCH\x10\x02\x32\x94\x06\n\x10GeneratorService\x12s\n\x10\x43reateGeneration\x12..reelmesh.generator.v1.CreateGenerationRequest\x1a/.reelmesh.generator.v1.CreateGenerationResponse\x12j\n\rGetGeneration\x12+.reelmesh.generator.v1.GetGenerationRequest\x1a,.reelmesh.generator.v1.GetGenerationResponse\x12r\n\x0fWatchGeneration\x12-.reelmesh.generator.v1.WatchGenerationRequest\x1a..reelmesh.generator.v1.WatchGenerationResponse0\x01\x12s\n\x10\x43\x61ncelGeneration\x12..reelmesh.generator.v1.CancelGenerationRequest\x1a/.reelmesh.generator.v1.CancelGenerationResponse\x12\x61\n\nListModels\x12(.reelmesh.generator.v1.ListModelsRequest\x1a).reelmesh.generator.v1.ListModelsResponse\x12\x64\n\x0bGetCapacity\x12).reelmesh.generator.v1.GetCapacityRequest\x1a*.reelmesh.generator.v1.GetCapacityResponse\x12m\n\x0eReceiveWebhook\x12,.reelmesh.generator.v1.ReceiveWebhookRequest\x1a-.reelmesh.generator.v1.ReceiveWebhookResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,42 +39,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LABELS_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_RECEIVEWEBHOOKREQUEST_HEADERSENTRY']._loaded_options = None
   _globals['_RECEIVEWEBHOOKREQUEST_HEADERSENTRY']._serialized_options = b'8\001'
-  _globals['_CREATEGENERATIONREQUEST']._serialized_start=173
-  _globals['_CREATEGENERATIONREQUEST']._serialized_end=362
-  _globals['_LABELS']._serialized_start=365
-  _globals['_LABELS']._serialized_end=572
-  _globals['_LABELS_LABELSENTRY']._serialized_start=527
-  _globals['_LABELS_LABELSENTRY']._serialized_end=572
-  _globals['_CREATEGENERATIONRESPONSE']._serialized_start=574
-  _globals['_CREATEGENERATIONRESPONSE']._serialized_end=655
-  _globals['_GETGENERATIONREQUEST']._serialized_start=657
-  _globals['_GETGENERATIONREQUEST']._serialized_end=693
-  _globals['_GETGENERATIONRESPONSE']._serialized_start=695
-  _globals['_GETGENERATIONRESPONSE']._serialized_end=773
-  _globals['_WATCHGENERATIONREQUEST']._serialized_start=775
-  _globals['_WATCHGENERATIONREQUEST']._serialized_end=837
-  _globals['_WATCHGENERATIONRESPONSE']._serialized_start=839
-  _globals['_WATCHGENERATIONRESPONSE']._serialized_end=919
-  _globals['_CANCELGENERATIONREQUEST']._serialized_start=921
-  _globals['_CANCELGENERATIONREQUEST']._serialized_end=980
-  _globals['_CANCELGENERATIONRESPONSE']._serialized_start=982
-  _globals['_CANCELGENERATIONRESPONSE']._serialized_end=1085
-  _globals['_LISTMODELSREQUEST']._serialized_start=1087
-  _globals['_LISTMODELSREQUEST']._serialized_end=1120
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1122
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1188
-  _globals['_GETCAPACITYREQUEST']._serialized_start=1190
-  _globals['_GETCAPACITYREQUEST']._serialized_end=1210
-  _globals['_GETCAPACITYRESPONSE']._serialized_start=1212
-  _globals['_GETCAPACITYRESPONSE']._serialized_end=1286
-  _globals['_CAPACITY']._serialized_start=1288
-  _globals['_CAPACITY']._serialized_end=1407
-  _globals['_RECEIVEWEBHOOKREQUEST']._serialized_start=1410
-  _globals['_RECEIVEWEBHOOKREQUEST']._serialized_end=1604
-  _globals['_RECEIVEWEBHOOKREQUEST_HEADERSENTRY']._serialized_start=1558
-  _globals['_RECEIVEWEBHOOKREQUEST_HEADERSENTRY']._serialized_end=1604
-  _globals['_RECEIVEWEBHOOKRESPONSE']._serialized_start=1606
-  _globals['_RECEIVEWEBHOOKRESPONSE']._serialized_end=1649
-  _globals['_GENERATORSERVICE']._serialized_start=1652
-  _globals['_GENERATORSERVICE']._serialized_end=2440
+  _globals['_PRIORITY']._serialized_start=2198
+  _globals['_PRIORITY']._serialized_end=2280
+  _globals['_CREATEGENERATIONREQUEST']._serialized_start=205
+  _globals['_CREATEGENERATIONREQUEST']._serialized_end=445
+  _globals['_LABELS']._serialized_start=448
+  _globals['_LABELS']._serialized_end=655
+  _globals['_LABELS_LABELSENTRY']._serialized_start=610
+  _globals['_LABELS_LABELSENTRY']._serialized_end=655
+  _globals['_CREATEGENERATIONRESPONSE']._serialized_start=657
+  _globals['_CREATEGENERATIONRESPONSE']._serialized_end=738
+  _globals['_GETGENERATIONREQUEST']._serialized_start=740
+  _globals['_GETGENERATIONREQUEST']._serialized_end=776
+  _globals['_GETGENERATIONRESPONSE']._serialized_start=778
+  _globals['_GETGENERATIONRESPONSE']._serialized_end=856
+  _globals['_WATCHGENERATIONREQUEST']._serialized_start=858
+  _globals['_WATCHGENERATIONREQUEST']._serialized_end=920
+  _globals['_WATCHGENERATIONRESPONSE']._serialized_start=922
+  _globals['_WATCHGENERATIONRESPONSE']._serialized_end=1002
+  _globals['_CANCELGENERATIONREQUEST']._serialized_start=1004
+  _globals['_CANCELGENERATIONREQUEST']._serialized_end=1063
+  _globals['_CANCELGENERATIONRESPONSE']._serialized_start=1065
+  _globals['_CANCELGENERATIONRESPONSE']._serialized_end=1168
+  _globals['_LISTMODELSREQUEST']._serialized_start=1170
+  _globals['_LISTMODELSREQUEST']._serialized_end=1203
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1205
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1271
+  _globals['_GETCAPACITYREQUEST']._serialized_start=1273
+  _globals['_GETCAPACITYREQUEST']._serialized_end=1293
+  _globals['_GETCAPACITYRESPONSE']._serialized_start=1295
+  _globals['_GETCAPACITYRESPONSE']._serialized_end=1417
+  _globals['_WORKER']._serialized_start=1420
+  _globals['_WORKER']._serialized_end=1833
+  _globals['_WORKER_STATE']._serialized_start=1685
+  _globals['_WORKER_STATE']._serialized_end=1833
+  _globals['_CAPACITY']._serialized_start=1835
+  _globals['_CAPACITY']._serialized_end=1954
+  _globals['_RECEIVEWEBHOOKREQUEST']._serialized_start=1957
+  _globals['_RECEIVEWEBHOOKREQUEST']._serialized_end=2151
+  _globals['_RECEIVEWEBHOOKREQUEST_HEADERSENTRY']._serialized_start=2105
+  _globals['_RECEIVEWEBHOOKREQUEST_HEADERSENTRY']._serialized_end=2151
+  _globals['_RECEIVEWEBHOOKRESPONSE']._serialized_start=2153
+  _globals['_RECEIVEWEBHOOKRESPONSE']._serialized_end=2196
+  _globals['_GENERATORSERVICE']._serialized_start=2283
+  _globals['_GENERATORSERVICE']._serialized_end=3071
 # @@protoc_insertion_point(module_scope)

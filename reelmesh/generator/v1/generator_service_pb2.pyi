@@ -5,8 +5,10 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.type import money_pb2 as _money_pb2
 from reelmesh.generator.v1 import generation_pb2 as _generation_pb2
 from reelmesh.generator.v1 import model_pb2 as _model_pb2
@@ -21,6 +23,30 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Priority:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Priority.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PRIORITY_UNSPECIFIED: _Priority.ValueType  # 0
+    """Interactive."""
+    PRIORITY_INTERACTIVE: _Priority.ValueType  # 1
+    """Somebody waits for it: before every batch."""
+    PRIORITY_BATCH: _Priority.ValueType  # 2
+    """Nobody waits for this one alone: films, batches."""
+
+class Priority(_Priority, metaclass=_PriorityEnumTypeWrapper):
+    """Who goes first where work waits for a GPU of this deployment."""
+
+PRIORITY_UNSPECIFIED: Priority.ValueType  # 0
+"""Interactive."""
+PRIORITY_INTERACTIVE: Priority.ValueType  # 1
+"""Somebody waits for it: before every batch."""
+PRIORITY_BATCH: Priority.ValueType  # 2
+"""Nobody waits for this one alone: films, batches."""
+Global___Priority: _TypeAlias = Priority  # noqa: Y015
+
 @_typing.final
 class CreateGenerationRequest(_message.Message):
     """Request of CreateGeneration."""
@@ -32,10 +58,13 @@ class CreateGenerationRequest(_message.Message):
     TASK_FIELD_NUMBER: _builtins.int
     MAX_PRICE_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Required. The attempt's id, at most 200 characters; the key of the ledger."""
     model: _builtins.str
     """Required. Id or alias from the catalogue."""
+    priority: Global___Priority.ValueType
+    """Optional. Who goes first where work waits for a GPU of this deployment."""
     @_builtins.property
     def task(self) -> _generation_pb2.Task:
         """Required. What to make."""
@@ -56,10 +85,11 @@ class CreateGenerationRequest(_message.Message):
         task: _generation_pb2.Task | None = ...,
         max_price: _money_pb2.Money | None = ...,
         labels: Global___Labels | None = ...,
+        priority: Global___Priority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["labels", b"labels", "max_price", b"max_price", "task", b"task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["labels", b"labels", "max_price", b"max_price", "model", b"model", "request_id", b"request_id", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labels", b"labels", "max_price", b"max_price", "model", b"model", "priority", b"priority", "request_id", b"request_id", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -377,22 +407,131 @@ class GetCapacityResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CAPACITIES_FIELD_NUMBER: _builtins.int
+    WORKERS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def capacities(self) -> _containers.RepeatedCompositeFieldContainer[Global___Capacity]:
         """One row per engine or credential."""
+
+    @_builtins.property
+    def workers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Worker]:
+        """GPU workers that were heard of lately, by name."""
 
     def __init__(
         self,
         *,
         capacities: _abc.Iterable[Global___Capacity] | None = ...,
+        workers: _abc.Iterable[Global___Worker] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacities", b"capacities"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacities", b"capacities", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetCapacityResponse: _TypeAlias = GetCapacityResponse  # noqa: Y015
+
+@_typing.final
+class Worker(_message.Message):
+    """A GPU worker, as it describes itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Worker._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: Worker._State.ValueType  # 0
+        """Never sent."""
+        STATE_STARTING: Worker._State.ValueType  # 1
+        """Loads its first models and tries them."""
+        STATE_READY: Worker._State.ValueType  # 2
+        """Waits for work."""
+        STATE_BUSY: Worker._State.ValueType  # 3
+        """Works."""
+        STATE_SETUP_FAILED: Worker._State.ValueType  # 4
+        """Its warm-up failed: it never works; see `reason`."""
+        STATE_UNHEALTHY: Worker._State.ValueType  # 5
+        """Its device failed several times in a row: it works again once a warm-up runs."""
+        STATE_DRAINING: Worker._State.ValueType  # 6
+        """Ends; takes no more work."""
+
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """What a worker is doing."""
+
+    STATE_UNSPECIFIED: Worker.State.ValueType  # 0
+    """Never sent."""
+    STATE_STARTING: Worker.State.ValueType  # 1
+    """Loads its first models and tries them."""
+    STATE_READY: Worker.State.ValueType  # 2
+    """Waits for work."""
+    STATE_BUSY: Worker.State.ValueType  # 3
+    """Works."""
+    STATE_SETUP_FAILED: Worker.State.ValueType  # 4
+    """Its warm-up failed: it never works; see `reason`."""
+    STATE_UNHEALTHY: Worker.State.ValueType  # 5
+    """Its device failed several times in a row: it works again once a warm-up runs."""
+    STATE_DRAINING: Worker.State.ValueType  # 6
+    """Ends; takes no more work."""
+
+    NAME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    ENGINES_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
+    MEMORY_TOTAL_BYTES_FIELD_NUMBER: _builtins.int
+    MEMORY_USED_BYTES_FIELD_NUMBER: _builtins.int
+    LOADED_MODELS_FIELD_NUMBER: _builtins.int
+    COLD_START_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name, unique among those alive."""
+    state: Global___Worker.State.ValueType
+    """What it is doing."""
+    tier: _builtins.str
+    """The class of its card: "cpu", "fast", "balanced" or "cinema"."""
+    device: _builtins.str
+    """The device's own name."""
+    memory_total_bytes: _builtins.int
+    """Bytes of the device's memory; 0 is unknown."""
+    memory_used_bytes: _builtins.int
+    """Bytes of it that are taken."""
+    reason: _builtins.str
+    """Why it does not work, when it does not."""
+    @_builtins.property
+    def engines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Engines whose work it takes."""
+
+    @_builtins.property
+    def loaded_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Models that lie in its memory."""
+
+    @_builtins.property
+    def cold_start(self) -> _duration_pb2.Duration:
+        """From the start of its process to the end of its first warm-up."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        state: Global___Worker.State.ValueType = ...,
+        tier: _builtins.str = ...,
+        engines: _abc.Iterable[_builtins.str] | None = ...,
+        device: _builtins.str = ...,
+        memory_total_bytes: _builtins.int = ...,
+        memory_used_bytes: _builtins.int = ...,
+        loaded_models: _abc.Iterable[_builtins.str] | None = ...,
+        cold_start: _duration_pb2.Duration | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cold_start", b"cold_start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cold_start", b"cold_start", "device", b"device", "engines", b"engines", "loaded_models", b"loaded_models", "memory_total_bytes", b"memory_total_bytes", "memory_used_bytes", b"memory_used_bytes", "name", b"name", "reason", b"reason", "state", b"state", "tier", b"tier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Worker: _TypeAlias = Worker  # noqa: Y015
 
 @_typing.final
 class Capacity(_message.Message):

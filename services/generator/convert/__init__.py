@@ -4,6 +4,7 @@ from services.generator.convert.generations import generation_to_proto
 from services.generator.convert.models import model_to_proto
 from services.generator.convert.orders import identifier_of, order_of
 from services.generator.convert.vendor_keys import key_to_proto, wish_of
+from services.generator.convert.workers import worker_to_proto
 
 __all__ = [
     "generation_to_proto",
@@ -12,4 +13,5 @@ __all__ = [
     "model_to_proto",
     "order_of",
     "wish_of",
+    "worker_to_proto",
 ]

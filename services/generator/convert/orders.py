@@ -9,7 +9,7 @@ from services.common.errors import InvalidArgument, Unimplemented
 from services.generator.convert import compositions
 from services.generator.convert.fields import media, optional, options, positive, seconds, source
 from services.generator.domain.limits import Fit
-from services.generator.domain.orders import Hints, Labels, Order
+from services.generator.domain.orders import Hints, Labels, Order, Priority
 from services.generator.domain.tasks import (
     ImageTask,
     MusicTask,
@@ -19,6 +19,7 @@ from services.generator.domain.tasks import (
     VideoTask,
 )
 
+_PRIORITIES = {generator_service_pb2.PRIORITY_BATCH: Priority.BATCH}
 _LATER = frozenset({"upscale", "thumbnail"})
 
 
@@ -58,12 +59,16 @@ def order_of(request: generator_service_pb2.CreateGenerationRequest) -> Order:
             landscapes=tuple(labels.landscapes),
         ),
         max_price_micros=_micros(request),
+        priority=_PRIORITIES.get(request.priority, Priority.INTERACTIVE),
     )
 
 
 def digest(request: generator_service_pb2.CreateGenerationRequest) -> str:
-    """Return a hash of everything in the request, the same for the same request."""
-    return hashlib.sha256(request.SerializeToString(deterministic=True)).hexdigest()
+    """Return a hash of all that is ordered: how urgent it is makes it no other order."""
+    ordered = generator_service_pb2.CreateGenerationRequest()
+    ordered.CopyFrom(request)
+    ordered.ClearField("priority")
+    return hashlib.sha256(ordered.SerializeToString(deterministic=True)).hexdigest()
 
 
 def identifier_of(name: str) -> str:

@@ -28,11 +28,14 @@ class Surroundings:
     `configured` holds the names (never the values) of the environment variables that are set;
     `open_circuits` holds ids of models and of providers that are failing just now, `unreachable`
     the providers that the network does not lead to, `halted` those that an operator has to look at.
+    `served` holds the ids of models that GPU workers serve now, None where there are no workers to
+    ask; `device_present` then says that a worker comes when there is work.
     """
 
     now: datetime
     configured: frozenset[str] = frozenset()
     device_present: bool = False
+    served: frozenset[str] | None = None
     open_circuits: frozenset[str] = field(default_factory=frozenset)
     unreachable: frozenset[str] = field(default_factory=frozenset)
     halted: frozenset[str] = field(default_factory=frozenset)
@@ -155,8 +158,8 @@ def _own_standing(model: Model, surroundings: Surroundings) -> Standing:
         missing = tuple(name for name in groups[0] if name not in surroundings.configured)
         reason = f"{model.id} needs {wanted} to be set"
         return Standing(Availability.NO_CREDENTIALS, reason, missing)
-    if model.needs_device and not surroundings.device_present:
-        return Standing(Availability.NO_DEVICE, f"{model.id} needs a GPU and none is present")
+    if model.needs_device and (reason := _without_device(model, surroundings)):
+        return Standing(Availability.NO_DEVICE, reason)
     if model.provider in surroundings.unreachable:
         reason = f"{model.provider} cannot be reached over the network; it is looked for again"
         return Standing(Availability.UNREACHABLE, reason)
@@ -166,6 +169,16 @@ def _own_standing(model: Model, surroundings: Surroundings) -> Standing:
     if surroundings.open_circuits & {model.id, model.provider}:
         return Standing(Availability.CIRCUIT_OPEN, f"{model.provider} is failing; it is rested")
     return Standing(Availability.READY)
+
+
+def _without_device(model: Model, surroundings: Surroundings) -> str:
+    """Return why nobody here has a device for the model, "" when somebody has."""
+    if surroundings.device_present:
+        return ""
+    if surroundings.served is None:
+        return f"{model.id} needs a GPU and none is present"
+    served = model.id in surroundings.served
+    return "" if served else f"no GPU worker is there that serves {model.id}"
 
 
 def _retired(model: Model) -> str:

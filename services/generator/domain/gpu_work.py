@@ -55,9 +55,8 @@ class Queue:
 
 
 def queue_of(model: Model, priority: Priority) -> Queue:
-    """Return the queue of a model: its engine is the family that it belongs to, or itself."""
-    engine = str(model.wire.get("family") or model.id)
-    return Queue(engine, tier_of(model.vram_gib), priority)
+    """Return the queue of a model: who takes work from it must have that very model."""
+    return Queue(model.id, tier_of(model.vram_gib), priority)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

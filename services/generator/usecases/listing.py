@@ -1,7 +1,7 @@
 """What is on offer here and now, and how busy it is."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.common.errors import InvalidArgument, ModelRetired
@@ -10,6 +10,7 @@ from services.generator.domain.generation import Generation, State
 from services.generator.domain.models import Model
 from services.generator.domain.tasks import Operation
 from services.generator.domain.vendor_keys import NO_KEYS, OwnKeys
+from services.generator.domain.workers import WorkerReport
 from services.generator.usecases.admission import Admission, missing_credentials
 
 _WAITING = frozenset({State.PENDING, State.QUEUED})
@@ -38,17 +39,22 @@ class Load:
 
 
 class Listing:
-    """Answers from the catalogue and from what is being driven in this process."""
+    """Answers from the catalogue and from what is being driven in this process.
+
+    `workers` are the GPU workers that were heard of lately.
+    """
 
     def __init__(
         self,
         admission: Admission,
         driven: Callable[[], Iterable[Generation]],
         limits: Mapping[str, int],
+        workers: Callable[[], Sequence[WorkerReport]] = tuple,
     ) -> None:
         self._admission = admission
         self._driven = driven
         self._limits = limits
+        self.workers = workers
 
     def offers(self, task: str = "", own: OwnKeys = NO_KEYS) -> list[Offer]:
         """Return every model by id, or those of one task, as a tenant with these keys sees it.

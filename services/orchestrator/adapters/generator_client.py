@@ -41,6 +41,7 @@ class GeneratorClient:
             task=generation_pb2.Task(video=_video_task(order)),
             max_price=to_money(order.max_price_micros),
             labels=_labels(order),
+            priority=_priority(order),
         )
         with acting_as(Identity(order.tenant)):
             answer = await self._stub.CreateGeneration(request)
@@ -63,6 +64,13 @@ class GeneratorClient:
             except NotFound:
                 return None
         return _view(answer.generation) if answer.HasField("generation") else None
+
+
+def _priority(order: GenerationOrder) -> generator_service_pb2.Priority.ValueType:
+    """Return who waits for it: a film's shots let single clips go first."""
+    if order.job.film:
+        return generator_service_pb2.PRIORITY_BATCH
+    return generator_service_pb2.PRIORITY_UNSPECIFIED
 
 
 def _labels(order: GenerationOrder) -> generator_service_pb2.Labels:
