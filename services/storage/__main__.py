@@ -36,8 +36,9 @@ from services.storage.adapters.store_metrics import StoreMetrics
 from services.storage.adapters.url_source import UrlSource
 from services.storage.back_end import open_blobs
 from services.storage.domain.keys import KeyLayout
-from services.storage.servicer import StorageServicer
+from services.storage.servicer import StorageServicer, UseCases
 from services.storage.settings import Settings
+from services.storage.usecases.compress import Compress
 from services.storage.usecases.derive import Derive
 from services.storage.usecases.export import Export
 from services.storage.usecases.flush import Flush
@@ -46,9 +47,10 @@ from services.storage.usecases.ingest import Ingest
 from services.storage.usecases.keeper import Keeper
 from services.storage.usecases.library import Library
 from services.storage.usecases.reuse import Reuse
+from services.storage.usecases.stream import Stream
 from services.storage.usecases.sweep import Sweep
 from services.storage.usecases.tell import Tell
-from services.storage.worker import deriving, flushing, sweeping, telling, working
+from services.storage.worker import compressing, deriving, flushing, sweeping, telling, working
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "adapters" / "migrations"
 SCOPES = {
     "/reelmesh.storage.v1.StorageService/SignAssetUrl": READ,
+    "/reelmesh.storage.v1.StorageService/SignPlaylist": READ,
     "/reelmesh.storage.v1.StorageService/ExportAssets": READ,
     "/reelmesh.storage.v1.StorageService/SetLegalHold": ADMIN,
 }
@@ -117,14 +120,15 @@ def _servicer(parts: Parts, stack: AsyncExitStack) -> StorageServicer:
     )
     source = UrlSource(policy, ca_bundle=settings.import_ca_bundle)
     stack.push_async_callback(source.close)
-    return StorageServicer(
-        parts.ingest,
-        parts.library,
-        Export(assets=parts.assets, library=parts.library),
-        Reuse(library=parts.library, uses=parts.uses),
-        source=source,
-        storage_url=parts.blobs.url,
+    library = parts.library
+    cases = UseCases(
+        ingest=parts.ingest,
+        library=library,
+        export=Export(assets=parts.assets, library=library),
+        reuse=Reuse(library=library, uses=parts.uses),
+        stream=Stream(library),
     )
+    return StorageServicer(cases, source=source, storage_url=parts.blobs.url)
 
 
 def _health(parts: Parts, metrics: Metrics) -> Health:
@@ -210,6 +214,11 @@ async def _start_work(parts: Parts, stack: AsyncExitStack, outbox: SqlOutbox) ->
         deriving(derive, settings.sweep_every, parts.stored),
         telling(tell, settings.flush_every, parts.deleted),
     ]
+    if after := settings.preview_compress_after:
+        shrink = Compress(
+            assets=parts.assets, derive=derive, library=parts.library, now=clock.now, after=after
+        )
+        works.append(compressing(shrink, settings.sweep_every))
     if parts.spool is not None:
         flush = Flush(assets=parts.assets, spool=parts.spool, keeper=parts.keeper)
         works.append(flushing(flush, settings.flush_every))

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from services.storage.domain.assets import Asset
 
+    SignRequest = storage_service_pb2.SignAssetUrlRequest | storage_service_pb2.SignPlaylistRequest
     ListRequest = storage_service_pb2.ListAssetsRequest | storage_service_pb2.FindAssetsRequest
 
 _STATES = {
@@ -102,7 +103,7 @@ def page_request(request: ListRequest) -> PageRequest:
     return PageRequest(request.page_size, request.page_token)
 
 
-def lifetime(request: storage_service_pb2.SignAssetUrlRequest) -> timedelta | None:
+def lifetime(request: SignRequest) -> timedelta | None:
     """Return how long a URL should work, ``None`` when it is not said."""
     return request.lifetime.ToTimedelta() if request.HasField("lifetime") else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -23,27 +24,29 @@ if TYPE_CHECKING:
     from services.storage.usecases.ingest import Ingest
     from services.storage.usecases.library import Library
     from services.storage.usecases.reuse import Reuse
+    from services.storage.usecases.stream import Stream
 
 MAX_CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseCases:
+    """What can be asked of storage."""
+
+    ingest: Ingest
+    library: Library
+    export: Export
+    reuse: Reuse
+    stream: Stream
 
 
 class StorageServicer(StorageServiceServicer):
     """Serves every RPC for the tenant that the interceptor found."""
 
     def __init__(
-        self,
-        ingest: Ingest,
-        library: Library,
-        export: Export,
-        reuse: Reuse,
-        *,
-        source: Source,
-        storage_url: Callable[[str], str],
+        self, cases: UseCases, *, source: Source, storage_url: Callable[[str], str]
     ) -> None:
-        self._ingest = ingest
-        self._library = library
-        self._export = export
-        self._reuse = reuse
+        self._cases = cases
         self._source = source
         self._storage_url = storage_url
 
@@ -54,7 +57,7 @@ class StorageServicer(StorageServiceServicer):
         """Store a stream of chunks."""
         header = await _header(request_iterator)
         intake = convert.upload_intake(current_identity().tenant, header)
-        stored = await self._ingest.receive(intake, _chunks(request_iterator))
+        stored = await self._cases.ingest.receive(intake, _chunks(request_iterator))
         return pb.UploadAssetResponse(asset=self._message(stored))
 
     @override
@@ -63,13 +66,13 @@ class StorageServicer(StorageServiceServicer):
     ) -> pb.ImportAssetResponse:
         """Fetch a URL into storage."""
         intake = convert.import_intake(current_identity().tenant, request)
-        stored = await self._ingest.receive(intake, self._source.fetch(request.uri))
+        stored = await self._cases.ingest.receive(intake, self._source.fetch(request.uri))
         return pb.ImportAssetResponse(asset=self._message(stored))
 
     @override
     async def GetAsset(self, request: pb.GetAssetRequest, context: object) -> pb.GetAssetResponse:
         """Return one asset."""
-        found = await self._library.get(current_identity().tenant, request.name)
+        found = await self._cases.library.get(current_identity().tenant, request.name)
         return pb.GetAssetResponse(asset=self._message(found))
 
     @override
@@ -77,7 +80,7 @@ class StorageServicer(StorageServiceServicer):
         self, request: pb.ListAssetsRequest, context: object
     ) -> pb.ListAssetsResponse:
         """Page through the tenant's assets."""
-        found, token = await self._library.page(
+        found, token = await self._cases.library.page(
             current_identity().tenant,
             convert.page_request(request),
             creative_id=request.creative_id,
@@ -89,7 +92,7 @@ class StorageServicer(StorageServiceServicer):
         self, request: pb.FindAssetsRequest, context: object
     ) -> pb.FindAssetsResponse:
         """Page through the assets that have every facet and label asked for."""
-        found, token = await self._library.page(
+        found, token = await self._cases.library.page(
             current_identity().tenant,
             convert.page_request(request),
             facets=convert.facets(request.facets),
@@ -102,7 +105,7 @@ class StorageServicer(StorageServiceServicer):
         self, request: pb.SearchAssetsRequest, context: object
     ) -> pb.SearchAssetsResponse:
         """Return the assets nearest in meaning, best first."""
-        hits = await self._library.search(
+        hits = await self._cases.library.search(
             current_identity().tenant,
             request.query,
             facets=convert.facets(request.facets),
@@ -116,7 +119,7 @@ class StorageServicer(StorageServiceServicer):
         self, request: pb.DownloadAssetRequest, context: object
     ) -> AsyncIterator[pb.DownloadAssetResponse]:
         """Stream the bytes; the first message carries the asset."""
-        found, chunks = await self._library.read(
+        found, chunks = await self._cases.library.read(
             current_identity().tenant, request.name, offset=request.offset, length=request.length
         )
         yield pb.DownloadAssetResponse(asset=self._message(found))
@@ -128,7 +131,7 @@ class StorageServicer(StorageServiceServicer):
         self, request: pb.SignAssetUrlRequest, context: object
     ) -> pb.SignAssetUrlResponse:
         """Return a URL to the bytes."""
-        url, expires = await self._library.sign(
+        url, expires = await self._cases.library.sign(
             current_identity().tenant,
             request.name,
             lifetime=convert.lifetime(request),
@@ -137,11 +140,21 @@ class StorageServicer(StorageServiceServicer):
         return pb.SignAssetUrlResponse(url=url, expire_time=convert.timestamp(expires))
 
     @override
+    async def SignPlaylist(
+        self, request: pb.SignPlaylistRequest, context: object
+    ) -> pb.SignPlaylistResponse:
+        """Return the HLS playlist of a film, its addresses signed."""
+        playlist, expires = await self._cases.stream.playlist(
+            current_identity().tenant, request.name, lifetime=convert.lifetime(request)
+        )
+        return pb.SignPlaylistResponse(playlist=playlist, expire_time=convert.timestamp(expires))
+
+    @override
     async def DeleteAsset(
         self, request: pb.DeleteAssetRequest, context: object
     ) -> pb.DeleteAssetResponse:
         """Delete bytes and derived files; the record stays."""
-        proof = await self._library.delete(current_identity().tenant, request.name)
+        proof = await self._cases.library.delete(current_identity().tenant, request.name)
         return pb.DeleteAssetResponse(asset=self._message(proof))
 
     @override
@@ -149,7 +162,9 @@ class StorageServicer(StorageServiceServicer):
         self, request: pb.SetLegalHoldRequest, context: object
     ) -> pb.SetLegalHoldResponse:
         """Hold an asset against deletion and expiry, or let it go."""
-        found = await self._library.hold(current_identity().tenant, request.name, held=request.held)
+        found = await self._cases.library.hold(
+            current_identity().tenant, request.name, held=request.held
+        )
         return pb.SetLegalHoldResponse(asset=self._message(found))
 
     @override
@@ -157,7 +172,7 @@ class StorageServicer(StorageServiceServicer):
         self, request: pb.RecordReuseRequest, context: object
     ) -> pb.RecordReuseResponse:
         """Count that an asset was served again."""
-        found = await self._reuse.record(
+        found = await self._cases.reuse.record(
             current_identity().tenant,
             request.name,
             request_id=request.request_id,
@@ -170,7 +185,7 @@ class StorageServicer(StorageServiceServicer):
         self, request: pb.ExportAssetsRequest, context: object
     ) -> AsyncIterator[pb.ExportAssetsResponse]:
         """Stream everything that the tenant has."""
-        parts = self._export.everything(
+        parts = self._cases.export.everything(
             current_identity().tenant, after=request.after, records_only=request.records_only
         )
         async for part in parts:

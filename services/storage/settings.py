@@ -12,7 +12,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from services.common.settings import ServiceSettings
 from services.storage.domain.policies import Policies, Policy
 
-ROLES = ("thumbnail", "poster", "contact_sheet", "preview")
+ROLES = ("thumbnail", "poster", "contact_sheet", "preview", "hls")
 
 
 def _split(value: object) -> object:
@@ -52,6 +52,8 @@ class Settings(ServiceSettings):
     """How long assets are kept; unset keeps them until they are deleted."""
     preview_retention: timedelta | None = Field(default=None, ge=timedelta(seconds=1))
     """How long previews are kept; unset keeps them as long as their films."""
+    preview_compress_after: timedelta | None = Field(default=None, ge=timedelta(seconds=1))
+    """Age at which a preview is replaced by a smaller one (180 lines); unset keeps it as it is."""
     tenants: dict[str, TenantPolicy] = Field(default_factory=dict)
     """Policies of single tenants: {"acme": {"quota_bytes": 1000, "retention": "P30D"}}."""
     media_base_url: str = ""
@@ -63,7 +65,7 @@ class Settings(ServiceSettings):
     import_ca_bundle: str = ""
     """PEM file of the authorities that ImportAsset trusts; "" is the system's."""
     derive: str = "thumbnail,poster,contact_sheet,preview"
-    """Files that are made of every film, separated by commas; "" for none."""
+    """Files that are made of every film, separated by commas; "" for none; "hls" may be added."""
     label_generated: bool = True
     """Whether films that a model made are labelled so (IPTC digital source type, in XMP)."""
     spool_max_bytes: int = Field(default=8 * 1024**3, ge=0)

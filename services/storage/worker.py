@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from datetime import timedelta
 
+    from services.storage.usecases.compress import Compress
     from services.storage.usecases.derive import Derive
     from services.storage.usecases.flush import Flush
     from services.storage.usecases.sweep import Sweep
@@ -52,6 +53,16 @@ def deriving(derive: Derive, every: timedelta, wake: asyncio.Event) -> Work:
             continue
 
     return Work("derive", derived, every, wake)
+
+
+def compressing(compress: Compress, every: timedelta) -> Work:
+    """Return the work of making old previews smaller."""
+
+    async def compressed() -> None:
+        while count := await compress.once():
+            log.info("previews_compressed", count=count)
+
+    return Work("compress", compressed, every)
 
 
 def flushing(flush: Flush, every: timedelta) -> Work:

@@ -49,7 +49,7 @@ class FakeStorageService(storage_service_pb2_grpc.StorageServiceServicer):
         raise Unimplemented("this fake only reads")
 
     UploadAsset = ImportAsset = ListAssets = FindAssets = SearchAssets = _not_here
-    SignAssetUrl = DeleteAsset = SetLegalHold = RecordReuse = _not_here
+    SignAssetUrl = DeleteAsset = SetLegalHold = RecordReuse = SignPlaylist = _not_here
 
     async def ExportAssets(self, request, context):
         raise Unimplemented("this fake only reads")

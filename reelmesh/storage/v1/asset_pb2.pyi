@@ -173,7 +173,9 @@ class Asset(_message.Message):
 
     @_builtins.property
     def derived(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Output only. Derived files: role ("thumbnail", "poster", "contact_sheet", "preview") to asset name."""
+        """Output only. Derived files, role to asset name: "thumbnail", "poster", "contact_sheet", "preview"
+        or, once that is old, "preview_small", "hls" (a playlist) and "hls_media" (what it plays).
+        """
 
     @_builtins.property
     def provenance(self) -> Global___Provenance:

@@ -565,6 +565,62 @@ class SignAssetUrlResponse(_message.Message):
 Global___SignAssetUrlResponse: _TypeAlias = SignAssetUrlResponse  # noqa: Y015
 
 @_typing.final
+class SignPlaylistRequest(_message.Message):
+    """Request of SignPlaylist."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    LIFETIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. The film, "assets/{id}"."""
+    @_builtins.property
+    def lifetime(self) -> _duration_pb2.Duration:
+        """Optional. How long the addresses work: 1 s to 7 days, default 1 hour."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        lifetime: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lifetime", b"lifetime"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lifetime", b"lifetime", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignPlaylistRequest: _TypeAlias = SignPlaylistRequest  # noqa: Y015
+
+@_typing.final
+class SignPlaylistResponse(_message.Message):
+    """Response of SignPlaylist."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAYLIST_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    playlist: _builtins.str
+    """The playlist (RFC 8216), to be served as "application/vnd.apple.mpegurl"."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When its addresses stop working."""
+
+    def __init__(
+        self,
+        *,
+        playlist: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "playlist", b"playlist"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignPlaylistResponse: _TypeAlias = SignPlaylistResponse  # noqa: Y015
+
+@_typing.final
 class DeleteAssetRequest(_message.Message):
     """Request of DeleteAsset."""
 

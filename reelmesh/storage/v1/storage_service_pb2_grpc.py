@@ -75,6 +75,11 @@ class StorageServiceStub:
                 request_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SignAssetUrlRequest.SerializeToString,
                 response_deserializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SignAssetUrlResponse.FromString,
                 _registered_method=True)
+        self.SignPlaylist = channel.unary_unary(
+                '/reelmesh.storage.v1.StorageService/SignPlaylist',
+                request_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SignPlaylistRequest.SerializeToString,
+                response_deserializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SignPlaylistResponse.FromString,
+                _registered_method=True)
         self.DeleteAsset = channel.unary_unary(
                 '/reelmesh.storage.v1.StorageService/DeleteAsset',
                 request_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.DeleteAssetRequest.SerializeToString,
@@ -159,6 +164,14 @@ class StorageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SignPlaylist(self, request, context):
+        """The HLS playlist of a film, every address in it signed: a player needs nothing else for a while.
+        Errors: NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION (the film has no HLS rendition).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteAsset(self, request, context):
         """Deletes the bytes and what was derived from them. Doing it twice is no error. Errors: NOT_FOUND.
         """
@@ -232,6 +245,11 @@ def add_StorageServiceServicer_to_server(servicer, server):
                     servicer.SignAssetUrl,
                     request_deserializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SignAssetUrlRequest.FromString,
                     response_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SignAssetUrlResponse.SerializeToString,
+            ),
+            'SignPlaylist': grpc.unary_unary_rpc_method_handler(
+                    servicer.SignPlaylist,
+                    request_deserializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SignPlaylistRequest.FromString,
+                    response_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SignPlaylistResponse.SerializeToString,
             ),
             'DeleteAsset': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteAsset,
@@ -471,6 +489,33 @@ class StorageService:
             '/reelmesh.storage.v1.StorageService/SignAssetUrl',
             reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SignAssetUrlRequest.SerializeToString,
             reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SignAssetUrlResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SignPlaylist(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelmesh.storage.v1.StorageService/SignPlaylist',
+            reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SignPlaylistRequest.SerializeToString,
+            reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.SignPlaylistResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -53,6 +53,10 @@ class StorageServiceStub:
     """Streams the bytes out, in chunks of at most 256 KiB. Errors: NOT_FOUND, INVALID_ARGUMENT, DATA_LOSS."""
     SignAssetUrl: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.SignAssetUrlRequest, _storage_service_pb2.SignAssetUrlResponse]
     """A URL that gives the bytes to whoever holds it, for a while. Errors: NOT_FOUND, INVALID_ARGUMENT."""
+    SignPlaylist: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.SignPlaylistRequest, _storage_service_pb2.SignPlaylistResponse]
+    """The HLS playlist of a film, every address in it signed: a player needs nothing else for a while.
+    Errors: NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION (the film has no HLS rendition).
+    """
     DeleteAsset: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.DeleteAssetRequest, _storage_service_pb2.DeleteAssetResponse]
     """Deletes the bytes and what was derived from them. Doing it twice is no error. Errors: NOT_FOUND."""
     SetLegalHold: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.SetLegalHoldRequest, _storage_service_pb2.SetLegalHoldResponse]
@@ -93,6 +97,10 @@ class StorageServiceAsyncStub(StorageServiceStub):
     """Streams the bytes out, in chunks of at most 256 KiB. Errors: NOT_FOUND, INVALID_ARGUMENT, DATA_LOSS."""
     SignAssetUrl: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.SignAssetUrlRequest, _storage_service_pb2.SignAssetUrlResponse]  # type: ignore[assignment]
     """A URL that gives the bytes to whoever holds it, for a while. Errors: NOT_FOUND, INVALID_ARGUMENT."""
+    SignPlaylist: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.SignPlaylistRequest, _storage_service_pb2.SignPlaylistResponse]  # type: ignore[assignment]
+    """The HLS playlist of a film, every address in it signed: a player needs nothing else for a while.
+    Errors: NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION (the film has no HLS rendition).
+    """
     DeleteAsset: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.DeleteAssetRequest, _storage_service_pb2.DeleteAssetResponse]  # type: ignore[assignment]
     """Deletes the bytes and what was derived from them. Doing it twice is no error. Errors: NOT_FOUND."""
     SetLegalHold: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.SetLegalHoldRequest, _storage_service_pb2.SetLegalHoldResponse]  # type: ignore[assignment]
@@ -178,6 +186,16 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_storage_service_pb2.SignAssetUrlResponse, _abc.Awaitable[_storage_service_pb2.SignAssetUrlResponse]]:
         """A URL that gives the bytes to whoever holds it, for a while. Errors: NOT_FOUND, INVALID_ARGUMENT."""
+
+    @_abc_1.abstractmethod
+    def SignPlaylist(
+        self,
+        request: _storage_service_pb2.SignPlaylistRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_service_pb2.SignPlaylistResponse, _abc.Awaitable[_storage_service_pb2.SignPlaylistResponse]]:
+        """The HLS playlist of a film, every address in it signed: a player needs nothing else for a while.
+        Errors: NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION (the film has no HLS rendition).
+        """
 
     @_abc_1.abstractmethod
     def DeleteAsset(

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from services.common.children import Child, spawn
 from services.common.errors import DataLoss
 from services.storage.domain.media_ports import DerivedFile
+from services.storage.domain.streaming import PLAYLIST_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MODULE = "services.storage.adapters.derive_process"
 _ROOT = Path(__file__).resolve().parents[3]
-_TYPES = {".jpg": "image/jpeg", ".mp4": "video/mp4"}
+_TYPES = {".jpg": "image/jpeg", ".mp4": "video/mp4", ".m3u8": PLAYLIST_TYPE}
 
 
 class DeriveMaker:

@@ -20,23 +20,29 @@ from av.filter import Graph
 _THUMBNAIL = 320
 _TILE = 160
 _TILES = 3
-_PREVIEW_HEIGHT = 360
+# Lines and quality (x264's rate factor) of the two previews.
+_PREVIEWS = {"preview": (360, 28), "preview_small": (180, 34)}
+_SEGMENT_SECONDS = 4
+# What every player of HLS can play; anything else would have to be encoded again.
+_STREAMED = frozenset({"h264", "aac"})
 
 
 def make(source: str, folder: str, frames: int, roles: list[str]) -> dict[str, str]:
     """Return the path of each file that was made; raises what PyAV raises for damaged media."""
     made: dict[str, str] = {}
-    pictures = {role for role in roles if role != "preview"}
+    pictures = _DRAWING.keys() & set(roles)
     if pictures:
         picked = _pick(source, max(1, frames))
         for role in sorted(pictures):
             path = Path(folder) / f"{role}.jpg"
             _write_jpeg(_DRAWING[role](picked), path)
             made[role] = str(path)
-    if "preview" in roles:
-        path = Path(folder) / "preview.mp4"
-        _write_preview(source, path)
-        made["preview"] = str(path)
+    for role in _PREVIEWS.keys() & set(roles):
+        path = Path(folder) / f"{role}.mp4"
+        _write_preview(source, path, *_PREVIEWS[role])
+        made[role] = str(path)
+    if "hls" in roles:
+        made |= _write_hls(source, Path(folder))
     return made
 
 
@@ -102,24 +108,51 @@ def _write_jpeg(frame: Any, path: Path) -> None:
     path.write_bytes(b"".join(bytes(p) for p in [*codec.encode(frame), *codec.encode(None)]))
 
 
-def _write_preview(source: str, path: Path) -> None:
-    """Encode the film at 360 lines, sound left out."""
+def _write_preview(source: str, path: Path, lines: int, quality: int) -> None:
+    """Encode the film at so many lines, sound left out."""
     with (
         av.open(source) as film,
         av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as small,
     ):
         stream = film.streams.video[0]
-        height = min(_PREVIEW_HEIGHT, stream.height) // 2 * 2
+        height = min(lines, stream.height) // 2 * 2
         width = max(2, round(stream.width * height / stream.height) // 2 * 2)
         rate = stream.average_rate or Fraction(25)
         encoded = small.add_stream("libx264", rate=rate)
         encoded.width, encoded.height, encoded.pix_fmt = width, height, "yuv420p"
-        encoded.options = {"preset": "veryfast", "crf": "28", "threads": "1"}
+        encoded.options = {"preset": "veryfast", "crf": str(quality), "threads": "1"}
         for number, frame in enumerate(film.decode(stream)):
             picture = frame.reformat(width=width, height=height, format="yuv420p")
             picture.pts, picture.time_base = number, 1 / rate
             small.mux(encoded.encode(picture))
         small.mux(encoded.encode(None))
+
+
+def _write_hls(source: str, folder: Path) -> dict[str, str]:
+    """Copy the packets into one fragmented MP4 with a playlist of byte ranges in it.
+
+    Segments begin at key frames, at least four seconds apart. Returns nothing for codecs that
+    players of HLS do not know.
+    """
+    media, playlist = folder / "hls_media.mp4", folder / "hls.m3u8"
+    options = {
+        "hls_segment_type": "fmp4",
+        "hls_flags": "single_file",
+        "hls_playlist_type": "vod",
+        "hls_time": str(_SEGMENT_SECONDS),
+        "hls_segment_filename": str(media),
+    }
+    with av.open(source) as film:
+        streams = [*film.streams.video[:1], *film.streams.audio[:1]]
+        if any(stream.codec_context.name not in _STREAMED for stream in streams):
+            return {}
+        with av.open(str(playlist), "w", format="hls", options=options) as streamed:
+            into = {each.index: streamed.add_stream_from_template(each) for each in streams}
+            for packet in film.demux(streams):
+                if packet.dts is not None:
+                    packet.stream = into[packet.stream.index]
+                    streamed.mux(packet)
+    return {"hls_media": str(media), "hls": str(playlist)}
 
 
 def _answer(line: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from services.storage.adapters.sql_steps import (
     derived,
     free_key,
     give_back,
+    held_as_parent,
     page_of,
     reused,
     tell,
@@ -104,6 +105,9 @@ class SqlAssets:
             "update_time": micros(self._now()),
         }
         async with self._database.begin() as connection:
+            if asset.parent_id:
+                stored = await held_as_parent(connection, stored)
+                changes["legal_hold"] = stored.legal_hold
             done = await connection.execute(sql.CHANGE_WRITING, {"which": asset.id, **changes})
             if done.rowcount:
                 if not asset.parent_id:
@@ -162,8 +166,10 @@ class SqlAssets:
 
     async def hold(self, asset: Asset, *, held: bool) -> None:
         """Put the STORED asset and what was derived from it under legal hold, or let them go."""
-        async with self._database.statement(writes=True) as connection:
-            await connection.execute(sql.HOLD, {"which": asset.id, "legal_hold": held})
+        told = {"which": asset.id, "legal_hold": held}
+        async with self._database.begin() as connection:
+            for each in (sql.HOLD, sql.HOLD_CHILDREN):
+                await connection.execute(each, told)
 
     async def everything(self, tenant: str, after: str, limit: int) -> Sequence[Asset]:
         """Return the tenant's STORED and DELETED assets with ids after ``after``, oldest first."""
@@ -188,6 +194,10 @@ class SqlAssets:
     async def mark_derived(self, asset: Asset, moment: datetime) -> None:
         """Note that there is nothing more to derive from the asset."""
         await self._set(asset, derive_time=micros(moment))
+
+    async def with_role(self, role: str, before: datetime, limit: int) -> Sequence[Asset]:
+        """Return STORED files of every tenant derived as ``role`` until ``before``."""
+        return await self._fetch(sql.WITH_ROLE, of_role=role, moment=micros(before), at_most=limit)
 
     async def expired(self, moment: datetime, limit: int) -> Sequence[Asset]:
         """Return STORED assets of every tenant whose time is over and that nothing holds."""

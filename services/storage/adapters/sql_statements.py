@@ -48,7 +48,10 @@ CHANGE = update(assets).where(_THIS)
 CHANGE_WRITING = update(assets).where(_THIS, _WRITING)
 CHANGE_ATTEMPT = update(assets).where(_THIS, assets.c.attempt == bindparam("of_attempt"), _WRITING)
 DELETE_STORED = update(assets).where(_THIS, _STORED, assets.c.legal_hold.is_(False))
-HOLD = update(assets).where(_THIS | (assets.c.parent_id == WHICH), _STORED)
+HOLD = update(assets).where(_THIS, _STORED)
+HOLD_CHILDREN = update(assets).where(assets.c.parent_id == WHICH, _STORED)
+# Locked until the child is committed: whoever holds the parent then sees the child.
+HELD_PARENT = select(assets.c.legal_hold).where(_THIS).with_for_update(read=True)
 ABANDON = delete(assets).where(_THIS, assets.c.attempt == bindparam("of_attempt"), _WRITING)
 REUSE = (
     update(assets)
@@ -114,6 +117,16 @@ LEFT_BEHIND = _EVERY.where(_WRITING, assets.c.update_time < MOMENT, assets.c.spo
 NOT_PURGED = _EVERY.where(
     _DELETED, assets.c.update_time < MOMENT, assets.c.purge_time.is_(None)
 ).limit(LIMIT)
+WITH_ROLE = (
+    _EVERY.where(
+        assets.c.role == bindparam("of_role"),
+        assets.c.create_time <= MOMENT,
+        _STORED,
+        assets.c.legal_hold.is_(False),
+    )
+    .order_by(assets.c.create_time)
+    .limit(LIMIT)
+)
 EXPIRED = _EVERY.where(
     assets.c.expire_time <= MOMENT, _STORED, assets.c.legal_hold.is_(False)
 ).limit(LIMIT)

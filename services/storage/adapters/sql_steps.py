@@ -53,6 +53,12 @@ async def derived(connection: AsyncConnection, ids: list[str]) -> Mapping[str, d
     return found
 
 
+async def held_as_parent(connection: AsyncConnection, child: Asset) -> Asset:
+    """Return the child under legal hold when what it was derived from is."""
+    held = await connection.scalar(sql.HELD_PARENT, {"which": child.parent_id})
+    return replace(child, legal_hold=bool(held))
+
+
 async def reused(connection: AsyncConnection, asset: Asset) -> None:
     """Count a use for every asset of the same tenant that this one was made from.
 

@@ -62,6 +62,7 @@ assets = Table(
     Index("assets_stem", "stem", "extension", "iteration"),
     Index("assets_parent", "parent_id"),
     Index("assets_expiry", "expire_time"),
+    Index("assets_role", "role", "state", "create_time"),
     Index("assets_age", "state", "update_time"),
     Index("assets_underived", "derive_time", "id"),
 )

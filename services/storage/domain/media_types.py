@@ -26,6 +26,7 @@ _KNOWN = {
     "text/vtt": ("vtt", "captions"),
     "application/x-subrip": ("srt", "captions"),
     "text/x-ssa": ("ass", "captions"),
+    "application/vnd.apple.mpegurl": ("m3u8", "other"),
     "text/plain": ("txt", "other"),
     "application/json": ("json", "other"),
     "application/zip": ("zip", "other"),

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
 PREVIEW = "preview"
+SMALL_PREVIEW = "preview_small"
+PREVIEWS = frozenset({PREVIEW, SMALL_PREVIEW})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Policies:
         """Return when a file of ``moment`` is to be deleted; derived ones go with their parent."""
         if not role:
             return self.of(tenant).expiry(moment)
-        kept = self.previews if role == PREVIEW else None
+        kept = self.previews if role in PREVIEWS else None
         return None if kept is None else moment + kept
 
 
@@ -63,6 +65,11 @@ def quota_exceeded(tenant: str, quota_bytes: int) -> ResourceExhausted:
     """Return the error that a tenant gets whose quota is used up."""
     msg = f"the storage quota of {quota_bytes} bytes is used up"
     return ResourceExhausted(msg, metadata={"quota": f"storage_bytes/{tenant}"})
+
+
+def is_quota(error: ResourceExhausted) -> bool:
+    """Whether the error says that a tenant's quota is used up, and not that a disk is full."""
+    return "quota" in error.metadata
 
 
 def under_legal_hold() -> FailedPrecondition:

@@ -205,6 +205,12 @@ class AssetStore(Protocol):
     async def mark_derived(self, asset: Asset, moment: datetime) -> None:
         """Note that there is nothing more to derive from the asset."""
 
+    async def with_role(self, role: str, before: datetime, limit: int) -> Sequence[Asset]:
+        """Return STORED files of every tenant derived as ``role`` until ``before``, oldest first.
+
+        What is held is left out.
+        """
+
     async def expired(self, moment: datetime, limit: int) -> Sequence[Asset]:
         """Return STORED assets of every tenant whose time is over and that nothing holds."""
 

@@ -20,6 +20,7 @@ from services.storage.usecases.keeper import SpooledError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
 
     from services.storage.domain.assets import Description, MediaInfo
     from services.storage.domain.media_ports import Finisher, Inspector
@@ -49,6 +50,7 @@ class Intake:
     parent_id: str = ""
     role: str = ""
     stem: str = ""
+    since: datetime | None = None
 
     def __post_init__(self) -> None:
         """Raise ``InvalidArgument`` for what can never work."""
@@ -164,7 +166,7 @@ class Ingest:
             request_id=intake.request_id,
             fingerprint=intake.fingerprint,
             create_time=now,
-            expire_time=self.policies.expiry(intake.tenant, intake.role, now),
+            expire_time=self.policies.expiry(intake.tenant, intake.role, intake.since or now),
             attempt=self.new_id(),
             parent_id=intake.parent_id,
             role=intake.role,

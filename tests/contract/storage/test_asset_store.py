@@ -301,3 +301,35 @@ async def test_what_nobody_finished_is_found_once_it_is_old(store: SqlAssets) ->
     assert [item.id for item in found] == [asset.id]
     await store.abandon(found[0])
     assert await store.get("acme", asset.id) is None
+
+
+async def test_what_is_derived_from_a_held_asset_is_held_as_well(store: SqlAssets) -> None:
+    parent = await stored(store, "r1")
+
+    async def child(request_id: str) -> Asset:
+        told = replace(record(request_id, creative=""), parent_id=parent.id, role=request_id)
+        return await store.commit((await store.claim(told)).asset)
+
+    early = await child("thumbnail")
+    assert not early.legal_hold
+    await store.hold(parent, held=True)
+    late = await child("preview")
+    assert late.legal_hold
+    found = [await store.get("acme", each.id) for each in (parent, early, late)]
+    assert [each.legal_hold for each in found if each] == [True, True, True]
+    await store.hold(parent, held=False)
+    found = [await store.get("acme", each.id) for each in (parent, early, late)]
+    assert [each.legal_hold for each in found if each] == [False, False, False]
+
+
+async def test_derived_files_are_found_by_role_and_age_unless_held(store: SqlAssets) -> None:
+    made = []
+    for number, role in enumerate(("preview", "preview", "thumbnail")):
+        parent = await stored(store, f"parent {number}")
+        told = replace(record(f"child {number}", creative=""), parent_id=parent.id, role=role)
+        made.append(await store.commit((await store.claim(told)).asset))
+        if number == 1:
+            await store.hold(parent, held=True)
+    found = await store.with_role("preview", NOW, 10)
+    assert [asset.id for asset in found] == [made[0].id]
+    assert await store.with_role("preview", NOW - timedelta(microseconds=1), 10) == []

@@ -28,6 +28,7 @@ STEPS = {
     "while sending parts": ("s3_upload", "Sending", "_part", "after"),
     "once published": ("BLOBS", "BLOBS", "publish", "after"),
     "once committed": ("sql_assets", "SqlAssets", "commit", "after"),
+    "before a record is deleted": ("sql_assets", "SqlAssets", "mark_deleted", "before"),
     "before the bytes are deleted": ("BLOBS", "BLOBS", "delete", "before"),
     "once the bytes are deleted": ("BLOBS", "BLOBS", "delete", "after"),
 }

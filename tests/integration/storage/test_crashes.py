@@ -143,6 +143,32 @@ async def test_memory_stays_flat_from_1_mib_to_64_mib(settings: Settings) -> Non
     assert grown < 24 * 1024 * 1024
 
 
+@pytest.mark.parametrize("settings", ["folder"], indirect=True)
+@pytest.mark.parametrize("step", ["before a record is deleted", "before the bytes are deleted"])
+async def test_an_old_preview_that_was_being_replaced_is_replaced_once(
+    settings: Settings, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shrinking = settings.model_copy(
+        update={
+            "derive": "preview",
+            "preview_compress_after": timedelta(seconds=1),
+            "sweep_every": timedelta(milliseconds=100),
+        }
+    )
+    async with process(shrinking, step) as service:
+        async with client_of(service.address) as acme:
+            film = await acme.upload(mp4(size=(640, 480)), "r1")
+        assert await service.died() == signal.SIGKILL
+    monkeypatch.setattr("services.storage.usecases.sweep.PURGE_AFTER", timedelta(0))
+    async with running(shrinking) as address, client_of(address) as acme:
+        small = (await acme.get(film.name)).derived["preview_small"]
+        await until(lambda: len(visible(settings, None)) == 2)
+        found = await acme.get(film.name)
+        assert dict(found.derived) == {"preview_small": small}
+        assert (await acme.get(small)).media.height == 180
+        assert await acme.download(film.name)
+
+
 async def test_a_full_disk_is_resource_exhausted_and_loses_nothing(tmp_path: Path) -> None:
     settings = Settings(
         address="127.0.0.1:0", data_dir=tmp_path, signing_key=SIGNING_KEY, min_free_bytes=1 << 60

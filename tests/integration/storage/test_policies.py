@@ -80,6 +80,49 @@ async def test_assets_over_their_time_are_deleted_unless_held(settings: Settings
             await hold(acme, held.name, held=True)
 
 
+async def test_an_old_preview_is_replaced_by_a_smaller_one_of_the_same_age(
+    settings: Settings,
+) -> None:
+    shrinking = settings.model_copy(
+        update={
+            "derive": "thumbnail,preview",
+            "preview_retention": timedelta(days=9),
+            "preview_compress_after": timedelta(seconds=1),
+            "sweep_every": timedelta(milliseconds=200),
+        }
+    )
+    async with running(shrinking) as address, client_of(address) as acme:
+        held = (await acme.upload(mp4(size=(640, 480), seed=1), "held")).name
+        await hold(acme, held, held=True)
+        film = await acme.upload(mp4(size=(640, 480)), "r1")
+        while not (preview := (await acme.get(film.name)).derived.get("preview")):  # noqa: ASYNC110 - it is made by another process
+            await asyncio.sleep(0.05)
+        large = await acme.get(preview)
+        await until_deleted(acme, preview)
+        derived = dict((await acme.get(film.name)).derived)
+        assert set(derived) == {"thumbnail", "preview_small"}
+        small = await acme.get(derived["preview_small"])
+        assert (small.media.width, small.media.height) == (240, 180)
+        assert small.media.frames == large.media.frames
+        assert small.size_bytes < large.size_bytes
+        assert small.expire_time.ToDatetime() == large.expire_time.ToDatetime(), "of one age"
+        assert "preview_small" not in (await acme.get(held)).derived
+
+
+async def test_a_tenant_without_room_does_not_keep_others_from_their_pictures(
+    settings: Settings,
+) -> None:
+    own = {"acme": TenantPolicy(quota_bytes=len(CLIP))}
+    full = settings.model_copy(update={"tenants": own, "derive": "thumbnail"})
+    async with running(full) as address:
+        async with client_of(address) as acme:
+            assert (await acme.upload(CLIP, "r1")).name
+        async with client_of(address, "other") as other:
+            name = (await other.upload(CLIP, "r1")).name
+            while not (await other.get(name)).derived:  # noqa: ASYNC110 - it is made by another process
+                await asyncio.sleep(0.05)
+
+
 async def test_old_previews_go_and_their_films_and_stills_stay(settings: Settings) -> None:
     brief = settings.model_copy(
         update={

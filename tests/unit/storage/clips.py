@@ -3,6 +3,7 @@
 import tempfile
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -16,13 +17,15 @@ def mp4(
     seed: int = 0,
     faststart: bool = True,
     sound: bool = False,
+    gop: int = 0,
 ) -> bytes:
-    """A whole H.264 MP4 with moving noise; other seeds give other bytes."""
+    """A whole H.264 MP4 with moving noise; other seeds give other bytes, ``gop`` key frames."""
     options = {"movflags": "+faststart"} if faststart else {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         with av.open(str(path), "w", format="mp4", options=options) as container:
-            _encode(container, seconds=seconds, size=size, fps=fps, seed=seed, sound=sound)
+            told: dict[str, Any] = {"seconds": seconds, "size": size, "fps": fps, "seed": seed}
+            _encode(container, **told, sound=sound, gop=gop)
         return path.read_bytes()
 
 
@@ -34,8 +37,11 @@ def _encode(
     fps: int,
     seed: int,
     sound: bool,
+    gop: int,
 ) -> None:
     video = container.add_stream("libx264", rate=fps)
+    if gop:
+        video.codec_context.gop_size = gop
     video.width, video.height = size
     video.pix_fmt = "yuv420p"
     audio = container.add_stream("aac", rate=44100) if sound else None
