@@ -11,11 +11,15 @@ import json
 import os
 import sys
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.filter import Graph
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _THUMBNAIL = 320
 _TILE = 160
@@ -23,6 +27,13 @@ _TILES = 3
 # Lines and quality (x264's rate factor) of the two previews.
 _PREVIEWS = {"preview": (360, 28), "preview_small": (180, 34)}
 _SEGMENT_SECONDS = 4
+# What undoes a rotation by so many degrees against the clock.
+_TURNS: dict[int, list[tuple[str, ...]]] = {
+    90: [("transpose", "cclock")],
+    -90: [("transpose", "clock")],
+    180: [("hflip",), ("vflip",)],
+    -180: [("hflip",), ("vflip",)],
+}
 # What every player of HLS can play; anything else would have to be encoded again.
 _STREAMED = frozenset({"h264", "aac"})
 
@@ -53,7 +64,7 @@ def _pick(source: str, frames: int) -> list[Any]:
     picked: list[Any] = []
     with av.open(source) as container:
         container.streams.video[0].thread_type = "SLICE"
-        for number, frame in enumerate(container.decode(video=0)):
+        for number, frame in enumerate(_upright(container)):
             picked += [frame] * wanted.count(number)
             if number >= wanted[-1]:
                 break
@@ -61,6 +72,31 @@ def _pick(source: str, frames: int) -> list[Any]:
         msg = "no frame could be decoded"
         raise ValueError(msg)
     return picked + [picked[-1]] * (count - len(picked))
+
+
+def _upright(film: Any) -> Iterator[Any]:
+    """Yield the frames as a player shows them: turned as the camera was, with square pixels."""
+    stream = film.streams.video[0]
+    frames = film.decode(stream)
+    first = next(frames, None)
+    if first is None:
+        return
+    wanted = list(_TURNS.get(first.rotation, ()))
+    pixel = stream.sample_aspect_ratio or Fraction(1)
+    # Pixels of any other shape are damage, or meant to exhaust memory.
+    if pixel != 1 and Fraction(1, 4) <= pixel <= 4:
+        wanted.insert(0, ("scale", f"{round(first.width * pixel / 2) * 2}:{first.height}"))
+    if not wanted:
+        yield first
+        yield from frames
+        return
+    graph = Graph()
+    begin = graph.add_buffer(template=stream, time_base=stream.time_base)
+    steps = [graph.add(*step) for step in wanted]
+    graph.link_nodes(begin, *steps, graph.add("buffersink")).configure()
+    for frame in chain([first], frames):
+        begin.push(frame)
+        yield graph.pull()
 
 
 def _scaled(frame: Any, width: int) -> Any:
@@ -114,14 +150,15 @@ def _write_preview(source: str, path: Path, lines: int, quality: int) -> None:
         av.open(source) as film,
         av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as small,
     ):
-        stream = film.streams.video[0]
-        height = min(lines, stream.height) // 2 * 2
-        width = max(2, round(stream.width * height / stream.height) // 2 * 2)
-        rate = stream.average_rate or Fraction(25)
+        rate = film.streams.video[0].average_rate or Fraction(25)
         encoded = small.add_stream("libx264", rate=rate)
-        encoded.width, encoded.height, encoded.pix_fmt = width, height, "yuv420p"
         encoded.options = {"preset": "veryfast", "crf": str(quality), "threads": "1"}
-        for number, frame in enumerate(film.decode(stream)):
+        width = height = 0
+        for number, frame in enumerate(_upright(film)):
+            if not number:
+                height = min(lines, frame.height) // 2 * 2
+                width = max(2, round(frame.width * height / frame.height) // 2 * 2)
+                encoded.width, encoded.height, encoded.pix_fmt = width, height, "yuv420p"
             picture = frame.reformat(width=width, height=height, format="yuv420p")
             picture.pts, picture.time_base = number, 1 / rate
             small.mux(encoded.encode(picture))
