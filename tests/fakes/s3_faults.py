@@ -26,12 +26,14 @@ class S3Faults:
     """Passes requests on to ``target``; each fault in ``faults`` answers one request instead.
 
     A fault is ("slow", seconds), ("refuse", status, code), or ("lose",): the request is served, and
-    its answer is a refusal. ``only`` names the methods that faults are for.
+    its answer is a refusal. ``only`` names the methods that faults are for. Requests with a header
+    that begins like one of ``unknown`` are not understood, as by servers older than that header.
     """
 
     target: str
     faults: list[tuple[object, ...]] = field(default_factory=list)
     only: set[str] = field(default_factory=lambda: set(METHODS))
+    unknown: tuple[str, ...] = ()
     requests: list[str] = field(default_factory=list)
     endpoint_url: str = ""
 
@@ -40,6 +42,8 @@ class S3Faults:
         hit = self.faults and request.method in self.only
         kind, *facts = self.faults.pop(0) if hit else ("pass",)
         body = await request.body()
+        if self.unknown and any(name.startswith(self.unknown) for name in request.headers):
+            return refusal(501, "NotImplemented")
         if kind == "refuse":
             return refusal(int(str(facts[0])), str(facts[1]))
         if kind == "slow":

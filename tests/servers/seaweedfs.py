@@ -25,6 +25,8 @@ _GRANT = {
     "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
     "actions": ["Admin", "Read", "Write", "List", "Tagging"],
 }
+# Buckets are host names below it as well, for whoever can resolve them.
+DOMAIN = "s3.test"
 # Every port that `weed mini` opens, so that two of them can live side by side.
 _PORTS = ["master.port", "volume.port", "filer.port", "s3.port", "admin.port"]
 _OFF = ["-webdav=false", "-admin.ui=false", "-s3.port.lance=0", "-s3.port.iceberg=0"]
@@ -74,7 +76,7 @@ class SeaweedFS:
         names = [name for port in _PORTS for name in (port, f"{port}.grpc")]
         flags = [f"-{name}={port}" for name, port in zip(names, ports, strict=True)]
         flags += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder / 'data'}"]
-        flags += [f"-s3.config={folder / 's3.json'}", *_OFF, *_QUIET]
+        flags += [f"-s3.config={folder / 's3.json'}", f"-s3.domainName={DOMAIN}", *_OFF, *_QUIET]
         if self.ca:
             flags += [f"-s3.cert.file={self.ca}", f"-s3.key.file={folder / 'server.key'}"]
         # Without a limit it grows past 1 GiB after a few large objects.

@@ -1,0 +1,155 @@
+"""Other people's S3: bucket as host name, servers older than checksums, roles instead of keys."""
+
+import asyncio
+import hashlib
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from services.common.errors import Unavailable
+from services.common.http_server import serve_http
+from services.storage.adapters.s3_blobs import S3Blobs
+from services.storage.adapters.s3_calls import S3Calls
+from services.storage.adapters.s3_client import S3Connection
+from services.storage.domain.ports import ObjectFacts, StagedFile
+from tests.contract.storage.conftest import now
+from tests.contract.storage.test_blobs import asset
+from tests.fakes.s3_faults import S3Faults
+from tests.fakes.sts import Sts
+from tests.servers import Bucket
+from tests.servers.seaweedfs import DOMAIN
+
+pytestmark = pytest.mark.timeout(60)
+MIB = 1024 * 1024
+FACTS = ObjectFacts("video/mp4", {"tenant": "acme"})
+CHECKSUMS = ("x-amz-checksum", "x-amz-sdk-checksum", "x-amz-trailer")
+
+
+def staged(tmp_path: Path, size: int) -> StagedFile:
+    data, path = os.urandom(size), tmp_path / "file.part"
+    path.write_bytes(data)
+    return StagedFile(path, size, hashlib.sha256(data).hexdigest())
+
+
+@asynccontextmanager
+async def blobs_of(bucket: Bucket, **more: Any) -> AsyncIterator[S3Blobs]:
+    facts = {
+        "endpoint_url": bucket.endpoint_url,
+        "access_key_id": bucket.access_key,
+        "secret_access_key": bucket.secret_key,
+    }
+    calls = S3Calls(S3Connection(**{**facts, **more}).client(), bucket.bucket)
+    yield S3Blobs(calls, now=now)
+    await asyncio.to_thread(calls.close)
+
+
+async def everything(blobs: S3Blobs, key: str) -> bytes:
+    return b"".join([chunk async for chunk in blobs.read(key)])
+
+
+@pytest.mark.parametrize("size", [1000, 9 * MIB], ids=["one request", "parts"])
+async def test_the_bucket_may_be_a_host_name(
+    s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    real: Callable[..., Any] = socket.getaddrinfo
+
+    def resolve(host: Any, *args: Any, **kwargs: Any) -> Any:
+        ours = isinstance(host, str) and host.endswith(f".{DOMAIN}")
+        return real("127.0.0.1" if ours else host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    file = staged(tmp_path, size)
+    endpoint = f"http://{DOMAIN}:{s3.endpoint_url.rpartition(':')[2]}"
+    async with blobs_of(s3, endpoint_url=endpoint, addressing_style="virtual") as blobs:
+        await blobs.publish(file, "k/a.mp4", FACTS)
+        assert await everything(blobs, "k/a.mp4") == file.path.read_bytes()
+    async with blobs_of(s3) as plain:
+        assert await plain.head("k/a.mp4"), "the same bucket, whatever it is called"
+
+
+@pytest.mark.parametrize("size", [1000, 9 * MIB], ids=["one request", "parts"])
+async def test_servers_older_than_checksums_are_served_when_told_so(
+    s3: Bucket, tmp_path: Path, size: int
+) -> None:
+    file = staged(tmp_path, size)
+    async with S3Faults(s3.endpoint_url, unknown=CHECKSUMS).serving() as old:
+        async with blobs_of(s3, endpoint_url=old.endpoint_url) as blobs:
+            with pytest.raises(Unavailable, match="NotImplemented"):
+                await blobs.publish(file, "k", FACTS)
+        only = {"endpoint_url": old.endpoint_url, "checksums": "when_required"}
+        async with blobs_of(s3, **only) as blobs:
+            await blobs.publish(file, "k", FACTS)
+            assert await everything(blobs, "k") == file.path.read_bytes()
+            await blobs.clone("k", "k2", FACTS)
+            assert await everything(blobs, "k2") == file.path.read_bytes()
+
+
+async def test_a_signed_url_ends_when_it_says_and_a_new_one_works(
+    s3: Bucket, tmp_path: Path
+) -> None:
+    async with blobs_of(s3) as blobs, httpx.AsyncClient() as anybody:
+        key = str(asset().key)
+        await blobs.publish(staged(tmp_path, 10), key, FACTS)
+        soon = datetime.now(UTC) + timedelta(seconds=2)
+        url = await blobs.sign(asset(), expires=soon, download_name="")
+        while (await anybody.get(url)).status_code == 200:  # noqa: ASYNC110 - the server's clock
+            await asyncio.sleep(0.1)
+        assert (await anybody.get(url)).status_code == 403
+        assert datetime.now(UTC) > soon - timedelta(seconds=1)
+        later = datetime.now(UTC) + timedelta(hours=1)
+        fresh = await blobs.sign(asset(), expires=later, download_name="")
+        assert (await anybody.get(fresh)).status_code == 200
+
+
+async def test_a_role_of_the_service_account_is_taken_on_and_renewed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Keys that run out within ten minutes are renewed before every request.
+    sts, sessions = Sts("key", "secret", lifetime=timedelta(minutes=5)), []
+
+    async def objects(request: Request) -> Response:
+        sessions.append(request.headers["x-amz-security-token"])
+        return Response()
+
+    app = Starlette(
+        routes=[
+            Route("/", sts.answer, methods=["POST"]),
+            Route("/{path:path}", objects, methods=["HEAD"]),
+        ]
+    )
+    (tmp_path / "token").write_text("of the service account")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    role = "arn:aws:iam::123456789012:role/reelmesh"
+    async with serve_http(app, "127.0.0.1:0") as address:
+        for name, value in {
+            "AWS_ROLE_ARN": role,
+            "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"),
+            "AWS_ENDPOINT_URL_STS": f"http://{address}",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }.items():
+            monkeypatch.setenv(name, value)
+        connection = S3Connection(endpoint_url=f"http://{address}")
+        calls = S3Calls(await asyncio.to_thread(connection.client), "clips")
+        blobs = S3Blobs(calls, now=now)
+        await blobs.check()
+        (tmp_path / "token").write_text("a new one: Kubernetes rotates them")
+        await blobs.check()
+        await asyncio.to_thread(calls.close)
+    assert sessions == ["session 1", "session 2"]
+    shown = [(asked["RoleArn"], asked["WebIdentityToken"]) for asked in sts.asked]
+    assert shown == [
+        (role, "of the service account"),
+        (role, "a new one: Kubernetes rotates them"),
+    ]
