@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from services.common.database import Database
 from services.generator.domain.bill import Charge as Billed
 from services.generator.domain.bill import Period
 from services.generator.domain.generation import Generation, State
@@ -23,7 +24,7 @@ from services.generator.domain.tasks import (
     Task,
     VideoTask,
 )
-from services.generator.ledger import SqlHalts
+from services.generator.ledger import SqlHalts, SqlLedger
 from services.generator.providers import adapters
 from services.generator.providers.adapter import Adapter
 from services.generator.usecases.billing import Billing
@@ -53,7 +54,7 @@ SPOILT = {
     Fault.EMPTY_SUCCESS,
     Fault.HIDDEN_FAILURE,
 }
-_FAULTS = {kind.name: kind.faults - WEBHOOK for kind in VENDORS}
+_FAULTS = {kind.name: kind.faults for kind in VENDORS}
 
 
 def _models() -> dict[str, Model]:
@@ -95,11 +96,11 @@ MODELS = _models()
 
 @dataclass(frozen=True)
 class Cell:
-    """One generation's fate. `point` None lets it live."""
+    """One generation's fate. `point` None lets it live; a word that is no step kills otherwise."""
 
     provider: str
     fault: Fault | None
-    point: Step | None
+    point: str | None
     number: int = 0
 
     def __str__(self) -> str:
@@ -113,24 +114,25 @@ class Cell:
 
     async def begin(self, life: Life, nth: int = 1) -> None:
         """Order it; it dies the `nth` time that it comes to its point."""
-        model = MODELS[self.provider]
+        model, point = MODELS[self.provider], None if self.point is None else Step(self.point)
         seconds = 1.5 if self.fault in ENDLESS else 600.0
         await life.begin(
-            str(self), model, task_of(model, self.words), Reaper(self.point, nth), seconds=seconds
+            str(self), model, task_of(model, self.words), Reaper(point, nth), seconds=seconds
         )
 
 
 def cells(
     providers: Iterable[str],
-    points: Sequence[Step | None] = (None, *Step),
-    faults: Iterable[Fault] | None = None,
+    points: Sequence[str | None] = (None, *Step),
+    *,
+    webhooks: bool = False,
 ) -> list[Cell]:
-    """Every fault that each vendor can show, none too, at every point."""
+    """Every fault that each vendor can show, none too, at every point; `webhooks` adds theirs."""
+    left_out = frozenset[Fault]() if webhooks else WEBHOOK
     return [
         Cell(provider, fault, point)
         for provider in providers
-        for fault in (None, *sorted(_FAULTS[BEHIND.get(provider, provider)]))
-        if faults is None or fault is None or fault in faults
+        for fault in (None, *sorted(_FAULTS[BEHIND.get(provider, provider)] - left_out))
         for point in points
     ]
 
@@ -164,21 +166,21 @@ async def settled(life: Life, names: Sequence[str], seconds: float = 60) -> dict
     return found
 
 
-async def play_the_operator(life: Life, world: World, rows: Mapping[str, Generation]) -> int:
+async def play_the_operator(ledger: SqlLedger, world: World, rows: Mapping[str, Generation]) -> int:
     """Settle each unknown outcome by what the vendor's dashboard shows; returns how many."""
-    bill, office = charges_of(world), Reconciliation(life.ledger, now=world.now)
+    bill, office = charges_of(world), Reconciliation(ledger, now=world.now)
     unknown = [name for name, row in rows.items() if row.state is State.UNKNOWN_OUTCOME]
     for name in unknown:
         if name in bill:
-            await office.found(name, vendor_job(rows[name], bill[name][0]))
+            await office.found(rows[name].id, vendor_job(rows[name], bill[name][0]))
         else:
-            await office.never_arrived(name)
+            await office.never_arrived(rows[name].id)
     return len(unknown)
 
 
-async def read_the_bill(life: Life, world: World) -> None:
+async def read_the_bill(ledger: SqlLedger, database: Database, world: World) -> None:
     """Hold everything against the whole bill, vendor by vendor, as an operator does once a day."""
-    billing = Billing(life.ledger, SqlHalts(life.ledger.database), now=world.now)
+    billing = Billing(ledger, SqlHalts(database), now=world.now)
     now = world.now()
     period = Period(start=now - timedelta(days=1), end=now + timedelta(days=1), whole=True)
     kinds = {kind.name: kind(world) for kind in VENDORS}

@@ -52,11 +52,11 @@ async def lived_through(plant: Plant, dice: random.Random, wanted: list[Cell]) -
     async with plant.living() as life:
         await life.take_over()
         rows = await settled(life, names)
-        unknown = await play_the_operator(life, plant.world, rows)
+        unknown = await play_the_operator(life.ledger, plant.world, rows)
     async with plant.living() as life:
         await life.take_over()
         await settled(life, names)
-        await read_the_bill(life, plant.world)
+        await read_the_bill(life.ledger, life.ledger.database, plant.world)
         audit = Audit.of(plant.world, await settled(life, names), plant.ends)
     audit.unknown += unknown
     return audit
