@@ -72,6 +72,7 @@ def _use_cases(parts: Parts) -> VideoUseCases:
             router=parts.router,
             afford=afford,
             now=clock.now,
+            compiling=parts.compiling,
             policies=parts.policies,
             cache=parts.cache,
         ),

@@ -13,7 +13,7 @@ from services.common import clock
 from services.common.background import background
 from services.common.database import Database
 from services.common.errors import FailedPrecondition
-from services.orchestrator.adapters.messages import load_messages
+from services.orchestrator.adapters.messages import load_messages, load_texts
 from services.orchestrator.adapters.sql_ledger import SqlLedger
 from services.orchestrator.domain.cache.entries import Clips
 from services.orchestrator.domain.money.ledger import Ledger
@@ -35,6 +35,7 @@ from services.orchestrator.usecases.admission import Screen
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.attempt import AttemptVideo
 from services.orchestrator.usecases.caching import Caching, NoCache
+from services.orchestrator.usecases.compiling import CompilePrompt
 from services.orchestrator.usecases.films.steps import FilmFlow, FilmParts
 from services.orchestrator.usecases.finish import CancelVideo, FinishVideo
 from services.orchestrator.usecases.prepare import PrepareVideo
@@ -61,6 +62,11 @@ class Parts:
     films: FilmParts
     feed: EventFeed
     cache: Caching = field(default_factory=NoCache)
+
+    @property
+    def compiling(self) -> CompilePrompt:
+        """What makes prompts ready for models."""
+        return CompilePrompt(prompts=self.prompts, models=self.models, texts=load_texts())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,12 +103,20 @@ class Steps:
         await self.cancelling(job_id)
 
 
+def _finish(parts: Parts) -> FinishVideo:
+    return FinishVideo(
+        jobs=parts.jobs,
+        now=clock.now,
+        messages=load_messages(),
+        texts=load_texts(),
+        records=parts.records,
+    )
+
+
 @asynccontextmanager
 async def working(settings: Settings, parts: Parts, films: FilmFlow) -> AsyncIterator[None]:
     """Make jobs while the block runs; jobs that have not ended go on in another worker or later."""
-    finish = FinishVideo(
-        jobs=parts.jobs, now=clock.now, messages=load_messages(), records=parts.records
-    )
+    finish = _finish(parts)
     alone = parts.database.is_sqlite
     executor = "local" if alone else settings.executor or f"{socket.gethostname()}-{os.getpid()}"
     async with AsyncExitStack() as stack:
@@ -166,6 +180,7 @@ def _steps(settings: Settings, parts: Parts, finish: FinishVideo) -> Steps:
             finish=finish,
             afford=Affording(ledger=parts.ledger),
             now=clock.now,
+            texts=load_texts(),
             policies=parts.policies,
             screen=parts.screen,
             cache=parts.cache,
@@ -177,6 +192,7 @@ def _steps(settings: Settings, parts: Parts, finish: FinishVideo) -> Steps:
             now=clock.now,
             deadline=settings.job_deadline,
             cache=parts.cache,
+            compiling=parts.compiling,
         ),
         finishing=finish,
         cancelling=CancelVideo(jobs=parts.jobs, generator=parts.generator, finish=finish),

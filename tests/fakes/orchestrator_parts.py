@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 
 from services.common.errors import (
     BudgetExceeded,
@@ -10,6 +11,7 @@ from services.common.errors import (
     ServiceError,
     Unavailable,
 )
+from services.orchestrator.domain.compiling import CompileOrder
 from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.ports import (
@@ -20,7 +22,7 @@ from services.orchestrator.domain.ports import (
 )
 from services.orchestrator.domain.records import Sample, TrackRecord
 from services.orchestrator.domain.request import VideoRequest
-from services.orchestrator.domain.values import Clip, Failure, Quantified
+from services.orchestrator.domain.values import Clip, Compiled, Failure, Quantified
 from services.orchestrator.usecases.accept import as_asked
 
 
@@ -123,6 +125,7 @@ class PlainPrompts:
 
     def __init__(self, *errors: ServiceError) -> None:
         self.errors = list(errors)
+        self.compiled: list[str] = []
 
     async def quantify(
         self, tenant: str, request: VideoRequest
@@ -130,6 +133,14 @@ class PlainPrompts:
         if self.errors:
             raise self.errors.pop(0)
         return as_asked(request), ()
+
+    async def compile(self, order: CompileOrder) -> Compiled:
+        """Say for which model the words are, so that a test can tell them apart."""
+        self.compiled.append(order.model.id)
+        if self.errors:
+            raise self.errors.pop(0)
+        words = f"{order.wanted.prompt} [for {order.model.id}, {len(self.compiled)}]"
+        return Compiled(replace(order.wanted, prompt=words), (f"compiled for {order.model.id}",))
 
 
 class ScriptedGenerator:
@@ -150,6 +161,7 @@ class ScriptedGenerator:
         self.cost = cost
         self.estimate = estimate
         self.limits: dict[str, int | None] = {}
+        self.sent: dict[str, Quantified | None] = {}
         self.begun: list[str] = []
         self.cancelled: set[str] = set()
         self.away = 0
@@ -158,13 +170,15 @@ class ScriptedGenerator:
         self._maybe_away()
         most = order.max_price_micros
         if order.request_id in self.begun:
-            assert self.limits[order.request_id] == most, "another body under the same request id"
+            known = (self.limits[order.request_id], self.sent[order.request_id])
+            assert known == (most, order.wanted), "another body under the same request id"
         elif most is not None and self.estimate > most:
             needed = {"budget": "max_price", "limit": str(most), "needed": str(self.estimate)}
             raise BudgetExceeded(metadata=needed)
         else:
             self.begun.append(order.request_id)
             self.limits[order.request_id] = most
+            self.sent[order.request_id] = order.wanted
         if self.script(order.request_id) == "refused":
             raise GenerationFailed(metadata={"provider": "vendor"})
         return self._view(order.request_id, "running", 1)

@@ -17,13 +17,13 @@ from services.orchestrator.adapters.wire import (
     to_duration,
     to_money,
 )
+from services.orchestrator.domain.compiling import exact
 from services.orchestrator.domain.options import Fit, ImageInput
 from services.orchestrator.domain.ports import GenerationOrder, GenerationView
 from services.orchestrator.domain.values import Clip, Quantified
 
 CREATE = "/reelmesh.generator.v1.GeneratorService/CreateGeneration"
 _STATE = generation_pb2.Generation.State
-_BINDING = ("duration", "aspect_ratio", "resolution", "fps")
 
 
 class GeneratorClient:
@@ -86,11 +86,11 @@ def _labels(order: GenerationOrder) -> generator_service_pb2.Labels:
 
 
 def _video_task(order: GenerationOrder) -> generation_pb2.VideoTask:
-    request, wanted = order.job.request, order.job.quantified
+    request, wanted = order.job.request, order.wanted or order.job.quantified
     assert wanted is not None  # noqa: S101 - a job is planned before it is attempted
     nearest = _nearest(order, wanted)
     # A frame rate that nobody asked for needs no warning where a model offers none.
-    asked_for = nearest or "fps" in _exact(wanted)
+    asked_for = nearest or "fps" in exact(wanted)
     task = generation_pb2.VideoTask(
         prompt=wanted.prompt,
         original_prompt=request.prompt,
@@ -108,7 +108,7 @@ def _video_task(order: GenerationOrder) -> generation_pb2.VideoTask:
         image=_media(request.image),
         last_image=_media(request.last_image),
         fit_nearest=nearest,
-        exact_fields=_exact(wanted),
+        exact_fields=exact(wanted),
     )
     if request.options:
         json_format.ParseDict(dict(request.options), task.options)
@@ -122,12 +122,7 @@ def _nearest(order: GenerationOrder, wanted: Quantified) -> bool:
     """
     if order.job.request.fit is Fit.NEAREST or _is_placeholder(order):
         return True
-    return not _exact(wanted)
-
-
-def _exact(wanted: Quantified) -> list[str]:
-    """What the caller has set himself; what was read from words or is a default may give way."""
-    return [name for name in _BINDING if wanted.provenance.get(name) == "caller"]
+    return not exact(wanted)
 
 
 def _is_placeholder(order: GenerationOrder) -> bool:

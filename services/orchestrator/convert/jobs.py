@@ -30,7 +30,7 @@ def job_message(job: Job) -> pb.VideoJob:
         requested_model=job.request.model,
         resolved_model=job.resolved_model,
         results=_results(job),
-        attempts=map(_attempt, job.attempts),
+        attempts=[_attempt(job, attempt) for attempt in job.attempts],
         decision=_explained(job) if job.decision else None,
         fallback=_fallback(job.fallback) if job.fallback else None,
         cost=to_money(job.cost_micros),
@@ -39,7 +39,7 @@ def job_message(job: Job) -> pb.VideoJob:
         error=to_error(job.error),
         project=job.request.project,
         labels=job.request.labels,
-        language=job.request.language,
+        language=job.speaks,
         sequence=job.sequence,
         request_id=job.request_id,
         create_time=to_timestamp(job.create_time),
@@ -73,6 +73,12 @@ def quantified_message(found: Quantified) -> pb.QuantifiedPrompt:
         negative_prompt=found.negative_prompt,
         provenance=found.provenance,
         source=found.source,
+        template=found.template,
+        preset=found.preset,
+        llm_model=found.llm_model,
+        llm_tokens=found.llm_tokens,
+        llm_cost=to_money(found.llm_cost_micros),
+        prompt_language=found.prompt_language,
     )
 
 
@@ -162,8 +168,10 @@ def _result(made: Attempt) -> pb.VideoResult:
     )
 
 
-def _attempt(attempt: Attempt) -> pb.Attempt:
+def _attempt(job: Job, attempt: Attempt) -> pb.Attempt:
+    sent = job.compiled.get(attempt.asked)
     return pb.Attempt(
+        sent=quantified_message(sent) if sent else None,
         id=attempt.id,
         iteration=attempt.iteration,
         model=attempt.model,

@@ -51,10 +51,14 @@ def video_request(message: video_service_pb2.GenerateVideoRequest) -> VideoReque
         cache=_cache(message.cache),
         project=message.project,
         budget_limit_micros=_limit("budget_limit", message, "budget_limit"),
-        language=message.language or "en",
+        language=message.language,
         facets=_facets(message.facets),
         labels=dict(message.labels),
         options=_options(message),
+        template=message.template,
+        template_values=dict(message.template_values),
+        preset=message.preset,
+        packs=tuple(message.packs),
     )
 
 

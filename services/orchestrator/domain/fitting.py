@@ -10,19 +10,24 @@ from services.common.errors import (
     NoDevice,
     Unavailable,
 )
+from services.orchestrator.domain.compiling import too_long
 from services.orchestrator.domain.models import Availability, Model
-from services.orchestrator.domain.options import Fit
+from services.orchestrator.domain.options import Enhance, Fit
 from services.orchestrator.domain.request import VideoRequest
-from services.orchestrator.domain.values import Quantified
 
 _UNKNOWN = float("inf")
 
 
-def require_fit(model: Model, request: VideoRequest, wanted: Quantified) -> None:
+def require_fit(model: Model, request: VideoRequest) -> None:
     """Raise InvalidArgument when the model cannot take what the caller has set.
 
-    What was only inferred from words, and everything under `fit = NEAREST`, is coerced later.
+    What was only inferred from words, and everything under `fit = NEAREST`, is coerced later; words
+    that are too long are shortened later, where they may be changed.
     """
+    if request.enhance is Enhance.OFF and too_long(model, request.prompt):
+        limit = f"at most {model.max_prompt_characters} characters"
+        message = f"is too long for {model.id} and may not be changed"
+        raise InvalidArgument("prompt", message, allowed=(limit, "enhance AUTO or ON"))
     for name, given, able in (
         ("image", request.image, model.image),
         ("last_image", request.last_image, model.last_image),
@@ -40,9 +45,6 @@ def require_fit(model: Model, request: VideoRequest, wanted: Quantified) -> None
     _require(model, "fps", request.fps, model.fps)
     if request.duration_seconds is not None:
         _require_duration(model, request.duration_seconds)
-    if model.max_prompt_characters and len(wanted.prompt) > model.max_prompt_characters:
-        limit = f"at most {model.max_prompt_characters} characters"
-        raise InvalidArgument("prompt", f"is too long for {model.id}", allowed=(limit,))
 
 
 def _require(

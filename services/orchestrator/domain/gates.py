@@ -42,7 +42,7 @@ def _reasons(
         yield from _against(model, routing, whose)
     yield from _too_dear(model, request, wanted, policy)
     try:
-        require_fit(model, request, wanted)
+        require_fit(model, request)
     except InvalidArgument as error:
         yield Rejection("INVALID_ARGUMENT", error.message)
 

@@ -1,13 +1,13 @@
 """A job and its legal changes. A job ends exactly once; nothing leaves a terminal state."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
 from services.common.errors import AlreadyEnded, Internal
-from services.orchestrator.domain.request import VideoRequest
+from services.orchestrator.domain.request import LANGUAGES, VideoRequest
 from services.orchestrator.domain.values import (
     Attempt,
     Decision,
@@ -66,7 +66,9 @@ class Job:
     """One accepted request and all that became of it. A change makes a new value, one on.
 
     `user` is the id of the caller's API key, `film` the film that the job is a shot of, `place` its
-    place in the queue (see `fairness.Shares`).
+    place in the queue (see `fairness.Shares`). `compiled` is what models are sent that could not
+    take the quantified prompt as it stands, by the name that is asked for; put down before it is
+    sent, so that a crash in between sends the same.
     """
 
     id: str
@@ -87,6 +89,7 @@ class Job:
     quantified: Quantified | None = None
     decision: Decision | None = None
     keys: Keys | None = None
+    compiled: Mapping[str, Quantified] = field(default_factory=dict)
     attempts: tuple[Attempt, ...] = ()
     fallback: Fallback | None = None
     warnings: tuple[str, ...] = ()
@@ -122,6 +125,16 @@ class Job:
         if self.attempts:
             return self.attempts[-1].model
         return self.decision.chosen[0].model if self.decision and self.decision.chosen else ""
+
+    @property
+    def speaks(self) -> str:
+        """The language that people are told things in: the request's, else that of the words."""
+        understood = self.quantified.language if self.quantified else ""
+        return self.request.language or (understood if understood in LANGUAGES else "en")
+
+    def sent(self, attempt: Attempt) -> Quantified | None:
+        """What an attempt sends, None before the words are understood."""
+        return self.compiled.get(attempt.asked, self.quantified)
 
     def attempt(self, attempt_id: str) -> Attempt | None:
         """The attempt with this id."""
@@ -232,19 +245,3 @@ class Job:
             warnings=self.warnings + warnings,
             progress_percent=100 if complete else min(self.progress_percent, 99),
         )
-
-    def verdict(self) -> JobState:
-        """The terminal state that the attempts add up to."""
-        stored = sum(1 for i in range(1, self.request.variations + 1) if self.clip(i))
-        if stored == self.request.variations:
-            return JobState.SUCCEEDED
-        if self.state is JobState.CANCELLING:
-            return JobState.CANCELLED
-        if stored:
-            return JobState.PARTIAL
-        return JobState.FALLBACK if self._chain_is_at_fault() else JobState.FAILED
-
-    def _chain_is_at_fault(self) -> bool:
-        last = [self.last_attempt(i) for i in range(1, self.request.variations + 1)]
-        reasons = {a.error.reason for a in last if a is not None and a.error is not None}
-        return not reasons <= {"INVALID_ARGUMENT", "MODERATED", "BUDGET_EXCEEDED"}

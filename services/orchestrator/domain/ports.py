@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.orchestrator.domain.compiling import CompileOrder
 from services.orchestrator.domain.job import Job, JobState
 from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.request import VideoRequest
-from services.orchestrator.domain.values import Clip, Failure, Quantified
+from services.orchestrator.domain.values import Clip, Compiled, Failure, Quantified
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +130,9 @@ class PromptPort(Protocol):
     ) -> tuple[Quantified, tuple[str, ...]]:
         """Parameters and warnings. Raises Unavailable when it is away."""
 
+    async def compile(self, order: CompileOrder) -> Compiled:
+        """The prompt made ready for a model. Raises Unavailable when it is away."""
+
 
 class ModelsPort(Protocol):
     """The generator's catalogue."""
@@ -142,7 +146,7 @@ class ModelsPort(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationOrder:
-    """One attempt to be made."""
+    """One attempt to be made; `wanted` is what the model is sent."""
 
     request_id: str
     tenant: str
@@ -151,6 +155,7 @@ class GenerationOrder:
     iteration: int
     seed: int | None
     max_price_micros: int | None
+    wanted: Quantified | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

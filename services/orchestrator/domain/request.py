@@ -40,11 +40,17 @@ CAMERA_MOTIONS = (
 LANGUAGES = ("en", "sw")
 MAX_PROMPT = 20_000
 MAX_OPTIONS_BYTES = 16 << 10
+# Fields that requests had not from the beginning.
+_LATER = frozenset({"template", "template_values", "preset", "packs", "asked"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoRequest:
-    """One GenerateVideo request that can work. Unset parameters are None or empty."""
+    """One GenerateVideo request that can work. Unset parameters are None or empty.
+
+    A request whose template is filled has its text as prompt and the template's version in
+    `template`; `asked` is then the fingerprint of what the caller asked for.
+    """
 
     prompt: str
     model: str = "auto"
@@ -66,10 +72,15 @@ class VideoRequest:
     cache: CacheOptions = field(default_factory=CacheOptions)
     project: str = ""
     budget_limit_micros: int | None = None
-    language: str = "en"
+    language: str = ""
     facets: Facets = field(default_factory=Facets)
     labels: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    template: str = ""
+    template_values: Mapping[str, str] = field(default_factory=dict)
+    preset: str = ""
+    packs: tuple[str, ...] = ()
+    asked: str = ""
 
     def __post_init__(self) -> None:
         """Check every field that can be checked without the catalogue. Raises InvalidArgument."""
@@ -81,7 +92,7 @@ class VideoRequest:
                 image.check(name)
 
     def _check_words(self) -> None:
-        if not self.prompt.strip():
+        if not self.prompt.strip() and (self.asked or not self.template):
             raise InvalidArgument("prompt", "is empty", allowed=(f"1 to {MAX_PROMPT} characters",))
         check_text("prompt", self.prompt, MAX_PROMPT)
         check_text("negative_prompt", self.negative_prompt, 5000)
@@ -93,6 +104,8 @@ class VideoRequest:
         check_one_of("resolution", self.resolution, RESOLUTIONS)
         check_one_of("camera_motion", self.camera_motion, CAMERA_MOTIONS)
         check_one_of("language", self.language, LANGUAGES)
+        check_text("template", self.template, 128)
+        check_text("preset", self.preset, 128)
 
     def _check_numbers(self) -> None:
         if not 1 <= self.variations <= 8:
@@ -111,6 +124,10 @@ class VideoRequest:
         for key, value in self.labels.items():
             check_text("labels", key, 128)
             check_text("labels", value, 128)
+        if self.template_values and not self.template:
+            raise InvalidArgument("template_values", "need a template", allowed=("leave it out",))
+        if len(self.packs) > 16:
+            raise InvalidArgument("packs", "has too many packs", allowed=("at most 16",))
         options = json.dumps(self.options)
         if len(options) > MAX_OPTIONS_BYTES:
             raise InvalidArgument("options", "is too large", allowed=("at most 16 KiB as JSON",))
@@ -124,7 +141,12 @@ class VideoRequest:
 
     def fingerprint(self) -> str:
         """SHA-256 over all that the caller asked for: equal requests have equal fingerprints."""
-        canonical = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, default=_digest)
+        if self.asked:
+            return self.asked
+        found = asdict(self) | {"language": self.language or "en"}
+        # What is not used is left out: a request of before stands for the same as today.
+        found = {name: value for name, value in found.items() if value or name not in _LATER}
+        canonical = json.dumps(found, sort_keys=True, ensure_ascii=False, default=_digest)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 

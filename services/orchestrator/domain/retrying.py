@@ -41,6 +41,8 @@ def as_json(request: VideoRequest) -> dict[str, Json]:
         "project": request.project,
         "budgetLimit": _money(request.budget_limit_micros),
         "language": request.language,
+        "preset": request.preset,
+        "packs": request.packs,
         "facets": _set(facets),
         "labels": dict(request.labels),
         "options": dict(request.options),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from services.common.errors import InvalidArgument, NoModel
 from services.orchestrator.domain import licences
+from services.orchestrator.domain.compiling import too_long
 from services.orchestrator.domain.fitting import require_fit, unavailable
 from services.orchestrator.domain.gates import reject, wishes
 from services.orchestrator.domain.models import Model, find, is_offline
@@ -86,7 +87,7 @@ class Router:
             raise licences.refused(model, licence, models)
         most = _most(request, policy)
         if model.ready:
-            require_fit(model, request, wanted)
+            require_fit(model, request)
             note = (
                 "asked for"
                 if model is named
@@ -125,7 +126,8 @@ class Router:
         objective = _objective(request, policy)
         preferred = [name for _, routing in wishes(request, policy) for name in routing.order]
         fit.sort(key=order(objective, wanted, preferred))
-        chosen = [_candidate(m, wanted, why(m, objective)) for m in fit]
+        fit.sort(key=lambda m: too_long(m, request.prompt))
+        chosen = [_candidate(m, wanted, _why(m, request, objective)) for m in fit]
         if standing_in is not None:
             note = "draws an animatic when nothing else can serve"
             chosen.append(_candidate(standing_in, wanted, note))
@@ -137,6 +139,11 @@ class Router:
             objective=objective,
             max_price_micros=_most(request, policy),
         )
+
+
+def _why(model: Model, request: VideoRequest, objective: Objective) -> str:
+    shortened = too_long(model, request.prompt)
+    return why(model, objective) + (", after those who take all of the words" if shortened else "")
 
 
 def _objective(request: VideoRequest, policy: TenantPolicy) -> Objective:

@@ -38,7 +38,11 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Quantified:
-    """What was made of the caller's words. Lengths in seconds."""
+    """What was made of the caller's words. Lengths in seconds.
+
+    `prompt_language` is that of `prompt` where it was translated; `llm_cost_micros` is None where
+    no language model was paid, or nobody knows what.
+    """
 
     prompt: str
     language: str
@@ -57,6 +61,20 @@ class Quantified:
     landscapes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     source: str = "rules"
+    template: str = ""
+    preset: str = ""
+    prompt_language: str = ""
+    llm_model: str = ""
+    llm_tokens: int = 0
+    llm_cost_micros: int | None = None
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A prompt made ready for a model, and what people are told of it."""
+
+    prompt: Quantified
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +164,7 @@ class Attempt:
     """One try on one model for one variation; `charged_to` is the provider that holds money.
 
     With `reused` nothing was tried: a cached clip was there, and the model is the one that made it.
+    `asked` is the name that was asked for, which may stand for the model that served.
     """
 
     id: str
@@ -154,6 +173,7 @@ class Attempt:
     provider: str
     state: AttemptState
     start_time: datetime
+    asked: str = ""
     charged_to: str = ""
     generation: str = ""
     progress_percent: int = 0

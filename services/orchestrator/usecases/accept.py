@@ -36,7 +36,18 @@ def as_asked(request: VideoRequest) -> Quantified:
         aspect_ratio=request.aspect_ratio or UNSAID.aspect_ratio,
         resolution=request.resolution or UNSAID.resolution,
         fps=request.fps or UNSAID.fps,
+        style=request.style,
+        camera_motion=request.camera_motion,
+        negative_prompt=request.negative_prompt,
+        provenance={name: "caller" for name, value in _said(request).items() if value},
     )
+
+
+def _said(request: VideoRequest) -> dict[str, object]:
+    """What a caller can set himself, by the names of the contract."""
+    names = ("aspect_ratio", "resolution", "fps", "style", "camera_motion", "negative_prompt")
+    said: dict[str, object] = {name: getattr(request, name) for name in names}
+    return said | {"duration": request.duration_seconds}
 
 
 @dataclass(frozen=True, kw_only=True)

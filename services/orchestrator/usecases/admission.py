@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from services.common.errors import FailedPrecondition, RateLimited, ResourceExhausted, Unavailable
 from services.orchestrator.domain.moderation import RulesPack, moderated
+from services.orchestrator.domain.notices import Notice, Said
 from services.orchestrator.domain.policy import Quota, Screening, TenantPolicy
 from services.orchestrator.domain.policy_ports import ModerationPort, RatesPort
 from services.orchestrator.domain.ports import JobStore
@@ -26,8 +27,8 @@ class Screen:
         if kept:
             raise moderated(kept, "rules")
 
-    async def whole(self, text: str, policy: TenantPolicy) -> tuple[str, ...]:
-        """Rules, then the endpoint, as the policy says; returns warnings.
+    async def whole(self, text: str, policy: TenantPolicy) -> tuple[Notice, ...]:
+        """Rules, then the endpoint, as the policy says; returns what is to be told.
 
         Raises Moderated, and Unavailable while the endpoint is away and the policy minds.
         """
@@ -39,7 +40,7 @@ class Screen:
         except Unavailable:
             if policy.moderation.refuse_when_away:
                 raise
-            return ("The moderation endpoint is away: the prompt was checked by rules alone.",)
+            return (Notice(Said.MODERATION_AWAY),)
         kept = self.rules.kept(found, policy.moderation.allowed)
         if kept:
             raise moderated(kept, "endpoint")

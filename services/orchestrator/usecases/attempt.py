@@ -22,9 +22,11 @@ from services.orchestrator.domain.ports import (
     GeneratorPort,
     JobStore,
 )
-from services.orchestrator.domain.values import Attempt, AttemptState, Failure
+from services.orchestrator.domain.values import Attempt, AttemptState, Compiled, Failure
 from services.orchestrator.usecases.caching import Caching, NoCache
+from services.orchestrator.usecases.compiling import AsItIs, Compiling, decided, noted
 from services.orchestrator.usecases.newest import newest
+from services.orchestrator.usecases.ordering import order_of
 from services.orchestrator.usecases.patience import failure, ours, passing, patiently
 from services.orchestrator.usecases.spend import Spending
 
@@ -67,6 +69,7 @@ class AttemptVideo:
     now: Callable[[], datetime]
     deadline: timedelta
     cache: Caching = field(default_factory=NoCache)
+    compiling: Compiling = field(default_factory=AsItIs)
 
     async def submit(self, job_id: str, iteration: int, number: int, model: str) -> Submitted:
         """Ask for one attempt. It is on record before, so that a cancel can find it."""
@@ -74,8 +77,10 @@ class AttemptVideo:
             served = await self.cache.rung(job_id, iteration)
             return Submitted(verdict="done" if served else "next")
         identifier = attempt_id(job_id, iteration, number)
-        begin = self._begin(identifier, iteration, model)
-        job = await self.jobs.change(job_id, "attempt_started", begin)
+        job = await self.jobs.read(job_id)
+        made = None if decided(job, model) else await self.compiling(job, model)
+        begin = self._begin(identifier, iteration, model, made)
+        job = await self.jobs.change(job_id, "attempt_started", begin, known=job)
         known = job.attempt(identifier)
         if known is None:
             return Submitted()
@@ -114,10 +119,10 @@ class AttemptVideo:
         """Hold the money, then ask; what is held is the most that the attempt may cost."""
         most = await self.spending.hold(job, attempt)
         try:
-            return await self._ask(_order(job, attempt, most))
+            return await self._ask(order_of(job, attempt, most))
         except BudgetExceeded as error:
             most = await self.spending.hold_more(job, attempt, error)
-            return await self._ask(_order(job, attempt, most))
+            return await self._ask(order_of(job, attempt, most))
 
     async def _ask(self, order: GenerationOrder) -> GenerationView:
         left = self._left(order.job)
@@ -130,7 +135,9 @@ class AttemptVideo:
         job = await self._fail(job.id, attempt.id, failure(error))
         return Submitted(verdict="next" if job.state is JobState.RUNNING else "done")
 
-    def _begin(self, identifier: str, iteration: int, model: str) -> Callable[[Job], Job | None]:
+    def _begin(
+        self, identifier: str, iteration: int, model: str, made: Compiled | None
+    ) -> Callable[[Job], Job | None]:
         moment = self.now()
 
         def begin(job: Job) -> Job | None:
@@ -143,11 +150,12 @@ class AttemptVideo:
                 iteration=iteration,
                 model=model,
                 provider=provider,
+                asked=model,
                 charged_to=provider,
                 state=AttemptState.SUBMITTING,
                 start_time=moment,
             )
-            return job.attempting(moment, attempt)
+            return noted(job, model, made).attempting(moment, attempt)
 
         return begin
 
@@ -216,20 +224,6 @@ class AttemptVideo:
 def _ended(job: Job, identifier: str) -> bool:
     known = job.attempt(identifier)
     return known is None or known.state.ended
-
-
-def _order(job: Job, attempt: Attempt, most: int | None) -> GenerationOrder:
-    limits = [p for p in (most, job.max_price_micros) if p is not None]
-    seed = job.request.seed
-    return GenerationOrder(
-        request_id=attempt.id,
-        tenant=job.tenant,
-        model=attempt.model,
-        job=job,
-        iteration=attempt.iteration,
-        seed=None if seed is None else (seed + attempt.iteration - 1) % (1 << 32),
-        max_price_micros=min(limits, default=None),
-    )
 
 
 def _moved(known: Attempt, view: GenerationView, moment: datetime, charged: int) -> Attempt:

@@ -8,10 +8,12 @@ from services.common.telemetry import get_logger
 from services.orchestrator.domain.friendly import Messages, friendly
 from services.orchestrator.domain.job import Job, JobState
 from services.orchestrator.domain.money.budgets import price_difference
+from services.orchestrator.domain.notices import Texts
 from services.orchestrator.domain.policy_ports import RecordsPort
 from services.orchestrator.domain.ports import GeneratorPort, JobStore
 from services.orchestrator.domain.records import sample_of
 from services.orchestrator.domain.values import Failure
+from services.orchestrator.domain.verdict import verdict_of
 from services.orchestrator.usecases.patience import patiently
 
 _log = get_logger(__name__)
@@ -29,11 +31,12 @@ class FinishVideo:
     jobs: JobStore
     now: Callable[[], datetime]
     messages: Mapping[str, Messages]
+    texts: Texts
     records: RecordsPort | None = None
 
     async def __call__(self, job_id: str) -> None:
         """End the job with what its attempts add up to."""
-        await self._end(job_id, lambda job: (job.verdict(), _fault(job)))
+        await self._end(job_id, lambda job: (verdict_of(job), _fault(job)))
 
     async def end(self, job_id: str, state: JobState, *, error: Failure | None = None) -> Job:
         """End the job in this state, unless it has ended."""
@@ -48,9 +51,9 @@ class FinishVideo:
             if job.state.terminal:
                 return None
             state, error = decide(job)
-            words = self.messages[job.request.language or "en"]
+            words = self.messages[job.speaks]
             kind = friendly(job, words, error) if state is JobState.FALLBACK else None
-            warnings = price_difference(job)
+            warnings = self.texts.say(job.speaks, price_difference(job))
             return job.ended(moment, state, error=error, fallback=kind, warnings=warnings)
 
         job = await self.jobs.change(job_id, "ended", end)
@@ -70,7 +73,7 @@ class FinishVideo:
 
 
 def _fault(job: Job) -> Failure | None:
-    if job.verdict() not in {JobState.FAILED, JobState.FALLBACK}:
+    if verdict_of(job) not in {JobState.FAILED, JobState.FALLBACK}:
         return None
     errors = [a.error for a in job.attempts if a.error is not None]
     return errors[-1] if errors else DEFECT

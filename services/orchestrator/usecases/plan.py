@@ -7,15 +7,16 @@ from datetime import datetime
 from services.common.errors import ServiceError
 from services.orchestrator.domain.cache.policy import LACKING, Choice, in_stages
 from services.orchestrator.domain.job import Job
-from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.models import Model, find
 from services.orchestrator.domain.policy import TenantPolicy
 from services.orchestrator.domain.policy_ports import PoliciesPort
 from services.orchestrator.domain.ports import ModelsPort, PromptPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.routing import Router
-from services.orchestrator.domain.values import FROM_CACHE, Decision, Quantified, Reused
+from services.orchestrator.domain.values import FROM_CACHE, Compiled, Decision, Quantified, Reused
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.caching import Caching, NoCache, served_alone
+from services.orchestrator.usecases.compiling import AsItIs, Compiling
 from services.orchestrator.usecases.policies import FixedPolicies
 from services.orchestrator.usecases.reuse import EXACT
 
@@ -45,6 +46,7 @@ class PlanVideo:
     router: Router
     afford: Affording
     now: Callable[[], datetime]
+    compiling: Compiling = field(default_factory=AsItIs)
     policies: PoliciesPort = field(default_factory=FixedPolicies)
     cache: Caching = field(default_factory=NoCache)
 
@@ -68,7 +70,16 @@ class PlanVideo:
             if not served_alone(job, hits):
                 raise decided
             decided = Decision(objective=FROM_CACHE)
-        return _plan(job, quantified, decided, warnings, hits)
+        sent = await self._sent(job, quantified, decided, models)
+        return _plan(job, sent.prompt, decided, (*warnings, *sent.warnings), hits)
+
+    async def _sent(
+        self, job: Job, quantified: Quantified, decision: Decision, models: Sequence[Model]
+    ) -> Compiled:
+        """What the first model would be sent."""
+        first = find(models, decision.chosen[0].model) if decision.chosen else None
+        made = first and await self.compiling.ready(job.tenant, job.request, quantified, first)
+        return made or Compiled(quantified)
 
     async def _decided(
         self, job: Job, wanted: Quantified, models: Sequence[Model], policy: TenantPolicy

@@ -19,6 +19,7 @@ from services.orchestrator.domain.cache.policy import (
 )
 from services.orchestrator.domain.job import Job, JobState
 from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.notices import Because, Notice, Said, Texts
 from services.orchestrator.domain.policy import TenantPolicy
 from services.orchestrator.domain.policy_ports import PoliciesPort
 from services.orchestrator.domain.ports import JobStore, ModelsPort, PromptPort
@@ -63,6 +64,7 @@ class PrepareVideo:
     finish: FinishVideo
     afford: Affording
     now: Callable[[], datetime]
+    texts: Texts
     policies: PoliciesPort = field(default_factory=FixedPolicies)
     screen: Screen = field(default_factory=Screen)
     cache: Caching = field(default_factory=NoCache)
@@ -95,11 +97,11 @@ class PrepareVideo:
 
     async def _decide(self, job: Job) -> Job:
         try:
-            quantified, warnings = await self._quantify(job)
+            quantified, warnings, notices = await self._quantify(job)
             ask = partial(self.models.models, job.tenant)
             models = await patiently(ask, seconds=MODELS_PATIENCE_SECONDS)
             policy = await self.policies.of(job.tenant, job.user)
-            warnings += await self.screen.whole(quantified.prompt, policy)
+            told = [*notices, *await self.screen.whole(quantified.prompt, policy)]
             decision = await self._route(job, quantified, models, policy)
             chosen = decision.chosen if isinstance(decision, Decision) else ()
             choice = Choice(models, policy, chosen)
@@ -107,10 +109,12 @@ class PrepareVideo:
             if isinstance(decision, ServiceError):
                 if not any(attempt.clip for attempt in job.attempts):
                     raise decision
-                warnings = (*warnings, f"Only cached clips can serve now: {decision.message}")
+                told.append(Notice(Said.ONLY_CACHED, {"why": Because.of(decision)}))
                 decision = Decision(objective=FROM_CACHE)
         except ServiceError as error:
             return await self.finish.end(job.id, _end(error), error=failure(error))
+        speaks = replace(job, quantified=quantified).speaks
+        warnings += self.texts.say(speaks, told)
         return await self._plan(replace(job, keys=keys), quantified, decision, warnings)
 
     async def _route(
@@ -128,9 +132,10 @@ class PrepareVideo:
                 raise
             return error
 
-    async def _quantify(self, job: Job) -> tuple[Quantified, tuple[str, ...]]:
+    async def _quantify(self, job: Job) -> tuple[Quantified, tuple[str, ...], tuple[Notice, ...]]:
+        """The words understood, with what the prompt service and what we have to tell of it."""
         try:
-            return await patiently(
+            found, warnings = await patiently(
                 lambda: self.prompts.quantify(job.tenant, job.request),
                 seconds=PROMPT_PATIENCE_SECONDS,
             )
@@ -138,8 +143,8 @@ class PrepareVideo:
             raise
         except ServiceError as error:
             _log.warning("prompt_service_away", job=job.name, reason=error.reason)
-            note = "The prompt service is away: the words are sent as they are."
-            return as_asked(job.request), (note,)
+            return as_asked(job.request), (), (Notice(Said.PROMPT_SERVICE_AWAY),)
+        return found, warnings, ()
 
     async def _plan(
         self, known: Job, quantified: Quantified, decision: Decision, warnings: tuple[str, ...]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from services.common.wording import cut, units
 from services.prompt.domain.parameters import ParameterValue, VideoParameters, in_words, ratio_value
 from services.prompt.domain.quantified import ANY, Limits, Provenance
 
@@ -111,14 +112,7 @@ def _shortened(wording: Wording, room: int) -> tuple[str, str]:
         return wording.prompt, "prompt_too_long"
     if units(base) <= room:
         return base, "enhancement_dropped"
-    cut = base.encode("utf-16-le", "surrogatepass")[: room * 2].decode("utf-16-le", "ignore")
-    border = max(cut.rfind(" "), cut.rfind("\n"))
-    return (cut[:border] if border > room // 2 else cut), "prompt_cut"
-
-
-def units(text: str) -> int:
-    """Length as the strictest vendors count it: UTF-16 units, two for an emoji."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+    return cut(base, room), "prompt_cut"
 
 
 def lines_of(resolution: str) -> int:

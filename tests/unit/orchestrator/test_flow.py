@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.errors import Unavailable
-from services.orchestrator.adapters.messages import load_messages
+from services.orchestrator.adapters.messages import load_messages, load_texts
 from services.orchestrator.domain.job import JobState
 from services.orchestrator.domain.options import Routing
 from services.orchestrator.domain.routing import Router
@@ -18,6 +18,7 @@ from services.orchestrator.flows.generate_video import (
 )
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.attempt import AttemptVideo
+from services.orchestrator.usecases.compiling import CompilePrompt
 from services.orchestrator.usecases.finish import CancelVideo, FinishVideo
 from services.orchestrator.usecases.prepare import PrepareVideo
 from services.orchestrator.usecases.spend import Spending
@@ -36,18 +37,20 @@ A, B = hosted("a"), hosted("b")
 
 
 def parts(job, generator, *models, prompts=None, ledger=None):
-    jobs = MemoryJobs(job)
+    jobs, rows = MemoryJobs(job), FixedModels(*(models or (A, B)))
+    prompts = prompts or PlainPrompts()
     ledger = ledger or MemoryLedger()
-    finish = FinishVideo(jobs=jobs, now=lambda: NOW, messages=load_messages())
+    finish = FinishVideo(jobs=jobs, now=lambda: NOW, messages=load_messages(), texts=load_texts())
     steps = Steps(
         preparing=PrepareVideo(
             jobs=jobs,
-            models=FixedModels(*(models or (A, B))),
-            prompts=prompts or PlainPrompts(),
+            models=rows,
+            prompts=prompts,
             router=Router(allow_placeholder=False),
             finish=finish,
             afford=Affording(ledger=ledger),
             now=lambda: NOW,
+            texts=load_texts(),
         ),
         attempting=AttemptVideo(
             jobs=jobs,
@@ -55,6 +58,7 @@ def parts(job, generator, *models, prompts=None, ledger=None):
             spending=Spending(ledger=ledger),
             now=lambda: NOW,
             deadline=timedelta(hours=1),
+            compiling=CompilePrompt(prompts=prompts, models=rows, texts=load_texts()),
         ),
         finishing=finish,
         cancelling=CancelVideo(jobs=jobs, generator=generator, finish=finish),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelmesh.orchestrator.v1 import video_service_pb2
-from services.orchestrator.adapters.messages import HERE, load_messages
+from services.orchestrator.adapters.messages import HERE, load_messages, load_texts
 from services.orchestrator.convert.requests import video_request
 from services.orchestrator.domain.friendly import Messages, friendly
 from services.orchestrator.domain.money.budgets import price_difference
@@ -200,7 +200,7 @@ def test_a_model_that_serves_dearer_than_the_first_says_by_how_much():
         )
     )
     job = replace(running(), decision=decision, attempts=(made(),))
-    assert price_difference(job) == (
+    assert load_texts().say("en", price_difference(job)) == (
         "m served at $0.30 a clip, $0.25 more than cheap, which failed.",
     )
     assert price_difference(replace(job, attempts=(made(model="cheap"),))) == ()

@@ -14,6 +14,7 @@ from services.common.database import Database
 from services.common.errors import BudgetExceeded
 from services.common.migrate import migrate
 from services.orchestrator import __main__ as orchestrator
+from services.orchestrator.adapters.messages import load_texts
 from services.orchestrator.adapters.sql_books import SqlBooks
 from services.orchestrator.adapters.sql_ledger import SqlLedger
 from services.orchestrator.domain.job import JobState
@@ -25,6 +26,7 @@ from services.orchestrator.domain.routing import Router
 from services.orchestrator.flows.generate_video import generate_video
 from services.orchestrator.usecases.accept import AcceptVideo
 from services.orchestrator.usecases.afford import Affording
+from services.orchestrator.usecases.compiling import CompilePrompt
 from services.orchestrator.usecases.plan import PlanVideo
 from services.orchestrator.usecases.settle import SettleLate
 from tests.fakes.film_parts import MemoryFilms
@@ -253,9 +255,11 @@ async def test_a_request_that_used_the_budget_up_is_still_answered_again():
 
 
 async def test_a_plan_leaves_out_what_cannot_be_afforded():
+    models, prompts = FixedModels(A, DEAR), PlainPrompts()
     plan = PlanVideo(
-        models=FixedModels(A, DEAR),
-        prompts=PlainPrompts(),
+        models=models,
+        prompts=prompts,
+        compiling=CompilePrompt(prompts=prompts, models=models, texts=load_texts()),
         router=Router(allow_placeholder=False),
         afford=Affording(ledger=limited(PRICE)),
         now=lambda: NOW,

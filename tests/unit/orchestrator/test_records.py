@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.orchestrator.adapters.messages import load_messages
+from services.orchestrator.adapters.messages import load_messages, load_texts
 from services.orchestrator.domain.records import (
     KEEP,
     RECENT,
@@ -95,7 +95,11 @@ async def test_a_finished_job_is_learnt_from_once():
     job = replace(running(), attempts=(replace(made(), end_time=NOW + timedelta(seconds=3)),))
     records = MemoryRecords()
     finish = FinishVideo(
-        jobs=MemoryJobs(job), now=lambda: NOW, messages=load_messages(), records=records
+        jobs=MemoryJobs(job),
+        now=lambda: NOW,
+        messages=load_messages(),
+        texts=load_texts(),
+        records=records,
     )
     await finish("j1")
     later = replace(finish, now=lambda: NOW + timedelta(seconds=1))

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from services.common.errors import InvalidArgument
+from services.common.wording import units
 from services.generator.domain.limits import Fit, validate_request
 from services.prompt.adapters.rules.reader import RulesReader
-from services.prompt.domain.fitting import units
 from services.prompt.domain.knowledge import Knowledge
 from services.prompt.domain.language_model import Draft, LanguageModelFailedError
 from services.prompt.domain.parameters import NOTHING_SAID, VideoParameters

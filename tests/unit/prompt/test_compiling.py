@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from services.common.errors import InvalidArgument
+from services.common.wording import units
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.limits import Fit, validate_request
 from services.generator.domain.models import Carried, Model, Need
 from services.generator.domain.tasks import Media, VideoTask
 from services.prompt.adapters.rules.reader import RulesReader
-from services.prompt.domain.fitting import units
 from services.prompt.domain.knowledge import Knowledge
 from services.prompt.domain.parameters import VideoParameters
 from services.prompt.domain.quantified import Enhance, Limits, Quantified, QuantifyRequest

@@ -52,6 +52,7 @@ def exact_key(
             # The same seed is the same clip, in whichever variation; without one each is its own.
             "seed": None if seed is None else seed_of(seed, iteration),
             "variation": iteration if seed is None else 0,
+            **_styled(request),
         }
     )
 
@@ -75,6 +76,7 @@ def shape_key(
             "options": request.options,
             "references": dict(references),
             "seed": request.seed,
+            **_styled(request),
         }
     )
 
@@ -93,6 +95,12 @@ def _policy(request: VideoRequest) -> dict[str, Any]:
         "deny": sorted(set(routing.deny)),
         "local_only": routing.local_only,
     }
+
+
+def _styled(request: VideoRequest) -> dict[str, Any]:
+    """What adds to the words; left out where nothing does, as keys of before had none of it."""
+    added = {"preset": request.preset, "packs": sorted(set(request.packs))}
+    return {name: value for name, value in added.items() if value}
 
 
 def _facets(facets: Facets) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from services.common.errors import BudgetExceeded
 from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.money.scopes import Scope, ScopeKind
+from services.orchestrator.domain.notices import Notice, Said
 from services.orchestrator.domain.values import Candidate, Decision
 
 _MICROS = 1_000_000
@@ -59,20 +60,18 @@ def exceeded(budget: Budget, needed_micros: int | None, fits: str = "") -> Budge
     return BudgetExceeded(message, metadata=facts)
 
 
-def price_difference(job: Job) -> tuple[str, ...]:
-    """A sentence for each model that served dearer than the one that was tried first."""
+def price_difference(job: Job) -> tuple[Notice, ...]:
+    """A notice for each model that served dearer than the one that was tried first."""
     chosen = job.decision.chosen if job.decision else ()
     prices = {c.model: c.price_micros for c in chosen}
     first = chosen[0].model if chosen else ""
-    told: dict[str, None] = {}
+    told: dict[str, Notice] = {}
     for attempt in job.attempts:
         was, now = prices.get(first), prices.get(attempt.model)
         if attempt.clip is not None and was is not None and now is not None and now > was:
-            told[
-                f"{attempt.model} served at {usd(now)} a clip, {usd(now - was)} more than {first}, "
-                "which failed."
-            ] = None
-    return tuple(told)
+            values = {"model": attempt.model, "price": usd(now), "more": usd(now - was)}
+            told[attempt.model] = Notice(Said.DEARER_MODEL, {**values, "first": first})
+    return tuple(told.values())
 
 
 def affordable(decision: Decision, budgets: Sequence[Budget], variations: int = 1) -> Decision:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from services.orchestrator.adapters.embedders.lexical import LexicalEmbedder
-from services.orchestrator.adapters.messages import load_messages
+from services.orchestrator.adapters.messages import load_messages, load_texts
 from services.orchestrator.domain.cache.policy import CachePolicy
 from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.routing import Router
@@ -45,7 +45,9 @@ class Workshop:
         self.store, self.clips, self.tally = MemoryCache(NOW), MemoryClips(), Tally()
         self.ids = map(str, itertools.count(1))
         self.catalogue = FixedModels(*self.models)
-        finish = FinishVideo(jobs=self.jobs, messages=load_messages(), now=lambda: NOW)
+        finish = FinishVideo(
+            jobs=self.jobs, messages=load_messages(), texts=load_texts(), now=lambda: NOW
+        )
         cache = self._cache()
         self.steps = Steps(
             preparing=PrepareVideo(
@@ -56,6 +58,7 @@ class Workshop:
                 finish=finish,
                 afford=Affording(ledger=self.ledger),
                 now=lambda: NOW,
+                texts=load_texts(),
                 cache=cache,
             ),
             attempting=AttemptVideo(
