@@ -18,3 +18,6 @@ class FakePromptService(prompt_service_pb2_grpc.PromptServiceServicer):
             source="rules",
         )
         return prompt_service_pb2.QuantifyPromptResponse(quantified_prompt=said)
+
+    async def CompilePrompt(self, request, context):
+        return prompt_service_pb2.CompilePromptResponse(quantified_prompt=request.quantified_prompt)

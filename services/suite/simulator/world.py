@@ -76,6 +76,11 @@ class World:
         self._sequence = 0
         self.reseed(self.settings.seed)
 
+    @property
+    def orders(self) -> list[tuple[str, Order]]:
+        """What was accepted and is remembered, by vendor, oldest first."""
+        return [(job.vendor, job.order) for job in self._jobs.values()]
+
     def new_uuid(self) -> uuid.UUID:
         """Return an id that the seed decides."""
         return uuid.UUID(int=self._random.getrandbits(128), version=4)
