@@ -70,6 +70,8 @@ class Settings(ServiceSettings):
     """Whether stored clips are served again to equal requests of the same tenant."""
     cache_lifetime: timedelta = timedelta(days=90)
     """How long a clip may be served again."""
+    cache_entries_per_tenant: int = Field(0, ge=0)
+    """Most clips of a tenant that may be served again; those used longest ago go; 0 is no limit."""
     cache_placeholders: bool = False
     """Whether a placeholder's clip answers the same request again, flagged as a placeholder."""
     cache_across_languages: bool = False
@@ -108,4 +110,5 @@ class Settings(ServiceSettings):
             lifetime=self.cache_lifetime,
             placeholders=self.cache_placeholders,
             across_languages=self.cache_across_languages,
+            most_entries=self.cache_entries_per_tenant,
         )

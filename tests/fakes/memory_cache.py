@@ -77,6 +77,9 @@ class MemoryCache:
         mine = [e for e in self.entries.values() if e.tenant == tenant]
         return Stats(entries=len(mine), searchable=sum(1 for e in mine if e.vector))
 
+    async def evict(self, most: int) -> int:
+        return 0
+
     async def expire(self) -> int:
         old = [k for k, e in self.entries.items() if e.expire_time <= self.now]
         for key in old:

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -64,6 +65,7 @@ class Policy(_message.Message):
     WEIGHT_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
     PACKS_FIELD_NUMBER: _builtins.int
+    CACHE_FIELD_NUMBER: _builtins.int
     commercial: _builtins.bool
     """Optional. Whether clips are sold or advertise something; absent means that they may be."""
     territory: _builtins.str
@@ -92,6 +94,10 @@ class Policy(_message.Message):
     def packs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Optional. Culture packs, such as "kenya", that enrich prompts of this tenant without being asked for."""
 
+    @_builtins.property
+    def cache(self) -> Global___CachePolicy:
+        """Optional. How the tenant's clips are served again."""
+
     def __init__(
         self,
         *,
@@ -106,16 +112,64 @@ class Policy(_message.Message):
         weight: _builtins.int = ...,
         paused: _builtins.bool = ...,
         packs: _abc.Iterable[_builtins.str] | None = ...,
+        cache: Global___CachePolicy | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_commercial", b"_commercial", "commercial", b"commercial", "preferences", b"preferences"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_commercial", b"_commercial", "cache", b"cache", "commercial", b"commercial", "preferences", b"preferences"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_commercial", b"_commercial", "allowed_categories", b"allowed_categories", "commercial", b"commercial", "jobs_at_once", b"jobs_at_once", "jobs_per_minute", b"jobs_per_minute", "packs", b"packs", "paused", b"paused", "preferences", b"preferences", "refuse_when_moderation_is_away", b"refuse_when_moderation_is_away", "screening", b"screening", "territory", b"territory", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_commercial", b"_commercial", "allowed_categories", b"allowed_categories", "cache", b"cache", "commercial", b"commercial", "jobs_at_once", b"jobs_at_once", "jobs_per_minute", b"jobs_per_minute", "packs", b"packs", "paused", b"paused", "preferences", b"preferences", "refuse_when_moderation_is_away", b"refuse_when_moderation_is_away", "screening", b"screening", "territory", b"territory", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__commercial: _TypeAlias = _typing.Literal["commercial"]  # noqa: Y015
     _WhichOneofArgType__commercial: _TypeAlias = _typing.Literal["_commercial", b"_commercial"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__commercial) -> _WhichOneofReturnType__commercial | None: ...
 
 Global___Policy: _TypeAlias = Policy  # noqa: Y015
+
+@_typing.final
+class CachePolicy(_message.Message):
+    """How a tenant's clips are served again. A request can only ask for less."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFF_FIELD_NUMBER: _builtins.int
+    EXACT_ONLY_FIELD_NUMBER: _builtins.int
+    LIFETIME_FIELD_NUMBER: _builtins.int
+    MIN_SIMILARITY_FIELD_NUMBER: _builtins.int
+    ACROSS_LANGUAGES_FIELD_NUMBER: _builtins.int
+    off: _builtins.bool
+    """Optional. While true nothing is served again, and nothing new is kept for it."""
+    exact_only: _builtins.bool
+    """Optional. Only equal requests are served again, none by meaning."""
+    min_similarity: _builtins.float
+    """Optional. Least similarity of what is served by meaning, 0 to 1, default 0.8; a request may only raise it."""
+    across_languages: _builtins.bool
+    """Optional. Whether words in one language may find what words in another asked for; absent is the deployment's."""
+    @_builtins.property
+    def lifetime(self) -> _duration_pb2.Duration:
+        """Optional. How long a clip may be served again; absent is the deployment's limit, which is the most."""
+
+    def __init__(
+        self,
+        *,
+        off: _builtins.bool = ...,
+        exact_only: _builtins.bool = ...,
+        lifetime: _duration_pb2.Duration | None = ...,
+        min_similarity: _builtins.float | None = ...,
+        across_languages: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_across_languages", b"_across_languages", "_min_similarity", b"_min_similarity", "across_languages", b"across_languages", "lifetime", b"lifetime", "min_similarity", b"min_similarity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_across_languages", b"_across_languages", "_min_similarity", b"_min_similarity", "across_languages", b"across_languages", "exact_only", b"exact_only", "lifetime", b"lifetime", "min_similarity", b"min_similarity", "off", b"off"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__across_languages: _TypeAlias = _typing.Literal["across_languages"]  # noqa: Y015
+    _WhichOneofArgType__across_languages: _TypeAlias = _typing.Literal["_across_languages", b"_across_languages"]  # noqa: Y015
+    _WhichOneofReturnType__min_similarity: _TypeAlias = _typing.Literal["min_similarity"]  # noqa: Y015
+    _WhichOneofArgType__min_similarity: _TypeAlias = _typing.Literal["_min_similarity", b"_min_similarity"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__across_languages) -> _WhichOneofReturnType__across_languages | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_similarity) -> _WhichOneofReturnType__min_similarity | None: ...
+
+Global___CachePolicy: _TypeAlias = CachePolicy  # noqa: Y015
 
 @_typing.final
 class GetPolicyRequest(_message.Message):

@@ -39,6 +39,23 @@ _MAKERS = sa.select(cache_flights.c.key, cache_flights.c.job).where(
     & cache_flights.c.key.in_(sa.bindparam("keys", expanding=True))
 )
 
+_last_use = (
+    sa.select(sa.func.max(cache_uses.c.create_time))
+    .where(
+        (cache_uses.c.tenant == cache_entries.c.tenant)
+        & (cache_uses.c.asset == cache_entries.c.asset)
+    )
+    .scalar_subquery()
+)
+# 1 is the entry of its tenant that was made or used last.
+_RANK = sa.func.row_number().over(
+    partition_by=cache_entries.c.tenant,
+    order_by=(
+        sa.func.coalesce(_last_use, cache_entries.c.create_time).desc(),
+        cache_entries.c.id.desc(),
+    ),
+)
+
 
 class SqlCache:
     """`domain.cache.entries.CacheStore` on SQLAlchemy."""
@@ -135,6 +152,14 @@ class SqlCache:
         """See `CacheStore.stats`."""
         async with self._database.read() as connection:
             return await read_stats(connection, tenant, self._now())
+
+    async def evict(self, most: int) -> int:
+        """See `CacheStore.evict`."""
+        ranked = sa.select(cache_entries.c.id, _RANK.label("rank")).subquery()
+        many = sa.select(ranked.c.id).where(ranked.c.rank > most)
+        gone = sa.delete(cache_entries).where(cache_entries.c.id.in_(many))
+        async with self._database.begin() as connection:
+            return (await connection.execute(gone)).rowcount
 
     async def expire(self) -> int:
         """See `CacheStore.expire`."""

@@ -1,8 +1,15 @@
 """Policies and preferences as the contract shows them."""
 
 from reelmesh.orchestrator.v1 import policy_service_pb2 as pb
+from services.orchestrator.adapters.wire import to_duration
 from services.orchestrator.convert.requests import choice, routing_message, routing_of
-from services.orchestrator.domain.policy import ModerationPolicy, Quota, Screening, TenantPolicy
+from services.orchestrator.domain.policy import (
+    CacheRules,
+    ModerationPolicy,
+    Quota,
+    Screening,
+    TenantPolicy,
+)
 
 
 def policy_of(message: pb.Policy) -> TenantPolicy:
@@ -23,6 +30,21 @@ def policy_of(message: pb.Policy) -> TenantPolicy:
             weight=message.weight or 1,
         ),
         paused=message.paused,
+        cache=_cache_of(message.cache),
+    )
+
+
+def _cache_of(message: pb.CachePolicy) -> CacheRules:
+    known = CacheRules()
+    least = message.min_similarity if message.HasField("min_similarity") else known.min_similarity
+    both = message.across_languages if message.HasField("across_languages") else None
+    lifetime = message.lifetime.ToTimedelta() if message.HasField("lifetime") else None
+    return CacheRules(
+        enabled=not message.off,
+        semantic=not message.exact_only,
+        lifetime=lifetime,
+        min_similarity=least,
+        across_languages=both,
     )
 
 
@@ -40,4 +62,16 @@ def policy_message(policy: TenantPolicy) -> pb.Policy:
         jobs_per_minute=quota.jobs_per_minute or 0,
         weight=quota.weight,
         paused=policy.paused,
+        cache=_cache_message(policy.cache),
+    )
+
+
+def _cache_message(rules: CacheRules) -> pb.CachePolicy:
+    seconds = None if rules.lifetime is None else rules.lifetime.total_seconds()
+    return pb.CachePolicy(
+        off=not rules.enabled,
+        exact_only=not rules.semantic,
+        lifetime=to_duration(seconds),
+        min_similarity=rules.min_similarity,
+        across_languages=rules.across_languages,
     )

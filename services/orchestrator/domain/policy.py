@@ -1,6 +1,7 @@
 """What holds for all jobs of a tenant: preferences, purpose and place, limits, a switch."""
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.common.errors import InvalidArgument
@@ -75,6 +76,36 @@ def _least(*values: int | None) -> int | None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CacheRules:
+    """How a tenant's clips are served again; None leaves a thing to the deployment.
+
+    `lifetime` counts from when a clip was made, also for clips that were there before it was set.
+    `min_similarity` is the least that any request may ask for.
+    """
+
+    enabled: bool = True
+    semantic: bool = True
+    lifetime: timedelta | None = None
+    min_similarity: float = 0.8
+    across_languages: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if self.lifetime is not None and self.lifetime <= timedelta(0):
+            raise InvalidArgument(
+                "policy.cache.lifetime", "is not positive", allowed=("1 s or more", "absent")
+            )
+        if not 0.0 <= self.min_similarity <= 1.0:
+            raise InvalidArgument(
+                "policy.cache.min_similarity", "is out of range", allowed=("0.0 to 1.0",)
+            )
+
+    def serves(self, made: datetime, now: datetime) -> bool:
+        """Whether a clip that was made then may be served now."""
+        return self.enabled and (self.lifetime is None or made + self.lifetime > now)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TenantPolicy:
     """Preferences of the tenant and of the calling key, and what the tenant may do.
 
@@ -86,6 +117,7 @@ class TenantPolicy:
     personal: Routing = field(default_factory=Routing)
     moderation: ModerationPolicy = field(default_factory=ModerationPolicy)
     quota: Quota = field(default_factory=Quota)
+    cache: CacheRules = field(default_factory=CacheRules)
     commercial: bool = True
     territory: str = ""
     paused: bool = False

@@ -87,7 +87,8 @@ class VideoCache:
 
     async def serve(self, job: Job, wanted: Quantified, choice: Choice) -> tuple[Job, Keys | None]:
         """See `Caching.serve`."""
-        keys = await self.reuse.keys(job, wanted, choice.models)
+        rules = choice.policy.cache
+        keys = await self.reuse.keys(job, wanted, choice.models) if rules.enabled else None
         if keys is None:
             return job, None
         exact = await self.reuse.found(job, keys, choice)
@@ -105,7 +106,9 @@ class VideoCache:
 
     async def join(self, job_id: str, iteration: int) -> bool:
         """See `Caching.join`."""
-        joined = await self.twins.join(job_id, iteration)
+        job = await self.jobs.read(job_id)
+        choice = await self._choice(job)
+        joined = await self.twins.join(job_id, iteration, choice)
         if joined:
             await self.reuse.tell(await self.jobs.read(job_id))
         return joined
@@ -119,8 +122,7 @@ class VideoCache:
             and job.quantified
             and not job.clip(iteration)
         ):
-            policy = await self.policies.of(job.tenant, job.user)
-            choice = Choice(await self.models.models(job.tenant), policy)
+            choice = await self._choice(job)
             near = await self.similar.found(job, job.keys, job.quantified, choice)
             mine = [attempt for attempt in near if attempt.iteration == iteration]
             job = await self.reuse.serve(job, SEMANTIC, mine)
@@ -128,10 +130,17 @@ class VideoCache:
         await self.reuse.tell(job)
         return job.state is not JobState.RUNNING or job.clip(iteration) is not None
 
+    async def _choice(self, job: Job) -> Choice:
+        """What a clip may come from for a job that has been decided."""
+        policy = await self.policies.of(job.tenant, job.user)
+        chosen = job.decision.chosen if job.decision else ()
+        return Choice(await self.models.models(job.tenant), policy, chosen)
+
     async def look(self, job: Job, wanted: Quantified, choice: Choice) -> Sequence[Reused]:
         """See `Caching.look`."""
         images = (job.request.image, job.request.last_image)
-        if any(image is not None and image.uri for image in images):
+        off = not choice.policy.cache.enabled
+        if off or any(image is not None and image.uri for image in images):
             return ()  # to know such a picture it would have to be fetched and stored
         keys = await self.reuse.keys(job, wanted, choice.models)
         if keys is None:
@@ -144,11 +153,14 @@ class VideoCache:
 
     async def keep(self, job: Job, attempt: Attempt) -> None:
         """See `Caching.keep`."""
-        await self.kept(job, attempt)
+        policy = await self.policies.of(job.tenant, job.user)
+        await self.kept(job, attempt, policy.cache)
 
     async def tidy(self) -> None:
         """See `Caching.tidy`."""
         await self.reuse.store.expire()
+        if self.reuse.policy.most_entries:
+            await self.reuse.store.evict(self.reuse.policy.most_entries)
 
 
 def served_alone(job: Job, hits: Sequence[Reused]) -> bool:

@@ -9,6 +9,7 @@ from services.common.telemetry import get_logger
 from services.orchestrator.domain.cache.entries import CacheStore, Embedder, Entry
 from services.orchestrator.domain.cache.policy import CachePolicy
 from services.orchestrator.domain.job import Job
+from services.orchestrator.domain.policy import CacheRules
 from services.orchestrator.domain.values import Attempt
 
 _log = get_logger(__name__)
@@ -24,11 +25,17 @@ class KeepClip:
     now: Callable[[], datetime]
     new_id: Callable[[], str]
 
-    async def __call__(self, job: Job, attempt: Attempt) -> None:
-        """Keep the clip of a fresh attempt, unless the job opted out or the policy says no."""
+    async def __call__(self, job: Job, attempt: Attempt, rules: CacheRules) -> None:
+        """Keep the clip of a fresh attempt, unless the job or its tenant opted out.
+
+        Nothing is kept that the policy does not let serve.
+        """
         clip = attempt.clip
         if job.keys is None or clip is None or attempt.reused or not self.policy.keeps(clip):
             return
+        if not rules.enabled:
+            return
+        lifetime = min(self.policy.lifetime, rules.lifetime or self.policy.lifetime)
         moment = self.now()
         vector = () if clip.placeholder else await self._vector(job)
         await self.store.put(
@@ -47,7 +54,7 @@ class KeepClip:
                 job=job.id,
                 user=job.user,
                 create_time=moment,
-                expire_time=moment + self.policy.lifetime,
+                expire_time=moment + lifetime,
                 embedder=self.embedder.name if vector else "",
                 vector=vector,
             )

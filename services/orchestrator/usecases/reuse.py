@@ -91,12 +91,7 @@ class Reuse:
         """Attempts for the variations whose very clip is there."""
         wanted = {i: keys.exact[i - 1] for i in missing(job)}
         known = await self.store.find(job.tenant, wanted.values())
-        fitting = {
-            key: entry
-            for key, entry in known.items()
-            if self.may_serve(entry, drawn=choice.drawn)
-            and (entry.clip.placeholder or choice.allows(job.request, entry.model))
-        }
+        fitting = {key: entry for key, entry in known.items() if self.may_serve(job, entry, choice)}
         found = await self.present(job.tenant, fitting)
         why = "the same request was made before"
         return [
@@ -105,9 +100,16 @@ class Reuse:
             if key in found
         ]
 
-    def may_serve(self, entry: Entry, *, drawn: bool) -> bool:
-        """A placeholder's clip serves only where a placeholder would be drawn."""
-        return self.policy.keeps(entry.clip) and (drawn or not entry.clip.placeholder)
+    def may_serve(self, job: Job, entry: Entry, choice: Choice) -> bool:
+        """Whether the job may have this clip, as everybody who has a say sees it now.
+
+        A placeholder's clip serves only where a placeholder would be drawn.
+        """
+        if not choice.policy.cache.serves(entry.create_time, self.now()):
+            return False
+        if entry.clip.placeholder:
+            return self.policy.placeholders and choice.drawn
+        return choice.allows(job.request, entry.model)
 
     async def present(self, tenant: str, found: Mapping[str, Entry]) -> dict[str, Entry]:
         """Those whose bytes are there; what has lost them is forgotten."""

@@ -12,6 +12,7 @@ from services.orchestrator.domain.cache.policy import Choice, missing
 from services.orchestrator.domain.cache.ranking import Wish, best_first
 from services.orchestrator.domain.cache.reading import read
 from services.orchestrator.domain.job import Job
+from services.orchestrator.domain.policy import CacheRules
 from services.orchestrator.domain.values import Attempt, Keys, Quantified
 from services.orchestrator.usecases.reuse import Reuse
 
@@ -33,7 +34,7 @@ class Similar:
     ) -> Sequence[Attempt]:
         """Attempts for the variations that have no clip, each with another one, best first."""
         lacking = missing(job)
-        if not lacking:
+        if not lacking or not choice.policy.cache.semantic:
             return ()
         try:
             near = await self._search(job, keys, wanted, choice)
@@ -44,13 +45,17 @@ class Similar:
         fresh = [n for n in near if n.entry.clip.asset not in shown]
         return [
             self.reuse.attempt(
-                job, i, n.entry, kind=SEMANTIC, reason=self._why(job, n), similarity=n.similarity
+                job,
+                i,
+                n.entry,
+                kind=SEMANTIC,
+                reason=self._why(n, _least(job, choice)),
+                similarity=n.similarity,
             )
             for i, n in zip(lacking, fresh, strict=False)
         ]
 
-    def _why(self, job: Job, near: Near) -> str:
-        least = job.request.cache.min_similarity
+    def _why(self, near: Near, least: float) -> str:
         return (
             f"says the same as {near.entry.prompt[:200]!r}: {near.similarity:.2f} alike by"
             f" {self.embedder.name}, at least {least:.2f} wanted; the same length, ratio,"
@@ -63,14 +68,15 @@ class Similar:
             return []
         search = Search(job.tenant, keys.shape, self.embedder.name, vector)
         near = await self.store.nearest(search, LOOKED_AT)
-        least = job.request.cache.min_similarity
+        least, rules, now = _least(job, choice), choice.policy.cache, self.reuse.now()
         kept = [
             n
             for n in near
             if n.similarity >= least
             and not n.entry.clip.placeholder
+            and rules.serves(n.entry.create_time, now)
             and choice.allows(job.request, n.entry.model)
-            and self._understood(wanted.language, n.entry.language)
+            and self._understood(wanted.language, n.entry.language, rules)
             and await self._says_the_same(job.request.prompt, n.entry.prompt, least)
         ]
         wish = Wish(user=job.user, prompt=wanted.prompt)
@@ -78,8 +84,9 @@ class Similar:
         there = await self.reuse.present(job.tenant, {n.entry.key: n.entry for n in ranked})
         return [n for n in ranked if n.entry.key in there]
 
-    def _understood(self, wanted: str, there: str) -> bool:
-        return self.reuse.policy.across_languages or wanted == there
+    def _understood(self, wanted: str, there: str, rules: CacheRules) -> bool:
+        both = rules.across_languages
+        return wanted == there or (self.reuse.policy.across_languages if both is None else both)
 
     async def _says_the_same(self, wanted: str, there: str, least: float) -> bool:
         found = difference(read(wanted), read(there))
@@ -93,3 +100,8 @@ class Similar:
         if not mine or not theirs:
             return False
         return math.fsum(a * b for a, b in zip(mine, theirs, strict=True)) >= least
+
+
+def _least(job: Job, choice: Choice) -> float:
+    """The least similarity that may serve: a request can only ask for more than its tenant does."""
+    return max(job.request.cache.min_similarity, choice.policy.cache.min_similarity)

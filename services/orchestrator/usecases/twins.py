@@ -13,7 +13,7 @@ from tenacity import AsyncRetrying, retry_if_result, wait_random_exponential
 
 from services.common.errors import NotFound
 from services.orchestrator.domain.cache.entries import CacheStore
-from services.orchestrator.domain.cache.policy import drawn, in_stages, missing
+from services.orchestrator.domain.cache.policy import Choice, drawn, in_stages, missing
 from services.orchestrator.domain.job import Job, JobState
 from services.orchestrator.domain.ports import JobStore
 from services.orchestrator.usecases.reuse import Reuse
@@ -43,8 +43,11 @@ class Twins:
         """Whether the clip will be kept: what a placeholder draws anew costs nothing."""
         return self.reuse.policy.placeholders or not drawn(job)
 
-    async def join(self, job_id: str, iteration: int) -> bool:
-        """Wait until another job has made the variation; False when this job has to make it."""
+    async def join(self, job_id: str, iteration: int, choice: Choice) -> bool:
+        """Wait until another job has made the variation; False when this job has to make it.
+
+        `choice` says what the clip may come from.
+        """
         job = await self.jobs.read(job_id)
         started = job.start_time or self.now()
         left = (started + self.deadline - self.now()).total_seconds()
@@ -54,11 +57,11 @@ class Twins:
         )
         try:
             async with asyncio.timeout(max(left, 0.0)):
-                return bool(await waiting(self._look, job_id, iteration))
+                return bool(await waiting(self._look, job_id, iteration, choice))
         except TimeoutError:
             return False  # the attempt that follows finds the time up, and says so
 
-    async def _look(self, job_id: str, iteration: int) -> bool | None:
+    async def _look(self, job_id: str, iteration: int, choice: Choice) -> bool | None:
         """True: served, or stopped. False: this job makes it. None: another one is at it."""
         job = await self.jobs.read(job_id)
         if job.state is not JobState.RUNNING or job.keys is None or job.clip(iteration):
@@ -69,7 +72,7 @@ class Twins:
         over = maker == job.id or await self._gave_up(maker, key)
         # In this order: a job keeps its clip before it ends.
         found = await self.store.find(job.tenant, [key])
-        if key in found and self.reuse.may_serve(found[key], drawn=drawn(job)):
+        if key in found and self.reuse.may_serve(job, found[key], choice):
             why = f"videoJobs/{found[key].job} made the same at the same time"
             served = self.reuse.attempt(job, iteration, found[key], kind=TWIN, reason=why)
             await self.reuse.serve(job, TWIN, [served])

@@ -171,6 +171,19 @@ async def test_a_purge_leaves_nothing_of_the_tenant_and_all_of_the_others(databa
         assert await store.nearest(search((1.0, 0.0)), 5) == []
 
 
+async def test_what_was_used_longest_ago_goes_first(database_url):
+    async with opened(database_url) as (store, _):
+        for number in range(4):
+            await store.put(replace(entry(number), create_time=NOW - timedelta(hours=10 - number)))
+        await store.put(replace(entry(9), tenant="other", id="other"))
+        await store.use([use(0, entry(0))])
+        assert await store.evict(2) == 2
+        keys = [f"key{number}" for number in range(4)]
+        assert set(await store.find("acme", keys)) == {"key0", "key3"}
+        assert set(await store.find("other", ["key9"])) == {"key9"}
+        assert await store.evict(2) == 0
+
+
 async def test_a_deleted_asset_takes_its_entries_along(database_url):
     async with opened(database_url) as (store, database):
         await store.put(entry(vector=(1.0, 0.0)))

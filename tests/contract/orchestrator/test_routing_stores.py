@@ -13,7 +13,13 @@ from services.orchestrator import __main__ as orchestrator
 from services.orchestrator.adapters.sql_policies import SqlPolicies
 from services.orchestrator.adapters.sql_records import SqlRecords
 from services.orchestrator.domain.options import Objective, Quality, Routing
-from services.orchestrator.domain.policy import ModerationPolicy, Quota, Screening, TenantPolicy
+from services.orchestrator.domain.policy import (
+    CacheRules,
+    ModerationPolicy,
+    Quota,
+    Screening,
+    TenantPolicy,
+)
 from services.orchestrator.domain.records import KEEP, Sample
 from tests.unit.orchestrator.examples import NOW
 
@@ -53,9 +59,10 @@ async def test_a_policy_is_kept_whole_and_for_one_tenant_alone(database_url):
             commercial=False,
             territory="DE",
             paused=True,
+            cache=CacheRules(semantic=False, lifetime=timedelta(hours=2), across_languages=True),
         )
         kept = await here.set("acme", asked)
-        assert kept.preferences == WISHES
+        assert (kept.preferences, kept.cache) == (WISHES, asked.cache)
         assert kept.quota == Quota(jobs_at_once=5, jobs_per_minute=60, weight=3)
         assert (kept.territory, kept.commercial, kept.paused) == ("DE", False, True)
         assert await there.of("acme") == kept

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from reelmesh.generator.v1 import model_pb2
 from reelmesh.orchestrator.v1 import policy_service_pb2 as pb
@@ -41,6 +42,7 @@ async def test_preferences_of_key_and_tenant_hold_for_the_next_job(
     tenants = pb.Policy(preferences=Routing(deny=["first_model"]))
     answer = await policies.SetPolicy(pb.SetPolicyRequest(policy=tenants))
     assert list(answer.policy.preferences.deny) == ["first_model"]
+    assert answer.policy.cache == pb.CachePolicy(min_similarity=0.8)
     found = (await plan(acme)).decision
     assert [c.model for c in found.chosen] == ["second_model"]
     assert "the tenant's preferences" in found.rejected[0].reason
@@ -93,6 +95,8 @@ async def test_only_an_admin_sets_the_policy_and_bad_values_are_named(
         (pb.Policy(jobs_at_once=-1), "policy.jobs_at_once"),
         (pb.Policy(screening=NO_VALUE), "policy.screening"),
         (pb.Policy(allowed_categories=["a b"]), "policy.moderation.allowed_categories"),
+        (pb.Policy(cache=pb.CachePolicy(min_similarity=2)), "policy.cache.min_similarity"),
+        (pb.Policy(cache=pb.CachePolicy(lifetime=Duration())), "policy.cache.lifetime"),
         (pb.Policy(preferences=Routing(deny=["a b"])), "routing.deny"),
     ):
         with pytest.raises(InvalidArgument) as told:

@@ -134,6 +134,9 @@ class CacheStore(Protocol):
     async def stats(self, tenant: str) -> Stats:
         """What is there and what it has saved."""
 
+    async def evict(self, most: int) -> int:
+        """Leave every tenant `most` entries, those used or made last; returns how many went."""
+
     async def expire(self) -> int:
         """Drop what is too old, of all tenants; returns how many entries."""
 

@@ -27,12 +27,14 @@ class CachePolicy:
 
     `placeholders`: whether a placeholder's clip answers the same request again, flagged as what it
     is. `across_languages`: whether words in one language may find a clip asked for in another.
+    `most_entries` is how many a tenant may have, 0 for no limit.
     """
 
     enabled: bool = True
     lifetime: timedelta = timedelta(days=90)
     placeholders: bool = False
     across_languages: bool = False
+    most_entries: int = 0
 
     def used_by(self, request: VideoRequest) -> bool:
         """Whether the request may be served from the cache, and leave a clip there."""

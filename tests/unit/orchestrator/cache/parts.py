@@ -1,13 +1,14 @@
 """A job's real steps over a cache in memory."""
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from services.orchestrator.adapters.embedders.lexical import LexicalEmbedder
 from services.orchestrator.adapters.messages import load_messages, load_texts
 from services.orchestrator.domain.cache.policy import CachePolicy
 from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.policy import CacheRules, TenantPolicy
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.flows.generate_video import generate_video
 from services.orchestrator.usecases.afford import Affording
@@ -15,7 +16,6 @@ from services.orchestrator.usecases.attempt import AttemptVideo
 from services.orchestrator.usecases.caching import VideoCache
 from services.orchestrator.usecases.finish import CancelVideo, FinishVideo
 from services.orchestrator.usecases.keep import KeepClip
-from services.orchestrator.usecases.policies import FixedPolicies
 from services.orchestrator.usecases.prepare import PrepareVideo
 from services.orchestrator.usecases.reuse import Reuse
 from services.orchestrator.usecases.similar import Similar
@@ -30,6 +30,18 @@ from tests.unit.orchestrator.examples import NOW, STORYBOARD, hosted, queued
 
 COST = 250_000
 MODELS = (hosted("a"), hosted("b"))
+# Requests may ask for as little likeness as they want.
+OPEN = CacheRules(min_similarity=0.0)
+
+
+@dataclass
+class Desk:
+    """`PoliciesPort` with one policy for everybody, which a test may change."""
+
+    policy: TenantPolicy
+
+    async def of(self, tenant, user=""):
+        return self.policy
 
 
 @dataclass
@@ -39,12 +51,14 @@ class Workshop:
     generator: ScriptedGenerator
     policy: CachePolicy
     models: tuple[Model, ...]
+    rules: CacheRules = field(default_factory=CacheRules)
 
     def __post_init__(self):
         self.jobs, self.ledger = MemoryJobs(), MemoryLedger()
         self.store, self.clips, self.tally = MemoryCache(NOW), MemoryClips(), Tally()
         self.ids = map(str, itertools.count(1))
         self.catalogue = FixedModels(*self.models)
+        self.policies = Desk(TenantPolicy(cache=self.rules))
         finish = FinishVideo(
             jobs=self.jobs, messages=load_messages(), texts=load_texts(), now=lambda: NOW
         )
@@ -59,6 +73,7 @@ class Workshop:
                 afford=Affording(ledger=self.ledger),
                 now=lambda: NOW,
                 texts=load_texts(),
+                policies=self.policies,
                 cache=cache,
             ),
             attempting=AttemptVideo(
@@ -81,12 +96,12 @@ class Workshop:
             ledger=self.ledger,
             counting=self.tally,
             policy=self.policy,
-            now=lambda: NOW,
+            now=lambda: self.store.now,
         )
         return VideoCache(
             jobs=self.jobs,
             models=self.catalogue,
-            policies=FixedPolicies(),
+            policies=self.policies,
             reuse=reuse,
             twins=Twins(
                 store=self.store,
@@ -144,7 +159,7 @@ class Studio(ScriptedGenerator):
         return replace(view, clip=replace(view.clip, placeholder=drawn))
 
 
-def workshop(script=lambda _: "ok", *, models=MODELS, **policy):
+def workshop(script=lambda _: "ok", *, models=MODELS, rules=OPEN, **policy):
     """A workshop; every clip costs $0.25."""
     generator = Studio(script, cost=lambda i: COST if script(i) == "ok" else 0)
-    return Workshop(generator, CachePolicy(**policy), tuple(models))
+    return Workshop(generator, CachePolicy(**policy), tuple(models), rules)
