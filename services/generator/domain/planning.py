@@ -39,13 +39,13 @@ def plans(
     *,
     shorter: Callable[[Shape], Shape | None] = lambda _shape: None,
 ) -> Iterator[Plan]:
-    """Yield every plan that fits, the best first: all rungs at full length, then shorter clips.
+    """Yield every plan that fits, the best first: all rungs at full length, then shorter runs.
 
     `shorter` returns a shape that gives in, None where nothing more may be given up.
 
     Raises NoDevice with the numbers when none fits: nothing has been loaded then.
     """
-    found, asked, tried = False, shape, shape
+    found, tried = False, shape
     candidate: Shape | None = shape
     while candidate is not None:
         tried = candidate
@@ -53,7 +53,7 @@ def plans(
             plan = planned(room, footprint(candidate), candidate, rung)
             if plan.peak <= room.budget:
                 found = True
-                yield plan if candidate == asked else _shortened(plan, asked)
+                yield plan
         candidate = shorter(candidate)
     if not found:
         raise refusal(room, footprint(tried), tried)
@@ -64,7 +64,7 @@ def planned(room: Room, need: Footprint, shape: Shape, rung: Rung) -> Plan:
     plan = Plan(device=room.device, shape=shape, dtype=room.dtype, rung=rung)
     weights, scratch = _bytes(need, plan)
     reserve = CONTEXT if room.device.kind == "cuda" else 0
-    return replace(plan, weights=weights, scratch=round(scratch * (1 + MARGIN)) + reserve)
+    return replace(plan, weights=weights, scratch=scratch + reserve)
 
 
 def refusal(room: Room, need: Footprint, shape: Shape) -> NoDevice:
@@ -87,19 +87,17 @@ def _bytes(need: Footprint, plan: Plan) -> tuple[int, int]:
     rest = sum(need.parameters.values()) * size - encoders - sum(denoisers)
     if plan.quantised:
         denoisers = [weight // size for weight in denoisers]
-    decode = need.decode_tiled if plan.tiled else need.decode
+    encode, denoise = _spared(need.encode), _spared(need.denoise)
+    decode = _spared(need.decode_tiled if plan.tiled else need.decode)
     if plan.offloaded:
         block = need.block * size or max(denoisers, default=0) // _BLOCKS
-        return 0, max(encoders // _BLOCKS + need.encode, block + need.denoise, rest + decode)
+        return 0, max(encoders // _BLOCKS + encode, block + denoise, rest + decode)
     if plan.encoder_off:
         # One component at a time: nothing stays between the stages.
         largest = max(denoisers, default=0)
-        return 0, max(encoders + need.encode, largest + need.denoise, rest + decode)
-    return encoders + sum(denoisers) + rest, max(need.encode, need.denoise, decode)
+        return 0, max(encoders + encode, largest + denoise, rest + decode)
+    return encoders + sum(denoisers) + rest, max(encode, denoise, decode)
 
 
-def _shortened(plan: Plan, asked: Shape) -> Plan:
-    warning = (
-        f"{plan.shape.frames} of {asked.frames} frames: the rest does not fit {plan.device.name}"
-    )
-    return replace(plan, warnings=(*plan.warnings, warning))
+def _spared(scratch: int) -> int:
+    return round(scratch * (1 + MARGIN))

@@ -23,6 +23,11 @@ class Mode(StrEnum):
     CPU = "cpu"
 
 
+# Least memory in GiB of a mode; cards report a few per cent less than they are sold with.
+_LEAST_GIB = {Mode.CINEMA: 80 * 0.95, Mode.BALANCED: 40 * 0.95, Mode.FAST: 0.0}
+_FROM_SMALL = (Mode.CPU, Mode.FAST, Mode.BALANCED, Mode.CINEMA)
+
+
 class Rung(IntEnum):
     """How far a plan gives in to the memory there is; each rung does what those before it do."""
 
@@ -57,6 +62,24 @@ class Device:
     def place(self) -> str:
         """Its name as torch spells it."""
         return f"cuda:{self.index}" if self.kind == "cuda" else "cpu"
+
+
+def mode_of(devices: "tuple[Device, ...]", pinned: str = "") -> Mode:
+    """Return the mode of a machine: that of its largest card, or a smaller one that is `pinned`.
+
+    A card below 24 GB is in Fast mode too: what does not fit it is refused by its bytes. Raises
+    InvalidArgument for a mode that is unknown or larger than the cards.
+    """
+    cards = [each.total_bytes / GIB for each in devices if each.kind == "cuda"]
+    fits = (mode for mode, least in _LEAST_GIB.items() if cards and max(cards) >= least)
+    found = next(fits, Mode.CPU)
+    if not pinned:
+        return found
+    allowed = _FROM_SMALL[: _FROM_SMALL.index(found) + 1]
+    if pinned not in allowed:
+        message = f"{pinned!r} is no mode of this machine"
+        raise InvalidArgument("mode", message, allowed=allowed)
+    return Mode(pinned)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from services.generator.engines.local import memory
 from services.generator.engines.local.asks import Ask
 from services.generator.engines.local.family import Stopped
 from services.generator.engines.local.host import Host
+from services.generator.engines.local.order import Watch
 from services.generator.engines.local.residency import Residency
 
 _THREADS = 8
@@ -43,6 +44,8 @@ def host_on(device: Device) -> Host:
     fixed = memory.free_bytes(device)
 
     def budget() -> int:
+        # A card is asked each time, others use it too; what is left of the machine's memory would
+        # shrink by what our own models take.
         return fixed if device.kind == "cpu" else memory.free_bytes(device)
 
     return Host(device, Residency(budget, let_go=memory.let_go), budget=budget)
@@ -94,12 +97,8 @@ class Server:
                 self.say({"id": message["id"], "progress": fraction})
 
         try:
-            made = self._host.carry_out(
-                from_record(Ask, message["order"]),
-                Path(message["path"]),
-                on_progress=on_progress,
-                stop=stop,
-            )
+            ask, path = from_record(Ask, message["order"]), Path(message["path"])
+            made = self._host.carry_out(ask, path, Watch(on_progress, stop))
         except Exception as error:
             return {"failed": failed(error)}
         return {"done": to_record(made)}

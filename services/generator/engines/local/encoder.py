@@ -1,7 +1,8 @@
 """The process that encodes: raw frames on stdin, an MP4 that plays at once, a line on stdout.
 
 Its one argument is JSON: `path`, `width`, `height`, `fps` ("24" or "30000/1001"), and for a sound
-track `sound` (a file of float32 samples, channel after channel), `channels` and `rate`.
+track `sound` (a file of float32 samples, channel after channel, that is whole when stdin ends),
+`channels` and `rate`.
 """
 
 import json
@@ -36,8 +37,6 @@ def encode(order: Mapping[str, Any], raw: BinaryIO) -> int:
     with av.open(str(order["path"]), "w", format="mp4", options=options) as container:
         stream = _stream(container, order)
         sound = _sound_stream(container, order) if order.get("sound") else None
-        if sound is not None:
-            _encode_sound(container, sound, order)
         count = 0
         for pixels in _frames(raw, order["width"], order["height"]):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
@@ -48,6 +47,8 @@ def encode(order: Mapping[str, Any], raw: BinaryIO) -> int:
             container.mux(stream.encode(frame))
             count += 1
         container.mux(stream.encode())
+        if sound is not None:
+            _encode_sound(container, sound, order, count)
     return count
 
 
@@ -78,8 +79,10 @@ def _sound_stream(container: Any, order: Mapping[str, Any]) -> Any:
     return stream
 
 
-def _encode_sound(container: Any, stream: Any, order: Mapping[str, Any]) -> None:
+def _encode_sound(container: Any, stream: Any, order: Mapping[str, Any], frames: int) -> None:
+    """Add the sound, as long as the picture at most."""
     samples = np.fromfile(Path(order["sound"]), np.float32).reshape(order["channels"], -1)
+    samples = samples[:, : round(frames / Fraction(order["fps"]) * order["rate"])]
     for start in range(0, samples.shape[1], _AAC_CHUNK):
         chunk = np.ascontiguousarray(samples[:, start : start + _AAC_CHUNK])
         frame = av.AudioFrame.from_ndarray(chunk, format="fltp", layout=stream.layout.name)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,34 +31,44 @@ def write_clip(
     chunks: Iterator[Pixels],
     *,
     like: Shape,
-    sound: Sound | None = None,
-    on_frames: Callable[[int], None] = lambda _count: None,
+    sound: Callable[[], Sound | None] = lambda: None,
 ) -> int:
     """Encode chunks as MP4 of the size, rate and at most the frames of `like`.
 
-    Returns the number of frames; `on_frames` is told it as it grows.
+    Returns the number of frames. `sound` is asked after the first chunk whether there is one, and
+    after the last for all of it: the runs of a long clip are made as their chunks are taken.
 
     Raises RuntimeError with what the encoder said when it fails; the file is removed then.
     """
-    order = {"path": str(path), "width": like.width, "height": like.height, "fps": rate(like.fps)}
-    raw = path.with_suffix(".f32")
-    if sound is not None:
-        sound.samples.astype(np.float32).tofile(raw)
-        order |= {"sound": str(raw), "channels": sound.samples.shape[0], "rate": sound.rate}
+    raw, count = path.with_suffix(".f32"), 0
     try:
-        with _encoder(order) as pipe:
-            count = 0
-            for chunk in chunks:
+        first = next(chunks)
+        with _encoder(_order(path, like, sound(), raw)) as pipe:
+            for chunk in chain([first], chunks):
                 for frame in crop(chunk, like.width, like.height)[: like.frames - count]:
                     pipe.write(np.ascontiguousarray(frame).data)
                     count += 1
-                on_frames(count)
+            heard = sound()
+            if heard is not None:
+                heard.samples.astype(np.float32).tofile(raw)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
     finally:
         raw.unlink(missing_ok=True)
     return count
+
+
+def _order(path: Path, like: Shape, sound: Sound | None, raw: Path) -> dict[str, Any]:
+    order: dict[str, Any] = {
+        "path": str(path),
+        "width": like.width,
+        "height": like.height,
+        "fps": rate(like.fps),
+    }
+    if sound is not None:
+        order |= {"sound": str(raw), "channels": sound.samples.shape[0], "rate": sound.rate}
+    return order
 
 
 @contextmanager

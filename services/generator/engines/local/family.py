@@ -87,13 +87,15 @@ Output: TypeAlias = Frames | Picture | Sound
 class Resident:
     """A loaded model: the pipeline as its library made it, and how it was loaded.
 
-    One run at a time; whoever keeps it sees to that. `parts` is the family's own.
+    One run at a time; whoever keeps it sees to that. `parts` is the family's own, `notes` what was
+    given up while it ran.
     """
 
     pipeline: Any
     source: Source
     plan: Plan
     parts: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 class Family(Protocol):

@@ -14,7 +14,7 @@ def arguments(source: Source, plan: Plan, *, full: tuple[str, ...] = ()) -> dict
     if full:
         dtype = {"default": dtype, **dict.fromkeys(full, torch.float32)}
     return {
-        "torch_dtype": dtype,
+        "dtype": dtype,
         "use_safetensors": True,
         "local_files_only": source.offline or source.folder is not None,
         **({"revision": source.revision} if source.folder is None else {}),

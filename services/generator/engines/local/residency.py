@@ -25,14 +25,6 @@ class Claim:
     scratch: int
 
 
-@dataclass(slots=True, kw_only=True)
-class Lent:
-    """A model for the length of a run; `fresh` when it was loaded for this one."""
-
-    model: Any
-    fresh: bool
-
-
 @dataclass(slots=True)
 class _Kept:
     weights: int
@@ -79,10 +71,16 @@ class Residency:
         with self._changed:
             return self._used
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        with self._changed:
+            return len(self._line)
+
     @contextmanager
     def lend(
         self, claim: Claim, load: Load, *, check: Callable[[], None] = lambda: None
-    ) -> Iterator[Lent]:
+    ) -> Iterator[Any]:
         """Lend the model alone, loading it first when it is not there.
 
         `check` is asked while it waits, and ends the waiting by raising.
@@ -94,7 +92,7 @@ class Residency:
         try:
             if fresh:
                 self._load(claim, kept, load)
-            yield Lent(model=kept.model, fresh=fresh)
+            yield kept.model
         finally:
             with self._changed:
                 kept.busy = False

@@ -20,6 +20,7 @@ from services.generator.engines.local.running import (
 
 _GRID = Grid(side=32, time=8)
 _STEPS = 40
+_LEAST_STEPS = 2  # the schedule is stretched between the first and the last
 _GUIDANCE = 3.0
 _RATES = (8.0, 30.0)
 # Bytes of scratch: a token and channel of the denoiser (guidance runs two at once), a decoded pixel
@@ -85,7 +86,7 @@ class LtxVideo:
             "height": shape.height,
             "num_frames": shape.frames,
             "frame_rate": round(shape.fps),
-            "num_inference_steps": order.steps or _STEPS,
+            "num_inference_steps": max(order.steps or _STEPS, _LEAST_STEPS),
             "guidance_scale": _GUIDANCE if order.guidance is None else order.guidance,
             "generator": generators(order.seeds),
             "output_type": "pt",

@@ -1,0 +1,69 @@
+"""LoRA for one request: put on before the run, taken off after it, whatever happened."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from services.common.errors import InvalidArgument
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_FIELD = "options.local.lora"
+_MOST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Lora:
+    """An adapter by name, its file, and how strongly it works."""
+
+    name: str
+    path: Path
+    weight: float = 1.0
+
+
+def loras_of(options: Mapping[str, Any], folder: Path | None) -> tuple[Lora, ...]:
+    """Return the adapters of `{"lora": [{"name", "weight"}]}`, found in `folder` by name.
+
+    Raises InvalidArgument naming the ones that are installed.
+    """
+    asked = options.get("lora", [])
+    if not isinstance(asked, list) or len(asked) > _MOST:
+        raise InvalidArgument(_FIELD, f"must be a list of at most {_MOST}")
+    return tuple(_lora(each, folder) for each in asked)
+
+
+def _lora(asked: object, folder: Path | None) -> Lora:
+    given = asked if isinstance(asked, Mapping) else {"name": asked}
+    name, weight = given.get("name"), given.get("weight", 1.0)
+    if not isinstance(weight, int | float) or not -4 <= weight <= 4:
+        raise InvalidArgument(f"{_FIELD}.weight", "must be a number", allowed=("-4 to 4",))
+    installed = {path.stem: path for path in folder.glob("*.safetensors")} if folder else {}
+    # By the names that are there: what was asked for is never made into a path.
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or name not in installed:
+        message = f"{name!r} is not installed"
+        raise InvalidArgument(f"{_FIELD}.name", message, allowed=sorted(installed) or ("none",))
+    return Lora(name, installed[name], float(weight))
+
+
+@contextmanager
+def adapted(pipeline: Any, loras: tuple[Lora, ...]) -> Iterator[None]:
+    """Run with these adapters. Raises InvalidArgument where the model cannot take one."""
+    if not loras:
+        yield
+        return
+    if not hasattr(pipeline, "load_lora_weights"):
+        raise InvalidArgument(_FIELD, "this model takes no adapters", allowed=("none",))
+    try:
+        for lora in loras:
+            pipeline.load_lora_weights(
+                lora.path.parent,
+                weight_name=lora.path.name,
+                adapter_name=lora.name,
+                local_files_only=True,
+            )
+        pipeline.set_adapters([lora.name for lora in loras], [lora.weight for lora in loras])
+        yield
+    finally:
+        pipeline.unload_lora_weights()

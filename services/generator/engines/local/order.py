@@ -1,0 +1,65 @@
+"""One piece of work on its way through the host: what was asked, wished for, and who waits."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from services.common.errors import InvalidArgument
+from services.generator.engines.local.adapters import Lora, loras_of
+from services.generator.engines.local.asks import Ask
+from services.generator.engines.local.family import Family, Stopped
+from services.generator.engines.local.tiers import Tier, tier_of
+
+_MOST_STEPS = 200
+
+
+@dataclass(slots=True)
+class Watch:
+    """Whoever waits for the result: told the fraction made, and able to call it off."""
+
+    on_progress: Callable[[float], None] = lambda _fraction: None
+    stop: Event = field(default_factory=Event)
+
+    def check(self) -> None:
+        """Raise Stopped when it was called off."""
+        if self.stop.is_set():
+            raise Stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the options ask of any family; steps 0 and guidance None are the family's own."""
+
+    steps: int = 0
+    guidance: float | None = None
+    tier: Tier = Tier.LOSSLESS
+    loras: tuple[Lora, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """An ask with all that is known before it is planned; `needed` frames at the family's rate."""
+
+    ask: Ask
+    family: Family
+    path: Path
+    watch: Watch
+    wishes: Wishes
+    needed: int
+
+
+def wishes_of(options: Mapping[str, Any], loras: Path | None) -> Wishes:
+    """Return the wishes in `options.local`. Raises InvalidArgument naming the field."""
+    steps, guidance = options.get("steps", 0), options.get("guidance")
+    if not _number(steps) or not 0 <= steps <= _MOST_STEPS or steps != int(steps):
+        message = "must be a whole number"
+        raise InvalidArgument("options.local.steps", message, allowed=(f"1 to {_MOST_STEPS}",))
+    if guidance is not None and not (_number(guidance) and 0 <= guidance <= 100):
+        raise InvalidArgument("options.local.guidance", "must be a number", allowed=("0 to 100",))
+    return Wishes(int(steps), guidance, tier_of(options), loras_of(options, loras))
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

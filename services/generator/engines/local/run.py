@@ -1,0 +1,232 @@
+"""Carries out one plan: lends the model, runs it once or as often as it takes, has it written."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from services.generator.domain.segments import Segment, segments
+from services.generator.domain.shapes import Shape
+from services.generator.domain.vram import Plan
+from services.generator.engines.local.asks import Ask
+from services.generator.engines.local.batching import Batcher
+from services.generator.engines.local.continuing import joined
+from services.generator.engines.local.dressing import dressed, watching
+from services.generator.engines.local.family import Frames, Pixels, Resident, RunOrder
+from services.generator.engines.local.order import Work
+from services.generator.engines.local.residency import Claim, Residency
+from services.generator.engines.local.writing import Clip, Written, brought, without_start, written
+
+_TOGETHER = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What was written: the facts of the file, and what it took in seconds."""
+
+    shape: Shape
+    seconds: float
+    warnings: tuple[str, ...]
+    method: str
+    busy_seconds: float
+    load_seconds: float
+    served: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What one run has given one ask, and the seconds of it that are this ask's own."""
+
+    output: Written
+    warnings: tuple[str, ...]
+    busy_seconds: float
+    load_seconds: float
+    served: int = 1
+
+
+Results: TypeAlias = Batcher[Work, Result]
+Write: TypeAlias = Callable[[Path, Written, Shape], Shape]
+
+
+@dataclass(slots=True)
+class Run:
+    """One piece of work on one plan; called again with the next plan when memory ran out."""
+
+    residency: Residency
+    batcher: Results
+    work: Work
+    budget: int
+    write: Write = written
+
+    def __call__(self, plan: Plan) -> Made:
+        """Make and write it. Raises what the libraries raise, Stopped and NoDevice."""
+        if not self.work.family.batches or self.work.ask.files:
+            return self._alone(plan)
+        result = self.batcher.made(
+            (key_of(self.work.ask, plan), _alike(self.work, plan)),
+            self.work,
+            lambda closed: self._together(plan, closed),
+            check=self.work.watch.check,
+        )
+        return self._finished(plan, result)
+
+    def _alone(self, plan: Plan) -> Made:
+        parts = self._parts(plan)
+        with self._lent(plan, 1) as (model, loading):
+            began = time.monotonic()
+            with dressed(model, self.work.wishes) as warnings:
+                output = self._output(model, plan, parts)
+                if len(parts) == 1:
+                    # Off the device, so that the next may have it while this one is written.
+                    output = brought(output)
+                else:  # a long clip would fill the memory: it is written as it comes
+                    shape = self.write(self.work.path, output, self.work.ask.shape)
+            told = self._told(plan, parts)
+            result = Result(
+                output=output,
+                warnings=(*warnings, *told, *_taken(model)),
+                busy_seconds=time.monotonic() - began,
+                load_seconds=loading,
+            )
+        if len(parts) == 1:
+            return self._finished(plan, result)
+        return _made(plan, result, shape)
+
+    def _finished(self, plan: Plan, result: Result) -> Made:
+        self.work.watch.check()
+        shape = self.write(self.work.path, result.output, self.work.ask.shape)
+        return _made(plan, result, shape)
+
+    def _together(self, plan: Plan, closed: Callable[[], Sequence[Work]]) -> Sequence[Result]:
+        """Make alike asks in one run; each is told how it goes, the last to leave ends it."""
+        most = _TOGETHER if plan.weights + _TOGETHER * plan.scratch <= self.budget else 1
+        with self._lent(plan, most) as (model, loading):
+            works = closed()
+            began = time.monotonic()
+            with dressed(model, self.work.wishes) as warnings:
+                order = _order(works, plan.shape)
+                made = self.work.family.run(model, order, watching(works))
+                outputs = [brought(output) for output in made]
+            notes = (*warnings, *_taken(model))
+        busy = (time.monotonic() - began) / len(works)
+        return [
+            Result(
+                output=output,
+                warnings=notes,
+                busy_seconds=busy,
+                load_seconds=loading,
+                served=len(works),
+            )
+            for output in outputs
+        ]
+
+    @contextmanager
+    def _lent(self, plan: Plan, times: int) -> Iterator[tuple[Resident, float]]:
+        """Lend the model; yields it and the seconds that loading took, 0 where it was there."""
+        work, took = self.work, 0.0
+        scratch = plan.scratch * times
+        claim = Claim(key=key_of(work.ask, plan), weights=plan.weights, scratch=scratch)
+
+        def load() -> Resident:
+            nonlocal took
+            began = time.monotonic()
+            loaded = work.family.load(work.ask.source, plan)
+            took = time.monotonic() - began
+            return loaded
+
+        with self.residency.lend(claim, load, check=work.watch.check) as model:
+            yield model, took
+
+    def _parts(self, plan: Plan) -> tuple[Segment, ...]:
+        family = self.work.family
+        if not family.longest:
+            return (Segment(1, 0),)
+        needed = self.work.needed if family.overlap else min(self.work.needed, plan.shape.frames)
+        return segments(needed, plan.shape.frames, family.overlap)
+
+    def _output(self, model: Resident, plan: Plan, parts: tuple[Segment, ...]) -> Written:
+        """Run it as often as it takes; the chunks of a clip are made when they are taken."""
+        work, family = self.work, self.work.family
+        if not family.longest:
+            made = family.run(model, _order((work,), plan.shape), watching((work,)))[0]
+            return made if not isinstance(made, Frames) else Clip.of(made)
+        clip = Clip(fps=plan.shape.fps, count=sum(part.new for part in parts))
+
+        def run(number: int, part: Segment, lead: Pixels | None) -> Iterator[Pixels]:
+            shape = family.snap(replace(plan.shape, frames=part.frames))
+            order = replace(_order((work,), shape), lead=lead)
+            made = family.run(model, order, watching((work,), number, len(parts)))[0]
+            if not isinstance(made, Frames):
+                message = f"{family.name} made {type(made).__name__} of a clip"
+                raise TypeError(message)
+            if made.sound is not None:
+                clip.sounds.append(without_start(made.sound, part.overlap / made.fps))
+            return made.chunks
+
+        clip.chunks = joined(parts, run)
+        return clip
+
+    def _told(self, plan: Plan, parts: tuple[Segment, ...]) -> tuple[str, ...]:
+        count, needed = sum(part.new for part in parts), self.work.needed
+        if self.work.family.longest and count < needed:
+            return (f"{count} of {needed} frames: the rest does not fit {plan.device.name}",)
+        if len(parts) > 1:
+            return (f"made in {len(parts)} runs of up to {plan.shape.frames} frames, blended",)
+        return ()
+
+
+def key_of(ask: Ask, plan: Plan) -> str:
+    """Return what tells loaded models apart: the checkpoint, and how it was loaded."""
+    return f"{ask.source.key} {plan.dtype} {plan.rung.name.lower()}"
+
+
+def method_of(plan: Plan) -> str:
+    """Return how it was made, for the record: a seed gives the same pixels only the same way."""
+    words = [plan.device.kind, plan.dtype, plan.rung.name.lower()]
+    return " ".join((*words, *(f"{name}={value}" for name, value in plan.settings.items())))
+
+
+def _order(works: Sequence[Work], shape: Shape) -> RunOrder:
+    first = works[0]
+    ask = first.ask
+    return RunOrder(
+        prompts=tuple(work.ask.prompt for work in works),
+        seeds=tuple(work.ask.seed for work in works),
+        shape=shape,
+        negative_prompt=ask.negative_prompt,
+        steps=first.wishes.steps,
+        guidance=first.wishes.guidance,
+        lyrics=ask.lyrics,
+        language=ask.language,
+        voice=ask.voice,
+        speed=ask.speed,
+        files={name: Path(path) for name, path in ask.files.items()},
+        options=ask.options,
+    )
+
+
+def _alike(work: Work, plan: Plan) -> str:
+    """Return what must be equal for two asks to share a run: all but the words and the seed."""
+    ask = work.ask
+    words = (ask.negative_prompt, ask.lyrics, ask.language, ask.voice, ask.speed)
+    return repr((plan.shape, words, work.wishes, sorted(ask.options.items(), key=str)))
+
+
+def _taken(model: Resident) -> tuple[str, ...]:
+    notes = tuple(model.notes)
+    model.notes.clear()
+    return notes
+
+
+def _made(plan: Plan, result: Result, shape: Shape) -> Made:
+    return Made(
+        shape=shape,
+        seconds=shape.seconds,
+        warnings=(*plan.warnings, *result.warnings),
+        method=method_of(plan),
+        busy_seconds=result.busy_seconds,
+        load_seconds=result.load_seconds,
+        served=result.served,
+    )
