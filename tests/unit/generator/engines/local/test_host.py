@@ -80,7 +80,8 @@ class Fixture:
 
 @pytest.fixture
 def ltx(shelf: Shelf) -> Path:
-    return shelf.get("ltx_video")
+    folder: Path = shelf.get("ltx_video")
+    return folder
 
 
 def test_the_seed_alone_decides_and_the_second_request_loads_nothing(ltx) -> None:
