@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from services.common.errors import (
     BudgetExceeded,
@@ -161,7 +162,7 @@ class ScriptedGenerator:
         self.cost = cost
         self.estimate = estimate
         self.limits: dict[str, int | None] = {}
-        self.sent: dict[str, Quantified | None] = {}
+        self.sent: dict[str, Any] = {}  # what each model is sent: a Quantified
         self.begun: list[str] = []
         self.cancelled: set[str] = set()
         self.away = 0

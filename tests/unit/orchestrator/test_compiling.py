@@ -55,6 +55,7 @@ async def test_each_model_of_the_chain_is_sent_its_own_words_and_the_job_says_so
         sent = generator.sent[attempt.id].prompt
         assert (f"[for {attempt.asked}," in sent) == (attempt.asked != "easy")
     assert set(job.warnings) == {f"compiled for {name}" for name in tried if name != "easy"}
+    assert job.quantified
     assert job.quantified.prompt == job.request.prompt == "a lighthouse at dusk"
 
 
@@ -104,6 +105,7 @@ async def test_a_prompt_service_that_hangs_is_not_waited_for():
         prompts=prompts, models=FixedModels(PICKY), texts=load_texts(), patience=0.01
     )
     made = await compiling.ready("acme", request(), WANTED, PICKY)
+    assert made is not None
     assert "plain rules" in made.warnings[0]
 
 
