@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from services.common.errors import InvalidArgument
 from services.storage.domain.facets import Facets, checked_labels
 from services.storage.domain.media_types import asset_type, extension, normalize
+from services.storage.domain.texts import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +23,8 @@ MAX_ID_TEXT = 200
 MAX_PROMPT = 20_000
 MAX_PARENTS = 64
 MAX_PARAMETERS = 40_000
+MAX_URL = 2048
+_ORIGINAL_URL = "asset.lineage.original_url"
 
 
 class AssetState(StrEnum):
@@ -55,12 +58,8 @@ class Lineage:
     def __post_init__(self) -> None:
         """Bound every text; raises ``InvalidArgument`` naming the field."""
         for name in ("job", "generation", "model", "provider", "licence"):
-            if len(getattr(self, name)) > MAX_ID_TEXT:
-                field = f"asset.lineage.{name}"
-                raise InvalidArgument(field, f"is over {MAX_ID_TEXT} characters")
-        if len(self.prompt) > MAX_PROMPT:
-            field = "asset.lineage.prompt"
-            raise InvalidArgument(field, f"is over {MAX_PROMPT} characters")
+            bounded(f"asset.lineage.{name}", getattr(self, name), MAX_ID_TEXT)
+        bounded("asset.lineage.prompt", self.prompt, MAX_PROMPT)
         if len(self.parents) > MAX_PARENTS:
             field = "asset.lineage.parents"
             raise InvalidArgument(field, f"is over {MAX_PARENTS} assets")
@@ -69,10 +68,14 @@ class Lineage:
         if self.cost_micros < 0:
             name = "asset.lineage.cost"
             raise InvalidArgument(name, "must not be negative")
-        if len(json.dumps(self.parameters)) > MAX_PARAMETERS:
+        told = json.dumps(self.parameters)
+        # Every escape there is of a NUL; an escaped backslash before it only looks like one.
+        if "\\u0000" in told.replace("\\\\", ""):
             name = "asset.lineage.parameters"
-            raise InvalidArgument(name, f"is over {MAX_PARAMETERS} characters of JSON")
-        object.__setattr__(self, "original_url", without_secrets(self.original_url))
+            raise InvalidArgument(name, "must not have a NUL character")
+        bounded("asset.lineage.parameters", told, MAX_PARAMETERS)
+        bare = without_secrets(self.original_url)
+        object.__setattr__(self, "original_url", bounded(_ORIGINAL_URL, bare, MAX_URL))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,9 +129,7 @@ class Description:
         """Normalise the content type and fill in the asset type that it suggests."""
         object.__setattr__(self, "content_type", normalize(self.content_type))
         object.__setattr__(self, "labels", checked_labels(self.labels))
-        if len(self.creative_id) > MAX_ID_TEXT:
-            field = "asset.creative_id"
-            raise InvalidArgument(field, f"must be at most {MAX_ID_TEXT} characters")
+        bounded("asset.creative_id", self.creative_id, MAX_ID_TEXT)
         if not 1 <= self.iteration <= 1_000_000:
             field = "asset.iteration"
             raise InvalidArgument(field, "must be 1 to 1,000,000")
@@ -208,9 +209,9 @@ def without_secrets(url: str) -> str:
     bare = url.partition("#")[0].partition("?")[0]
     scheme, separator, rest = bare.partition("://")
     if not separator:
-        return bare[:2048]
+        return bare[:MAX_URL]
     authority, slash, path = rest.partition("/")
-    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"[:2048]
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"[:MAX_URL]
 
 
 def fingerprint(*parts: object) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.common.errors import InvalidArgument
+from services.storage.domain.texts import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,10 +19,7 @@ MAX_LABELS = 64
 
 def _value(field: str, text: str) -> str:
     """Return the text folded for comparison: one case, single spaces."""
-    folded = " ".join(text.split()).casefold()
-    if len(folded) > MAX_TEXT:
-        raise InvalidArgument(field, f"must be at most {MAX_TEXT} characters")
-    return folded
+    return bounded(field, " ".join(text.split()).casefold(), MAX_TEXT)
 
 
 def _values(field: str, texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -68,6 +66,6 @@ def checked_labels(labels: Mapping[str, str], field: str = "asset.labels") -> di
     if len(labels) > MAX_LABELS:
         raise InvalidArgument(field, f"must be at most {MAX_LABELS} labels")
     for key, value in labels.items():
-        if not 0 < len(key) <= MAX_TEXT or len(value) > MAX_TEXT:
-            raise InvalidArgument(field, f"keys and values must be at most {MAX_TEXT} characters")
+        bounded(field, key, MAX_TEXT, least=1)
+        bounded(field, value, MAX_TEXT)
     return dict(labels)

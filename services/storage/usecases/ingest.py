@@ -15,6 +15,7 @@ from services.storage.domain.assets import Asset, AssetState, Manifest, Provenan
 from services.storage.domain.keys import KeyLayout, ObjectKey
 from services.storage.domain.media_ports import Finished
 from services.storage.domain.policies import Policies, quota_exceeded
+from services.storage.domain.texts import bounded
 from services.storage.usecases.keeper import SpooledError
 
 if TYPE_CHECKING:
@@ -54,9 +55,7 @@ class Intake:
 
     def __post_init__(self) -> None:
         """Raise ``InvalidArgument`` for what can never work."""
-        if not 0 < len(self.request_id) <= MAX_REQUEST_ID:
-            name = "request_id"
-            raise InvalidArgument(name, f"must have 1 to {MAX_REQUEST_ID} characters")
+        bounded("request_id", self.request_id, MAX_REQUEST_ID, least=1)
         if self.size_bytes < 0 or self.max_bytes < 0:
             name = "size_bytes"
             raise InvalidArgument(name, "must not be negative")

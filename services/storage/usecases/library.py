@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from services.common.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound
-from services.storage.domain.assets import AssetState, asset_id
+from services.storage.domain.assets import MAX_ID_TEXT, AssetState, asset_id
 from services.storage.domain.meaning import concepts
 from services.storage.domain.paging import next_token, read_page
 from services.storage.domain.policies import under_legal_hold
 from services.storage.domain.ports import Query, nothing
+from services.storage.domain.texts import bounded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -58,6 +59,7 @@ class Library:
         labels: Mapping[str, str] | None = None,
     ) -> tuple[Sequence[Asset], str]:
         """Return one page, newest first, and the token of the next ("" on the last)."""
+        bounded("creative_id", creative_id, MAX_ID_TEXT)
         scope = (tenant, creative_id, facets, sorted((labels or {}).items()))
         size, before = read_page(request, scope)
         query = Query(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.common.errors import InvalidArgument
+from services.storage.domain.texts import bounded
 from services.storage.domain.uses import Use
 from services.storage.usecases.ingest import MAX_REQUEST_ID
 
@@ -31,9 +32,7 @@ class Reuse:
         ``NotFound`` (also once it is deleted), ``InvalidArgument``, ``RequestConflict``.
         """
         asset = await self.library.stored(tenant, name)
-        if not 0 < len(request_id) <= MAX_REQUEST_ID:
-            field = "request_id"
-            raise InvalidArgument(field, f"must have 1 to {MAX_REQUEST_ID} characters")
+        bounded("request_id", request_id, MAX_REQUEST_ID, least=1)
         saved = asset.description.lineage.cost_micros if saving_micros is None else saving_micros
         if saved < 0:
             field = "saving"
