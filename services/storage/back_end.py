@@ -47,6 +47,7 @@ async def open_blobs(settings: Settings, disk: Disk, stack: AsyncExitStack) -> B
         now=clock.now,
         prefix=KeyLayout(settings.video_prefix).prefix,
         conditional_writes=settings.s3_conditional_writes,
+        storage_class=settings.s3_storage_class,
     )
 
 

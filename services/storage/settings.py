@@ -97,6 +97,8 @@ class Settings(ServiceSettings):
     """Bucket in the path or in the host name; auto is path with an endpoint of your own."""
     s3_checksums: Literal["when_supported", "when_required"] = "when_supported"
     """when_required for old servers that do not know checksums."""
+    s3_storage_class: str = ""
+    """Storage class of new objects, such as INTELLIGENT_TIERING; "" leaves it to the bucket."""
     s3_conditional_writes: bool = True
     """Off only for servers that do not know If-None-Match."""
 

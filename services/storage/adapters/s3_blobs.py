@@ -36,19 +36,21 @@ class S3Blobs:
         now: Callable[[], datetime],
         prefix: str = "",
         conditional_writes: bool = True,
+        storage_class: str = "",
     ) -> None:
         """Use ``conditional_writes=False`` only with servers that do not know ``If-None-Match``."""
         self._calls = calls
         self._now = now
         self._prefix = prefix
         self._condition = {"IfNoneMatch": "*"} if conditional_writes else {}
+        self._class = {"StorageClass": storage_class} if storage_class else {}
 
     async def publish(self, staged: StagedFile, key: str, facts: ObjectFacts) -> None:
         """Send the staged file; the object appears with the last request or not at all."""
         if staged.size_bytes > PART_BYTES or not self._condition:
             await self._free(key)
         sending = Sending(self._calls, staged.path, key, staged.size_bytes)
-        headers = _headers(facts)
+        headers = self._headers(facts)
         if staged.size_bytes <= PART_BYTES:
             await sending.whole({**headers, **self._condition})
         else:
@@ -62,7 +64,7 @@ class S3Blobs:
             key,
             CopySource={"Bucket": self._calls.bucket, "Key": source},
             MetadataDirective="REPLACE",
-            **_headers(facts),
+            **self._headers(facts),
         )
 
     async def head(self, key: str) -> BlobInfo | None:
@@ -152,6 +154,13 @@ class S3Blobs:
         if await self.head(key) is not None:
             raise KeyTakenError(key)
 
+    def _headers(self, facts: ObjectFacts) -> dict[str, object]:
+        return {
+            "ContentType": facts.content_type,
+            "Metadata": dict(facts.metadata),
+            **self._class,
+        }
+
     def _head(self, key: str) -> Any:
         try:
             return self._calls.client.head_object(Bucket=self._calls.bucket, Key=key)
@@ -173,7 +182,3 @@ class S3Blobs:
         pages = self._calls.client.get_paginator("list_multipart_uploads")
         found = pages.paginate(Bucket=self._calls.bucket, Prefix=self._prefix)
         return [item for page in found for item in page.get("Uploads", ())]
-
-
-def _headers(facts: ObjectFacts) -> dict[str, object]:
-    return {"ContentType": facts.content_type, "Metadata": dict(facts.metadata)}

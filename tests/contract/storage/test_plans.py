@@ -12,7 +12,7 @@ from services.common.migrate import migrate
 from services.storage.adapters.asset_rows import to_row
 from services.storage.adapters.sql_steps import page_of
 from services.storage.adapters.tables import assets
-from services.storage.adapters.word_index import WORD_INDEXES
+from services.storage.adapters.word_index import WORD, WORD_INDEXES, TsvectorWords, token
 from services.storage.domain.assets import Asset, AssetState, Description
 from services.storage.domain.facets import Facets
 from services.storage.domain.keys import ObjectKey
@@ -56,19 +56,26 @@ async def plan(database: Database, wanted: Select[tuple[object]]) -> str:
         return "\n".join(row[0] for row in rows)
 
 
-@pytest.mark.parametrize(
-    ("facets", "index"),
-    [
-        (Facets(characters=("person 7",), mood="calm"), "asset_words_tokens"),
-        (Facets(characters=("nobody",)), "asset_words_tokens"),
-        (Facets(mood="calm"), "assets_pkey"),
-        (None, "assets_p"),
-    ],
-    ids=["rare", "nobody", "frequent", "all"],
-)
-async def test_a_page_reads_an_index_and_never_the_table(
-    library: Database, facets: Facets | None, index: str
-) -> None:
-    told = await plan(library, page_of(Query(tenant="acme", limit=51, facets=facets), WORDS))
-    assert "Seq Scan" not in told, told
-    assert index in told, told
+PAGES = [
+    (Facets(characters=("person 7",), mood="calm"), "asset_words_tokens"),
+    (Facets(characters=("nobody",)), "asset_words_tokens"),
+    (Facets(mood="calm"), "assets_pkey"),
+    (None, "assets_p"),
+]
+SEARCHES = [("nobody", "asset_words_tokens"), ("calm", "asset_words_p")]
+
+
+async def test_pages_and_searches_read_an_index_and_never_the_table(library: Database) -> None:
+    for facets, index in PAGES:
+        told = await plan(library, page_of(Query(tenant="acme", limit=51, facets=facets), WORDS))
+        assert "Seq Scan" not in told, told
+        assert index in told, told
+    for word, index in SEARCHES:
+        asked = {"tenant": "acme", "query": token("acme", WORD, word), "at_most": 400}
+        async with library.read() as connection:
+            await WORDS.prepare(connection)
+            explain = text(f"EXPLAIN {TsvectorWords._NEWEST.text}")
+            rows = await connection.execute(explain, asked)
+            told = "\n".join(row[0] for row in rows)
+        assert "Seq Scan" not in told, told
+        assert index in told, told

@@ -95,6 +95,23 @@ async def test_servers_older_than_checksums_are_served_when_told_so(
             assert await everything(blobs, "k2") == file.path.read_bytes()
 
 
+async def test_objects_get_the_storage_class_that_the_operator_wants(
+    s3: Bucket, tmp_path: Path
+) -> None:
+    async with blobs_of(s3) as plain:
+        cold = S3Blobs(plain._calls, now=now, storage_class="STANDARD_IA")
+        await cold.publish(staged(tmp_path, 1000), "one", FACTS)
+        await cold.publish(staged(tmp_path, 9 * MIB), "parts", FACTS)
+        await cold.clone("one", "copy", FACTS)
+        await plain.publish(staged(tmp_path, 1000), "plain", FACTS)
+    client = s3.client()
+    found = {
+        key: client.head_object(Bucket=s3.bucket, Key=key).get("StorageClass")
+        for key in ("one", "parts", "copy", "plain")
+    }
+    assert found == dict.fromkeys(("one", "parts", "copy"), "STANDARD_IA") | {"plain": None}
+
+
 async def test_a_signed_url_ends_when_it_says_and_a_new_one_works(
     s3: Bucket, tmp_path: Path
 ) -> None:
