@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 from services.common.settings import ServiceSettings
+from services.generator.catalogue.loader import load_catalogue
 from services.generator.providers import adapters
 from services.generator.providers import variables as providers_variables
 
@@ -70,6 +71,14 @@ def vendors() -> Iterator[Variable]:
             vendor = name.removesuffix(f"_{key.upper()}").lower()
             words = _comments(adapter).get(key) or f"{told[0].upper()}{told[1:]} of {vendor}."
             yield Variable(name, _default(field), words)
+
+
+def local_models() -> Iterator[Variable]:
+    """Where the checkpoints of local models lie, by the catalogue's ids."""
+    for model in load_catalogue():
+        if model.provider == "local" and not model.group:
+            words = f"Checkpoint of {model.display_name}: a folder, or owner/name@revision."
+            yield Variable(f"LOCAL_{model.id.upper()}_PATH", "", words)
 
 
 def _fields(model: type[BaseModel], prefix: str, delimiter: str | None) -> Iterator[Variable]:
@@ -148,6 +157,7 @@ def render() -> str:
         seen |= {each.name for each in fresh}
         sections += _section(service, fresh)
     sections += _section("vendors", [each for each in vendors() if each.name not in seen])
+    sections += _section("local models", list(local_models()))
     left = [each for own in read.values() for each in own if each.name not in seen]
     assert not left, f"named after a service that does not read them: {left}"
     return "".join(sections)

@@ -41,6 +41,7 @@ from services.generator.usecases.vendor_keys import KeepVendorKeys
 from services.generator.worker.access import VendorAccess
 from services.generator.worker.backends import ModelBackends
 from services.generator.worker.engines import LOCAL, local_backends
+from services.generator.worker.here import models_here
 from services.generator.worker.hosting import hosting
 from services.generator.worker.nodes import gpu_nodes
 from services.generator.worker.operator import act, parse
@@ -94,20 +95,23 @@ async def _build(
     halting = await keep_halting(settings, database, stack)
     storage = await _storage(settings, stack)
     nodes = await gpu_nodes(settings, storage, stack)
+    here = await models_here(settings, stack)
     backends = ModelBackends(
-        {**await local_backends(settings, storage, stack), **nodes.backends},
+        {**await local_backends(settings, storage, stack), **nodes.backends, **here.backends},
         configured_providers(settings.vendors),
         access=access,
         hosted=(await stack.enter_async_context(hosting(settings, circuits))).backend,
         keys=keys,
         limits=settings.concurrency,
     )
-    means = means_of(settings, books, backends=backends, halting=halting, storage=storage)
+    means = means_of(
+        settings, books, backends=backends, halting=halting, storage=storage, here=here
+    )
     machine = Machine(means, report)
     await keep_going(settings, books, machine=machine, stack=stack)
     reach = await watch_network(settings, stack)
     around = partial(surroundings, settings, circuits, reach=reach, halting=halting, access=access)
-    admission = Admission(means.catalogue, nodes.beside(around))
+    admission = Admission(means.catalogue, here.beside(nodes.beside(around)))
     vendor_keys = KeepVendorKeys(keys, access, now=clock.now, new_id=new_id)
     generations = _generations(settings, means, admission, machine=machine, own=vendor_keys)
     limits = {**settings.concurrency, **dict.fromkeys(LOCAL, settings.cores)}

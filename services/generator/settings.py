@@ -15,6 +15,7 @@ from services.generator.catalogue.gpus import gpu_rates
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.addresses import CallbackAddresses
 from services.generator.domain.steps import Step
+from services.generator.engines.local.installed import local_models, variable_of
 from services.generator.providers import adapters, variables
 
 
@@ -24,6 +25,12 @@ def vendor_environment() -> dict[str, str]:
     for model in load_catalogue():
         names.update(*model.credentials)
     return {name: value for name in sorted(names) if (value := os.environ.get(name, ""))}
+
+
+def local_environment() -> dict[str, str]:
+    """Return what the environment says about local models, by the variables' own names."""
+    names = map(variable_of, local_models())
+    return {name: value for name in names if (value := os.environ.get(name, ""))}
 
 
 class Settings(ServiceSettings):
@@ -59,6 +66,17 @@ class Settings(ServiceSettings):
     local: Literal["embedded", "queue", "off"] = "embedded"
     """Where local models run: in this process, on GPU workers that take their work from the queue
     on NATS, or nowhere."""
+    checkpoints: dict[str, str] = Field(default_factory=local_environment, repr=False)
+    """Where checkpoints lie, by the variables LOCAL_<MODEL>_PATH: a folder, or owner/name@revision
+    of a hub, as far as it has been downloaded."""
+    models_folder: Path | None = Field(None, validation_alias="LOCAL_MODELS_FOLDER")
+    """Where `reelmesh models pull` keeps weights; unset is `models` in the data folder."""
+    local_mode: Literal["", "cinema", "balanced", "fast", "cpu"] = ""
+    """Mode of this machine; "" goes by the memory of its largest card."""
+    local_loras: Path | None = None
+    """Folder of adapters (name.safetensors) that a request may ask for by name."""
+    local_preload: tuple[str, ...] = ()
+    """Local models that are loaded before the service is ready and never evicted; a JSON list."""
     device: bool = False
     """Whether a GPU is there; with a queue, that a worker comes when there is work (scaling from
     zero), so that models count as ready while none is heard of."""
@@ -116,6 +134,11 @@ class Settings(ServiceSettings):
     def scratch(self) -> Path:
         """Folder in which engines write."""
         return self.scratch_folder or self.data_dir / "scratch"
+
+    @property
+    def models(self) -> Path:
+        """Where weights are kept."""
+        return self.models_folder or self.data_dir / "models"
 
     @property
     def sealing(self) -> FernetSealing | None:

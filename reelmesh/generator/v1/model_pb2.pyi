@@ -82,6 +82,8 @@ class Model(_message.Message):
         """Gone at the vendor; see `successors`."""
         AVAILABILITY_UNREACHABLE: Model._Availability.ValueType  # 6
         """The vendor cannot be reached over the network from here; looked for again by itself."""
+        AVAILABILITY_NOT_INSTALLED: Model._Availability.ValueType  # 7
+        """The weights or the software that it needs are not on this machine; see `missing`."""
 
     class Availability(_Availability, metaclass=_AvailabilityEnumTypeWrapper):
         """Whether a request sent now can be served."""
@@ -100,6 +102,8 @@ class Model(_message.Message):
     """Gone at the vendor; see `successors`."""
     AVAILABILITY_UNREACHABLE: Model.Availability.ValueType  # 6
     """The vendor cannot be reached over the network from here; looked for again by itself."""
+    AVAILABILITY_NOT_INSTALLED: Model.Availability.ValueType  # 7
+    """The weights or the software that it needs are not on this machine; see `missing`."""
 
     ID_FIELD_NUMBER: _builtins.int
     ALIASES_FIELD_NUMBER: _builtins.int

@@ -912,6 +912,8 @@ class VideoModel(_message.Message):
         """Gone at the vendor; see `successors`."""
         AVAILABILITY_UNREACHABLE: VideoModel._Availability.ValueType  # 6
         """The vendor cannot be reached over the network from here; looked for again by itself."""
+        AVAILABILITY_NOT_INSTALLED: VideoModel._Availability.ValueType  # 7
+        """The weights or the software that it needs are not on this machine; see `missing`."""
 
     class Availability(_Availability, metaclass=_AvailabilityEnumTypeWrapper):
         """Whether a request sent now can be served."""
@@ -930,6 +932,8 @@ class VideoModel(_message.Message):
     """Gone at the vendor; see `successors`."""
     AVAILABILITY_UNREACHABLE: VideoModel.Availability.ValueType  # 6
     """The vendor cannot be reached over the network from here; looked for again by itself."""
+    AVAILABILITY_NOT_INSTALLED: VideoModel.Availability.ValueType  # 7
+    """The weights or the software that it needs are not on this machine; see `missing`."""
 
     ID_FIELD_NUMBER: _builtins.int
     ALIASES_FIELD_NUMBER: _builtins.int

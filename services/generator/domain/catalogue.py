@@ -1,6 +1,6 @@
 """The catalogue: every model by id and alias, what it is worth now, and what stands in for it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +16,7 @@ class Availability(StrEnum):
     READY = "READY"
     NO_CREDENTIALS = "NO_CREDENTIALS"
     NO_DEVICE = "NO_DEVICE"
+    NOT_INSTALLED = "NOT_INSTALLED"
     CIRCUIT_OPEN = "CIRCUIT_OPEN"
     RETIRED = "RETIRED"
     UNREACHABLE = "UNREACHABLE"
@@ -29,13 +30,15 @@ class Surroundings:
     `open_circuits` holds ids of models and of providers that are failing just now, `unreachable`
     the providers that the network does not lead to, `halted` those that an operator has to look at.
     `served` holds the ids of models that GPU workers serve now, None where there are no workers to
-    ask; `device_present` then says that a worker comes when there is work.
+    ask; `device_present` then says that a worker comes when there is work. `here` says how the
+    models stand that this machine has looked for itself.
     """
 
     now: datetime
     configured: frozenset[str] = frozenset()
     device_present: bool = False
     served: frozenset[str] | None = None
+    here: "Mapping[str, Standing]" = field(default_factory=dict)
     open_circuits: frozenset[str] = field(default_factory=frozenset)
     unreachable: frozenset[str] = field(default_factory=frozenset)
     halted: frozenset[str] = field(default_factory=frozenset)
@@ -50,7 +53,12 @@ class Standing:
     missing: tuple[str, ...] = ()
 
 
-_STANDS_IN = {Availability.RETIRED, Availability.NO_CREDENTIALS, Availability.NO_DEVICE}
+_STANDS_IN = {
+    Availability.RETIRED,
+    Availability.NO_CREDENTIALS,
+    Availability.NO_DEVICE,
+    Availability.NOT_INSTALLED,
+}
 
 
 class Catalogue:
@@ -158,8 +166,15 @@ def _own_standing(model: Model, surroundings: Surroundings) -> Standing:
         missing = tuple(name for name in groups[0] if name not in surroundings.configured)
         reason = f"{model.id} needs {wanted} to be set"
         return Standing(Availability.NO_CREDENTIALS, reason, missing)
-    if model.needs_device and (reason := _without_device(model, surroundings)):
+    here = surroundings.here.get(model.id)
+    if here is not None and here.availability is not Availability.READY:
+        return here
+    if here is None and model.needs_device and (reason := _without_device(model, surroundings)):
         return Standing(Availability.NO_DEVICE, reason)
+    return _standing_of_provider(model, surroundings)
+
+
+def _standing_of_provider(model: Model, surroundings: Surroundings) -> Standing:
     if model.provider in surroundings.unreachable:
         reason = f"{model.provider} cannot be reached over the network; it is looked for again"
         return Standing(Availability.UNREACHABLE, reason)

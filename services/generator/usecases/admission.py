@@ -85,7 +85,8 @@ def refusal(model: Model, standing: Standing, surroundings: Surroundings) -> Ser
         case Availability.NO_CREDENTIALS:
             facts["missing"] = ",".join(missing_credentials(model, surroundings))
             return NoCredentials(standing.reason, metadata=facts)
-        case Availability.NO_DEVICE:
+        case Availability.NO_DEVICE | Availability.NOT_INSTALLED:
+            facts["missing"] = ",".join(standing.missing)
             return NoDevice(standing.reason, metadata=facts)
         case Availability.UNREACHABLE:
             facts["delivered"] = "no"

@@ -105,5 +105,5 @@ class Listing:
             model,
             standing,
             resolves_to="" if resolved == model.id else resolved,
-            missing=missing_credentials(model, surroundings) if lacking else (),
+            missing=missing_credentials(model, surroundings) if lacking else standing.missing,
         )

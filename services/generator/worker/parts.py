@@ -22,6 +22,7 @@ from services.generator.usecases.storing import Storing
 from services.generator.worker.backends import ModelBackends
 from services.generator.worker.eraser import keep_erasing
 from services.generator.worker.faults import Crash
+from services.generator.worker.here import Here
 from services.generator.worker.keeper import Keeper
 
 log = get_logger(__name__)
@@ -53,10 +54,11 @@ def means_of(
     backends: ModelBackends,
     halting: Halting,
     storage: StorageClient,
+    here: Here,
 ) -> Means:
     """Return what one generation is driven with."""
     listed = load_catalogue(settings.price_list)
-    catalogue = with_gpu_rate(listed, settings.gpu_rate, clock.now().date())
+    catalogue = here.listed(with_gpu_rate(listed, settings.gpu_rate, clock.now().date()))
     return Means(
         books=books,
         catalogue=catalogue,

@@ -82,7 +82,7 @@ def unavailable(model: Model) -> FailedPrecondition | Unavailable:
         case Availability.NO_CREDENTIALS:
             facts["missing"] = ",".join(model.missing)
             return NoCredentials(f"{model.id} needs {' and '.join(model.missing)}", metadata=facts)
-        case Availability.NO_DEVICE:
+        case Availability.NO_DEVICE | Availability.NOT_INSTALLED:
             return NoDevice(f"{model.id}: {model.unavailable_reason}", metadata=facts)
         case _:
             return Unavailable(f"{model.id}: {model.unavailable_reason}", 30.0, metadata=facts)

@@ -25,6 +25,7 @@ class Availability(StrEnum):
     READY = "ready"
     NO_CREDENTIALS = "no_credentials"
     NO_DEVICE = "no_device"
+    NOT_INSTALLED = "not_installed"
     CIRCUIT_OPEN = "circuit_open"
     RETIRED = "retired"
     UNREACHABLE = "unreachable"
@@ -36,6 +37,7 @@ class Availability(StrEnum):
             "circuit_open": "UNAVAILABLE",
             "unreachable": "UNAVAILABLE",
             "retired": "MODEL_RETIRED",
+            "not_installed": "NO_DEVICE",
         }
         return told.get(self.value, self.name)
 

@@ -32,14 +32,15 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     found = memory.devices()
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else 0
-    device = found[min(number, len(found) - 1)]
-    server = Server(host_on(device), answers)
-    server.say({"hello": {"device": to_record(device)}})
+    asked = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+    device = found[min(asked.get("device", 0), len(found) - 1)]
+    loras = Path(asked["loras"]) if asked.get("loras") else None
+    server = Server(host_on(device, loras), answers)
+    server.say({"hello": {"device": to_record(device), "budget": memory.free_bytes(device)}})
     server.serve(sys.stdin)
 
 
-def host_on(device: Device) -> Host:
+def host_on(device: Device, loras: Path | None = None) -> Host:
     """Return a host whose models share what is free on the device."""
     fixed = memory.free_bytes(device)
 
@@ -48,7 +49,8 @@ def host_on(device: Device) -> Host:
         # shrink by what our own models take.
         return fixed if device.kind == "cpu" else memory.free_bytes(device)
 
-    return Host(device, Residency(budget, let_go=memory.let_go), budget=budget)
+    shelf = Residency(budget, let_go=memory.let_go)
+    return Host(device, shelf, budget=budget, loras=loras)
 
 
 class Server:

@@ -14,6 +14,7 @@ from services.generator.domain.records import from_record, to_record
 from services.generator.domain.tasks import Operation
 from services.generator.engines.engine import Product
 from services.generator.engines.local.asks import ask_of
+from services.generator.engines.local.installed import variable_of
 from services.generator.engines.local.probe import Source
 from services.generator.engines.local.process import ModelProcess
 from services.generator.engines.local.run import Made
@@ -43,10 +44,10 @@ class LocalEngine:
         """Make the file; see `Engine.make`. Raises NoDevice where the model is not installed."""
         source = self._sources.get(work.model.id)
         if source is None:
-            name = f"LOCAL_{work.model.id.upper()}_PATH"
+            name = variable_of(work.model)
             message = f"{work.model.id} is not installed: set {name} to its checkpoint"
             raise NoDevice(message)
-        device = await self._process.start()
+        hello = await self._process.start()
         folder = destination.with_suffix(".work")
         try:
             files = await asyncio.to_thread(_unpack, work, folder)
@@ -64,7 +65,7 @@ class LocalEngine:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
         digest, size = await asyncio.to_thread(_measure, destination)
         made = from_record(Made, done)
-        on_gpu = device.kind == "cuda"
+        on_gpu = hello.device.kind == "cuda"
         return Product(
             content_type=_KINDS.get(work.model.operation, _SOUND)[1],
             sha256=digest,

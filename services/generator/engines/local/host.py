@@ -20,7 +20,7 @@ from services.generator.engines.local.interpolation import count_at
 from services.generator.engines.local.ladder import climb
 from services.generator.engines.local.order import Watch, Work, wishes_of
 from services.generator.engines.local.precision import dtype_for
-from services.generator.engines.local.probe import CheckpointFacts, probe
+from services.generator.engines.local.probe import CheckpointFacts, folder_of, probe
 from services.generator.engines.local.residency import Residency
 from services.generator.engines.local.run import Made, Results, Run, Write, key_of
 from services.generator.engines.local.writing import written
@@ -76,10 +76,7 @@ class Host:
         with self._facts_lock:
             key = ask.source.key
             if key not in self._facts:
-                folder = ask.source.folder
-                if folder is None:
-                    raise InvalidArgument("checkpoint", f"{key} is not on this machine")
-                self._facts[key] = probe(folder)
+                self._facts[key] = probe(folder_of(ask.source))
             facts = self._facts[key]
         family = recognise(facts, self._families)
         if family.operation is not ask.operation:

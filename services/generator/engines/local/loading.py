@@ -3,10 +3,10 @@
 from typing import Any
 
 from services.generator.domain.vram import Plan
-from services.generator.engines.local.probe import Source
+from services.generator.engines.local.probe import Source, folder_of
 
 
-def arguments(source: Source, plan: Plan, *, full: tuple[str, ...] = ()) -> dict[str, Any]:
+def arguments(plan: Plan, *, full: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return what `from_pretrained` is given; the components named in `full` stay in float32."""
     import torch
 
@@ -16,8 +16,7 @@ def arguments(source: Source, plan: Plan, *, full: tuple[str, ...] = ()) -> dict
     return {
         "dtype": dtype,
         "use_safetensors": True,
-        "local_files_only": source.offline or source.folder is not None,
-        **({"revision": source.revision} if source.folder is None else {}),
+        "local_files_only": True,
     }
 
 
@@ -36,7 +35,7 @@ def load_pipeline(
     import diffusers
 
     made = getattr(diffusers, class_name).from_pretrained(
-        source.location, **arguments(source, plan, full=full), **components
+        folder_of(source), **arguments(plan, full=full), **components
     )
     place(made, plan)
     return made

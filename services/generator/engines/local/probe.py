@@ -75,6 +75,25 @@ class CheckpointFacts:
         return {name: each.parameters for name, each in self.components.items() if each.parameters}
 
 
+def folder_of(source: Source) -> Path:
+    """Return the folder of a checkpoint; of a repository, the snapshot of its revision.
+
+    Nothing is downloaded here: a job would wait for hours, and a hub that is away would fail it.
+    Raises InvalidArgument where it is not on this machine.
+    """
+    if source.folder is not None:
+        return source.folder
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        found = snapshot_download(source.location, revision=source.revision, local_files_only=True)
+    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError) as error:
+        message = f"{source.key} is not on this machine: `reelmesh models pull` brings it"
+        raise InvalidArgument("checkpoint", message) from error
+    return Path(found)
+
+
 def probe(folder: Path) -> CheckpointFacts:
     """Return the facts of a checkpoint in a folder.
 

@@ -5,6 +5,8 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from services.common.children import Child, spawn
@@ -28,15 +30,23 @@ STOPPING_SECONDS = 30.0
 Answer = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """What the process says when it is there: its device, and bytes of it for models."""
+
+    device: Device
+    budget: int
+
+
 class ModelProcess:
     """Holds models for one device; begun on the first order and again after it has died."""
 
-    def __init__(self, number: int = 0) -> None:
-        self._number = number
+    def __init__(self, number: int = 0, *, loras: Path | None = None) -> None:
+        self._argv = _argv(number, loras)
         self._child: Child | None = None
         self._reader: asyncio.Task[None] | None = None
         self._asked: dict[str, asyncio.Queue[Answer]] = {}
-        self._hello: asyncio.Future[Device] | None = None
+        self._hello: asyncio.Future[Hello] | None = None
         self._starting = asyncio.Lock()
 
     @property
@@ -44,8 +54,8 @@ class ModelProcess:
         """The process id, 0 while there is none."""
         return self._child.pid if self._child and self._child.alive else 0
 
-    async def start(self) -> Device:
-        """Start it where it does not run and return its device. Raises Unavailable."""
+    async def start(self) -> Hello:
+        """Start it where it does not run and return what it says. Raises Unavailable."""
         async with self._starting:
             if self._child is None or not self._child.alive or self._hello is None:
                 self._hello = await self._begin()
@@ -85,18 +95,18 @@ class ModelProcess:
         if self._reader is not None:
             await self._reader
 
-    async def _begin(self) -> "asyncio.Future[Device]":
+    async def _begin(self) -> "asyncio.Future[Hello]":
         await self.close()
-        hello: asyncio.Future[Device] = asyncio.get_running_loop().create_future()
-        self._child = await spawn([sys.executable, "-m", MODULE, str(self._number)])
+        hello: asyncio.Future[Hello] = asyncio.get_running_loop().create_future()
+        self._child = await spawn(self._argv)
         self._reader = asyncio.create_task(self._read(self._child, hello))
         return hello
 
-    async def _read(self, child: Child, hello: "asyncio.Future[Device]") -> None:
+    async def _read(self, child: Child, hello: "asyncio.Future[Hello]") -> None:
         while line := await child.stdout.readline():
             message = json.loads(line)
             if "hello" in message:
-                hello.set_result(from_record(Device, message["hello"]["device"]))
+                hello.set_result(from_record(Hello, message["hello"]))
             elif message["id"] in self._asked:
                 self._asked[message["id"]].put_nowait(message)
         gone = {"failed": {"kind": "gone", "message": f"the model process {child.pid} died"}}
@@ -125,6 +135,13 @@ class ModelProcess:
                     pass
         except TimeoutError:
             await self.close()
+
+
+def _argv(number: int, loras: Path | None) -> list[str]:
+    """Return the command of the process of device `number`; libraries read their environment."""
+    variables = ["HF_ENABLE_PARALLEL_LOADING=yes", "HF_HUB_OFFLINE=1"]
+    order = {"device": number, "loras": str(loras) if loras else None}
+    return ["/usr/bin/env", *variables, sys.executable, "-m", MODULE, json.dumps(order)]
 
 
 def _made(answer: Answer) -> Answer:
