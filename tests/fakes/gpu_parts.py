@@ -43,12 +43,16 @@ class Card:
         self.ended: list[str] = []
         self.errors: list[Exception] = []
         self.warm_ups = 0
+        self.looks = 0
         self.warm_up_errors: list[Exception] = []
         self.seen: list[Work] = []
 
     @property
     def engine(self) -> "Card":
         return self
+
+    async def look(self) -> None:
+        self.looks += 1
 
     def memory(self) -> Memory:
         return Memory(used=7, total=80)

@@ -13,6 +13,7 @@ from services.generator.domain.models import Model
 from services.generator.domain.orders import Order, Priority, order_from_json, order_to_json
 from services.generator.domain.ports import Entry, Work
 from services.generator.domain.records import from_record, to_record
+from services.generator.domain.vram import GIB, Device
 
 
 class Tier(StrEnum):
@@ -29,6 +30,7 @@ class Tier(StrEnum):
 
 
 _HOLDS = {Tier.FAST: 23.0, Tier.BALANCED: 39.0}
+_CARDS = {Tier.FAST: 0.0, Tier.BALANCED: 38.0, Tier.CINEMA: 75.0}
 _ORDER = tuple(Tier)
 
 
@@ -38,6 +40,14 @@ def tier_of(vram_gib: float | None) -> Tier:
         if (vram_gib or 0.0) <= most:
             return tier
     return Tier.CINEMA
+
+
+def tier_of_card(device: Device) -> Tier:
+    """Return the class of a card by the memory that it reports; the processor is one of its own."""
+    if device.kind == "cpu":
+        return Tier.CPU
+    gib = device.total_bytes / GIB
+    return next((tier for tier in reversed(_CARDS) if gib >= _CARDS[tier]), Tier.FAST)
 
 
 def served_by(tier: Tier) -> tuple[Tier, ...]:

@@ -1,6 +1,7 @@
 """The process that holds the models of one device: orders as JSON lines in, answers out.
 
-In come ``{"id", "order": {…}, "path"}`` and ``{"cancel": id}``; out go ``{"hello": {…}}``, then
+In come ``{"id", "order": {…}, "path"}``, ``{"cancel": id}`` and ``{"state": id}``, which is told
+by what is loaded; out go ``{"hello": {…}}``, then
 ``{"id", "progress": fraction}``, ``{"id", "done": {…}}`` or ``{"id", "failed": {…}}``.
 """
 
@@ -53,6 +54,13 @@ def host_on(device: Device, loras: Path | None = None) -> Host:
     return Host(device, shelf, budget=budget, loras=loras)
 
 
+def state_of(host: Host) -> dict[str, Any]:
+    """Return what is loaded and how much of the device's memory is taken, in bytes."""
+    total = host.device.total_bytes
+    used = max(0, total - memory.free_bytes(host.device))
+    return {"loaded": list(host.loaded), "used": used, "total": total}
+
+
 class Server:
     """Has the host carry out what is read, many at once, and tells how it goes."""
 
@@ -73,6 +81,9 @@ class Server:
         with ThreadPoolExecutor(_THREADS) as threads:
             for line in orders:
                 message = json.loads(line)
+                if "state" in message:
+                    self.say({"id": message["state"], "done": state_of(self._host)})
+                    continue
                 if "cancel" in message:
                     self._stops.get(message["cancel"], Event()).set()
                     continue

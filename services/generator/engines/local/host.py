@@ -52,6 +52,11 @@ class Host:
         self._facts_lock = Lock()
         self._batcher: Results = Batcher()
 
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Where the checkpoints lie that are loaded now."""
+        return tuple(dict.fromkeys(key.rsplit(" ", 2)[0] for key in self.residency.loaded))
+
     def carry_out(self, ask: Ask, path: Path, watch: Watch) -> Made:
         """Write the file that `ask` asks for.
 

@@ -1,6 +1,7 @@
 """The process of one device as its parent sees it: many orders at once, each followed apart."""
 
 import asyncio
+import itertools
 import json
 import sys
 from collections.abc import Callable
@@ -48,6 +49,7 @@ class ModelProcess:
         self._asked: dict[str, asyncio.Queue[Answer]] = {}
         self._hello: asyncio.Future[Hello] | None = None
         self._starting = asyncio.Lock()
+        self._numbers = itertools.count()
 
     @property
     def pid(self) -> int:
@@ -84,6 +86,20 @@ class ModelProcess:
         except asyncio.CancelledError:
             await asyncio.shield(self._stop(identifier, answers))
             raise
+        finally:
+            self._asked.pop(identifier, None)
+
+    async def state(self) -> Answer:
+        """Return what is loaded, and the bytes of the device that are used and there.
+
+        Raises Unavailable when the process does not run.
+        """
+        identifier = f"state-{next(self._numbers)}"
+        answers: asyncio.Queue[Answer] = asyncio.Queue()
+        self._asked[identifier] = answers
+        try:
+            await self._tell({"state": identifier})
+            return _made(await answers.get())
         finally:
             self._asked.pop(identifier, None)
 

@@ -39,6 +39,9 @@ class Equipment(Protocol):
     def loaded(self) -> Sequence[str]:
         """Ids of the models that lie in the device's memory."""
 
+    async def look(self) -> None:
+        """Look at the device now, for `loaded` and `memory`."""
+
     def memory(self) -> Memory:
         """Say how much of the device's memory is taken."""
 

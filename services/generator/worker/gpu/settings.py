@@ -1,5 +1,6 @@
 """Settings of a GPU worker."""
 
+import os
 import socket
 from pathlib import Path
 from typing import ClassVar, Self
@@ -10,6 +11,13 @@ from pydantic_settings import SettingsConfigDict
 from services.common.settings import ServiceSettings
 from services.generator.catalogue.gpus import gpu_rates
 from services.generator.domain.gpu_work import Tier
+from services.generator.engines.local.installed import local_models, variable_of
+
+
+def local_environment() -> dict[str, str]:
+    """Return what the environment says about local models, by the variables' own names."""
+    names = map(variable_of, local_models())
+    return {name: value for name in names if (value := os.environ.get(name, ""))}
 
 
 class WorkerSettings(ServiceSettings):
@@ -28,6 +36,15 @@ class WorkerSettings(ServiceSettings):
     """Which GPU of the machine, from 0; a worker has one, and one has one worker."""
     engines: tuple[str, ...] = ()
     """Engines whose work is taken, such as ["wan_2_2_5b"]; unset is every model installed here."""
+    preload: tuple[str, ...] = ()
+    """Models that are loaded and tried before the worker is ready, such as ["wan_2_2_5b"]."""
+    checkpoints: dict[str, str] = Field(default_factory=local_environment, repr=False)
+    """Where checkpoints lie, by the variables LOCAL_<MODEL>_PATH: a folder, or owner/name@revision
+    of a hub."""
+    models_folder: Path | None = Field(None, validation_alias="LOCAL_MODELS_FOLDER")
+    """Where `reelmesh models pull` keeps weights; unset is `models` in the data folder."""
+    offline: bool = Field(default=False, validation_alias="HF_HUB_OFFLINE")
+    """Whether no hub may be asked for anything."""
     tier: Tier | None = None
     """Class of card whose work is taken, and that of smaller ones; unset goes by the memory."""
     scratch_folder: Path | None = None
@@ -53,6 +70,11 @@ class WorkerSettings(ServiceSettings):
     def scratch(self) -> Path:
         """Where results lie until storage has them."""
         return self.scratch_folder or self.data_dir / "scratch"
+
+    @property
+    def models(self) -> Path:
+        """Where weights are kept."""
+        return self.models_folder or self.data_dir / "models"
 
     @property
     def worker_name(self) -> str:

@@ -56,6 +56,7 @@ class Shift:
     async def announce(self, every: float) -> None:
         """Say over and over how it stands; see `WorkerReport`."""
         while True:
+            await self._equipment.look()
             with suppress(Unavailable):
                 await self._say(self._report())
             with suppress(TimeoutError):

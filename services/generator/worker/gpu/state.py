@@ -29,6 +29,7 @@ class Health:
         self._begun = clock()
         self._most = failures
         self._failures = 0
+        self._was_warm = False
         self.state = WorkerState.STARTING
         self.reason = "starting"
         self.cold_start_seconds = 0.0
@@ -49,7 +50,8 @@ class Health:
 
     def warmed(self) -> None:
         """The warm-up ran."""
-        if not self.cold_start_seconds:
+        if not self._was_warm:
+            self._was_warm = True
             self.cold_start_seconds = self._clock() - self._begun
             self._cold.set(self.cold_start_seconds)
         self._failures = 0
@@ -57,8 +59,8 @@ class Health:
 
     def warm_up_failed(self, reason: str) -> None:
         """The warm-up failed: never ready, or not yet well again."""
-        first = not self.cold_start_seconds
-        self._to(WorkerState.SETUP_FAILED if first else WorkerState.UNHEALTHY, reason)
+        ill = WorkerState.UNHEALTHY if self._was_warm else WorkerState.SETUP_FAILED
+        self._to(ill, reason)
 
     def began(self) -> float:
         """Work begins; returns the moment, for `ended`."""
