@@ -11,7 +11,10 @@ from typing import Any
 
 from services.common.errors import InvalidArgument
 
-_LIBRARIES = frozenset({"diffusers", "transformers"})
+# The last ones are rooms of diffusers' own, whose parts belong to one pipeline alone.
+_LIBRARIES = frozenset(
+    {"diffusers", "transformers", "ace_step", "audioldm2", "ltx2", "stable_audio"}
+)
 _LARGEST_HEAD = 100 * 2**20
 
 

@@ -1,21 +1,43 @@
 """The families that are known, and which of them loads a checkpoint."""
 
 from services.common.errors import InvalidArgument
+from services.generator.engines.local.families import cogvideox, hunyuan_video, wan
+from services.generator.engines.local.families.ace_step import AceStep
+from services.generator.engines.local.families.effects import AudioLdm2, StableAudio
+from services.generator.engines.local.families.flux import Flux
+from services.generator.engines.local.families.ltx_2 import Ltx2
 from services.generator.engines.local.families.ltx_video import LtxVideo
+from services.generator.engines.local.families.sdxl import StableDiffusionXL
+from services.generator.engines.local.families.svd import StableVideo
 from services.generator.engines.local.family import Family
 from services.generator.engines.local.probe import CheckpointFacts
 
-FAMILIES: tuple[Family, ...] = (LtxVideo(),)
+FAMILIES: tuple[Family, ...] = (
+    LtxVideo(),
+    Ltx2(),
+    *wan.FAMILIES,
+    *hunyuan_video.FAMILIES,
+    *cogvideox.FAMILIES,
+    StableVideo(),
+    Flux(),
+    StableDiffusionXL(),
+    AceStep(),
+    StableAudio(),
+    AudioLdm2(),
+)
 
 
 def recognise(facts: CheckpointFacts, families: tuple[Family, ...] = FAMILIES) -> Family:
     """Return the family of a checkpoint. Raises InvalidArgument naming the classes that are known.
 
-    Some classes serve several families; the first that takes the checkpoint is it.
+    A family may ask for a flag beside the class ("WanPipeline+expand_timesteps"): it goes first.
     """
-    for family in families:
-        if facts.class_name in family.classes:
-            return family
+    flags = [name for name, value in facts.index.items() if value is True]
+    wanted = [*(f"{facts.class_name}+{flag}" for flag in flags), facts.class_name]
+    for name in wanted:
+        for family in families:
+            if name in family.classes:
+                return family
     known = sorted({name for family in families for name in family.classes})
     message = f"no family loads a {facts.class_name or 'nameless class'}"
     raise InvalidArgument("checkpoint", message, allowed=known)
