@@ -20,6 +20,7 @@ _ROOMS = {
     "ace_step": ("ace_step",),
     "voices": ("musicgen", "musicgen_melody", "bark"),
     "whisper": ("whisper",),
+    "kokoro": ("kokoro",),
 }  # fmt: skip
 NAMES = tuple(name for names in _ROOMS.values() for name in names)
 

@@ -103,6 +103,7 @@ def musicgen_melody():
         chroma_length=20,
     )
     model = _sampling(seeded(MusicgenMelodyForConditionalGeneration, config))
+    model.audio_enc_to_dec_proj.weight.data *= 50  # so that a tune is heard among random weights
     return Parts(model, tokenizer, _Chroma())
 
 

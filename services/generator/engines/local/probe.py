@@ -115,14 +115,27 @@ def probe(folder: Path) -> CheckpointFacts:
             raise InvalidArgument("checkpoint", f"{folder.name} brings code of its own")
         components = {"model": _component(folder, class_name, digest)}
     else:
-        message = f"{folder} holds neither model_index.json nor config.json"
-        raise InvalidArgument("checkpoint", message)
+        class_name, components, index = *_bare(folder, digest), {}
     if not any(each.parameters for each in components.values()):
         message = f"{folder} holds no weights in safetensors"
         raise InvalidArgument("checkpoint", message, allowed=("*.safetensors",))
     return CheckpointFacts(
         class_name=class_name, components=components, index=index, digest=digest.hexdigest()
     )
+
+
+def _bare(folder: Path, digest: Any) -> tuple[str, dict[str, ComponentFacts]]:
+    """Return what a folder without a configuration holds: Kokoro's graph, or one net alone."""
+    graphs, nets = sorted(folder.glob("*.onnx")), sorted(folder.glob("*.safetensors"))
+    if len(graphs) == 1 and any(folder.glob("*.bin")):
+        size = graphs[0].stat().st_size
+        digest.update(f"{graphs[0].name} {size}".encode())
+        parts = ComponentFacts(class_name="KokoroOnnx", parameters=size // 4, disk_bytes=size)
+        return "KokoroOnnx", {"model": parts}
+    if len(nets) == 1:
+        return "Upscaler", {"model": _component(folder, "Upscaler", digest)}
+    message = f"{folder} holds neither model_index.json nor config.json"
+    raise InvalidArgument("checkpoint", message)
 
 
 def _components(

@@ -1,10 +1,12 @@
 """The families that are known, and which of them loads a checkpoint."""
 
 from services.common.errors import InvalidArgument
-from services.generator.engines.local.families import cogvideox, hunyuan_video, wan
+from services.generator.engines.local.families import cogvideox, hunyuan_video, musicgen, wan
 from services.generator.engines.local.families.ace_step import AceStep
+from services.generator.engines.local.families.bark import Bark
 from services.generator.engines.local.families.effects import AudioLdm2, StableAudio
 from services.generator.engines.local.families.flux import Flux
+from services.generator.engines.local.families.kokoro import Kokoro
 from services.generator.engines.local.families.ltx_2 import Ltx2
 from services.generator.engines.local.families.ltx_video import LtxVideo
 from services.generator.engines.local.families.sdxl import StableDiffusionXL
@@ -22,8 +24,11 @@ FAMILIES: tuple[Family, ...] = (
     Flux(),
     StableDiffusionXL(),
     AceStep(),
+    *musicgen.FAMILIES,
     StableAudio(),
     AudioLdm2(),
+    Bark(),
+    Kokoro(),
 )
 
 
