@@ -14,6 +14,7 @@ from reelmesh.generator.v1 import vendor_key_service_pb2
 from reelmesh.orchestrator.v1 import (
     budget_service_pb2,
     cache_service_pb2,
+    comparison_service_pb2,
     policy_service_pb2,
     video_job_pb2,
     video_service_pb2,
@@ -39,6 +40,7 @@ _METHODS = {
         policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"],
         cache_service_pb2.DESCRIPTOR.services_by_name["CacheService"],
         vendor_key_service_pb2.DESCRIPTOR.services_by_name["VendorKeyService"],
+        comparison_service_pb2.DESCRIPTOR.services_by_name["ComparisonService"],
     )
     for method in service.methods
 }

@@ -31,6 +31,7 @@ from services.orchestrator.adapters.prompt_client import COMPILE, QUANTIFY, Prom
 from services.orchestrator.adapters.script_client import BREAK_DOWN
 from services.orchestrator.adapters.sql_alerts import BudgetAlerts
 from services.orchestrator.adapters.sql_cache import SqlCache
+from services.orchestrator.adapters.sql_comparisons import SqlComparisons
 from services.orchestrator.adapters.sql_jobs import SqlJobs
 from services.orchestrator.adapters.sql_ledger import SqlLedger
 from services.orchestrator.adapters.sql_policies import SqlPolicies
@@ -44,7 +45,7 @@ from services.orchestrator.films import Ways, film_steps, open_films
 from services.orchestrator.front import SCOPES, servicers
 from services.orchestrator.screening import open_screen
 from services.orchestrator.settings import Settings
-from services.orchestrator.usecases.measure import MeasuredModels
+from services.orchestrator.usecases.measure import MeasuredModels, RatedModels
 from services.orchestrator.usecases.purge import KeepCache
 from services.orchestrator.worker import Parts, working
 
@@ -116,18 +117,15 @@ async def _open(
     stack.callback(orders.close)
     outbox = Outbox(database, BusPublisher(bus), now=clock.now)
     generator, storage, prompt = _channels(settings, stack)
-    models = ModelsClient(generator)
-    stack.push_async_callback(models.close)
-    records = SqlRecords(database, now=clock.now)
-    stack.push_async_callback(records.close)
-    await stack.enter_async_context(background("records", records.run()))
+    records = await _records(database, stack)
+    comparisons = SqlComparisons(database, now=clock.now)
     await stack.enter_async_context(background("outbox", outbox.run()))
     assets = StorageClient(storage)
     ways = Ways(bus=bus, orders=orders, generator=generator, prompt=prompt, storage=storage)
     parts = Parts(
         database=database,
         jobs=SqlJobs(database, orders, now=clock.now, committed=outbox.written),
-        models=MeasuredModels(catalogue=models, records=records),
+        models=_models(generator, records, comparisons, stack),
         prompts=PromptClient(prompt),
         generator=GeneratorClient(generator),
         assets=assets,
@@ -139,8 +137,27 @@ async def _open(
         screen=await open_screen(settings, stack),
         films=await open_films(database, ways, feed, stack),
         feed=feed,
+        comparisons=comparisons,
     )
     return replace(parts, cache=cache_of(settings, parts, metrics)), bus
+
+
+def _models(
+    generator: Channel, records: SqlRecords, scores: SqlComparisons, stack: AsyncExitStack
+) -> RatedModels:
+    """The generator's catalogue, with what was measured here and what tenants think."""
+    catalogue = ModelsClient(generator)
+    stack.push_async_callback(catalogue.close)
+    return RatedModels(
+        catalogue=MeasuredModels(catalogue=catalogue, records=records), ratings=scores
+    )
+
+
+async def _records(database: Database, stack: AsyncExitStack) -> SqlRecords:
+    records = SqlRecords(database, now=clock.now)
+    stack.push_async_callback(records.close)
+    await stack.enter_async_context(background("records", records.run()))
+    return records
 
 
 def _channels(settings: Settings, stack: AsyncExitStack) -> tuple[Channel, Channel, Channel]:

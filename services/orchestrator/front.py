@@ -5,6 +5,9 @@ from typing import Any
 
 from reelmesh.orchestrator.v1.budget_service_pb2_grpc import add_BudgetServiceServicer_to_server
 from reelmesh.orchestrator.v1.cache_service_pb2_grpc import add_CacheServiceServicer_to_server
+from reelmesh.orchestrator.v1.comparison_service_pb2_grpc import (
+    add_ComparisonServiceServicer_to_server,
+)
 from reelmesh.orchestrator.v1.film_service_pb2_grpc import add_FilmServiceServicer_to_server
 from reelmesh.orchestrator.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
 from reelmesh.orchestrator.v1.video_service_pb2_grpc import add_VideoServiceServicer_to_server
@@ -17,6 +20,7 @@ from services.orchestrator.films import film_use_cases
 from services.orchestrator.servicers import budgets, cache, policies
 from services.orchestrator.servicers.budgets import Budgets
 from services.orchestrator.servicers.cache import Cache
+from services.orchestrator.servicers.comparisons import Comparisons
 from services.orchestrator.servicers.films import Films
 from services.orchestrator.servicers.policies import Policies
 from services.orchestrator.servicers.videos import Videos, VideoUseCases
@@ -25,6 +29,7 @@ from services.orchestrator.usecases.admission import Admission
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.batch import AcceptBatch
 from services.orchestrator.usecases.budgets import KeepBudgets
+from services.orchestrator.usecases.compare import CompareVideos
 from services.orchestrator.usecases.plan import PlanVideo
 from services.orchestrator.usecases.policies import KeepPolicies
 from services.orchestrator.usecases.purge import KeepCache
@@ -39,13 +44,18 @@ def servicers(
 ) -> list[tuple[Callable[[Any, Any], None], Any]]:
     """Return every service with the function that registers it at a server."""
     books = SqlBooks(parts.database, now=clock.now)
-    videos = Videos(_use_cases(parts), readiness.draining)
+    use_cases = _use_cases(parts)
+    videos = Videos(use_cases, readiness.draining)
+    compare = CompareVideos(
+        batch=use_cases.batch, jobs=parts.jobs, ledger=parts.ledger, store=parts.comparisons
+    )
     return [
         (add_VideoServiceServicer_to_server, videos),
         (add_FilmServiceServicer_to_server, Films(film_use_cases(parts), readiness.draining)),
         (add_BudgetServiceServicer_to_server, Budgets(KeepBudgets(books=books))),
         (add_PolicyServiceServicer_to_server, Policies(KeepPolicies(policies=parts.policies))),
         (add_CacheServiceServicer_to_server, Cache(kept)),
+        (add_ComparisonServiceServicer_to_server, Comparisons(compare, parts.assets)),
     ]
 
 

@@ -16,6 +16,7 @@ from services.common.errors import FailedPrecondition
 from services.orchestrator.adapters.messages import load_messages, load_texts
 from services.orchestrator.adapters.sql_ledger import SqlLedger
 from services.orchestrator.domain.cache.entries import Clips
+from services.orchestrator.domain.comparisons import ComparisonStore
 from services.orchestrator.domain.money.ledger import Ledger
 from services.orchestrator.domain.policy_ports import PolicyBook, RecordsPort
 from services.orchestrator.domain.ports import (
@@ -61,6 +62,7 @@ class Parts:
     screen: Screen
     films: FilmParts
     feed: EventFeed
+    comparisons: ComparisonStore
     cache: Caching = field(default_factory=NoCache)
 
     @property

@@ -12,6 +12,7 @@ from services.suite.commands import (
     batch,
     bills,
     cache,
+    compare,
     costs,
     demo,
     doctor,
@@ -71,6 +72,7 @@ for module in (
     migrate,
     costs,
     cache,
+    compare,
 ):
     module.register(app)
 app.add_typer(bills.app, name="bill", rich_help_panel="Operation")

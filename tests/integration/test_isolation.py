@@ -23,9 +23,12 @@ from reelmesh.storage.v1 import asset_pb2, storage_service_pb2
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.common.access import open_key_store
 from services.common.channels import Channel
+from services.common.database import Database
 from services.common.identity import IDENTITY_KEY, Identity, IdentitySigner
 from services.common.settings import ServiceSettings
 from services.gateway.domain.endpoints import ENDPOINTS
+from services.orchestrator.adapters.sql_comparisons import SqlComparisons
+from services.orchestrator.domain.comparisons import Comparison
 from tests.integration.contract_methods import METHODS, Method, call, short
 from tests.servers import Nats
 from tests.stack import SIGNING_KEY, Stack
@@ -52,6 +55,7 @@ READS = {
     "PolicyService.GetPolicy",
     "PolicyService.GetPreferences",
     "CacheService.GetCacheStats",
+    *("ComparisonService.GetComparison", "ComparisonService.ListComparisons"),
     *(f"GeneratorService.{n}" for n in ("GetGeneration", "WatchGeneration", "ListModels")),
     *("GeneratorService.GetCapacity", "VendorKeyService.ListVendorKeys"),
     *(f"StorageService.{n}" for n in ("GetAsset", "ListAssets", "FindAssets", "SearchAssets")),
@@ -133,6 +137,11 @@ async def _furnish(guarded: Guarded) -> None:
         film = (await films.CreateFilm(order)).film
         await films.CancelFilm(film_service_pb2.CancelFilmRequest(name=film.name))
     guarded.names |= {"budgets": made.budget.name, "films": film.name}
+    location = f"sqlite:///{stack.directory / 'orchestrator.db'}"
+    async with Database(location, schema="orchestrator", pool_size=0) as database:
+        compared = Comparison.of("acme", [job.name.partition("/")[2]], datetime.now(UTC))
+        await SqlComparisons(database, now=lambda: datetime.now(UTC)).add(compared)
+    guarded.names["comparisons"] = compared.name
     address = stack["generator"].address
     async with Channel(address, signer, identity=Identity("acme")) as channel:
         key = vendor_key_service_pb2.CreateVendorKeyRequest(
@@ -148,6 +157,7 @@ def named(guarded: Guarded, service: str, method: Method) -> tuple[bytes, bytes]
     apart = {
         "FilmService": "films",
         "BudgetService": "budgets",
+        "ComparisonService": "comparisons",
         "VendorKeyService": "vendorKeys",
     }
     collection = apart.get(method.containing_service.name, collection)
@@ -278,7 +288,8 @@ async def test_the_gateway_guards_every_endpoint(guarded: Guarded, endpoint: Any
     base = f"http://{guarded.stack['gateway'].address}"
     name = guarded.names[endpoint.collection or "videoJobs"]
     path = endpoint.path.replace("{id}", name.rpartition("/")[2])
-    body: dict[str, Any] = {"json": {"prompt": "x"}} if endpoint.body else {}
+    fields = {} if endpoint.collection else {"prompt": "x"}
+    body: dict[str, Any] = {"json": fields} if endpoint.body else {}
     async with httpx.AsyncClient(base_url=base, timeout=8) as client:
         assert (await client.request(endpoint.method, path, **body)).status_code == 401
         bad = {"authorization": "Bearer rmk_0000_nothing"}

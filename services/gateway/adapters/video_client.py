@@ -8,6 +8,7 @@ from reelmesh.generator.v1 import vendor_key_service_pb2_grpc
 from reelmesh.orchestrator.v1 import (
     budget_service_pb2_grpc,
     cache_service_pb2_grpc,
+    comparison_service_pb2_grpc,
     policy_service_pb2_grpc,
     video_service_pb2_grpc,
 )
@@ -33,6 +34,7 @@ class VideoClient:
             cache_service_pb2_grpc.CacheServiceStub(channel),
             policy_service_pb2_grpc.PolicyServiceStub(channel),
             vendor_key_service_pb2_grpc.VendorKeyServiceStub(generator),
+            comparison_service_pb2_grpc.ComparisonServiceStub(channel),
         )
 
     async def call(self, rpc: str, request: Message) -> Message:

@@ -66,4 +66,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         "DELETE", f"{API_PREFIX}/vendorKeys/{{id}}", "DeleteVendorKey", collection="vendorKeys"
     ),
+    Endpoint("POST", f"{API_PREFIX}/comparisons", "CreateComparison", body="*"),
+    Endpoint("GET", f"{API_PREFIX}/comparisons", "ListComparisons"),
+    Endpoint(
+        "POST",
+        f"{API_PREFIX}/comparisons/{{id}}:rate",
+        "RateComparison",
+        body="*",
+        collection="comparisons",
+    ),
+    Endpoint("GET", f"{API_PREFIX}/comparisons/{{id}}", "GetComparison", collection="comparisons"),
 )

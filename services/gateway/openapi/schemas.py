@@ -47,7 +47,10 @@ _SCALARS: dict[int, Schema] = {
 }
 
 _SERVED = frozenset(
-    {"VideoService", "BudgetService", "CacheService", "PolicyService", "VendorKeyService"}
+    {
+        *("VideoService", "BudgetService", "CacheService", "PolicyService", "VendorKeyService"),
+        "ComparisonService",
+    }
 )
 
 

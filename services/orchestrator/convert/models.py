@@ -15,6 +15,8 @@ from services.orchestrator.usecases.plan import Plan
 
 # What the message and the model call by the same name.
 _SAME = (
+    "rating",
+    "ratings",
     *("id", "aliases", "display_name", "provider", "successors", "unavailable_reason", "missing"),
     *("aspect_ratios", "resolutions", "fps", "min_fps", "max_fps", "audio", "negative_prompt"),
     *("max_prompt_characters", "languages", "charges_on_moderation", "licence", "commercial_use"),

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from services.orchestrator.domain.options import Quality
 
+# Ratings that what a model promises counts for.
+PROMISE_WEIGHT = 3
+
 
 class Lifecycle(StrEnum):
     """Where a model is in its vendor's life."""
@@ -94,7 +97,8 @@ class Model:
     """A row of the catalogue. Lengths and latencies in seconds; an empty set means "any".
 
     Latencies and `success_rate` (0 to 1, of the `recent_ends` attempts that ended lately) are
-    measured where enough is known; `success_rate` is None where it is not.
+    measured where enough is known; `success_rate` is None where it is not. `rating` is the mean of
+    the tenant's own `ratings`, 1 to 5.
     """
 
     id: str
@@ -141,6 +145,8 @@ class Model:
     p90_seconds: float | None = None
     success_rate: float | None = None
     recent_ends: int = 0
+    rating: float | None = None
+    ratings: int = 0
 
     @property
     def names(self) -> frozenset[str]:
@@ -155,6 +161,17 @@ class Model:
         if most < 720:
             return Quality.DRAFT
         return Quality.STANDARD if most < 1080 else Quality.HIGH
+
+    @property
+    def quality_score(self) -> float:
+        """How good its clips are, 1 to 5, as far as the tenant's ratings say.
+
+        Without one it is what the sharpness promises, and a few ratings move it only as far as a
+        mean with that many more of the promise (a Bayesian average).
+        """
+        promised = 2.0 + self.quality.rank
+        said = (self.rating or 0.0) * self.ratings
+        return (PROMISE_WEIGHT * promised + said) / (PROMISE_WEIGHT + self.ratings)
 
     def clip_price(self, seconds: float, resolution: str) -> int | None:
         """Micro-USD for one clip of this length; None when nobody knows.

@@ -31,8 +31,8 @@ def order(
             Objective.CHAIN: (_rank(model), cost, wait),
             Objective.COST: (cost, wait, _rank(model)),
             Objective.LATENCY: (wait, cost, _rank(model)),
-            # Nobody has measured how good pictures are: the sharper model, then the dearer one.
-            Objective.QUALITY: (-model.quality.rank, -cost, wait, _rank(model)),
+            # What the tenant has seen of it, else what it promises; then the dearer one.
+            Objective.QUALITY: (-model.quality_score, -cost, wait, _rank(model)),
         }
         return (_preference(model, preferred), unreliable(model), *ranks[objective], model.id)
 
@@ -52,6 +52,8 @@ def why(model: Model, objective: Objective) -> str:
         Objective.LATENCY: "can serve; ordered by latency (fastest first)",
         Objective.QUALITY: "can serve; ordered by quality (best first)",
     }[objective]
+    if objective is Objective.QUALITY and model.rating is not None:
+        first += f"; rated {model.rating:.1f} of 5, {model.ratings} times"
     if unreliable(model):
         share = round(100 * (model.success_rate or 0.0))
         return f"{first}; set back: {share} % of {model.recent_ends} attempts succeeded lately"

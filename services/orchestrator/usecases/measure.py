@@ -3,10 +3,25 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from services.orchestrator.domain.comparisons import ScoresPort, rated
 from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.policy_ports import RecordsPort
 from services.orchestrator.domain.ports import ModelsPort
 from services.orchestrator.domain.records import TrackRecord, measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class RatedModels:
+    """`domain.ports.ModelsPort` over another one, with what the tenant thinks of each model."""
+
+    catalogue: ModelsPort
+    ratings: ScoresPort
+
+    async def models(self, tenant: str) -> Sequence[Model]:
+        """See `ModelsPort.models`."""
+        rows, scores = await self.catalogue.models(tenant), await self.ratings.scores(tenant)
+        return tuple(rated(row, scores.get(row.id)) for row in rows) if scores else rows
+
 
 _Seen = tuple[Sequence[Model], Mapping[str, TrackRecord], Sequence[Model]]
 

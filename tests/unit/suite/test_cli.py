@@ -21,6 +21,7 @@ COMMANDS = [
     ["films", "remake"],
     ["costs"], ["budget", "set"], ["budget", "show"], ["budget", "list"],
     ["cache", "stats"], ["cache", "purge"],
+    ["compare", "new"], ["compare", "show"], ["compare", "rate"],
 ]  # fmt: skip
 
 
