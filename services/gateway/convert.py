@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
@@ -15,6 +15,7 @@ from reelmesh.orchestrator.v1 import (
     budget_service_pb2,
     cache_service_pb2,
     comparison_service_pb2,
+    film_service_pb2,
     policy_service_pb2,
     video_job_pb2,
     video_service_pb2,
@@ -36,6 +37,7 @@ _METHODS = {
     method.name: method
     for service in (
         video_service_pb2.DESCRIPTOR.services_by_name["VideoService"],
+        film_service_pb2.DESCRIPTOR.services_by_name["FilmService"],
         budget_service_pb2.DESCRIPTOR.services_by_name["BudgetService"],
         policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"],
         cache_service_pb2.DESCRIPTOR.services_by_name["CacheService"],
@@ -56,10 +58,7 @@ _SCALARS = {
     FieldDescriptor.CPPTYPE_DOUBLE: "must be a number",
     FieldDescriptor.CPPTYPE_FLOAT: "must be a number",
 }
-_TERMINAL = frozenset(
-    video_job_pb2.VideoJob.State.Value(f"STATE_{state}")
-    for state in ("SUCCEEDED", "PARTIAL", "FAILED", "FALLBACK", "CANCELLED")
-)
+_TERMINAL = frozenset({"SUCCEEDED", "PARTIAL", "FAILED", "FALLBACK", "CANCELLED"})
 
 # The mapping that google/rpc/code.proto documents.
 _HTTP_STATUS = {
@@ -95,12 +94,12 @@ def request_message(
     """
     descriptor = _METHODS[endpoint.rpc].input_type
     fields = _from_query(query, descriptor)
-    if endpoint.collection:
-        fields["name"] = f"{endpoint.collection}/{identifier}"
     if endpoint.body == "*":
         fields |= _from_body(body)
     elif endpoint.body:
         fields[endpoint.body] = _from_body(body)
+    if endpoint.collection:  # what the path says is not the body's to change
+        fields["name"] = f"{endpoint.collection}/{identifier}"
     return _parse(fields, descriptor)
 
 
@@ -110,22 +109,31 @@ def to_json(message: Message) -> dict[str, object]:
 
 
 def location(answer: Mapping[str, object]) -> str:
-    """Return where the job of a ``GenerateVideoResponse`` is to be found."""
-    job = answer.get("job")
-    name = job.get("name", "") if isinstance(job, dict) else ""
+    """Return where the job or film that was accepted is to be found."""
+    found = answer.get("job") or answer.get("film")
+    name = found.get("name", "") if isinstance(found, dict) else ""
     return f"{API_PREFIX}/{name}"
 
 
 def sequence(message: Message) -> int:
-    """Return the sequence of the newest event of the job in ``message``."""
-    job = getattr(message, "job", None)
-    return job.sequence if isinstance(job, video_job_pb2.VideoJob) else 0
+    """Return the sequence of the newest event of the job or film in ``message``."""
+    found = _followed(message)
+    return 0 if found is None else int(found.sequence)
 
 
 def ends(message: Message) -> bool:
-    """Whether a ``WatchVideoJobResponse`` or ``GetVideoJobResponse`` shows a terminal state."""
-    job = getattr(message, "job", None)
-    return isinstance(job, video_job_pb2.VideoJob) and job.state in _TERMINAL
+    """Whether the job or film in the answer of a watch or a get is in a terminal state."""
+    found = _followed(message)
+    if found is None:
+        return False
+    return str(found.State.Name(found.state)).removeprefix("STATE_") in _TERMINAL
+
+
+def _followed(message: Message) -> Any:
+    """Return the job or film of an answer, None where it has neither."""
+    found = getattr(message, "job", None) or getattr(message, "film", None)
+    known = isinstance(found, video_job_pb2.VideoJob | film_service_pb2.Film)
+    return found if known else None
 
 
 def http_error(error: ServiceError) -> tuple[int, dict[str, object], dict[str, str]]:

@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from services.gateway.adapters.video_client import VideoClient
     from services.gateway.domain.endpoints import Endpoint
 
+# What goes on after the answer: 202, and where to look.
+_ACCEPTING = frozenset({"GenerateVideo", "CreateFilm"})
+
 
 class Rest:
-    """The unary calls of ``VideoService`` over HTTP."""
+    """The unary calls of the orchestrator's services over HTTP."""
 
     def __init__(self, videos: VideoClient, *, max_body_bytes: int, body_timeout: float) -> None:
         """Call ``videos``; refuse bodies that are too long or take more seconds than allowed."""
@@ -57,7 +60,7 @@ class Rest:
             body=await self._body(request) if endpoint.body else b"",
         )
         answer = convert.to_json(await self._videos.call(endpoint.rpc, message))
-        if endpoint.rpc == "GenerateVideo" and not answer.get("replayed"):
+        if endpoint.rpc in _ACCEPTING and not answer.get("replayed"):
             return JSONResponse(answer, 202, {"Location": convert.location(answer)})
         return JSONResponse(answer)
 

@@ -28,7 +28,7 @@ from services.orchestrator.adapters.generator_client import CREATE, GeneratorCli
 from services.orchestrator.adapters.models_client import ModelsClient
 from services.orchestrator.adapters.outbox import Outbox
 from services.orchestrator.adapters.prompt_client import COMPILE, QUANTIFY, PromptClient
-from services.orchestrator.adapters.script_client import BREAK_DOWN
+from services.orchestrator.adapters.script_client import BREAK_DOWN, REGENERATE
 from services.orchestrator.adapters.sql_alerts import BudgetAlerts
 from services.orchestrator.adapters.sql_cache import SqlCache
 from services.orchestrator.adapters.sql_comparisons import SqlComparisons
@@ -165,7 +165,8 @@ def _channels(settings: Settings, stack: AsyncExitStack) -> tuple[Channel, Chann
     signer = settings.signer()
     generator = Channel(settings.generator_address, signer, retry=[CREATE])
     storage = Channel(settings.storage_address, signer)
-    prompt = Channel(settings.prompt_address, signer, retry=[QUANTIFY, COMPILE, BREAK_DOWN])
+    calls = [QUANTIFY, COMPILE, BREAK_DOWN, REGENERATE]
+    prompt = Channel(settings.prompt_address, signer, retry=calls)
     for channel in (generator, storage, prompt):
         stack.push_async_callback(channel.close)
     return generator, storage, prompt

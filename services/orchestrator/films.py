@@ -115,6 +115,7 @@ def film_use_cases(parts: Parts) -> FilmUseCases:
             new_id=new_id,
         ),
         read=ReadFilms(films=films.films, feed=parts.feed),
-        command=CommandFilm(films=films.films, now=clock.now),
+        command=CommandFilm(films=films.films, scripts=films.scripts, now=clock.now),
         assets=parts.assets,
+        ledger=parts.ledger,
     )

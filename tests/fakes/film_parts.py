@@ -10,6 +10,7 @@ from services.common.errors import NotFound, RequestConflict, ServiceError, Unav
 from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.ports import Breakdown
 from services.orchestrator.domain.films.resources import ResourceSnapshot
+from services.orchestrator.domain.films.shots import Shot
 from services.orchestrator.domain.films.strategy import (
     Experience,
     StrategyPerformance,
@@ -167,11 +168,15 @@ class Shelf:
 
     def __init__(self, **clips: Piece) -> None:
         self.clips, self.asked = clips, 0
+        self.stills: list[Piece | None] = [Piece(asset="assets/still", sha256="still")]
 
     async def find(self, tenant: str, words: str, seconds: float) -> Piece | None:
         self.asked += 1
         found = [piece for word, piece in self.clips.items() if word in words]
         return next((p for p in found if p.duration_seconds >= seconds), None)
+
+    async def still(self, tenant: str, asset: str) -> Piece | None:
+        return self.stills.pop(0) if len(self.stills) > 1 else self.stills[0]
 
 
 class MemoryHistory:
@@ -205,10 +210,16 @@ class MemoryVoices:
 
 
 class FixedScript:
-    """`ScriptPort` that always breaks down to the same."""
+    """`ScriptPort` that always breaks down to the same; feedback becomes the time of day."""
 
-    def __init__(self, breakdown: Breakdown) -> None:
-        self.breakdown = breakdown
+    def __init__(self, breakdown: Breakdown | None = None) -> None:
+        self.breakdown = breakdown or Breakdown(title="", shots=())
+        self.away = False
+
+    async def retell(self, tenant: str, shot: Shot, feedback: str) -> Shot:
+        if self.away:
+            raise Unavailable
+        return replace(shot, prompt=f"{shot.prompt}, retold {feedback}", time_of_day=feedback)
 
     async def break_down(self, tenant: str, script: str, language: str) -> Breakdown:
         return self.breakdown

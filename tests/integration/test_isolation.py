@@ -288,8 +288,8 @@ async def test_the_gateway_guards_every_endpoint(guarded: Guarded, endpoint: Any
     base = f"http://{guarded.stack['gateway'].address}"
     name = guarded.names[endpoint.collection or "videoJobs"]
     path = endpoint.path.replace("{id}", name.rpartition("/")[2])
-    fields = {} if endpoint.collection else {"prompt": "x"}
-    body: dict[str, Any] = {"json": fields} if endpoint.body else {}
+    words = {"prompt": "x"} if endpoint.rpc == "GenerateVideo" else {}
+    body: dict[str, Any] = {"json": words} if endpoint.body else {}
     async with httpx.AsyncClient(base_url=base, timeout=8) as client:
         assert (await client.request(endpoint.method, path, **body)).status_code == 401
         bad = {"authorization": "Bearer rmk_0000_nothing"}

@@ -99,6 +99,8 @@ class Film(_message.Message):
     TEMPLATE_FIELD_NUMBER: _builtins.int
     TEMPLATE_TEXT_FIELD_NUMBER: _builtins.int
     STYLE_PRESET_FIELD_NUMBER: _builtins.int
+    PREVIEW_URL_FIELD_NUMBER: _builtins.int
+    THUMBNAIL_URL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"films/{id}"."""
     tenant_name: _builtins.str
@@ -120,13 +122,19 @@ class Film(_message.Message):
     title: _builtins.str
     """Title, when it has one."""
     preview: _builtins.str
-    """Something to look at already: the newest cut, or the first clip that is there. "assets/{id}"."""
+    """Something to look at already: the newest cut, else the clips that are there cut plainly, else the first clip.
+    "assets/{id}".
+    """
     template: _builtins.str
     """The template that its shots are worded with, with its version; empty without one."""
     template_text: _builtins.str
     """The template's text as it was when the film was accepted, filled but for "{prompt}"."""
     style_preset: _builtins.str
     """The style preset, by id; empty without one."""
+    preview_url: _builtins.str
+    """A URL of `preview` that plays, signed, for a while. Watches tell it at the end alone."""
+    thumbnail_url: _builtins.str
+    """A URL of a still of `preview`, signed, for a while; empty until there is one."""
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___FilmTask]:
         """Tasks of the graph."""
@@ -209,10 +217,12 @@ class Film(_message.Message):
         template: _builtins.str = ...,
         template_text: _builtins.str = ...,
         style_preset: _builtins.str = ...,
+        preview_url: _builtins.str = ...,
+        thumbnail_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["budget_limit", b"budget_limit", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "savings", b"savings", "strategy", b"strategy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "budget_limit", b"budget_limit", "content_url", b"content_url", "cost", b"cost", "create_time", b"create_time", "creative_id", b"creative_id", "cuts", b"cuts", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "name", b"name", "preview", b"preview", "progress_percent", b"progress_percent", "savings", b"savings", "sequence", b"sequence", "shots", b"shots", "state", b"state", "strategy", b"strategy", "style_preset", b"style_preset", "tasks", b"tasks", "template", b"template", "template_text", b"template_text", "tenant_name", b"tenant_name", "title", b"title", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "budget_limit", b"budget_limit", "content_url", b"content_url", "cost", b"cost", "create_time", b"create_time", "creative_id", b"creative_id", "cuts", b"cuts", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "name", b"name", "preview", b"preview", "preview_url", b"preview_url", "progress_percent", b"progress_percent", "savings", b"savings", "sequence", b"sequence", "shots", b"shots", "state", b"state", "strategy", b"strategy", "style_preset", b"style_preset", "tasks", b"tasks", "template", b"template", "template_text", b"template_text", "tenant_name", b"tenant_name", "thumbnail_url", b"thumbnail_url", "title", b"title", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -252,6 +262,7 @@ class FilmCut(_message.Message):
     QUALITY_FIELD_NUMBER: _builtins.int
     FINDINGS_FIELD_NUMBER: _builtins.int
     SHOTS_FIELD_NUMBER: _builtins.int
+    RESTORED_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """1, 2, 3 …"""
     asset: _builtins.str
@@ -260,6 +271,8 @@ class FilmCut(_message.Message):
     """SHA-256 of its bytes, lower-case hexadecimal."""
     quality: _builtins.float
     """1.0 when nothing is wrong with it, less for every finding; absent when it was not looked at."""
+    restored: _builtins.int
+    """Version that this one is the same as, for a cut that was gone back to; 0 for a cut of its own."""
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """Length."""
@@ -287,10 +300,11 @@ class FilmCut(_message.Message):
         quality: _builtins.float | None = ...,
         findings: _abc.Iterable[_builtins.str] | None = ...,
         shots: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        restored: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "create_time", b"create_time", "duration", b"duration", "quality", b"quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "asset", b"asset", "create_time", b"create_time", "duration", b"duration", "findings", b"findings", "quality", b"quality", "sha256", b"sha256", "shots", b"shots", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "asset", b"asset", "create_time", b"create_time", "duration", b"duration", "findings", b"findings", "quality", b"quality", "restored", b"restored", "sha256", b"sha256", "shots", b"shots", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__quality: _TypeAlias = _typing.Literal["quality"]  # noqa: Y015
     _WhichOneofArgType__quality: _TypeAlias = _typing.Literal["_quality", b"_quality"]  # noqa: Y015
@@ -543,6 +557,8 @@ class CreateFilmRequest(_message.Message):
     TEMPLATE_VALUES_FIELD_NUMBER: _builtins.int
     STYLE_PRESET_FIELD_NUMBER: _builtins.int
     PACKS_FIELD_NUMBER: _builtins.int
+    UPSCALE_FIELD_NUMBER: _builtins.int
+    THUMBNAIL_FIELD_NUMBER: _builtins.int
     preset: _builtins.str
     """Optional. Such as "budget", "premium", "news", "offline", "cartoon" or "basic"."""
     mode: _builtins.str
@@ -587,6 +603,12 @@ class CreateFilmRequest(_message.Message):
     """
     style_preset: _builtins.str
     """Optional. A style preset's id, as ListPresets of the prompt service has them; kept like the template."""
+    upscale: _builtins.bool
+    """Optional. Ask for smaller clips and make them twice as large here, where a model for that is installed; else they
+    are made larger plainly, with a warning.
+    """
+    thumbnail: _builtins.bool
+    """Optional. Ends with a task that gives the film a still of its cut."""
     @_builtins.property
     def source(self) -> Global___FilmSource:
         """Required. Shots or a script."""
@@ -635,10 +657,12 @@ class CreateFilmRequest(_message.Message):
         template_values: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         style_preset: _builtins.str = ...,
         packs: _abc.Iterable[_builtins.str] | None = ...,
+        upscale: _builtins.bool = ...,
+        thumbnail: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "budget_limit", b"budget_limit", "source", b"source", "use_cache", b"use_cache"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "aspect_ratio", b"aspect_ratio", "budget_limit", b"budget_limit", "captions", b"captions", "concurrency", b"concurrency", "creative_id", b"creative_id", "fps", b"fps", "language", b"language", "mode", b"mode", "music", b"music", "packs", b"packs", "preset", b"preset", "project", b"project", "providers", b"providers", "request_id", b"request_id", "require_approval", b"require_approval", "resolution", b"resolution", "source", b"source", "style_preset", b"style_preset", "template", b"template", "template_values", b"template_values", "title", b"title", "transition", b"transition", "use_cache", b"use_cache", "visual_approach", b"visual_approach"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "aspect_ratio", b"aspect_ratio", "budget_limit", b"budget_limit", "captions", b"captions", "concurrency", b"concurrency", "creative_id", b"creative_id", "fps", b"fps", "language", b"language", "mode", b"mode", "music", b"music", "packs", b"packs", "preset", b"preset", "project", b"project", "providers", b"providers", "request_id", b"request_id", "require_approval", b"require_approval", "resolution", b"resolution", "source", b"source", "style_preset", b"style_preset", "template", b"template", "template_values", b"template_values", "thumbnail", b"thumbnail", "title", b"title", "transition", b"transition", "upscale", b"upscale", "use_cache", b"use_cache", "visual_approach", b"visual_approach"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__allow_placeholder: _TypeAlias = _typing.Literal["allow_placeholder"]  # noqa: Y015
     _WhichOneofArgType__allow_placeholder: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder"]  # noqa: Y015
@@ -1044,6 +1068,60 @@ class RegenerateShotResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RegenerateShotResponse: _TypeAlias = RegenerateShotResponse  # noqa: Y015
+
+@_typing.final
+class RestoreCutRequest(_message.Message):
+    """Request of RestoreCut."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. "films/{id}"."""
+    version: _builtins.int
+    """Required. Version of the cut to go back to, from 1."""
+    request_id: _builtins.str
+    """Optional but wise. The same id is done once."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.int = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreCutRequest: _TypeAlias = RestoreCutRequest  # noqa: Y015
+
+@_typing.final
+class RestoreCutResponse(_message.Message):
+    """Response of RestoreCut."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILM_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def film(self) -> Global___Film:
+        """The film as it is now."""
+
+    def __init__(
+        self,
+        *,
+        film: Global___Film | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["film", b"film"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["film", b"film"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreCutResponse: _TypeAlias = RestoreCutResponse  # noqa: Y015
 
 @_typing.final
 class ResumeFilmRequest(_message.Message):

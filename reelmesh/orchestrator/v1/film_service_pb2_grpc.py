@@ -70,6 +70,11 @@ class FilmServiceStub:
                 request_serializer=reelmesh_dot_orchestrator_dot_v1_dot_film__service__pb2.RegenerateShotRequest.SerializeToString,
                 response_deserializer=reelmesh_dot_orchestrator_dot_v1_dot_film__service__pb2.RegenerateShotResponse.FromString,
                 _registered_method=True)
+        self.RestoreCut = channel.unary_unary(
+                '/reelmesh.orchestrator.v1.FilmService/RestoreCut',
+                request_serializer=reelmesh_dot_orchestrator_dot_v1_dot_film__service__pb2.RestoreCutRequest.SerializeToString,
+                response_deserializer=reelmesh_dot_orchestrator_dot_v1_dot_film__service__pb2.RestoreCutResponse.FromString,
+                _registered_method=True)
         self.ResumeFilm = channel.unary_unary(
                 '/reelmesh.orchestrator.v1.FilmService/ResumeFilm',
                 request_serializer=reelmesh_dot_orchestrator_dot_v1_dot_film__service__pb2.ResumeFilmRequest.SerializeToString,
@@ -131,6 +136,14 @@ class FilmServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RestoreCut(self, request, context):
+        """Makes an earlier cut the newest one, with its shots as they were; nothing is made and nothing is paid.
+        Errors: NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ResumeFilm(self, request, context):
         """Goes on with a film that failed or was cancelled; finished tasks are not run again. Errors: NOT_FOUND.
         """
@@ -175,6 +188,11 @@ def add_FilmServiceServicer_to_server(servicer, server):
                     servicer.RegenerateShot,
                     request_deserializer=reelmesh_dot_orchestrator_dot_v1_dot_film__service__pb2.RegenerateShotRequest.FromString,
                     response_serializer=reelmesh_dot_orchestrator_dot_v1_dot_film__service__pb2.RegenerateShotResponse.SerializeToString,
+            ),
+            'RestoreCut': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreCut,
+                    request_deserializer=reelmesh_dot_orchestrator_dot_v1_dot_film__service__pb2.RestoreCutRequest.FromString,
+                    response_serializer=reelmesh_dot_orchestrator_dot_v1_dot_film__service__pb2.RestoreCutResponse.SerializeToString,
             ),
             'ResumeFilm': grpc.unary_unary_rpc_method_handler(
                     servicer.ResumeFilm,
@@ -372,6 +390,33 @@ class FilmService:
             '/reelmesh.orchestrator.v1.FilmService/RegenerateShot',
             reelmesh_dot_orchestrator_dot_v1_dot_film__service__pb2.RegenerateShotRequest.SerializeToString,
             reelmesh_dot_orchestrator_dot_v1_dot_film__service__pb2.RegenerateShotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreCut(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelmesh.orchestrator.v1.FilmService/RestoreCut',
+            reelmesh_dot_orchestrator_dot_v1_dot_film__service__pb2.RestoreCutRequest.SerializeToString,
+            reelmesh_dot_orchestrator_dot_v1_dot_film__service__pb2.RestoreCutResponse.FromString,
             options,
             channel_credentials,
             insecure,

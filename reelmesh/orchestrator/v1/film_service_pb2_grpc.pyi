@@ -49,6 +49,10 @@ class FilmServiceStub:
     """Asks a film to stop; finished shots stay. Errors: NOT_FOUND, FAILED_PRECONDITION."""
     RegenerateShot: _grpc.UnaryUnaryMultiCallable[_film_service_pb2.RegenerateShotRequest, _film_service_pb2.RegenerateShotResponse]
     """Makes one shot again and cuts a new version; the other shots stay as they are. Errors: NOT_FOUND."""
+    RestoreCut: _grpc.UnaryUnaryMultiCallable[_film_service_pb2.RestoreCutRequest, _film_service_pb2.RestoreCutResponse]
+    """Makes an earlier cut the newest one, with its shots as they were; nothing is made and nothing is paid.
+    Errors: NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION.
+    """
     ResumeFilm: _grpc.UnaryUnaryMultiCallable[_film_service_pb2.ResumeFilmRequest, _film_service_pb2.ResumeFilmResponse]
     """Goes on with a film that failed or was cancelled; finished tasks are not run again. Errors: NOT_FOUND."""
 
@@ -73,6 +77,10 @@ class FilmServiceAsyncStub(FilmServiceStub):
     """Asks a film to stop; finished shots stay. Errors: NOT_FOUND, FAILED_PRECONDITION."""
     RegenerateShot: _aio.UnaryUnaryMultiCallable[_film_service_pb2.RegenerateShotRequest, _film_service_pb2.RegenerateShotResponse]  # type: ignore[assignment]
     """Makes one shot again and cuts a new version; the other shots stay as they are. Errors: NOT_FOUND."""
+    RestoreCut: _aio.UnaryUnaryMultiCallable[_film_service_pb2.RestoreCutRequest, _film_service_pb2.RestoreCutResponse]  # type: ignore[assignment]
+    """Makes an earlier cut the newest one, with its shots as they were; nothing is made and nothing is paid.
+    Errors: NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION.
+    """
     ResumeFilm: _aio.UnaryUnaryMultiCallable[_film_service_pb2.ResumeFilmRequest, _film_service_pb2.ResumeFilmResponse]  # type: ignore[assignment]
     """Goes on with a film that failed or was cancelled; finished tasks are not run again. Errors: NOT_FOUND."""
 
@@ -136,6 +144,16 @@ class FilmServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_film_service_pb2.RegenerateShotResponse, _abc.Awaitable[_film_service_pb2.RegenerateShotResponse]]:
         """Makes one shot again and cuts a new version; the other shots stay as they are. Errors: NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def RestoreCut(
+        self,
+        request: _film_service_pb2.RestoreCutRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_film_service_pb2.RestoreCutResponse, _abc.Awaitable[_film_service_pb2.RestoreCutResponse]]:
+        """Makes an earlier cut the newest one, with its shots as they were; nothing is made and nothing is paid.
+        Errors: NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION.
+        """
 
     @_abc_1.abstractmethod
     def ResumeFilm(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 from reelmesh.generator.v1 import vendor_key_service_pb2_grpc
 from reelmesh.orchestrator.v1 import (
     budget_service_pb2_grpc,
     cache_service_pb2_grpc,
     comparison_service_pb2_grpc,
+    film_service_pb2_grpc,
     policy_service_pb2_grpc,
     video_service_pb2_grpc,
 )
@@ -19,17 +20,15 @@ if TYPE_CHECKING:
     import grpc.aio
     from google.protobuf.message import Message
 
-    from reelmesh.orchestrator.v1.video_service_pb2 import WatchVideoJobRequest
-
 
 class VideoClient:
     """Calls over a channel that turns statuses into ``ServiceError`` by itself."""
 
     def __init__(self, channel: grpc.aio.Channel, generator: grpc.aio.Channel) -> None:
         """Speak to the orchestrator and the generator; the channels stay the caller's to close."""
-        self._stub = video_service_pb2_grpc.VideoServiceStub(channel)
         self._stubs: tuple[object, ...] = (
-            self._stub,
+            video_service_pb2_grpc.VideoServiceStub(channel),
+            film_service_pb2_grpc.FilmServiceStub(channel),
             budget_service_pb2_grpc.BudgetServiceStub(channel),
             cache_service_pb2_grpc.CacheServiceStub(channel),
             policy_service_pb2_grpc.PolicyServiceStub(channel),
@@ -39,15 +38,17 @@ class VideoClient:
 
     async def call(self, rpc: str, request: Message) -> Message:
         """Return the answer of the unary call ``rpc``; raises its ``ServiceError``."""
-        stub = next(stub for stub in self._stubs if hasattr(stub, rpc))
-        response: Message = await getattr(stub, rpc)(request)
+        response: Message = await self._method(rpc)(request)
         return response
 
-    async def watch(self, request: Message) -> AsyncGenerator[Message, None]:
-        """Yield every ``WatchVideoJobResponse`` until the job ends; closing cancels the call."""
-        call = self._stub.WatchVideoJob(cast("WatchVideoJobRequest", request))
+    async def watch(self, rpc: str, request: Message) -> AsyncGenerator[Message, None]:
+        """Yield every answer of the stream ``rpc`` to its end; closing cancels the call."""
+        call = self._method(rpc)(request)
         try:
             async for response in call:
                 yield response
         finally:
             call.cancel()
+
+    def _method(self, rpc: str) -> Any:
+        return getattr(next(stub for stub in self._stubs if hasattr(stub, rpc)), rpc)

@@ -39,7 +39,34 @@ EVENTS = Endpoint(
     streams=True,
 )
 
+FILM_EVENTS = Endpoint(
+    "GET", f"{API_PREFIX}/films/{{id}}/events", "WatchFilm", collection="films", streams=True
+)
+
+FILMS: tuple[Endpoint, ...] = (
+    Endpoint("POST", f"{API_PREFIX}/films", "CreateFilm", body="*"),
+    Endpoint("GET", f"{API_PREFIX}/films", "ListFilms"),
+    Endpoint("POST", f"{API_PREFIX}/films:plan", "PlanFilm", body="request"),
+    Endpoint("POST", f"{API_PREFIX}/films/{{id}}:cancel", "CancelFilm", collection="films"),
+    Endpoint(
+        "POST", f"{API_PREFIX}/films/{{id}}:resume", "ResumeFilm", body="*", collection="films"
+    ),
+    Endpoint(
+        "POST",
+        f"{API_PREFIX}/films/{{id}}:regenerateShot",
+        "RegenerateShot",
+        body="*",
+        collection="films",
+    ),
+    Endpoint(
+        "POST", f"{API_PREFIX}/films/{{id}}:restoreCut", "RestoreCut", body="*", collection="films"
+    ),
+    FILM_EVENTS,
+    Endpoint("GET", f"{API_PREFIX}/films/{{id}}", "GetFilm", collection="films"),
+)
+
 ENDPOINTS: tuple[Endpoint, ...] = (
+    *FILMS,
     Endpoint("POST", f"{API_PREFIX}/videoJobs", "GenerateVideo", body="*"),
     Endpoint("GET", f"{API_PREFIX}/videoJobs", "ListVideoJobs"),
     Endpoint("POST", f"{API_PREFIX}/videoJobs:plan", "PlanVideo", body="request"),

@@ -31,6 +31,7 @@ def render(protos: Path) -> str:
             "--include_source_info",
             f"--descriptor_set_out={target}",
             "reelmesh/orchestrator/v1/video_service.proto",
+            "reelmesh/orchestrator/v1/film_service.proto",
             "reelmesh/orchestrator/v1/budget_service.proto",
             "reelmesh/orchestrator/v1/policy_service.proto",
             "reelmesh/orchestrator/v1/cache_service.proto",

@@ -141,12 +141,14 @@ def _responses(endpoint: Endpoint, output: str) -> Schema:
     }
     error = {"application/json": {"schema": {"$ref": f"#/components/schemas/{_STATUS}"}}}
     responses: Schema = {"200": good}
+    accepted = "Accepted and durable; `Location` says where to look."
     if endpoint.rpc == "GenerateVideo":
-        text = "Accepted and durable; `Location` says where to look."
-        responses["202"] = {**good, "description": text}
+        responses["202"] = {**good, "description": accepted}
         good["description"] = "The job of an earlier request with the same `requestId`."
+    if endpoint.rpc == "CreateFilm":
+        responses = {"202": {**good, "description": accepted}}
     if endpoint.streams:
-        responses["204"] = {"description": "The job has ended and every event was seen."}
+        responses["204"] = {"description": "It has ended and every event was seen."}
     for status, description in _ERRORS.items():
         responses[status] = {"description": description, "content": error}
     return responses

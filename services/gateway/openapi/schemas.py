@@ -48,8 +48,8 @@ _SCALARS: dict[int, Schema] = {
 
 _SERVED = frozenset(
     {
-        *("VideoService", "BudgetService", "CacheService", "PolicyService", "VendorKeyService"),
-        "ComparisonService",
+        *("VideoService", "FilmService", "BudgetService", "CacheService", "PolicyService"),
+        *("VendorKeyService", "ComparisonService"),
     }
 )
 

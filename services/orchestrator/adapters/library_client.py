@@ -28,6 +28,19 @@ class LibraryClient:
         hits = (hit.asset for hit in answer.hits if hit.score >= LEAST_SCORE)
         return next((_piece(asset) for asset in hits if _fits(asset, seconds)), None)
 
+    async def still(self, tenant: str, asset: str) -> Piece | None:
+        """See `LibraryPort.still`."""
+        with acting_as(Identity(tenant)):
+            made = await self._asset(asset)
+            name = made.derived.get("thumbnail", "")
+            still = await self._asset(name) if name else None
+        return Piece(asset=still.name, sha256=still.sha256) if still else None
+
+    async def _asset(self, name: str) -> asset_pb2.Asset:
+        request = storage_service_pb2.GetAssetRequest(name=name)
+        found: asset_pb2.Asset = (await self._stub.GetAsset(request)).asset
+        return found
+
 
 def _fits(asset: asset_pb2.Asset, seconds: float) -> bool:
     """Whether it is a stock clip that is long enough; a storyboard is none."""

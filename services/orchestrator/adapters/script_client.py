@@ -1,4 +1,6 @@
-"""Scripts broken down by the prompt service, on behalf of a tenant."""
+"""Scripts broken down and shots told anew by the prompt service, on behalf of a tenant."""
+
+from dataclasses import replace
 
 from reelmesh.prompt.v1 import prompt_pb2, prompt_service_pb2
 from reelmesh.prompt.v1.prompt_service_pb2_grpc import PromptServiceStub
@@ -6,10 +8,13 @@ from services.common.channels import Channel
 from services.common.identity import Identity, acting_as
 from services.orchestrator.adapters.wire import from_duration
 from services.orchestrator.domain.films.ports import Breakdown
-from services.orchestrator.domain.films.shots import Line, Shot
+from services.orchestrator.domain.films.shots import MAX_WORDS, Line, Shot
 from services.orchestrator.domain.request import CAMERA_MOTIONS
 
 BREAK_DOWN = "/reelmesh.prompt.v1.PromptService/BreakDownScript"
+REGENERATE = "/reelmesh.prompt.v1.PromptService/RegeneratePrompt"
+# What feedback can change of a shot besides its words; its length stays, for the sake of the cut.
+_TOLD = frozenset({"negative_prompt", "mood", "time_of_day", "shot_type", "camera_motion"})
 _SHORTEST, _LONGEST, _USUAL = 1.0, 60.0, 5.0
 
 
@@ -17,7 +22,7 @@ class ScriptClient:
     """`domain.films.ports.ScriptPort`."""
 
     def __init__(self, channel: Channel) -> None:
-        """Make the channel with `retry=[BREAK_DOWN]`: breaking down changes nothing."""
+        """Make the channel with `retry=[BREAK_DOWN, QUANTIFY, REGENERATE]`: nothing changes."""
         self._stub = PromptServiceStub(channel)
 
     async def break_down(self, tenant: str, script: str, language: str) -> Breakdown:
@@ -32,6 +37,35 @@ class ScriptClient:
         return Breakdown(
             title=found.title[:256], shots=tuple(shots), warnings=tuple(found.warnings)
         )
+
+    async def retell(self, tenant: str, shot: Shot, feedback: str) -> Shot:
+        """See `ScriptPort.retell`: read as it is, then changed as the feedback says."""
+        parameters = prompt_pb2.VideoParameters(
+            **{name: getattr(shot, name) for name in _TOLD}, characters=shot.characters
+        )
+        with acting_as(Identity(tenant)):
+            read = await self._stub.QuantifyPrompt(
+                prompt_service_pb2.QuantifyPromptRequest(
+                    prompt=shot.prompt, parameters=parameters, enhance=prompt_pb2.ENHANCE_OFF
+                )
+            )
+            answer = await self._stub.RegeneratePrompt(
+                prompt_service_pb2.RegeneratePromptRequest(
+                    previous=read.quantified_prompt, feedback=feedback
+                )
+            )
+        return _retold(shot, answer)
+
+
+def _retold(shot: Shot, answer: prompt_service_pb2.RegeneratePromptResponse) -> Shot:
+    """The shot with what has changed; what was not understood is said in its words."""
+    found, said = answer.quantified_prompt.prompt, answer.quantified_prompt.parameters
+    changed = {change.field for change in answer.changes}
+    told = {name: getattr(said, name) for name in changed.intersection(_TOLD)}
+    if told.get("camera_motion", "") not in CAMERA_MOTIONS:
+        told.pop("camera_motion", None)
+    words = ". ".join([found or shot.prompt, *answer.not_understood])
+    return replace(shot, prompt=words[:MAX_WORDS], **told)
 
 
 def _shot(shot: prompt_pb2.Shot, scene: prompt_pb2.Scene, looks: dict[str, str]) -> Shot:

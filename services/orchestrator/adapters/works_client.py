@@ -28,6 +28,7 @@ from services.orchestrator.domain.films.works import (
     PictureWork,
     SoundWork,
     SpeechWork,
+    UpscaleWork,
     Work,
     WorkOrder,
     WorkView,
@@ -109,6 +110,11 @@ def _sound(work: SoundWork) -> pb.Task:
     return pb.Task(sound=task)
 
 
+def _upscale(work: UpscaleWork) -> pb.Task:
+    task = pb.UpscaleTask(media=pb.Media(asset=work.asset), factor=work.factor)
+    return pb.Task(upscale=task)
+
+
 def _captions(work: CaptionsWork) -> pb.Task:
     task = pb.CaptionsTask(format="srt", language=work.language, lines=map(_line, work.lines))
     return pb.Task(captions=task)
@@ -138,6 +144,10 @@ def _compose(work: ComposeWork) -> pb.Task:
         ),
         caption_language=work.caption_language,
         fps=work.fps,
+        width=work.size[0] if work.size else 0,
+        height=work.size[1] if work.size else 0,
+        keep_levels=work.rough,
+        check=not work.rough,
     )
     return pb.Task(compose=task)
 
@@ -165,6 +175,7 @@ def _track(track: CutTrack) -> pb.ComposeTask.Track:
 
 _TASKS: Mapping[type[object], Callable[[Any], pb.Task]] = {
     PictureWork: _picture,
+    UpscaleWork: _upscale,
     SpeechWork: _speech,
     MusicWork: _music,
     SoundWork: _sound,

@@ -15,6 +15,7 @@ def film_brief(message: pb.CreateFilmRequest) -> FilmBrief:
     limited = message.HasField("budget_limit")
     limit = from_money("budget_limit", message.budget_limit) if limited else None
     same = "title preset mode visual_approach concurrency creative_id require_approval project"
+    same += " upscale thumbnail"
     given = "aspect_ratio resolution fps transition music captions language"
     return FilmBrief(
         providers=dict(message.providers),

@@ -109,4 +109,5 @@ def _cut(cut: Cut) -> pb.FilmCut:
         quality=cut.quality,
         findings=cut.findings,
         shots=cut.shots,
+        restored=cut.restored,
     )

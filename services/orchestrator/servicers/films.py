@@ -13,9 +13,11 @@ from reelmesh.orchestrator.v1.film_service_pb2_grpc import FilmServiceServicer
 from services.common.errors import ServiceError
 from services.common.identity import current_identity
 from services.common.telemetry import get_logger
+from services.orchestrator.adapters.wire import to_money
 from services.orchestrator.convert.film_requests import film_brief, film_source
 from services.orchestrator.convert.films import film_message, plan_message
 from services.orchestrator.domain.films.film import Film
+from services.orchestrator.domain.money.ledger import Ledger
 from services.orchestrator.domain.ports import AssetPort
 from services.orchestrator.servicers.draining import until
 from services.orchestrator.usecases.films.command import CommandFilm, ReadFilms
@@ -34,6 +36,7 @@ class FilmUseCases:
     read: ReadFilms
     command: CommandFilm
     assets: AssetPort
+    ledger: Ledger
 
 
 class Films(FilmServiceServicer):
@@ -113,16 +116,34 @@ class Films(FilmServiceServicer):
         )
         return pb.ResumeFilmResponse(film=film_message(film))
 
+    @override
+    async def RestoreCut(
+        self, request: pb.RestoreCutRequest, context: Any
+    ) -> pb.RestoreCutResponse:
+        film = await self._use.command.restore(
+            _tenant(), request.name, request.version, request.request_id
+        )
+        return pb.RestoreCutResponse(film=film_message(film))
+
     async def _shown(self, film: Film) -> pb.Film:
-        """The film's message with a URL of its cut; while storage is away the rest is told."""
+        """The film's message with URLs of what there is to see, and what the cache saved it.
+
+        While storage is away the rest is told.
+        """
         message = film_message(film)
-        if not message.asset:
+        jobs = [task.job for task in film.tasks if task.job]
+        sums = await self._use.ledger.totals(film.tenant, jobs)
+        saved = sum(each.savings_micros for each in sums.values())
+        message.savings.CopyFrom(to_money(saved))
+        if not message.preview:
             return message
         try:
-            links = await self._use.assets.links(film.tenant, message.asset, still=False)
-            message.content_url = links.content
+            links = await self._use.assets.links(film.tenant, message.preview)
         except ServiceError as error:
             _log.warning("links_missing", film=film.name, reason=error.reason)
+            return message
+        message.preview_url, message.thumbnail_url = links.content, links.thumbnail
+        message.content_url = links.content if message.asset else ""
         return message
 
 

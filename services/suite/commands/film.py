@@ -31,6 +31,9 @@ def film(
     mode: Annotated[str, typer.Option(help="sequential, parallel or adaptive.")] = "",
     concurrency: Annotated[int, typer.Option(min=0, max=10, help="Tasks at once; 0 is 3.")] = 0,
     resolution: Annotated[str, typer.Option(help='Such as "720p" or "1080p".')] = "",
+    upscale: Annotated[
+        bool, typer.Option("--upscale", help="Make smaller clips and enlarge them here.")
+    ] = False,
     captions: Annotated[str, typer.Option(help="burn, attach or off.")] = "",
     approve: Annotated[
         bool, typer.Option("--ask", help="Wait for `reelmesh films resume --approve`.")
@@ -62,6 +65,7 @@ def film(
                 "concurrency": concurrency,
                 "resolution": resolution,
                 "captions": captions,
+                "upscale": upscale,
                 "require_approval": approve,
                 "use_cache": not no_cache,
                 "request_id": new_id(),

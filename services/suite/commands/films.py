@@ -1,4 +1,4 @@
-"""Commands on films that there are: list, show, cancel, resume, make a shot again."""
+"""Commands on films that there are: list, show, cancel, resume, make a shot again, go back."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from reelmesh.orchestrator.v1.film_service_pb2 import (
     GetFilmRequest,
     ListFilmsRequest,
     RegenerateShotRequest,
+    RestoreCutRequest,
     ResumeFilmRequest,
 )
 from services.common.ids import new_id
@@ -177,6 +178,27 @@ def remake(
             return await follow_film(films, found.name, as_json=as_json) if watch else found
 
     finish_film(run(work, address), as_json=as_json, told=watch)
+
+
+@app.command("restore", epilog=EXIT_CODES)
+def restore(
+    name: Name,
+    version: Annotated[int, typer.Argument(min=1, help="Version of the cut to go back to.")],
+    as_json: AsJson = False,
+    address: Address = "",
+    api_key: ApiKey = "",
+) -> None:
+    """Make an earlier cut the newest one, with its shots as they were. Nothing is made or paid.
+
+    Example: reelmesh films restore 01j9z3k5v7 1
+    """
+
+    async def work() -> Film:
+        request = RestoreCutRequest(name=_name(name), version=version, request_id=new_id())
+        async with films_at(address, api_key) as films:
+            return (await films.RestoreCut(request)).film
+
+    finish_film(run(work, address), as_json=as_json)
 
 
 def _name(identifier: str) -> str:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from reelmesh.orchestrator.v1.film_service_pb2_grpc import add_FilmServiceServicer_to_server
 from reelmesh.orchestrator.v1.video_service_pb2_grpc import add_VideoServiceServicer_to_server
 from reelmesh.storage.v1.storage_service_pb2_grpc import add_StorageServiceServicer_to_server
 from services.common import clock
@@ -19,6 +20,7 @@ from services.common.server import serve
 from services.common.settings import ServiceSettings
 from services.gateway.__main__ import running
 from services.gateway.settings import Settings
+from tests.fakes.film_service import FakeFilmService
 from tests.fakes.storage_service import FakeStorageService
 from tests.fakes.video_service import FakeVideoService
 
@@ -32,6 +34,7 @@ class Gateway:
 
     http: httpx.AsyncClient
     videos: FakeVideoService
+    films: FakeFilmService
     storage: FakeStorageService
     urls: MediaUrlSigner
     readiness: Readiness
@@ -47,10 +50,16 @@ def service_settings(tmp_path: Path) -> ServiceSettings:
 @pytest.fixture
 async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     videos, storage, readiness = FakeVideoService(), FakeStorageService(), Readiness()
+    films = FakeFilmService()
     base = service_settings(tmp_path)
     async with (
         serve(
-            base, [(add_VideoServiceServicer_to_server, videos)], readiness=readiness
+            base,
+            [
+                (add_VideoServiceServicer_to_server, videos),
+                (add_FilmServiceServicer_to_server, films),
+            ],
+            readiness=readiness,
         ) as orchestrator,
         serve(base, [(add_StorageServiceServicer_to_server, storage)]) as store,
         running(
@@ -69,7 +78,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
         httpx.AsyncClient(base_url=f"http://{address}") as client,
     ):
         urls = MediaUrlSigner(SECRET, now=clock.now)
-        yield Gateway(client, videos, storage, urls, readiness, address)
+        yield Gateway(client, videos, films, storage, urls, readiness, address)
 
 
 async def eventually(

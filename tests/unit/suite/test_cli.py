@@ -19,6 +19,7 @@ COMMANDS = [
     ["vendor-keys", "secret"],
     ["film"], ["films", "list"], ["films", "show"], ["films", "cancel"], ["films", "resume"],
     ["films", "remake"],
+    ["films", "restore"],
     ["costs"], ["budget", "set"], ["budget", "show"], ["budget", "list"],
     ["cache", "stats"], ["cache", "purge"],
     ["compare", "new"], ["compare", "show"], ["compare", "rate"],

@@ -31,7 +31,7 @@ def shot_request(
         negative_prompt=shot.negative_prompt,
         duration_seconds=shot.duration_seconds,
         aspect_ratio=brief.aspect_ratio,
-        resolution=brief.resolution,
+        resolution=brief.asked_resolution,
         fps=brief.fps,
         seed=shot.seed,
         camera_motion=shot.camera_motion,
@@ -43,6 +43,14 @@ def shot_request(
         language=brief.language,
         facets=facets_of(shot),
     )
+
+
+def frame_size(brief: FilmBrief) -> tuple[int, int]:
+    """Width and height of the film in pixels, even: its resolution is that of the shorter side."""
+    short = int(brief.resolution.removesuffix("p"))
+    wide, high = (int(side) for side in brief.aspect_ratio.split(":"))
+    long = round(short * max(wide, high) / min(wide, high) / 2) * 2
+    return (long, short) if wide >= high else (short, long)
 
 
 def facets_of(shot: Shot) -> Facets:

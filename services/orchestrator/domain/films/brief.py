@@ -18,7 +18,9 @@ from services.orchestrator.domain.request import ASPECT_RATIOS, LANGUAGES, RESOL
 DEFAULT_CONCURRENCY = 3
 MAX_CONCURRENCY = 10
 # Kinds of task that a caller may name a model for.
-NAMEABLE = (*PROVIDED, "music", "sound")
+NAMEABLE = (*PROVIDED, "music", "sound", "upscale")
+# What is asked for where clips are made twice as large afterwards.
+_SMALLER = {"720p": "480p", "1080p": "540p", "1440p": "720p", "2160p": "1080p"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,8 @@ class FilmBrief:
     music: str = ""
     captions: str = ""
     placeholder: bool | None = None
+    upscale: bool = False
+    thumbnail: bool = False
 
     def __post_init__(self) -> None:
         """Raise InvalidArgument naming the field that cannot work."""
@@ -79,6 +83,11 @@ class FilmBrief:
     def width(self) -> int:
         """How many tasks run at once at most."""
         return self.concurrency or DEFAULT_CONCURRENCY
+
+    @property
+    def asked_resolution(self) -> str:
+        """The resolution that clips are asked for: a smaller one where they are enlarged later."""
+        return _SMALLER.get(self.resolution, self.resolution) if self.upscale else self.resolution
 
     @property
     def with_captions(self) -> bool:

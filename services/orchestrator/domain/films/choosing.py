@@ -31,6 +31,11 @@ class ModelChoice:
         self._models = models
         self._offline = offline
 
+    @staticmethod
+    def operation(kind: TaskType) -> str:
+        """What the generator calls this kind of work."""
+        return OPERATIONS[kind]
+
     def for_task(self, task: FilmTask) -> Model:
         """The model for a task; a reduced one is made here, whatever was named.
 

@@ -8,11 +8,15 @@ from typing import Any, Self
 
 from services.common.errors import AlreadyEnded, Internal, InvalidArgument
 from services.orchestrator.domain.films.brief import FilmBrief
-from services.orchestrator.domain.films.graph import TaskType
+from services.orchestrator.domain.films.graph import VISUAL, TaskType
 from services.orchestrator.domain.films.shots import Shot, require_distinct
 from services.orchestrator.domain.films.strategy import Strategy
-from services.orchestrator.domain.films.tasks import FilmTask, TaskState
+from services.orchestrator.domain.films.tasks import FilmTask, Piece, TaskState
 from services.orchestrator.domain.values import Failure
+
+# What a shot looks like, and what is made of all shots.
+SEEN = VISUAL | {TaskType.IMAGE, TaskType.UPSCALE}
+OF_THE_CUT = frozenset({TaskType.COMPOSITION, TaskType.THUMBNAIL})
 
 
 class FilmState(StrEnum):
@@ -34,7 +38,10 @@ class FilmState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """A version of the film that is stored; `shots` maps shot ids to the hashes of their clips."""
+    """A version of the film that is stored; `shots` maps shot ids to the hashes of their clips.
+
+    `restored` is the version that this one is the same as, 0 for a cut of its own.
+    """
 
     version: int
     asset: str
@@ -44,6 +51,7 @@ class Cut:
     quality: float | None = None
     findings: tuple[str, ...] = ()
     shots: Mapping[str, str] = field(default_factory=dict)
+    restored: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +59,8 @@ class Film:
     """One accepted film and all that became of it. A change makes a new value, one on.
 
     `run` counts the times that it was set going: the work of an older run touches nothing.
-    Prices in micro-USD. `handled` are request ids of commands that were obeyed.
+    Prices in micro-USD. `handled` are request ids of commands that were obeyed. `rough` is a plain
+    cut of the clips that were there while the others were made, `rough_clips` of how many.
     """
 
     id: str
@@ -70,6 +79,8 @@ class Film:
     run: int = 1
     progress_percent: int = 0
     cuts: tuple[Cut, ...] = ()
+    rough: Piece | None = None
+    rough_clips: int = 0
     warnings: tuple[str, ...] = ()
     error: Failure | None = None
     start_time: datetime | None = None
@@ -102,10 +113,12 @@ class Film:
 
     @property
     def preview(self) -> str:
-        """Something to look at: the newest cut, else the first clip that is there; "" before."""
+        """The newest cut, else the clips that are there cut plainly, else the first; "" before."""
         if self.cuts:
             return self.cuts[-1].asset
-        clips = (t for t in self.tasks if t.type is TaskType.ANIMATION and t.pieces)
+        if self.rough is not None:
+            return self.rough.asset
+        clips = (t for t in self.tasks if t.type in VISUAL and t.pieces)
         return next((task.pieces[0].asset for task in clips), "")
 
     @property
@@ -128,6 +141,14 @@ class Film:
         """The task of this kind for this shot."""
         mine = (task for task in self.tasks if task.shot == shot_id and task.type is kind)
         return next(mine, None)
+
+    def clip_of(self, shot_id: str) -> Piece | None:
+        """The clip of this shot as it goes into a cut, where there is one."""
+        for kind in (TaskType.UPSCALE, TaskType.ANIMATION, TaskType.RETRIEVAL):
+            task = self.of_shot(shot_id, kind)
+            if task is not None and task.pieces:
+                return task.pieces[0]
+        return None
 
     def shot(self, shot_id: str) -> Shot:
         """The shot of this id. Raises Internal."""
@@ -178,28 +199,28 @@ class Film:
         tasks = tuple(task if task.state.finished else task.again() for task in self.tasks)
         return self._set_going(now, tasks, request_id)
 
-    def remade(self, now: datetime, number: int, feedback: str, request_id: str = "") -> Self:
-        """The film with one shot to be made again, and a new cut behind it.
-
-        Raises InvalidArgument for a shot that is not there.
-        """
+    def numbered(self, number: int) -> Shot:
+        """The shot of this number, from 1. Raises InvalidArgument for one that is not there."""
         if not 1 <= number <= len(self.shots):
             raise InvalidArgument("shot", "is not there", allowed=(f"1 to {len(self.shots)}",))
-        old = self.shots[number - 1]
-        words = f"{old.prompt}. {feedback}" if feedback else old.prompt
-        shots = (*self.shots[: number - 1], replace(old, prompt=words), *self.shots[number:])
-        kinds = {TaskType.IMAGE, TaskType.ANIMATION}
+        return self.shots[number - 1]
+
+    def remade(self, now: datetime, shot: Shot, request_id: str = "") -> Self:
+        """The film with one shot to be made again as it is now told, and a new cut behind it."""
+        old = self.shot(shot.shot_id)
         tasks = tuple(
-            task.renewed()
-            if task.type is TaskType.COMPOSITION
-            or (task.shot == old.shot_id and task.type in kinds)
+            task.renewed(old if task.shot else None)
+            if task.type in OF_THE_CUT or (task.shot == shot.shot_id and task.type in SEEN)
             else task
             for task in self.tasks
         )
-        return replace(self._set_going(now, tasks, request_id), shots=shots)
+        going = self._set_going(now, tasks, request_id)
+        if shot == old:
+            return going
+        shots = tuple(shot if each.shot_id == shot.shot_id else each for each in self.shots)
+        return replace(going, shots=shots)
 
     def _set_going(self, now: datetime, tasks: tuple[FilmTask, ...], request_id: str) -> Self:
-        handled = (*self.handled, request_id)[-50:] if request_id else self.handled
         return self.changed(
             now,
             state=FilmState.QUEUED,
@@ -208,8 +229,12 @@ class Film:
             error=None,
             end_time=None,
             progress_percent=0,
-            handled=handled,
+            handled=self.handling(request_id),
         )
+
+    def handling(self, request_id: str) -> tuple[str, ...]:
+        """The newest request ids of commands, this one among them."""
+        return (*self.handled, request_id)[-50:] if request_id else self.handled
 
     def verdict(self) -> tuple[FilmState, Failure | None]:
         """The terminal state that the tasks add up to."""

@@ -25,6 +25,10 @@ class TaskType(StrEnum):
     THUMBNAIL = "thumbnail"
 
 
+# What gives a shot its clip: drawn, or found.
+VISUAL = frozenset({TaskType.ANIMATION, TaskType.RETRIEVAL})
+
+
 def task_type(word: str) -> TaskType:
     """The kind of this name. Raises InvalidArgument for a kind that nothing could execute."""
     if word not in set(TaskType):

@@ -6,25 +6,29 @@ from services.orchestrator.domain.films.shots import Shot
 from services.orchestrator.domain.films.tasks import FilmTask, TaskState
 
 SCRIPT, MUSIC, CAPTIONS, COMPOSITION = "script", "music", "captions", "composition"
+THUMBNAIL = "thumbnail"
 # Priority and weight, as document 003 has them, of every kind of task that a film can have.
 WEIGHTS = {
     TaskType.SCRIPT: (100, 0.3),
     TaskType.AUDIO: (90, 0.5),
     TaskType.IMAGE: (50, 0.8),
     TaskType.ANIMATION: (50, 0.8),
+    TaskType.RETRIEVAL: (50, 0.2),
+    TaskType.UPSCALE: (45, 0.8),
     TaskType.MUSIC: (45, 0.5),
     TaskType.SOUND: (45, 0.4),
     TaskType.CAPTIONS: (40, 0.2),
     TaskType.COMPOSITION: (10, 0.9),
+    TaskType.THUMBNAIL: (5, 0.1),
 }
 
 
 class Layout:
     """Lays out a film's graph. Raises InvalidArgument where it would not hold together."""
 
-    def __init__(self, brief: FilmBrief, shots: tuple[Shot, ...]) -> None:
-        """Lay it out."""
-        self._brief = brief
+    def __init__(self, brief: FilmBrief, shots: tuple[Shot, ...], *, stock: bool = False) -> None:
+        """Lay it out; `stock` for a film whose clips are found and not drawn."""
+        self._brief, self._stock = brief, stock
         self._facts: dict[str, tuple[str, str]] = {}
         self.graph = AssetDependencyGraph()
         self._add(SCRIPT, TaskType.SCRIPT)
@@ -37,6 +41,8 @@ class Layout:
             voices = [task for task in spoken if task]
             self._add(CAPTIONS, TaskType.CAPTIONS, after=(*voices,))
             self._before_composition(CAPTIONS)
+        if brief.thumbnail:
+            self._add(THUMBNAIL, TaskType.THUMBNAIL, after=(COMPOSITION,))
 
     def _shot(self, shot: Shot) -> str:
         """Add the tasks of a shot; returns the id of its speech, "" where nobody speaks."""
@@ -44,8 +50,14 @@ class Layout:
         picture, after = model("image", shot.providers), SCRIPT
         if picture:
             after = self._add_for(shot, TaskType.IMAGE, picture, SCRIPT)
-        animation = self._brief.clip_model(shot)
-        self._before_composition(self._add_for(shot, TaskType.ANIMATION, animation, after))
+        drawn_by = self._brief.clip_model(shot)
+        kind = TaskType.RETRIEVAL if self._stock and not drawn_by else TaskType.ANIMATION
+        clip = self._add_for(shot, kind, drawn_by, after)
+        self._before_composition(clip)
+        if self._brief.upscale:
+            self._before_composition(
+                self._add_for(shot, TaskType.UPSCALE, model("upscale", {}), clip)
+            )
         if shot.sound:
             sound = model("sound", {})
             self._before_composition(self._add_for(shot, TaskType.SOUND, sound, SCRIPT))

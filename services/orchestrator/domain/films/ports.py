@@ -68,7 +68,10 @@ class Breakdown:
 
 
 class ScriptPort(Protocol):
-    """The prompt service, as far as scripts are concerned."""
+    """The prompt service, as far as scripts and shots are concerned."""
+
+    async def retell(self, tenant: str, shot: Shot, feedback: str) -> Shot:
+        """The shot as the feedback wants it. Raises InvalidArgument, Unavailable."""
 
     async def break_down(self, tenant: str, script: str, language: str) -> Breakdown:
         """The script's shots. Raises InvalidArgument, Unavailable."""
@@ -79,6 +82,9 @@ class LibraryPort(Protocol):
 
     async def find(self, tenant: str, words: str, seconds: float) -> Piece | None:
         """The clip nearest in meaning that is long enough, with its licence and attribution."""
+
+    async def still(self, tenant: str, asset: str) -> Piece | None:
+        """The still that storage has made of a clip; None while there is none."""
 
 
 class HistoryStore(Protocol):

@@ -5,7 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from services.orchestrator.domain.films.graph import TaskType
+from services.orchestrator.domain.films.graph import VISUAL, TaskType
+from services.orchestrator.domain.films.shots import Shot
 from services.orchestrator.domain.values import Failure
 
 # Without one of these there is no film: they are tried again with reduced needs.
@@ -51,13 +52,24 @@ class Piece:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Take:
+    """What a version of a task made, of the shot as it was told then; kept for going back to it."""
+
+    version: int
+    pieces: tuple[Piece, ...]
+    warning: str = ""
+    shot: Shot | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class FilmTask:
     """A node with its state. `shot` is "" for what belongs to the whole film.
 
     `version` counts how often it was wanted (1, then once more with every redo), `attempt` the
     tries, `repeats` those that a restart of ours has interrupted; `reduced` says that this try asks
     for less. `model` is the model asked for, "" where one is chosen. `job` is the video job that
-    makes it, `order` the generator's request id in work now.
+    makes it, `order` the generator's request id in work now. `takes` are what earlier versions
+    made; `taken` is the version that its pieces are of, 0 for the newest.
     """
 
     id: str
@@ -76,6 +88,8 @@ class FilmTask:
     job: str = ""
     order: str = ""
     pieces: tuple[Piece, ...] = ()
+    takes: tuple[Take, ...] = ()
+    taken: int = 0
     cost_micros: int = 0
     warning: str = ""
     error: Failure | None = None
@@ -95,7 +109,7 @@ class FilmTask:
     @property
     def weight(self) -> int:
         """Its part of the film's progress."""
-        return 10 if self.type in {TaskType.ANIMATION, TaskType.COMPOSITION} else 1
+        return 10 if self.type in VISUAL | {TaskType.COMPOSITION} else 1
 
     def begun(self, now: datetime) -> Self:
         """One more try begins; a try that a crash interrupted goes on."""
@@ -145,6 +159,40 @@ class FilmTask:
             end_time=None,
         )
 
-    def renewed(self) -> Self:
-        """What was finished, to be made anew as another version; what it cost stays counted."""
-        return replace(self.again(), version=self.version + 1, pieces=(), warning="")
+    def renewed(self, shot: Shot | None = None) -> Self:
+        """What was finished, to be made anew as another version; what it cost stays counted.
+
+        `shot` is how its shot was told until now.
+        """
+        kept = replace(self.again(), takes=self._kept(shot), taken=0)
+        return replace(kept, version=self.version + 1, pieces=(), warning="")
+
+    def back_to(self, version: int, shot: Shot | None = None) -> Self:
+        """The task with what an earlier version of it made; nothing changes for one without."""
+        found = next((take for take in self.takes if take.version == version), None)
+        if found is None or version == (self.taken or self.version):
+            return self
+        return replace(
+            self,
+            state=TaskState.DEGRADED if found.warning else TaskState.SUCCEEDED,
+            takes=self._kept(shot),
+            taken=version,
+            pieces=found.pieces,
+            warning=found.warning,
+            error=None,
+            order="",
+        )
+
+    def _kept(self, shot: Shot | None) -> tuple[Take, ...]:
+        """The takes, with what there is now among them."""
+        version = self.taken or self.version
+        if not self.pieces or any(take.version == version for take in self.takes):
+            return self.takes
+        now = Take(version=version, pieces=self.pieces, warning=self.warning, shot=shot)
+        return (*self.takes, now)
+
+    def version_of(self, sha256: str) -> int | None:
+        """The version whose first piece has this hash."""
+        now = Take(version=self.taken or self.version, pieces=self.pieces)
+        found = (t for t in (now, *self.takes) if t.pieces and t.pieces[0].sha256 == sha256)
+        return next((take.version for take in found), None)

@@ -46,6 +46,15 @@ class SoundWork:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UpscaleWork:
+    """A clip made `factor` times as wide and as high."""
+
+    asset: str
+    seconds: float
+    factor: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
 class CaptionLine:
     """What is said, by whom, and when in the film; seconds."""
 
@@ -87,7 +96,11 @@ class CutTrack:
 
 @dataclass(frozen=True, kw_only=True)
 class ComposeWork:
-    """The cut. `captions` is an asset; "burn" or "attach", on "bottom" or "top"."""
+    """The cut. `captions` is an asset; "burn" or "attach", on "bottom" or "top".
+
+    `size` in pixels, None for that of the first clip. A `rough` cut is for looking at while the
+    film is made: its sound is left as it is, and nobody checks it.
+    """
 
     clips: tuple[CutClip, ...]
     tracks: tuple[CutTrack, ...] = ()
@@ -96,9 +109,11 @@ class ComposeWork:
     caption_position: str = "bottom"
     caption_language: str = ""
     fps: int = 0
+    size: tuple[int, int] | None = None
+    rough: bool = False
 
 
-Work = PictureWork | SpeechWork | MusicWork | SoundWork | CaptionsWork | ComposeWork
+Work = UpscaleWork | PictureWork | SpeechWork | MusicWork | SoundWork | CaptionsWork | ComposeWork
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.common.errors import FailedPrecondition
+from services.orchestrator.domain.films.asking import frame_size
 from services.orchestrator.domain.films.choosing import ModelChoice
 from services.orchestrator.domain.films.film import Cut, Film
 from services.orchestrator.domain.films.graph import TaskType
@@ -43,7 +44,7 @@ class Reel:
 
         Raises FailedPrecondition where there is no clip at all.
         """
-        found = [(shot, _clip(film, shot)) for shot in film.shots]
+        found = [(shot, film.clip_of(shot.shot_id)) for shot in film.shots]
         kept = [(shot, piece) for shot, piece in found if piece or planned]
         if not kept:
             raise FailedPrecondition("no shot of the film has a clip")
@@ -101,11 +102,6 @@ class Reel:
         return tuple(task.pieces if task else () for task in tasks)
 
 
-def _clip(film: Film, shot: Shot) -> Piece | None:
-    task = film.of_shot(shot.shot_id, TaskType.ANIMATION)
-    return task.pieces[0] if task and task.pieces else None
-
-
 def _length(shot: Shot, piece: Piece | None) -> float:
     """The shot's length, or that of a clip that is noticeably shorter."""
     if piece is None or piece.duration_seconds > shot.duration_seconds - _NOTICEABLE_SECONDS:
@@ -158,6 +154,8 @@ class MakeCut:
             caption_position="top" if any(c.placeholder for c in reel.clips) else "bottom",
             caption_language=film.brief.language,
             fps=film.brief.fps,
+            # Where enlarging failed for some of the clips the film is as large all the same.
+            size=frame_size(film.brief) if film.brief.upscale else None,
         )
         bought = await self.purchase(film, task, 0, work, choice.for_task(task))
         view, piece = bought.view, bought.view.piece

@@ -1,17 +1,21 @@
 """What a caller may do with a film that is there: read, follow, cancel, resume, remake."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.common.errors import AlreadyEnded, InvalidArgument
+from services.common.errors import AlreadyEnded, InvalidArgument, ServiceError
+from services.common.telemetry import get_logger
 from services.orchestrator.domain.films.film import Film, FilmState
-from services.orchestrator.domain.films.ports import FilmStore
+from services.orchestrator.domain.films.ports import FilmStore, ScriptPort
+from services.orchestrator.domain.films.shots import MAX_WORDS, Shot
+from services.orchestrator.domain.films.versions import restored
 from services.orchestrator.domain.options import check_text
 from services.orchestrator.domain.ports import EventFeed
 from services.orchestrator.usecases.accept import MAX_REQUEST_ID
 from services.orchestrator.usecases.read import QUIET_SECONDS
 
+_log = get_logger(__name__)
 _MAX_FEEDBACK = 2000
 
 
@@ -67,9 +71,10 @@ class ReadFilms:
 
 @dataclass(frozen=True, kw_only=True)
 class CommandFilm:
-    """CancelFilm, ResumeFilm, RegenerateShot."""
+    """CancelFilm, ResumeFilm, RegenerateShot, RestoreCut."""
 
     films: FilmStore
+    scripts: ScriptPort
     now: Callable[[], datetime]
 
     async def cancel(self, tenant: str, name: str) -> Film:
@@ -102,10 +107,16 @@ class CommandFilm:
     ) -> Film:
         """Make one shot again and cut a new version; the other shots stay as they are.
 
-        Raises NotFound, InvalidArgument, AlreadyEnded while the film is under way.
+        Feedback is carried out by the prompt service; while it is away its words are added to the
+        shot's. Raises NotFound, InvalidArgument, AlreadyEnded while the film is under way.
         """
         check_text("feedback", feedback, _MAX_FEEDBACK)
         check_text("request_id", request_id, MAX_REQUEST_ID)
+        known = await self.films.get(tenant, film_id(name))
+        if request_id and request_id in known.handled:
+            return known
+        old = known.numbered(number)
+        shot = await self._retold(tenant, old, feedback) if feedback else old
         moment = self.now()
 
         def remake(film: Film) -> Film | None:
@@ -113,6 +124,28 @@ class CommandFilm:
                 return None
             if not film.state.terminal:
                 raise AlreadyEnded(f"{film.name} is under way: {film.state}")
-            return film.remade(moment, number, feedback, request_id)
+            return film.remade(moment, shot, request_id)
 
-        return await self.films.set_going(tenant, film_id(name), remake)
+        return await self.films.set_going(tenant, known.id, remake)
+
+    async def _retold(self, tenant: str, shot: Shot, feedback: str) -> Shot:
+        try:
+            return await self.scripts.retell(tenant, shot, feedback)
+        except ServiceError as error:
+            _log.warning("feedback_added_plainly", reason=error.reason)
+            return replace(shot, prompt=f"{shot.prompt}. {feedback}"[:MAX_WORDS])
+
+    async def restore(self, tenant: str, name: str, version: int, request_id: str) -> Film:
+        """Make an earlier cut the newest one, with its shots as they were; nothing is made or paid.
+
+        Raises NotFound, InvalidArgument, AlreadyEnded while the film is under way.
+        """
+        check_text("request_id", request_id, MAX_REQUEST_ID)
+        moment = self.now()
+
+        def restore(film: Film) -> Film | None:
+            if request_id and request_id in film.handled:
+                return None
+            return restored(film, moment, version, request_id)
+
+        return await self.films.set_going(tenant, film_id(name), restore)

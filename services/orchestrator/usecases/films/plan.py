@@ -1,15 +1,12 @@
 """PlanFilm: the graph, its price and its time, before any money. Nothing is written or bought."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from services.common.errors import InvalidArgument, ServiceError
-from services.orchestrator.domain.films.asking import shot_request
 from services.orchestrator.domain.films.brief import FilmBrief
-from services.orchestrator.domain.films.choosing import ModelChoice
-from services.orchestrator.domain.films.estimate import Estimate, Item, unit_price_micros
-from services.orchestrator.domain.films.graph import TaskType
+from services.orchestrator.domain.films.estimate import Estimate
 from services.orchestrator.domain.films.layout import Layout
 from services.orchestrator.domain.films.ports import HistoryStore, ScriptPort
 from services.orchestrator.domain.films.resources import ResourceMonitor, tier_of
@@ -28,8 +25,7 @@ from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.policy_ports import PoliciesPort
 from services.orchestrator.domain.ports import ModelsPort
 from services.orchestrator.domain.routing import Router
-from services.orchestrator.domain.values import Decision
-from services.orchestrator.usecases.accept import as_asked
+from services.orchestrator.usecases.films.pricing import Pricing
 from services.orchestrator.usecases.policies import FixedPolicies
 
 
@@ -72,13 +68,14 @@ class PlanFilm:
         """Raises InvalidArgument for what cannot be a film, Unavailable while a part is away."""
         shots, title, warnings = await self._shots(tenant, brief, source)
         require_distinct(shots)
-        layout = Layout(brief, shots)
         models = await self.models.models(tenant)
+        strategy = await self._strategy(brief, shots, models)
+        stock = strategy.visual_approach is VisualApproach.STOCK_ONLY
+        layout = Layout(brief, shots, stock=stock)
         policy = await self.policies.of(tenant, "")
         pricing = Pricing(brief, models, partial(self.router.decide, policy=policy))
         tasks = layout.tasks()
         items = tuple(item for task in tasks for item in pricing.items(task, shots))
-        strategy = await self._strategy(brief, shots, models)
         batches = layout.graph.get_optimal_execution_batches()
         return FilmPlan(
             brief=replace(brief, title=brief.title or title),
@@ -88,7 +85,7 @@ class PlanFilm:
             estimate=Estimate(items=items),
             strategy=strategy,
             p50_seconds=pricing.p50_seconds(len(shots), strategy.max_concurrency),
-            warnings=(*warnings, *_too_long(shots), *(str(b) for b in pricing.blockers)),
+            warnings=(*warnings, *_too_long(shots), *pricing.warnings),
             blockers=tuple(pricing.blockers),
         )
 
@@ -143,89 +140,6 @@ def _as_wished(chosen: Strategy, brief: FilmBrief) -> Strategy:
     width = 1 if kind is StrategyType.SEQUENTIAL else brief.width
     reason = "as asked" if brief.mode else "one at a time by the rule, but the work is elsewhere"
     return replace(chosen, strategy_type=kind, max_concurrency=width, reason=reason)
-
-
-class Pricing:
-    """Prices and times of a film's tasks on the models that would make them."""
-
-    def __init__(
-        self, brief: FilmBrief, models: Sequence[Model], decide: Callable[..., Decision]
-    ) -> None:
-        """Start without blockers."""
-        self._brief = brief
-        self._models = models
-        self._decide = decide
-        self._choice = ModelChoice(models, offline=brief.rules.offline)
-        self._clips: dict[tuple[str, float], tuple[Model | None, int | None]] = {}
-        self._clip_seconds: float | None = None
-        self.blockers: list[ServiceError] = []
-
-    def items(self, task: FilmTask, shots: Sequence[Shot]) -> tuple[Item, ...]:
-        """What the task would buy."""
-        shot = next((s for s in shots if s.shot_id == task.shot), None)
-        if task.type is TaskType.ANIMATION and shot is not None:
-            model, price = self._clip(task, shot)
-            return (_item(task, model, price),)
-        if task.type not in {TaskType.IMAGE, TaskType.AUDIO, TaskType.MUSIC, TaskType.SOUND}:
-            return ()
-        model = self._model(task)
-        if model is None and not task.model:
-            return ()  # it will be missing, which costs nothing
-        texts = [line.text for line in shot.lines] if shot and task.type is TaskType.AUDIO else [""]
-        seconds = shot.duration_seconds if shot else sum(s.duration_seconds for s in shots)
-        return tuple(_item(task, model, self._price(model, seconds, len(t))) for t in texts)
-
-    def p50_seconds(self, shots: int, width: int) -> float | None:
-        """Typical time of the clips, so many at once; None where nobody knows."""
-        each = self._clip_seconds
-        return None if each is None else each * -(-shots // width)
-
-    def _clip(self, task: FilmTask, shot: Shot) -> tuple[Model | None, int | None]:
-        key = (task.model, shot.duration_seconds)
-        if key not in self._clips:
-            self._clips[key] = self._routed(task.model, shot)
-        return self._clips[key]
-
-    def _routed(self, name: str, shot: Shot) -> tuple[Model | None, int | None]:
-        request = shot_request(self._brief, shot, model=name)
-        try:
-            decision = self._decide(request, as_asked(request), self._models)
-        except InvalidArgument:
-            raise
-        except ServiceError as error:
-            self._block(error)
-            model = self._choice.named(name, "video") if name else None
-            return model, self._price(model, shot.duration_seconds, 0)
-        first = decision.chosen[0]
-        self._clip_seconds = first.p50_seconds
-        model = next((m for m in self._models if m.id == first.model), None)
-        return model, first.price_micros
-
-    def _model(self, task: FilmTask) -> Model | None:
-        try:
-            return self._choice.for_task(task)
-        except InvalidArgument:
-            raise
-        except ServiceError as error:
-            if task.critical or task.model:
-                self._block(error)
-            return self._choice.named(task.model, "") if task.model else None
-
-    def _price(self, model: Model | None, seconds: float, characters: int) -> int | None:
-        if model is None:
-            return None
-        resolution = self._brief.resolution
-        return unit_price_micros(
-            model.price, seconds=seconds, characters=characters, resolution=resolution
-        )
-
-    def _block(self, error: ServiceError) -> None:
-        if error.message not in {known.message for known in self.blockers}:
-            self.blockers.append(error)
-
-
-def _item(task: FilmTask, model: Model | None, price: int | None) -> Item:
-    return Item(task=task.id, type=task.type, model=model.id if model else "", price_micros=price)
 
 
 def _too_long(shots: Sequence[Shot]) -> tuple[str, ...]:

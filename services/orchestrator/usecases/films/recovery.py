@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.common.errors import BudgetExceeded, Cancelled, RequestConflict, ServiceError
-from services.orchestrator.domain.films.graph import TaskType
+from services.orchestrator.domain.films.graph import VISUAL, TaskType
 from services.orchestrator.domain.films.tasks import FilmTask, TaskState
 from services.orchestrator.usecases.films.making import Interrupted
 from services.orchestrator.usecases.patience import failure
@@ -13,7 +13,7 @@ from services.orchestrator.usecases.patience import failure
 # Tries that a restart of ours may interrupt; they cost nothing.
 MAX_REPEATS = 8
 # Tried again with reduced needs before it is given up.
-_SECOND_TRY = frozenset({TaskType.ANIMATION, TaskType.AUDIO, TaskType.COMPOSITION})
+_SECOND_TRY = VISUAL | {TaskType.AUDIO, TaskType.COMPOSITION}
 
 
 def retrying(task: FilmTask, error: ServiceError) -> Callable[[FilmTask], FilmTask] | None:
@@ -25,7 +25,7 @@ def retrying(task: FilmTask, error: ServiceError) -> Callable[[FilmTask], FilmTa
     if isinstance(error, Interrupted) and task.repeats < MAX_REPEATS:
         return FilmTask.repeated
     hopeless = isinstance(error, Cancelled | RequestConflict)
-    if isinstance(error, BudgetExceeded) and task.type is not TaskType.ANIMATION:
+    if isinstance(error, BudgetExceeded) and task.type not in VISUAL:
         hopeless = True
     if hopeless or task.reduced or task.type not in _SECOND_TRY:
         return None

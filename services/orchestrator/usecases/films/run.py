@@ -12,13 +12,14 @@ from services.common.errors import (
 )
 from services.common.telemetry import get_logger
 from services.orchestrator.domain.films.film import Film, FilmState
-from services.orchestrator.domain.films.graph import TaskType
+from services.orchestrator.domain.films.graph import VISUAL, TaskType
 from services.orchestrator.domain.films.layout import WEIGHTS
 from services.orchestrator.domain.films.ports import FilmStore, HistoryStore
 from services.orchestrator.domain.films.strategy import StrategyRun, StrategyType
 from services.orchestrator.domain.films.tasks import FilmTask, TaskState
 from services.orchestrator.usecases.films.making import Made, Maker, parted
 from services.orchestrator.usecases.films.pacing import Pacing
+from services.orchestrator.usecases.films.preview import Preview
 from services.orchestrator.usecases.films.recovery import given_up, retrying
 from services.orchestrator.usecases.finish import DEFECT
 from services.orchestrator.usecases.patience import passing
@@ -34,6 +35,7 @@ class RunFilm:
     makers: Mapping[TaskType, Maker]
     pacing: Pacing
     history: HistoryStore
+    preview: Preview
     now: Callable[[], datetime]
 
     def __post_init__(self) -> None:
@@ -87,6 +89,8 @@ class RunFilm:
                     continue
                 return (await self.films.read(film_id)).task(task_id).state.finished
             await self._done(film_id, task, made)
+            if task.type in VISUAL:
+                await self.preview(film_id)
             return True
 
     async def _begin_task(self, film_id: str, run: int, task_id: str) -> Film:
@@ -186,7 +190,7 @@ def _told(film: Film) -> StrategyRun:
     begun, ended = film.start_time or film.create_time, film.end_time or film.update_time
     good = film.state is FilmState.SUCCEEDED
     quality = film.cuts[-1].quality if good and film.cuts else None
-    clips = [task for task in film.tasks if task.type is TaskType.ANIMATION]
+    clips = [task for task in film.tasks if task.type in VISUAL]
     whole = sum(task.state is TaskState.SUCCEEDED for task in clips)
     score = whole / len(clips) if quality is None and clips else quality or 0.0
     return StrategyRun(

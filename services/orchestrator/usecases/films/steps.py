@@ -19,7 +19,9 @@ from services.orchestrator.domain.money.ledger import Ledger
 from services.orchestrator.domain.ports import JobStore, ModelsPort
 from services.orchestrator.usecases.accept import AcceptVideo
 from services.orchestrator.usecases.films.assembly import MakeCaptions, MakeCut
+from services.orchestrator.usecases.films.finishing import MakeLarger, MakeThumbnail
 from services.orchestrator.usecases.films.pacing import FilmPace, Pacing
+from services.orchestrator.usecases.films.preview import MakePreview
 from services.orchestrator.usecases.films.purchase import Purchase
 from services.orchestrator.usecases.films.run import RunFilm
 from services.orchestrator.usecases.films.sounds import MakeMusic, MakeSound, MakeSpeech
@@ -101,19 +103,22 @@ def film_flow(
         films=films, works=parts.works, ledger=ledger, now=now, deadline=timing.deadline
     )
     pacing = Pacing(parts.monitor)
+    clip = MakeClip(
+        films=films,
+        jobs=jobs,
+        accept=clips.accept,
+        read=clips.read,
+        models=models,
+        library=parts.library,
+        now=now,
+    )
     running = RunFilm(
         films=films,
         makers={
             TaskType.IMAGE: MakePicture(models=models, purchase=purchase),
-            TaskType.ANIMATION: MakeClip(
-                films=films,
-                jobs=jobs,
-                accept=clips.accept,
-                read=clips.read,
-                models=models,
-                library=parts.library,
-                now=now,
-            ),
+            TaskType.ANIMATION: clip,
+            TaskType.RETRIEVAL: clip,
+            TaskType.UPSCALE: MakeLarger(models=models, purchase=purchase),
             TaskType.AUDIO: MakeSpeech(
                 films=films, models=models, purchase=purchase, voices=parts.voices, now=now
             ),
@@ -121,9 +126,11 @@ def film_flow(
             TaskType.SOUND: MakeSound(models=models, purchase=purchase),
             TaskType.CAPTIONS: MakeCaptions(models=models, purchase=purchase),
             TaskType.COMPOSITION: MakeCut(models=models, purchase=purchase, now=now),
+            TaskType.THUMBNAIL: MakeThumbnail(library=parts.library),
         },
         pacing=pacing,
         history=parts.history,
+        preview=MakePreview(films=films, works=parts.works, models=models, now=now),
         now=now,
     )
     stopping = StopFilm(films=films, jobs=jobs, works=parts.works)

@@ -27,6 +27,7 @@ from services.orchestrator.usecases.read import ReadJobs
 from tests.fakes.film_parts import (
     NOW,
     FixedMonitor,
+    FixedScript,
     MemoryFilms,
     MemoryHistory,
     MemoryVoices,
@@ -177,6 +178,7 @@ class Studio:
     voices: MemoryVoices = field(default_factory=MemoryVoices)
     monitor: FixedMonitor = field(default_factory=FixedMonitor)
     library: Shelf = field(default_factory=Shelf)
+    scripts: FixedScript = field(default_factory=FixedScript)
     ids: int = 0
 
     @classmethod
@@ -200,7 +202,7 @@ class Studio:
         parts = FilmParts(
             films=self.films,
             works=self.works,
-            scripts=nothing,
+            scripts=self.scripts,
             history=self.history,
             voices=self.voices,
             monitor=self.monitor,

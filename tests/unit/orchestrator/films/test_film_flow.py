@@ -21,7 +21,7 @@ CLIPS = ["films/f1/s1.animation/1.1", "films/f1/s2.animation/1.1", "films/f1/s3.
 
 
 def command(studio):
-    return CommandFilm(films=studio.films, now=lambda: NOW)
+    return CommandFilm(films=studio.films, scripts=studio.scripts, now=lambda: NOW)
 
 
 def hashes(made):
@@ -34,8 +34,11 @@ async def test_every_task_is_made_once_and_the_cut_is_stored():
     made = await studio.make()
     assert (made.state, made.progress_percent, made.version) == (FilmState.SUCCEEDED, 100, 1)
     assert sorted(studio.jobs.accepted) == CLIPS
+    previews = [request for request in studio.works.begun if "/preview/" in request]
+    assert len(previews) == 1
     assert sorted(studio.works.begun) == sorted(
         [
+            *previews,
             *(f"f1/s{n}.audio/1.1/0" for n in (1, 2, 3)),
             "f1/captions/1.1/0",
             "f1/composition/1.1/0",
@@ -74,7 +77,7 @@ async def test_a_film_that_dies_again_and_again_is_the_same_film_made_once(seed)
     assert hashes(made) == hashes(whole)
     assert made.state is FilmState.SUCCEEDED
     assert sorted(studio.jobs.accepted) == CLIPS
-    assert all("/1.1/" in request for request in studio.works.begun)
+    assert all("/1.1/" in r for r in studio.works.begun if "/preview/" not in r)
     assert len(made.cuts) == 1
     assert studio.history.runs.keys() == {"f1.1"}
 

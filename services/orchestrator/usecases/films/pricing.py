@@ -1,0 +1,111 @@
+"""What a film's tasks would cost on the models that would make them, and what stands in the way."""
+
+from collections.abc import Callable, Sequence
+
+from services.common.errors import InvalidArgument, ServiceError
+from services.orchestrator.domain.films.asking import shot_request
+from services.orchestrator.domain.films.brief import FilmBrief
+from services.orchestrator.domain.films.choosing import ModelChoice
+from services.orchestrator.domain.films.estimate import Item, unit_price_micros
+from services.orchestrator.domain.films.graph import TaskType
+from services.orchestrator.domain.films.shots import Shot
+from services.orchestrator.domain.films.tasks import FilmTask
+from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.values import Decision
+from services.orchestrator.usecases.accept import as_asked
+
+# What is bought besides clips; captions and the cut are made here.
+_BOUGHT = frozenset(
+    {TaskType.IMAGE, TaskType.AUDIO, TaskType.MUSIC, TaskType.SOUND, TaskType.UPSCALE}
+)
+
+
+class Pricing:
+    """Prices and times of a film's tasks on the models that would make them."""
+
+    def __init__(
+        self, brief: FilmBrief, models: Sequence[Model], decide: Callable[..., Decision]
+    ) -> None:
+        """Start without blockers."""
+        self._brief = brief
+        self._models = models
+        self._decide = decide
+        self._choice = ModelChoice(models, offline=brief.rules.offline)
+        self._clips: dict[tuple[str, float], tuple[Model | None, int | None]] = {}
+        self._clip_seconds: float | None = None
+        self.blockers: list[ServiceError] = []
+        self.missing: list[str] = []
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What will be less than was asked for, and what stands in the way."""
+        return (*self.missing, *map(str, self.blockers))
+
+    def items(self, task: FilmTask, shots: Sequence[Shot]) -> tuple[Item, ...]:
+        """What the task would buy."""
+        shot = next((s for s in shots if s.shot_id == task.shot), None)
+        if task.type is TaskType.ANIMATION and shot is not None:
+            model, price = self._clip(task, shot)
+            return (_item(task, model, price),)
+        if task.type not in _BOUGHT:
+            return ()
+        model = self._model(task)
+        if model is None and not task.model:
+            return ()  # it will be missing, which costs nothing
+        texts = [line.text for line in shot.lines] if shot and task.type is TaskType.AUDIO else [""]
+        seconds = shot.duration_seconds if shot else sum(s.duration_seconds for s in shots)
+        return tuple(_item(task, model, self._price(model, seconds, len(t))) for t in texts)
+
+    def p50_seconds(self, shots: int, width: int) -> float | None:
+        """Typical time of the clips, so many at once; None where nobody knows."""
+        each = self._clip_seconds
+        return None if each is None else each * -(-shots // width)
+
+    def _clip(self, task: FilmTask, shot: Shot) -> tuple[Model | None, int | None]:
+        key = (task.model, shot.duration_seconds)
+        if key not in self._clips:
+            self._clips[key] = self._routed(task.model, shot)
+        return self._clips[key]
+
+    def _routed(self, name: str, shot: Shot) -> tuple[Model | None, int | None]:
+        request = shot_request(self._brief, shot, model=name)
+        try:
+            decision = self._decide(request, as_asked(request), self._models)
+        except InvalidArgument:
+            raise
+        except ServiceError as error:
+            self._block(error)
+            model = self._choice.named(name, "video") if name else None
+            return model, self._price(model, shot.duration_seconds, 0)
+        first = decision.chosen[0]
+        self._clip_seconds = first.p50_seconds
+        model = next((m for m in self._models if m.id == first.model), None)
+        return model, first.price_micros
+
+    def _model(self, task: FilmTask) -> Model | None:
+        try:
+            return self._choice.for_task(task)
+        except InvalidArgument:
+            raise
+        except ServiceError as error:
+            if task.critical or task.model:
+                self._block(error)
+            elif task.type is TaskType.UPSCALE and not self.missing:
+                self.missing.append(f"clips will be made larger plainly: {error.message}")
+            return self._choice.named(task.model, "") if task.model else None
+
+    def _price(self, model: Model | None, seconds: float, characters: int) -> int | None:
+        if model is None:
+            return None
+        resolution = self._brief.resolution
+        return unit_price_micros(
+            model.price, seconds=seconds, characters=characters, resolution=resolution
+        )
+
+    def _block(self, error: ServiceError) -> None:
+        if error.message not in {known.message for known in self.blockers}:
+            self.blockers.append(error)
+
+
+def _item(task: FilmTask, model: Model | None, price: int | None) -> Item:
+    return Item(task=task.id, type=task.type, model=model.id if model else "", price_micros=price)
