@@ -973,6 +973,8 @@ class VideoModel(_message.Message):
     LANGUAGES_FIELD_NUMBER: _builtins.int
     MIN_FPS_FIELD_NUMBER: _builtins.int
     MAX_FPS_FIELD_NUMBER: _builtins.int
+    RATING_FIELD_NUMBER: _builtins.int
+    RATINGS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Stable id, such as "runway_gen3"."""
     display_name: _builtins.str
@@ -1019,6 +1021,10 @@ class VideoModel(_message.Message):
     """Lowest frame rate, when rates are a range."""
     max_fps: _builtins.float
     """Highest frame rate, when rates are a range."""
+    rating: _builtins.float
+    """Mean of the tenant's own ratings in comparisons, 1 to 5; absent without one."""
+    ratings: _builtins.int
+    """How many there are."""
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Other names that mean the same model."""
@@ -1120,13 +1126,20 @@ class VideoModel(_message.Message):
         languages: _abc.Iterable[_builtins.str] | None = ...,
         min_fps: _builtins.float = ...,
         max_fps: _builtins.float = ...,
+        rating: _builtins.float | None = ...,
+        ratings: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_success_rate", b"_success_rate", "max_duration", b"max_duration", "min_duration", b"min_duration", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "price", b"price", "retire_time", b"retire_time", "success_rate", b"success_rate"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_rating", b"_rating", "_success_rate", b"_success_rate", "max_duration", b"max_duration", "min_duration", b"min_duration", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "price", b"price", "rating", b"rating", "retire_time", b"retire_time", "success_rate", b"success_rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_success_rate", b"_success_rate", "aliases", b"aliases", "aspect_ratios", b"aspect_ratios", "audio", b"audio", "availability", b"availability", "charges_on_moderation", b"charges_on_moderation", "commercial_use", b"commercial_use", "display_name", b"display_name", "durations", b"durations", "excluded_territories", b"excluded_territories", "fps", b"fps", "id", b"id", "image_input", b"image_input", "languages", b"languages", "last_image_input", b"last_image_input", "licence", b"licence", "lifecycle", b"lifecycle", "max_duration", b"max_duration", "max_fps", b"max_fps", "max_prompt_characters", b"max_prompt_characters", "min_duration", b"min_duration", "min_fps", b"min_fps", "missing", b"missing", "negative_prompt", b"negative_prompt", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "placeholder", b"placeholder", "price", b"price", "price_date", b"price_date", "price_kind", b"price_kind", "provider", b"provider", "resolutions", b"resolutions", "resolved_model", b"resolved_model", "retire_time", b"retire_time", "success_rate", b"success_rate", "successors", b"successors", "text_input", b"text_input", "unavailable_reason", b"unavailable_reason", "video_input", b"video_input"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rating", b"_rating", "_success_rate", b"_success_rate", "aliases", b"aliases", "aspect_ratios", b"aspect_ratios", "audio", b"audio", "availability", b"availability", "charges_on_moderation", b"charges_on_moderation", "commercial_use", b"commercial_use", "display_name", b"display_name", "durations", b"durations", "excluded_territories", b"excluded_territories", "fps", b"fps", "id", b"id", "image_input", b"image_input", "languages", b"languages", "last_image_input", b"last_image_input", "licence", b"licence", "lifecycle", b"lifecycle", "max_duration", b"max_duration", "max_fps", b"max_fps", "max_prompt_characters", b"max_prompt_characters", "min_duration", b"min_duration", "min_fps", b"min_fps", "missing", b"missing", "negative_prompt", b"negative_prompt", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "placeholder", b"placeholder", "price", b"price", "price_date", b"price_date", "price_kind", b"price_kind", "provider", b"provider", "rating", b"rating", "ratings", b"ratings", "resolutions", b"resolutions", "resolved_model", b"resolved_model", "retire_time", b"retire_time", "success_rate", b"success_rate", "successors", b"successors", "text_input", b"text_input", "unavailable_reason", b"unavailable_reason", "video_input", b"video_input"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__rating: _TypeAlias = _typing.Literal["rating"]  # noqa: Y015
+    _WhichOneofArgType__rating: _TypeAlias = _typing.Literal["_rating", b"_rating"]  # noqa: Y015
     _WhichOneofReturnType__success_rate: _TypeAlias = _typing.Literal["success_rate"]  # noqa: Y015
     _WhichOneofArgType__success_rate: _TypeAlias = _typing.Literal["_success_rate", b"_success_rate"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rating) -> _WhichOneofReturnType__rating | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__success_rate) -> _WhichOneofReturnType__success_rate | None: ...
 
 Global___VideoModel: _TypeAlias = VideoModel  # noqa: Y015

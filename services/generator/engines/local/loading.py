@@ -1,7 +1,6 @@
 """Loads a checkpoint as planned: safetensors alone, no code of its own, offline when told."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from services.generator.domain.vram import Plan
@@ -90,16 +89,6 @@ def _stream(pipeline: Any, plan: Plan) -> None:
 
 def load_config(source: Source, name: str) -> dict[str, Any]:
     """Return a JSON file that lies beside the weights."""
-    from huggingface_hub import hf_hub_download
-
-    folder = source.folder
-    if folder is None:
-        path = Path(
-            hf_hub_download(
-                source.location, name, revision=source.revision, local_files_only=source.offline
-            )
-        )
-    else:
-        path = folder / name
+    path = folder_of(source) / name
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found

@@ -8,7 +8,7 @@ from typing import Any
 from services.generator.domain.vram import Plan
 from services.generator.engines.local.family import OnStep
 from services.generator.engines.local.loading import arguments
-from services.generator.engines.local.probe import Source
+from services.generator.engines.local.probe import Source, folder_of
 
 _NOISE = Lock()
 
@@ -17,9 +17,7 @@ def load_model(source: Source, plan: Plan, class_name: str) -> Any:
     """Return a model of transformers on its device, in evaluation mode."""
     import transformers
 
-    model = getattr(transformers, class_name).from_pretrained(
-        source.location, **arguments(source, plan)
-    )
+    model = getattr(transformers, class_name).from_pretrained(folder_of(source), **arguments(plan))
     return model.to(plan.device.place).eval()
 
 
@@ -27,11 +25,8 @@ def load_words(source: Source, class_name: str = "AutoTokenizer") -> Any:
     """Return the tokenizer (or processor) of a checkpoint."""
     import transformers
 
-    offline = source.offline or source.folder is not None
-    given = {} if source.folder is not None else {"revision": source.revision}
-    return getattr(transformers, class_name).from_pretrained(
-        source.location, local_files_only=offline, **given
-    )
+    kind = getattr(transformers, class_name)
+    return kind.from_pretrained(folder_of(source), local_files_only=True)
 
 
 @contextmanager

@@ -137,6 +137,6 @@ async def opened(settings: WorkerSettings) -> AsyncIterator[Card]:
         raise FailedPrecondition(message)
     process = ModelProcess(settings.device)
     try:
-        yield Card(process, await process.start(), found, settings)
+        yield Card(process, (await process.start()).device, found, settings)
     finally:
         await process.close()

