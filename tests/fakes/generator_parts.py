@@ -10,11 +10,11 @@ from pathlib import Path
 
 from services.common.errors import DataLoss, PermissionDenied, RequestConflict, ServiceError
 from services.generator.domain.callbacks import Callback
+from services.generator.domain.durations import Durations
 from services.generator.domain.facts import Cost, Identity, Output, Progress
 from services.generator.domain.generation import Generation, State
 from services.generator.domain.media import Media
 from services.generator.domain.models import (
-    Durations,
     Lifecycle,
     Model,
     Price,
@@ -270,6 +270,7 @@ class ScriptedBackend:
         self.answers: list[Accepted | Made | ServiceError] = []
         self.found: list[Accepted | ServiceError | None] = []
         self.looks: list[Update | ServiceError] = []
+        self.taken_in: list[Media] = []
         self.begun = True
         self.hold_updates = False
         self.heard: Callback | None = None
@@ -284,6 +285,10 @@ class ScriptedBackend:
         if isinstance(answer, ServiceError):
             raise answer
         return answer
+
+    async def take_in(self, work: Work, picture: Media) -> Media:
+        self.taken_in.append(picture)
+        return Media(url=f"runway://{len(self.taken_in)}", placed=True)
 
     async def look_up(self, work: Work) -> Accepted | None:
         answer = self.found.pop(0) if self.found else None

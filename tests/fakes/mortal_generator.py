@@ -36,6 +36,7 @@ from services.generator.providers import configured
 from services.generator.providers.adapter import Adapter
 from services.generator.providers.client import TIMEOUT, Client, vendor_http
 from services.generator.providers.download import Downloader
+from services.generator.providers.upload import Uploader
 from services.generator.usecases.halting import Halting
 from services.generator.usecases.hub import Hub
 from services.generator.usecases.machine import Machine
@@ -145,6 +146,7 @@ class Plant:
                     adapter=adapter,
                     client=Client(adapter, http, now=utc_now),
                     downloader=downloader,
+                    uploader=Uploader(fetching, policy),
                     pacer=pacer,
                     ear=Ear(http, now=utc_now),
                     addresses=CallbackAddresses("", ""),

@@ -469,6 +469,37 @@ class VideoTask(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Operation:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _OperationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[VideoTask._Operation.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        OPERATION_UNSPECIFIED: VideoTask._Operation.ValueType  # 0
+        """A new clip."""
+        OPERATION_EXTEND: VideoTask._Operation.ValueType  # 1
+        """Goes on where the clip ends."""
+        OPERATION_REMIX: VideoTask._Operation.ValueType  # 2
+        """Another take of the clip, by the prompt."""
+        OPERATION_RESTYLE: VideoTask._Operation.ValueType  # 3
+        """The same movement in another look, by the prompt."""
+        OPERATION_LIP_SYNC: VideoTask._Operation.ValueType  # 4
+        """Lips that move to other words."""
+
+    class Operation(_Operation, metaclass=_OperationEnumTypeWrapper):
+        """What may be done to a given clip."""
+
+    OPERATION_UNSPECIFIED: VideoTask.Operation.ValueType  # 0
+    """A new clip."""
+    OPERATION_EXTEND: VideoTask.Operation.ValueType  # 1
+    """Goes on where the clip ends."""
+    OPERATION_REMIX: VideoTask.Operation.ValueType  # 2
+    """Another take of the clip, by the prompt."""
+    OPERATION_RESTYLE: VideoTask.Operation.ValueType  # 3
+    """The same movement in another look, by the prompt."""
+    OPERATION_LIP_SYNC: VideoTask.Operation.ValueType  # 4
+    """Lips that move to other words."""
+
     PROMPT_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int
     ASPECT_RATIO_FIELD_NUMBER: _builtins.int
@@ -488,6 +519,8 @@ class VideoTask(_message.Message):
     OPTIONS_FIELD_NUMBER: _builtins.int
     FIT_NEAREST_FIELD_NUMBER: _builtins.int
     EXACT_FIELDS_FIELD_NUMBER: _builtins.int
+    VIDEO_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """Required. Text to send to the model."""
     aspect_ratio: _builtins.str
@@ -516,6 +549,8 @@ class VideoTask(_message.Message):
     """Optional. The caller's original words, for captions of placeholders."""
     fit_nearest: _builtins.bool
     """Optional. Coerce to the nearest value that the model takes, with a warning, instead of refusing."""
+    operation: Global___VideoTask.Operation.ValueType
+    """Optional. What is done to `video`; unset makes a new clip. A model that cannot do it refuses."""
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """Required. Length."""
@@ -537,6 +572,10 @@ class VideoTask(_message.Message):
         """Optional. Without `fit_nearest`: the only fields that must be taken as they are, such as "duration"
         and "fps"; the others are coerced, with a warning. Empty means every field.
         """
+
+    @_builtins.property
+    def video(self) -> Global___Media:
+        """Optional. The clip to work on, an asset or an address; goes with `operation` and not with pictures."""
 
     def __init__(
         self,
@@ -560,10 +599,12 @@ class VideoTask(_message.Message):
         options: _struct_pb2.Struct | None = ...,
         fit_nearest: _builtins.bool = ...,
         exact_fields: _abc.Iterable[_builtins.str] | None = ...,
+        video: Global___Media | None = ...,
+        operation: Global___VideoTask.Operation.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_audio", b"_audio", "_seed", b"_seed", "audio", b"audio", "duration", b"duration", "image", b"image", "last_image", b"last_image", "options", b"options", "seed", b"seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_audio", b"_audio", "_seed", b"_seed", "audio", b"audio", "duration", b"duration", "image", b"image", "last_image", b"last_image", "options", b"options", "seed", b"seed", "video", b"video"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_audio", b"_audio", "_seed", b"_seed", "aspect_ratio", b"aspect_ratio", "audio", b"audio", "camera_motion", b"camera_motion", "duration", b"duration", "exact_fields", b"exact_fields", "fit_nearest", b"fit_nearest", "fps", b"fps", "image", b"image", "last_image", b"last_image", "mood", b"mood", "negative_prompt", b"negative_prompt", "options", b"options", "original_prompt", b"original_prompt", "prompt", b"prompt", "resolution", b"resolution", "seed", b"seed", "shot_type", b"shot_type", "style", b"style", "time_of_day", b"time_of_day"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_audio", b"_audio", "_seed", b"_seed", "aspect_ratio", b"aspect_ratio", "audio", b"audio", "camera_motion", b"camera_motion", "duration", b"duration", "exact_fields", b"exact_fields", "fit_nearest", b"fit_nearest", "fps", b"fps", "image", b"image", "last_image", b"last_image", "mood", b"mood", "negative_prompt", b"negative_prompt", "operation", b"operation", "options", b"options", "original_prompt", b"original_prompt", "prompt", b"prompt", "resolution", b"resolution", "seed", b"seed", "shot_type", b"shot_type", "style", b"style", "time_of_day", b"time_of_day", "video", b"video"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__audio: _TypeAlias = _typing.Literal["audio"]  # noqa: Y015
     _WhichOneofArgType__audio: _TypeAlias = _typing.Literal["_audio", b"_audio"]  # noqa: Y015

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from services.generator.catalogue.rows import FileRow, ModelRow, PriceListRow, PriceRow
 from services.generator.domain.catalogue import Catalogue
+from services.generator.domain.durations import Durations
 from services.generator.domain.models import (
-    Durations,
     Inputs,
     Latency,
     Licence,

@@ -14,7 +14,7 @@ from services.generator.domain.models import (
     PriceKind,
     Sound,
 )
-from services.generator.domain.tasks import Operation
+from services.generator.domain.tasks import Edit, Operation
 
 Facts = dict[str, tuple[str, ...]]
 
@@ -44,10 +44,11 @@ class InputsRow(Row):
     image_forms: tuple[str, ...] = ()
     image_types: tuple[str, ...] = ()
     image_max_bytes: int | None = Field(default=None, gt=0)
+    image_inline_max_bytes: int | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
     def _form_for_each_image(self) -> Self:
-        known = {"url", "data_uri", "base64", "bytes"}
+        known = {"url", "data_uri", "base64", "bytes", "upload"}
         if not known.issuperset(self.image_forms):
             message = f"image_forms: choose among {sorted(known)}"
             raise ValueError(message)
@@ -143,6 +144,7 @@ class ModelRow(Row):
     group: bool = False
     placeholder: bool = False
     inputs: InputsRow = InputsRow()
+    edits: tuple[Edit, ...] = ()
     durations: DurationsRow | None = None
     aspect_ratios: tuple[Ratio, ...] = ()
     resolutions: tuple[Resolution, ...] = ()
@@ -179,6 +181,9 @@ class ModelRow(Row):
             raise ValueError(message)
         if self.retire_time is not None and self.retire_time.tzinfo is None:
             message = "retire_time needs a time zone"
+            raise ValueError(message)
+        if bool(self.edits) != (self.inputs.video is not Need.NONE) and self.operation == "video":
+            message = "edits go with a video as input and only with it"
             raise ValueError(message)
         if self.group and not self.successors:
             message = "a group has members: its successors"

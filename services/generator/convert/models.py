@@ -5,10 +5,10 @@ from google.protobuf import duration_pb2
 from reelmesh.generator.v1 import model_pb2
 from services.generator.convert.generations import timestamp
 from services.generator.domain.catalogue import Standing
+from services.generator.domain.durations import Durations
 from services.generator.domain.models import (
     Carried,
     Commercial,
-    Durations,
     Model,
     Need,
     Price,
@@ -80,6 +80,7 @@ def _capabilities(model: Model) -> model_pb2.Capabilities:
         whole_seconds=model.durations.whole,
         style=model.style is Carried.FIELD,
         camera_motion=model.camera_motion is Carried.FIELD,
+        operations=[edit.value for edit in model.edits],
     )
     if model.fps_range is not None:
         message.min_fps, message.max_fps = model.fps_range

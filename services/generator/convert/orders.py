@@ -11,7 +11,9 @@ from services.generator.convert.fields import media, optional, options, positive
 from services.generator.domain.limits import Fit
 from services.generator.domain.orders import Hints, Labels, Order, Priority
 from services.generator.domain.tasks import (
+    Edit,
     ImageTask,
+    Media,
     MusicTask,
     SoundTask,
     SpeechTask,
@@ -20,6 +22,11 @@ from services.generator.domain.tasks import (
 )
 
 _PRIORITIES = {generator_service_pb2.PRIORITY_BATCH: Priority.BATCH}
+_WORDS = generation_pb2.VideoTask.Operation
+_EDITS: Mapping[int, Edit | None] = {
+    _WORDS.OPERATION_UNSPECIFIED: None,
+    **{_WORDS.Value(f"OPERATION_{edit.name}"): edit for edit in Edit},
+}
 _LATER = frozenset({"upscale", "thumbnail"})
 
 
@@ -101,11 +108,20 @@ def _video(task: generation_pb2.VideoTask) -> VideoTask:
         negative_prompt=task.negative_prompt,
         image=media(task, "image"),
         last_image=media(task, "last_image"),
+        video=_clip(task),
+        edit=_EDITS[task.operation],
         camera_motion=task.camera_motion,
         style=task.style,
         audio=optional(task, "audio"),
         options=options(task.options),
     )
+
+
+def _clip(task: generation_pb2.VideoTask) -> Media | None:
+    found = media(task, "video")
+    if found is not None and found.data:
+        raise InvalidArgument("video", "must be an asset or a URI", allowed=("asset", "uri"))
+    return found
 
 
 def _image(task: generation_pb2.ImageTask) -> ImageTask:

@@ -66,6 +66,7 @@ def facts_of(task: Task) -> dict[str, str]:
         "image": "no" if getattr(task, "image", None) is None else "yes",
         "last_image": "no" if getattr(task, "last_image", None) is None else "yes",
     }
+    facts["operation"] = getattr(task, "edit", None) or ""
     seconds = getattr(task, "duration_seconds", None)
     facts["duration"] = "" if seconds is None else f"{seconds:g}"
     if isinstance(task, VideoTask) and task.audio is not None:

@@ -18,6 +18,7 @@ from services.generator.domain.fitting import (
     sizes_of_length,
 )
 from services.generator.domain.models import ANY, Carried, Model, Need, Sound
+from services.generator.domain.pictures import check_picture
 from services.generator.domain.tasks import Media, Task, operation_of
 
 
@@ -72,12 +73,16 @@ class _Check:
 
     def inputs(self) -> None:
         inputs = self.model.inputs
+        edit = self._get("edit")
+        if edit is not None and edit not in self.model.edits:
+            message = f"{self.model.id} cannot {edit} a clip"
+            raise InvalidArgument("operation", message, allowed=self.model.edits)
         self._need("image", inputs.image)
         self._need("last_image", inputs.last_image)
         for name in ("image", "last_image"):
             media = self._get(name)
             if isinstance(media, Media):
-                self._picture(name, media)
+                check_picture(self.model, name, media)
         alone = self._get("last_image") is not None and self._get("image") is None
         if alone and inputs.image is not Need.NONE:
             raise InvalidArgument("last_image", f"{self.model.id} takes it only with image")
@@ -88,15 +93,6 @@ class _Check:
             raise InvalidArgument(name, f"{self.model.id} works from a picture: give one")
         if need is Need.NONE and value is not None:
             raise InvalidArgument(name, f"{self.model.id} does not take one")
-
-    def _picture(self, name: str, media: Media) -> None:
-        inputs, limit = self.model.inputs, self.model.inputs.image_max_bytes
-        if media.data and limit is not None and len(media.data) > limit:
-            message = f"has {len(media.data)} bytes, {self.model.id} takes at most {limit}"
-            raise InvalidArgument(name, message)
-        if media.data and inputs.image_types and media.media_type not in inputs.image_types:
-            message = f"{self.model.id} does not read {media.media_type}"
-            raise InvalidArgument(name, message, allowed=inputs.image_types)
 
     def choice(self, name: str) -> None:
         if not hasattr(self.task, name):

@@ -15,17 +15,22 @@ NO_OPTIONS: Mapping[str, Json] = {}
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A reference file: exactly one of an absolute URL and the bytes themselves."""
+    """A reference file: exactly one of an absolute URL and the bytes themselves.
+
+    `placed` tells that a vendor gave the address for what was uploaded to it.
+    """
 
     url: str = ""
     data: bytes = field(default=b"", repr=False)
     media_type: str = "image/png"
+    placed: bool = False
 
     def __post_init__(self) -> None:
         """Refuse none, both, and addresses that are not http(s)."""
         if bool(self.url) == bool(self.data):
             raise InvalidArgument("image", "give either a URL or bytes, not both and not neither")
-        if self.url and (urlsplit(self.url).scheme not in {"http", "https"}):
+        web = self.placed or urlsplit(self.url).scheme in {"http", "https"}
+        if self.url and not web:
             raise InvalidArgument("image", "is not an http(s) URL", allowed=("http", "https"))
 
     @property

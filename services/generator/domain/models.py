@@ -1,12 +1,12 @@
 """What the catalogue knows about one model: plain facts, and arithmetic over them."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from services.generator.domain.tasks import Json, Operation, Task
+from services.generator.domain.durations import Durations
+from services.generator.domain.tasks import Edit, Json, Operation, Task
 
 ANY = "*"
 """Among a model's aspect ratios: every ratio will do."""
@@ -77,43 +77,11 @@ class PriceKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Durations:
-    """The lengths in seconds that a model makes: a set, or the (whole) values of a range."""
-
-    values: tuple[float, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
-    whole: bool = True
-
-    def allows(self, seconds: float) -> bool:
-        """Tell whether a clip of exactly this length can be asked for."""
-        if self.values:
-            return seconds in self.values
-        if self.minimum is None or self.maximum is None:
-            return False
-        fits = self.minimum <= seconds <= self.maximum
-        return fits and (not self.whole or seconds == int(seconds))
-
-    def nearest(self, seconds: float) -> float:
-        """Return the allowed length closest to `seconds`; the longer one of two equally close."""
-        if self.values:
-            return min(self.values, key=lambda value: (abs(value - seconds), -value))
-        low, high = self.minimum or seconds, self.maximum or seconds
-        clamped = min(max(seconds, low), high)
-        return math.floor(clamped + 0.5) if self.whole else clamped
-
-    def describe(self) -> tuple[str, ...]:
-        """Return the allowed lengths as a person reads them, e.g. ("5", "10") or ("2-10",)."""
-        if self.values:
-            return tuple(f"{value:g}" for value in self.values)
-        if self.minimum is None or self.maximum is None:
-            return ()
-        return (f"{self.minimum:g}-{self.maximum:g}",)
-
-
-@dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a model takes, and in which form a picture travels."""
+    """What a model takes, and in which form a picture travels.
+
+    `image_inline_max_bytes` is the most that may travel within the request.
+    """
 
     text: Need = Need.OPTIONAL
     image: Need = Need.NONE
@@ -122,6 +90,7 @@ class Inputs:
     image_forms: tuple[str, ...] = ()
     image_types: tuple[str, ...] = ()
     image_max_bytes: int | None = None
+    image_inline_max_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +161,10 @@ class Latency:
 class Model:
     """One row of the catalogue.
 
-    `credentials` holds alternatives: one group of environment names suffices, all of its names are
-    needed. `vendor_models` maps the kind of input ("text", "image") to the vendor's own name;
-    `wire` is the vendor's own spelling; `languages` are those that its maker documents for prompts.
+    `edits` are what it can do to a given clip. `credentials` holds alternatives: one group of
+    environment names suffices, all of its names are needed. `vendor_models` maps the kind of input
+    ("text", "image", "extend" …) to the vendor's own name; `wire` is the vendor's own spelling;
+    `languages` are those that its maker documents for prompts.
     """
 
     id: str
@@ -208,7 +178,8 @@ class Model:
     group: bool = False
     placeholder: bool = False
     inputs: Inputs = Inputs()
-    durations: Durations = Durations()
+    edits: tuple[Edit, ...] = ()
+    durations: Durations = field(default_factory=Durations)
     aspect_ratios: tuple[str, ...] = ()
     resolutions: tuple[str, ...] = ()
     fps: tuple[float, ...] = ()
@@ -247,4 +218,6 @@ class Model:
         """Return the vendor's own name of the model for this task ("" for an engine of ours)."""
         from_image = getattr(task, "image", None) is not None
         kind = "image" if from_image and "image" in self.vendor_models else "text"
+        edit = getattr(task, "edit", None) or kind
+        kind = edit if edit in self.vendor_models else kind
         return self.vendor_models.get(kind) or next(iter(self.vendor_models.values()), "")

@@ -19,7 +19,7 @@ from services.generator.domain.facts import (
 from services.generator.domain.generation import Generation
 from services.generator.domain.models import Model
 from services.generator.domain.orders import Order
-from services.generator.domain.tasks import Task
+from services.generator.domain.tasks import Media, Task
 from services.generator.domain.vendor_keys import OwnKeys
 
 Clock: TypeAlias = Callable[[], datetime]
@@ -126,6 +126,12 @@ class Backend(Protocol):
 
         Raises UnknownOutcome when the answer was lost, Unavailable when the request provably never
         arrived, any other ServiceError when it was refused.
+        """
+
+    async def take_in(self, work: Work, picture: Media) -> Media:
+        """Put a picture where the vendor fetches it, for models that take uploads; costs nothing.
+
+        Raises Unavailable, ProviderRefused, Unimplemented where there is no such place.
         """
 
     async def look_up(self, work: Work) -> Accepted | None:

@@ -18,6 +18,7 @@ from services.generator.domain.media import NO_OPTIONS, Json, Media
 
 __all__ = [
     "MAX_SEED",
+    "Edit",
     "ImageTask",
     "Json",
     "Media",
@@ -47,6 +48,15 @@ class Operation(StrEnum):
     CHECK = "check"
 
 
+class Edit(StrEnum):
+    """What may be done to a clip that is given, apart from making a new one."""
+
+    EXTEND = "extend"
+    REMIX = "remix"
+    RESTYLE = "restyle"
+    LIP_SYNC = "lip_sync"
+
+
 def _positive(name: str, value: float | None) -> None:
     if value is not None and not (math.isfinite(value) and value > 0):
         raise InvalidArgument(name, "must be a finite number greater than zero")
@@ -66,7 +76,10 @@ def _ratio(value: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoTask:
-    """A clip to make. Durations in seconds; `audio` None leaves the sound track to the model."""
+    """A clip to make. Durations in seconds; `audio` None leaves the sound track to the model.
+
+    With `edit` it is made from the clip `video`.
+    """
 
     prompt: str = ""
     duration_seconds: float | None = None
@@ -77,6 +90,8 @@ class VideoTask:
     negative_prompt: str = ""
     image: Media | None = None
     last_image: Media | None = None
+    video: Media | None = None
+    edit: Edit | None = None
     camera_motion: str = ""
     style: str = ""
     audio: bool | None = None
@@ -88,8 +103,14 @@ class VideoTask:
         _positive("fps", self.fps)
         _seed(self.seed)
         _ratio(self.aspect_ratio)
-        if not (self.prompt.strip() or self.image or self.last_image):
+        if not (self.prompt.strip() or self.image or self.last_image or self.video):
             raise InvalidArgument("prompt", "must not be empty when there is no image")
+        if self.edit is None and self.video is not None:
+            raise InvalidArgument("operation", "must say what is done to the clip", allowed=Edit)
+        if self.edit is not None and self.video is None:
+            raise InvalidArgument("video", f"must be given: the clip to {self.edit}")
+        if self.edit is not None and (self.image or self.last_image):
+            raise InvalidArgument("image", "does not go with a clip to work on")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

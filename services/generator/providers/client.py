@@ -17,6 +17,7 @@ from services.common.errors import (
     Unavailable,
     UnknownOutcome,
 )
+from services.generator.domain.tasks import Media
 from services.generator.providers.adapter import (
     Accepted,
     Adapter,
@@ -24,6 +25,7 @@ from services.generator.providers.adapter import (
     Failed,
     Fault,
     Outcome,
+    Place,
     Reply,
     Running,
     Submission,
@@ -92,6 +94,21 @@ class Client:
             message = f"the answer to a paid call was lost: {type(error).__name__}"
             raise UnknownOutcome(message) from error
         return self._judged(reply)
+
+    async def upload(self, picture: Media) -> Place:
+        """Have a picture taken in, or be told where to put it. It costs nothing.
+
+        Raises Unavailable or RateLimited when it may be tried again, else ProviderRefused.
+        """
+        uploads = self._adapter.uploads
+        if uploads is None:
+            message = "the vendor takes no uploads"
+            raise ProviderRefused(message)
+        reply = await self._ask(uploads.call(picture, self._adapter.upload_host))
+        place = uploads.read(reply) if reply.status < 300 else None
+        if place is None:
+            raise refused(reply).error()
+        return place
 
     async def poll(self, job: str) -> Update:
         """Return how the job stands, following the vendor's further calls.
@@ -201,7 +218,7 @@ class Client:
         base = self._adapter.base_url.rstrip("/")
         if path.startswith("/"):
             return f"{base}{path}"
-        if origin(path) != origin(base):
+        if origin(path) not in {origin(base), origin(self._adapter.upload_host or base)}:
             message = "the vendor's follow-up address is on another host; nothing was sent there"
             raise ProviderRefused(message)
         return path

@@ -24,6 +24,7 @@ from services.generator.providers.adapter import (
     Submission,
     Succeeded,
     Update,
+    Uploads,
     at,
     billed_by_fal,
     media_urls,
@@ -38,6 +39,9 @@ from services.generator.providers.adapter import (
 RESULT = "result"
 PATH = "/%(app)s/requests/%(id)s"
 FORM = {"status": f"{PATH}/status", "response": PATH, "cancel": f"{PATH}/cancel"}
+FILE = {"file_name": "{name}", "content_type": "{type}"}
+UPLOAD = "/storage/upload/initiate?storage_type=fal-cdn-v3"
+UPLOADS = Uploads(UPLOAD, "file_url", "upload_url", body=FILE, host="https://rest.fal.ai")
 TYPES = {
     **dict.fromkeys(("content_policy_violation", "no_media_generated"), Fault.MODERATED),
     **dict.fromkeys(("client_cancelled", "client_disconnected"), Fault.CANCELLED),
@@ -53,6 +57,7 @@ class Fal(KeySigned):
     public_keys: ClassVar[str] = "https://rest.fal.ai/.well-known/jwks.json"
     webhook_key: ClassVar[tuple[str | int, ...]] = ("request_id",)
     job_form: ClassVar[str] = json.dumps(FORM)
+    uploads: ClassVar[Uploads] = UPLOADS
 
     base_url: str = "https://queue.fal.run"
 
@@ -78,7 +83,8 @@ class Fal(KeySigned):
     @override
     def update(self, job: str, reply: Reply) -> Update | Call:
         if reply.step == RESULT:
-            return _result(reply)
+            outputs = tuple(Output(url=url) for url in media_urls(reply.body))
+            return Succeeded(outputs=outputs, seed=whole(reply.body, "seed"))
         phase = phase_of(text(reply.body, "status"))
         if phase is not Phase.SUCCEEDED:
             return Running(queued=phase is Phase.QUEUED)
@@ -104,13 +110,6 @@ class Fal(KeySigned):
     @override
     def cancel(self, job: str) -> Call:
         return Call(method="PUT", path=json.loads(job)["cancel"])
-
-
-def _result(reply: Reply) -> Update:
-    urls = media_urls(reply.body)
-    if not urls:
-        return Failed(fault=Fault.VENDOR, message="the result holds no media")
-    return Succeeded(outputs=tuple(Output(url=url) for url in urls), seed=whole(reply.body, "seed"))
 
 
 def _failure(reply: Reply, kind: str) -> Failed:

@@ -21,6 +21,7 @@ from services.generator.providers.adapter import (
     Submission,
     Succeeded,
     Update,
+    Uploads,
     at,
     failed,
     media_urls,
@@ -38,6 +39,7 @@ class Replicate(SecretSigned):
     cancels: ClassVar[bool] = True
     poll_seconds: ClassVar[float] = 3.0
     webhook_key: ClassVar[tuple[str | int, ...]] = ("id",)
+    uploads: ClassVar[Uploads] = Uploads("/files", "urls.get")
 
     base_url: str = "https://api.replicate.com/v1"
 

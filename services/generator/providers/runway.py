@@ -21,6 +21,7 @@ from services.generator.providers.adapter import (
     Submission,
     Succeeded,
     Update,
+    Uploads,
     items,
     merged,
     number,
@@ -37,6 +38,7 @@ RATIOS = {
     "1:1": "960:960",
     "21:9": "1584:672",
 }
+FILE = {"filename": "{name}", "type": "ephemeral"}
 # The longest prefix of `failureCode` decides; codes are an open set.
 FAILURES = {
     "SAFETY": Fault.MODERATED,
@@ -51,6 +53,7 @@ class Runway(Adapter):
 
     cancels: ClassVar[bool] = True
     cancel_destroys: ClassVar[bool] = True
+    uploads: ClassVar[Uploads] = Uploads("/v1/uploads", "runwayUri", "uploadUrl", "fields", FILE)
 
     base_url: str = "https://api.dev.runwayml.com"
     version: str = "2024-11-06"
@@ -66,15 +69,13 @@ class Runway(Adapter):
             "model": submission.vendor_model,
             "ratio": RATIOS[task.aspect_ratio],
             "duration": int(task.duration_seconds or 5),
+            "promptText": task.prompt,
+            "seed": task.seed,
         }
-        if task.prompt:
-            body["promptText"] = task.prompt
-        if task.seed is not None:
-            body["seed"] = task.seed
-        if task.image is None:
-            return Call(method="POST", path="/v1/text_to_video", json=merged(body, task.options))
-        body["promptImage"] = [{"uri": task.image.uri, "position": "first"}]
-        return Call(method="POST", path="/v1/image_to_video", json=merged(body, task.options))
+        if task.image is not None:
+            body["promptImage"] = [{"uri": task.image.uri, "position": "first"}]
+        path = "/v1/text_to_video" if task.image is None else "/v1/image_to_video"
+        return Call(method="POST", path=path, json=merged(body, task.options))
 
     @override
     def poll(self, job: str) -> Call:
@@ -92,8 +93,7 @@ class Runway(Adapter):
             return _failure(reply)
         if phase is Phase.CANCELLED:
             return Failed(fault=Fault.CANCELLED, message="cancelled", billed=_billed(reply))
-        progress = number(reply.body, "progress")
-        return Running(queued=phase is Phase.QUEUED, progress=progress)
+        return Running(queued=phase is Phase.QUEUED, progress=number(reply.body, "progress"))
 
     @override
     def refusal(self, reply: Reply) -> Failed | None:
@@ -108,8 +108,8 @@ class Runway(Adapter):
 
 def _failure(reply: Reply) -> Failed:
     code, message = text(reply.body, "failureCode"), text(reply.body, "failure")
-    known = [prefix for prefix in FAILURES if code.startswith(prefix)]
-    fault = FAILURES[max(known, key=len)] if known else Fault.VENDOR
+    known = max(filter(code.startswith, FAILURES), key=len, default="")
+    fault = FAILURES.get(known, Fault.VENDOR)
     billed = True if code.startswith("SAFETY.INPUT") else _billed(reply)
     return Failed(fault=fault, message=message or "generation failed", code=code, billed=billed)
 

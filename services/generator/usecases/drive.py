@@ -116,7 +116,7 @@ class Drive:
 
     async def _submit(self, backend: Backend, work: Work) -> None:
         try:
-            ready = await self._interruption.unless_come(self._means.sending.prepare(work))
+            ready = await self._interruption.unless_come(self._means.sending.prepare(backend, work))
         except ServiceError as error:
             await self._row.failed(error)
             return

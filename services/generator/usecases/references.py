@@ -1,44 +1,82 @@
 """Brings reference pictures into the form that a model takes, at the moment of sending."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
+from services.common.errors import InvalidArgument
 from services.generator.domain.orders import asset_of
+from services.generator.domain.pictures import IN_REQUEST, check_picture, fits_in_request
 from services.generator.domain.ports import Work
 from services.generator.domain.storage_port import AssetStorage
 from services.generator.domain.tasks import Media, Task
 
-_AS_BYTES = frozenset({"bytes", "base64", "data_uri"})
+TakeIn: TypeAlias = Callable[[Work, Media], Awaitable[Media]]
 
 
 class References:
-    """Turns assets and addresses into what travels: a signed address of this attempt, or bytes."""
+    """Turns assets and addresses into what travels.
+
+    In this order: an address (of an asset a signed one, made for this attempt), the bytes within
+    the request, an upload to the vendor.
+    """
 
     def __init__(self, storage: AssetStorage) -> None:
         self._storage = storage
 
-    async def ready(self, work: Work) -> Task:
-        """Return the task with pictures that the model can take. Raises what storage raises."""
+    async def ready(self, work: Work, take_in: TakeIn | None = None) -> Task:
+        """Return the task with pictures that the model can take; `take_in` uploads one.
+
+        Raises InvalidArgument for a picture that the model cannot take, and what storage raises.
+        """
         changes: dict[str, Any] = {}
         for name in ("image", "last_image"):
             media = getattr(work.task, name, None)
-            if isinstance(media, Media) and media.url:
-                changes[name] = await self._travelling(work, name, media)
+            if isinstance(media, Media):
+                changes[name] = await self._travelling(work, name, media, take_in)
+        clip = getattr(work.task, "video", None)
+        if isinstance(clip, Media) and asset_of(clip):  # clips travel by address alone
+            changes["video"] = Media(url=await self._storage.sign(work.tenant, asset_of(clip)))
         return replace(work.task, **changes) if changes else work.task
 
-    async def _travelling(self, work: Work, name: str, media: Media) -> Media:
+    async def _travelling(
+        self, work: Work, name: str, media: Media, take_in: TakeIn | None
+    ) -> Media:
+        address = await self._address(work, name, media)
+        if address is not None:
+            return address
+        found = media if media.data else await self._read(work, name, media)
+        check_picture(work.model, name, found)
+        if fits_in_request(work.model, found):
+            return found
+        if "upload" in work.model.inputs.image_forms and take_in is not None:
+            return await take_in(work, found)
+        message = f"has {len(found.data)} bytes, too many for a request to {work.model.id}"
+        raise InvalidArgument(name, message)
+
+    async def _address(self, work: Work, name: str, media: Media) -> Media | None:
+        """Return an address that the vendor can open, None where the bytes must travel."""
         forms = set(work.model.inputs.image_forms)
-        takes_bytes, takes_addresses = bool(forms & _AS_BYTES), "url" in forms or not forms
+        if forms and "url" not in forms:
+            return None
+        only = forms.isdisjoint({"upload", *IN_REQUEST})
+        if media.data:
+            if not only:
+                return None
+            check_picture(work.model, name, media)
+            asset = await self._storage.keep(work.tenant, media, f"{work.id}-{name}")
+        else:
+            asset = asset_of(media)
+            if not asset:
+                return media
+        signed = await self._storage.sign(work.tenant, asset)
+        # A vendor cannot reach an address without a host, nor one of this machine.
+        return Media(url=signed) if only or signed.startswith("https://") else None
+
+    async def _read(self, work: Work, name: str, media: Media) -> Media:
         asset = asset_of(media)
         if not asset:
-            if takes_addresses:
-                return media
             request_id = f"{work.id}-{name}"
             asset = await self._storage.take_in(work.tenant, media.url, request_id)
-        elif takes_addresses:
-            signed = await self._storage.sign(work.tenant, asset)
-            # A vendor cannot reach an address without a host, nor one of this machine.
-            if signed.startswith("https://") or not takes_bytes:
-                return Media(url=signed)
         data, media_type = await self._storage.read(work.tenant, asset)
         return Media(data=data, media_type=media_type)

@@ -26,9 +26,9 @@ class Sending:
     def __init__(self, storage: AssetStorage) -> None:
         self._references = References(storage)
 
-    async def prepare(self, work: Work) -> Work:
-        """Return the work with references that can travel; nothing is sent to the vendor yet."""
-        return replace(work, task=await self._references.ready(work))
+    async def prepare(self, backend: Backend, work: Work) -> Work:
+        """Return the work with references that can travel; nothing that costs is sent yet."""
+        return replace(work, task=await self._references.ready(work, backend.take_in))
 
     async def send(self, backend: Backend, work: Work) -> Accepted | Made:
         """Return how the work is found again, or the result where the vendor answers with it.

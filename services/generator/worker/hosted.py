@@ -19,10 +19,12 @@ from services.generator.domain.circuit import Circuit
 from services.generator.domain.facts import Cost, Failure
 from services.generator.domain.generation import Generation
 from services.generator.domain.ports import NAMED, Accepted, Content, Lost, Made, Update, Work
+from services.generator.domain.tasks import Media
 from services.generator.providers import adapter as vendor
 from services.generator.providers.adapter import media_type_of
 from services.generator.providers.client import Client
 from services.generator.providers.download import Downloader
+from services.generator.providers.upload import Uploader
 from services.generator.worker.ear import Ear
 from services.generator.worker.pace import Pacer, Rhythm, after_trouble
 from services.generator.worker.progress import progress_of
@@ -42,6 +44,7 @@ class Vendor:
     adapter: vendor.Adapter
     client: Client
     downloader: Downloader
+    uploader: Uploader
     pacer: Pacer
     ear: Ear
     addresses: CallbackAddresses
@@ -86,6 +89,13 @@ class HostedBackend:
             case vendor.Failed():
                 with self._watched():
                     raise self._blamed(outcome.error())
+
+    async def take_in(self, work: Work, picture: Media) -> Media:
+        """Upload a picture and return the address by which the vendor knows it."""
+        place = await self._at.client.upload(picture)
+        if place.url:
+            await self._at.uploader.put(place, picture)
+        return Media(url=place.address, placed=True)
 
     async def look_up(self, work: Work) -> Accepted | None:
         """Find what an unanswered call led to; None where the vendor cannot be asked.

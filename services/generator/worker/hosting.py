@@ -14,6 +14,7 @@ from services.generator.domain.circuit import Circuits
 from services.generator.providers.adapter import Adapter
 from services.generator.providers.client import TIMEOUT, Client, vendor_http
 from services.generator.providers.download import Downloader
+from services.generator.providers.upload import Uploader
 from services.generator.settings import Settings
 from services.generator.worker.ear import Ear
 from services.generator.worker.hosted import HostedBackend, Vendor
@@ -27,6 +28,7 @@ class Hosting:
 
     http: httpx.AsyncClient
     downloader: Downloader
+    uploader: Uploader
     pacer: Pacer
     ear: Ear
     addresses: CallbackAddresses
@@ -47,6 +49,7 @@ class Hosting:
                 adapter=adapter,
                 client=Client(adapter, self.http, now=self.now),
                 downloader=self.downloader,
+                uploader=self.uploader,
                 pacer=self.pacer,
                 ear=self.ear,
                 addresses=self.addresses,
@@ -68,6 +71,7 @@ async def hosting(settings: Settings, circuits: Circuits) -> AsyncIterator[Hosti
         yield Hosting(
             http=http,
             downloader=Downloader(fetching, policy, now=clock.now, max_bytes=limit),
+            uploader=Uploader(fetching, policy),
             pacer=Pacer(settings.polls_per_second),
             ear=Ear(http, now=clock.now),
             addresses=settings.addresses,

@@ -14,6 +14,7 @@ from services.generator.domain.facts import Cost, Failure, Progress
 from services.generator.domain.generation import Generation
 from services.generator.domain.ports import CHUNK_BYTES, Accepted, Content, Lost, Made, Update, Work
 from services.generator.domain.records import from_record, to_record
+from services.generator.domain.tasks import Media
 from services.generator.engines.engine import Engine, Product
 from services.generator.worker.costs import cost_of
 
@@ -41,6 +42,10 @@ class LocalBackend:
         """Take the work in; it begins when `updates` is asked and a place is free."""
         self._taken.add(work.id)
         return Accepted(job=work.id, queued=self._slots.locked())
+
+    async def take_in(self, work: Work, picture: Media) -> Media:
+        """Return it as it is: an engine of our own reads what it is handed."""
+        return picture
 
     async def look_up(self, work: Work) -> Accepted | None:
         """Return None: a call within this process is never left unanswered."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+import jwt
+
 from services.suite.simulator.faults import Fault
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ WORDS = {
     Why.MODERATED: "The input was flagged by our content moderation system",
     Why.DOWN: "The server is overloaded, please try again",
 }
+CREDENTIALS = ("authorization", "x-api-key", "x-goog-api-key", "xi-api-key", "api-key")
 HTML = "<html><head><title>502 Bad Gateway</title></head><body>cloud front</body></html>"
 REFUSALS = {
     Fault.SUBMIT_ERROR: Why.DOWN,
@@ -61,6 +64,16 @@ class Ask:
     raw: bytes
     body: Any = None
     files: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def account(self) -> str:
+        """What tells one account from another: the key, or who signs the token."""
+        shown = next(filter(None, map(self.header, CREDENTIALS)), "")
+        try:
+            token = shown.removeprefix("Bearer ")
+            return str(jwt.decode(token, options={"verify_signature": False})["iss"])
+        except (jwt.PyJWTError, KeyError):
+            return shown
 
     def path(self, name: str) -> str:
         """Return a part of the path."""

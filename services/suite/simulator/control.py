@@ -47,6 +47,7 @@ class Control:
             Route("/_sim/bill", self._bill, methods=["GET"]),
             Route("/_sim/calls", self._calls, methods=["GET"]),
             Route("/_sim/leaks", self._leaks, methods=["GET"]),
+            Route("/_sim/concurrency", self._concurrency, methods=["GET"]),
             Route("/_sim/deliveries", self._deliveries, methods=["GET"]),
             Route("/_sim/scenario", self._scenario, methods=["GET"]),
             Route("/_sim/scenario", self._add, methods=["PUT", "POST"]),
@@ -76,6 +77,19 @@ class Control:
     async def _leaks(self, request: Request) -> Response:
         del request
         return JSONResponse({"leaks": list(self._world.leaks), "count": len(self._world.leaks)})
+
+    async def _concurrency(self, request: Request) -> Response:
+        del request
+        rows = [
+            {
+                "vendor": vendor,
+                "credential": credential,
+                "now": len(self._world.under_way(vendor, credential)),
+                "most": most,
+            }
+            for (vendor, credential), most in self._world.most_at_once.items()
+        ]
+        return JSONResponse({"rows": rows})
 
     async def _deliveries(self, request: Request) -> Response:
         del request

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 from starlette.routing import Route
 
+from services.suite.simulator.asking import CREDENTIALS
 from services.suite.simulator.faults import Fault
 from services.suite.simulator.media import MEDIA_TYPES, rendered
 from services.suite.simulator.wire import Stream
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from services.suite.simulator.vendor import Vendor
     from services.suite.simulator.world import World
 
-CREDENTIALS = ("authorization", "x-api-key", "x-goog-api-key", "xi-api-key", "api-key")
 PRIVATE = "http://169.254.169.254/latest/meta-data/iam/security-credentials/"
 HTML = b"<!doctype html><html><body><h1>Please sign in</h1></body></html>"
 

@@ -12,6 +12,7 @@ from services.common.http_server import serve_http
 from services.suite.simulator.control import Control
 from services.suite.simulator.postman import Postman
 from services.suite.simulator.results import result_route
+from services.suite.simulator.uploads import upload_route
 from services.suite.simulator.vendors import VENDORS
 from services.suite.simulator.wire import Connection
 from services.suite.simulator.world import World, utc_now
@@ -51,7 +52,7 @@ async def simulating(
     media = settings.media_port
     if media is None:
         media = settings.port + 1 if settings.port else 0
-    results = Starlette(routes=[result_route(world, vendors)])
+    results = Starlette(routes=[result_route(world, vendors), upload_route(world)])
     door = f"{settings.host}:{settings.port}"
     async with (
         httpx.AsyncClient(trust_env=False, follow_redirects=False) as http,

@@ -163,6 +163,7 @@ class Vendor(ABC):
             return refusal
         job = self.world.open_job(self.name, order, drawn, self.job_name())
         job.extra.update(order.extra)
+        self.world.begun(job, ask.account)
         if "invalid" not in job.extra:
             key = ask.header("idempotency-key") or order.external_id
             self.world.charge(job, digest_of(ask.raw), key)

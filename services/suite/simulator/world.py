@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MAX_JOBS: Final = 20_000
 MAX_CHARGES: Final = 100_000
 MAX_CALLS: Final = 10_000
+MAX_PICTURES: Final = 100
 
 
 def utc_now() -> datetime:
@@ -58,6 +59,9 @@ class World:
         self.deliveries: deque[dict[str, Any]] = deque(maxlen=MAX_CALLS)
         self.announce: Callable[[Any, Job], None] = _nobody
         self.charges: deque[Charge] = deque(maxlen=MAX_CHARGES)
+        self.pictures: OrderedDict[str, bytes] = OrderedDict()
+        self.most_at_once: dict[tuple[str, str], int] = {}
+        self._under_way: dict[tuple[str, str], list[Job]] = {}
         self._jobs: OrderedDict[tuple[str, str], Job] = OrderedDict()
         self._sequence = 0
         self.reseed(settings.seed)
@@ -70,6 +74,9 @@ class World:
     def clear(self) -> None:
         """Forget everything but the settings."""
         self._jobs.clear()
+        self.pictures.clear()
+        self.most_at_once.clear()
+        self._under_way.clear()
         for kept in (self.calls, self.leaks, self.deliveries, self.charges):
             kept.clear()
         self.scenario.clear()
@@ -101,6 +108,24 @@ class World:
         while len(self._jobs) > MAX_JOBS:
             self._jobs.popitem(last=False)
         return job
+
+    def begun(self, job: Job, credential: str) -> None:
+        """Count what is under way with a credential, this job among it."""
+        name = job.vendor, hashlib.sha256(credential.encode()).hexdigest()[:8]
+        busy = [*self.under_way(*name), job]
+        self._under_way[name] = busy
+        self.most_at_once[name] = max(len(busy), self.most_at_once.get(name, 0))
+
+    def under_way(self, vendor: str, credential: str) -> list[Job]:
+        """Return the jobs of a credential (the first of its digest) that have not ended."""
+        found, now = self._under_way.get((vendor, credential), []), self.now()
+        return [job for job in found if not view(job, now).over]
+
+    def keep_picture(self, name: str, picture: bytes) -> None:
+        """Keep an upload; the oldest ones are forgotten."""
+        self.pictures[name] = picture
+        while len(self.pictures) > MAX_PICTURES:
+            self.pictures.popitem(last=False)
 
     def charge(self, job: Job, digest: str, idempotency_key: str) -> None:
         """Add the job to the bill."""

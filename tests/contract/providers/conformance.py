@@ -20,6 +20,7 @@ import httpx
 from services.generator.domain.limits import validate_request
 from services.generator.domain.models import Model
 from services.generator.domain.tasks import (
+    Edit,
     ImageTask,
     Media,
     MusicTask,
@@ -101,7 +102,9 @@ def adapter_of(provider: str) -> Adapter:
 def task_of(told: dict[str, Any]) -> Task:
     """Return the task that a recording spells in JSON."""
     values = dict(told["task"])
-    for name in ("image", "last_image"):
+    if "edit" in values:
+        values["edit"] = Edit(values["edit"])
+    for name in ("image", "last_image", "video"):
         if name in values:
             media = dict(values[name])
             if "data" in media:

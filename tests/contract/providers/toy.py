@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from services.generator.domain.models import Durations, Inputs, Lifecycle, Model, Need
+from services.generator.domain.durations import Durations
+from services.generator.domain.models import Inputs, Lifecycle, Model, Need
 from services.generator.domain.tasks import Operation
 from services.generator.providers.adapter import (
     Adapter,

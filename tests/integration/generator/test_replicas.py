@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,11 @@ from services.common.channels import Channel
 from services.common.errors import Unavailable
 from services.generator.__main__ import running
 from services.generator.settings import Settings
+from services.suite.simulator.exports import variables
+from services.suite.simulator.server import simulating
 from tests.fakes.counting_vendor import KEY, CountingVendor
 from tests.fakes.generator_process import GeneratorProcess, State
+from tests.fakes.simulator import fresh, quick
 from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.timeout(60)
@@ -44,26 +47,26 @@ async def vendor() -> AsyncIterator[CountingVendor]:
         yield vendor
 
 
-@pytest.fixture
-async def stubs(
-    tmp_path: Path, postgres_url: str, storage_address: str, vendor: CountingVendor
+@asynccontextmanager
+async def replicas(
+    tmp_path: Path, vendors: Mapping[str, str], results: str, **shared: Any
 ) -> AsyncIterator[Sequence[Any]]:
+    """Three of them; `results` is the host from which clips are fetched."""
     async with AsyncExitStack() as stack:
         found = []
         for number in range(3):
             settings = Settings(
                 address="127.0.0.1:0",
                 data_dir=tmp_path / str(number),
-                database_url=postgres_url,
                 database_pool_size=4,
-                storage_address=storage_address,
-                vendors={"RUNWAY_API_KEY": KEY, "RUNWAY_BASE_URL": vendor.url},
+                vendors=dict(vendors),
                 concurrency={"runway": 2},
                 circuit_failures=3,
                 circuit_rest_seconds=60,
                 poll_seconds=0.05,
                 drain_grace=1,
-                result_allowed_hosts=frozenset({vendor.url.removeprefix("http://")}),
+                result_allowed_hosts=frozenset({results}),
+                **shared,
             )
             address = await stack.enter_async_context(running(settings))
             channel = await stack.enter_async_context(Channel(address))
@@ -71,16 +74,37 @@ async def stubs(
         yield found
 
 
-async def test_three_replicas_keep_one_limit_and_every_job_ends(stubs, vendor) -> None:
-    async def one(number: int) -> generation_pb2.Generation:
-        stub = stubs[number % 3]
-        created = (await stub.CreateGeneration(request(f"r{number}"))).generation
-        return await last_of(stubs[(number + 1) % 3], created.name)
+@pytest.fixture
+def shared(postgres_url: str, storage_address: str) -> dict[str, Any]:
+    return {"database_url": postgres_url, "storage_address": storage_address}
 
-    ended = await asyncio.gather(*(one(number) for number in range(12)))
-    assert {generation.state for generation in ended} == {State.STATE_SUCCEEDED}
-    assert len(vendor.bill) == 12
-    assert vendor.most_running == 2
+
+@pytest.fixture
+async def stubs(
+    tmp_path: Path, shared: dict[str, Any], vendor: CountingVendor
+) -> AsyncIterator[Sequence[Any]]:
+    vendors = {"RUNWAY_API_KEY": KEY, "RUNWAY_BASE_URL": vendor.url}
+    host = vendor.url.removeprefix("http://")
+    async with replicas(tmp_path, vendors, host, **shared) as found:
+        yield found
+
+
+async def test_three_replicas_keep_one_limit_by_the_vendors_own_count(
+    tmp_path: Path, shared: dict[str, Any]
+) -> None:
+    async with simulating(quick()) as world, fresh(world) as sim:
+        host = world.media_url.removeprefix("http://")
+        async with replicas(tmp_path, variables(world), host, **shared) as stubs:
+
+            async def one(number: int) -> generation_pb2.Generation:
+                created = await stubs[number % 3].CreateGeneration(request(f"r{number}"))
+                return await last_of(stubs[(number + 1) % 3], created.generation.name)
+
+            ended = await asyncio.gather(*(one(number) for number in range(12)))
+        assert {generation.state for generation in ended} == {State.STATE_SUCCEEDED}
+        assert (await sim.bill())["count"] == 12
+        told = (await sim.http.get("/_sim/concurrency")).json()["rows"]
+        assert [(row["vendor"], row["now"], row["most"]) for row in told] == [("runway", 0, 2)]
 
 
 async def test_one_request_to_all_replicas_is_one_generation(stubs, vendor) -> None:

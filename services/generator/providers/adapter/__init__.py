@@ -39,6 +39,7 @@ from services.generator.providers.adapter.reading import (
     text,
     whole,
 )
+from services.generator.providers.adapter.uploads import Place, Uploads
 from services.generator.providers.adapter.vendor import (
     Adapter,
     KeySigned,
@@ -65,6 +66,7 @@ __all__ = [
     "Output",
     "Part",
     "Phase",
+    "Place",
     "Reply",
     "Running",
     "SecretSigned",
@@ -73,6 +75,7 @@ __all__ = [
     "Submission",
     "Succeeded",
     "Update",
+    "Uploads",
     "at",
     "billed_by_fal",
     "cash_micros",

@@ -26,6 +26,7 @@ from services.generator.providers.adapter.faults import (
     text_of,
 )
 from services.generator.providers.adapter.reading import text
+from services.generator.providers.adapter.uploads import Uploads
 
 
 class Signature(StrEnum):
@@ -62,6 +63,7 @@ class Adapter(BaseModel, ABC):
     no_such_job: ClassVar[tuple[int, str]] = (0, "")  # status and code, asked by our own id
     job_form: ClassVar[str] = "%(id)s"  # of a job, from the id that people are shown
     result_hosts: ClassVar[frozenset[str]] = frozenset()
+    uploads: ClassVar[Uploads | None] = None
 
     base_url: str
     api_key: SecretStr = SecretStr("")
@@ -70,6 +72,12 @@ class Adapter(BaseModel, ABC):
     def at_once(self) -> bool:
         """Whether the answer to a submit is all there ever is: there are no jobs to ask for."""
         return type(self).poll is Adapter.poll
+
+    @property
+    def upload_host(self) -> str:
+        """Where pictures are taken in, "" for `base_url`: elsewhere only beside the usual one."""
+        usual = self.base_url == type(self).model_fields["base_url"].default
+        return self.uploads.host if self.uploads and usual else ""
 
     def auth(self, now: datetime) -> dict[str, str]:
         """Return the headers that prove who we are: a bearer token unless the vendor differs."""

@@ -45,7 +45,7 @@ def merged(body: dict[str, Json], options: Mapping[str, Json]) -> dict[str, Json
 
 def _values(task: Task, wire: Mapping[str, Json]) -> dict[str, Json]:
     values: dict[str, Json] = {name: getattr(task, name, None) for name in _SAME}
-    for name in ("image", "last_image"):
+    for name in ("image", "last_image", "video"):
         media = getattr(task, name, None)
         values[name] = media.uri if isinstance(media, Media) else None
     ratio, names = getattr(task, "aspect_ratio", ""), wire.get("aspect_ratio")

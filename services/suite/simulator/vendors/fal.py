@@ -15,7 +15,9 @@ from services.suite.simulator.faults import Fault
 from services.suite.simulator.jobs import ODD_WORD, Failure, Job, Order, Phase, View
 from services.suite.simulator.media import MEDIA_TYPES, Kind
 from services.suite.simulator.settings import KEY_PREFIX, WEBHOOK_SEED
+from services.suite.simulator.shape import record, text
 from services.suite.simulator.signatures import Signature
+from services.suite.simulator.uploads import place
 from services.suite.simulator.vendor import Vendor
 from services.suite.simulator.vendors.fal_models import clip_of, model_of
 
@@ -33,6 +35,9 @@ TYPES = {
     "too_big": "less_than_equal",
     "too_small": "greater_than_equal",
 }
+UPLOAD = record(
+    {"file_name": text(shortest=1), "content_type": text(shortest=1)}, "file_name", "content_type"
+)
 ERROR_TYPES = {
     Why.DOWN: "runner_scheduling_failure",
     Why.RATE: "rate_limit",
@@ -77,6 +82,7 @@ class Fal(Vendor):
         yield "GET", "/{app:path}/requests/{id}/status", self._status
         yield "PUT", "/{app:path}/requests/{id}/cancel", self._cancel
         yield "GET", "/{app:path}/requests/{id}", self._result
+        yield "POST", "/storage/upload/initiate", self._upload
         yield "POST", "/{model:path}", self._submit
 
     @override
@@ -113,6 +119,13 @@ class Fal(Vendor):
         public = SigningKey(WEBHOOK_SEED).verify_key.encode()
         x = base64.urlsafe_b64encode(public).rstrip(b"=").decode()
         return JSONResponse({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x}]})
+
+    async def _upload(self, ask: Ask) -> Response:
+        if ask.query("storage_type") not in {"gcs", "fal-cdn-v3"}:
+            return self.refuse(Why.INVALID, "storage_type must be gcs or fal-cdn-v3")
+        self.check(ask.body, UPLOAD)
+        _, address, policy = place(self.world)
+        return JSONResponse({"upload_url": f"{address}?policy={policy}", "file_url": address})
 
     async def _submit(self, ask: Ask) -> Response:
         path = ask.path("model")

@@ -110,6 +110,16 @@ class Replicate(Vendor):
         yield "POST", "/v1/predictions/{id}/cancel", self._cancel
         yield "GET", "/v1/webhooks/default/secret", self._secret
         yield "GET", "/v1/account", self._account
+        yield "POST", "/v1/files", self._upload
+
+    async def _upload(self, ask: Ask) -> Response:
+        picture = ask.files.get("content", b"")
+        if not picture:
+            return self.refuse(Why.INVALID, "content: a file is required")
+        name = self.world.new_uuid().hex
+        self.world.keep_picture(name, picture)
+        address = f"{self.world.url}/replicate/v1/files/{name}"
+        return JSONResponse({"id": name, "size": len(picture), "urls": {"get": address}}, 201)
 
     @override
     def error(self, why: Why, message: str, issues: Sequence[Issue]) -> Any:

@@ -16,15 +16,17 @@ from services.suite.simulator.shape import (
     Issue,
     first_of,
     listing,
+    matching,
     one_of,
     record,
     text,
     whole,
 )
+from services.suite.simulator.uploads import place
 from services.suite.simulator.vendor import Vendor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from services.suite.simulator.shape import Check
     from services.suite.simulator.vendor import Handler
@@ -35,7 +37,11 @@ WIDE = ("1280:720", "720:1280")
 RATIOS = (*WIDE, "1104:832", "832:1104", "960:960", "1584:672")
 MICROS_PER_SECOND = {"gen4.5": 120_000, "gen4_turbo": 50_000}
 SEED = whole(0, 2**32 - 1)
-FIRST_FRAME = listing(record({"uri": IMAGE, "position": one_of("first")}, "uri", "position"), 1, 1)
+PICTURE = first_of(IMAGE, matching(r"runway://[0-9a-f]{32}", "a URL, data URI or upload"))
+FIRST_FRAME = listing(
+    record({"uri": PICTURE, "position": one_of("first")}, "uri", "position"), 1, 1
+)
+UPLOAD = record({"filename": text(shortest=1), "type": one_of("ephemeral")}, "filename", "type")
 CODES = {
     "missing": "invalid_type",
     "unknown": "unrecognized_keys",
@@ -71,7 +77,7 @@ def _shape(model: str, *, pictured: bool) -> Check:
     if model != "gen4_turbo":
         required += ["promptText", "duration"]
     if pictured:
-        fields["promptImage"] = first_of(IMAGE, FIRST_FRAME)
+        fields["promptImage"] = first_of(PICTURE, FIRST_FRAME)
         required.append("promptImage")
     return record(fields, *required)
 
@@ -91,6 +97,7 @@ class Runway(Vendor):
 
     @override
     def doors(self) -> Iterable[tuple[str, str, Handler]]:
+        yield "POST", "/v1/uploads", self._upload
         yield "POST", "/v1/text_to_video", self._text
         yield "POST", "/v1/image_to_video", self._image
         yield "GET", "/v1/tasks/{id}", self._task
@@ -119,9 +126,24 @@ class Runway(Vendor):
     async def _image(self, ask: Ask) -> Response:
         return await self._submit(ask, pictured=True)
 
+    async def _upload(self, ask: Ask) -> Response:
+        self.check(ask.body, UPLOAD)
+        name, address, policy = place(self.world)
+        fields = {"key": f"ephemeral/{name}", "policy": policy}
+        told = {"uploadUrl": address, "fields": fields, "runwayUri": f"runway://{name}"}
+        return JSONResponse(told)
+
+    def _lacking(self, body: Any) -> Iterator[Issue]:
+        """Say so where an upload is named that never came."""
+        given = body.get("promptImage") if isinstance(body, dict) else None
+        uri = given[0]["uri"] if isinstance(given, list) else str(given or "")
+        kind, _, name = uri.partition("://")
+        if kind == "runway" and name not in self.world.pictures:
+            yield Issue(("promptImage",), "rule", "The upload was not found")
+
     async def _submit(self, ask: Ask, *, pictured: bool) -> Response:
         model = ask.body.get("model", "") if isinstance(ask.body, dict) else ""
-        self.check(ask.body, _shape(model, pictured=pictured))
+        self.check(ask.body, _shape(model, pictured=pictured), self._lacking(ask.body))
         seconds = ask.body.get("duration", 10)
         order = Order(
             model=model,

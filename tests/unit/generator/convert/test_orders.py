@@ -12,6 +12,7 @@ from services.generator.convert import identifier_of, order_of
 from services.generator.domain.limits import Fit
 from services.generator.domain.orders import asset_media
 from services.generator.domain.tasks import (
+    Edit,
     ImageTask,
     Media,
     MusicTask,
@@ -157,3 +158,18 @@ def test_a_malformed_name_is_invalid(name: str) -> None:
 
 def test_a_name_gives_its_id() -> None:
     assert identifier_of("generations/01abc") == "01abc"
+
+
+def test_work_on_a_clip_arrives_with_what_is_to_be_done() -> None:
+    words = g.VideoTask.Operation
+    video = g.VideoTask(
+        prompt="on",
+        video=g.Media(asset="assets/abc"),
+        operation=words.OPERATION_EXTEND,
+    )
+    found = order_of(request(g.Task(video=video))).task
+    assert found == VideoTask(prompt="on", video=asset_media("abc"), edit=Edit.EXTEND)
+    video.video.data = b"mp4"
+    with pytest.raises(InvalidArgument, match="video"):
+        order_of(request(g.Task(video=video)))
+    assert set(words.keys()) - {"OPERATION_UNSPECIFIED"} == {f"OPERATION_{e.name}" for e in Edit}

@@ -10,6 +10,7 @@ from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.limits import Fit, validate_request
 from services.generator.domain.models import ANY, Carried, Lifecycle, Model, Need, Sound
 from services.generator.domain.tasks import (
+    Edit,
     ImageTask,
     Json,
     Media,
@@ -90,7 +91,7 @@ def test_a_value_outside_the_models_limits_names_the_field_and_what_is_allowed(
 def test_a_picture_in_the_wrong_format_or_too_big_is_refused_before_anything_is_sent() -> None:
     gif = Media(data=b"GIF89a", media_type="image/gif")
     assert refused("runway_gen4_5", VideoTask(prompt="x", image=gif)).field == "image"
-    big = Media(data=b"0" * 3_300_001)
+    big = Media(data=b"0" * 16_000_001)
     assert refused("runway_gen4_5", VideoTask(prompt="x", image=big)).field == "image"
 
 
@@ -224,3 +225,48 @@ def test_what_nearest_returns_passes_the_strict_check_unchanged(task: Any, model
     if model.style is Carried.PROMPT:
         assert not fitted.style
     assert model.lifecycle in Lifecycle
+
+
+CLIP = Media(url="https://example.com/clip.mp4")
+
+
+@pytest.mark.parametrize("edit", list(Edit))
+def test_a_model_that_cannot_work_on_a_clip_refuses_and_names_what_it_can(edit: Edit) -> None:
+    found = refused("runway_gen4_5", VideoTask(prompt="x", video=CLIP, edit=edit))
+    assert found.field == "operation"
+    assert f"runway_gen4_5 cannot {edit} a clip" in found.message
+    if edit is not Edit.EXTEND:
+        found = refused("fal_wan_2_7", VideoTask(prompt="x", video=CLIP, edit=edit))
+        assert "allowed: extend" in found.message
+
+
+def test_no_model_of_the_catalogue_takes_a_clip_that_it_does_not_say_it_works_on() -> None:
+    able = {model.id: model.edits for model in CATALOGUE if model.edits}
+    assert able == {"fal_wan_2_7": (Edit.EXTEND,)}
+    for model in CATALOGUE:
+        if model.operation is Operation.VIDEO and not model.edits:
+            with pytest.raises(InvalidArgument, match="operation"):
+                validate_request(model, VideoTask(prompt="x", video=CLIP, edit=Edit.REMIX))
+
+
+def test_a_clip_is_gone_on_with_at_the_vendors_route_for_it() -> None:
+    model = CATALOGUE.get("fal_wan_2_7")
+    checked = validate_request(model, VideoTask(prompt="x", video=CLIP, edit=Edit.EXTEND))
+    assert checked.warnings == ()
+    assert isinstance(checked.task, VideoTask)
+    assert checked.task.aspect_ratio == ""
+    assert model.vendor_model(checked.task) == "fal-ai/wan/v2.7/image-to-video"
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"edit": Edit.REMIX}, "video"),
+        ({"video": CLIP}, "operation"),
+        ({"video": CLIP, "edit": Edit.EXTEND, "image": CLIP}, "image"),
+    ],
+)
+def test_half_an_order_to_work_on_a_clip_is_refused_by_name(given: Any, field: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        VideoTask(prompt="x", **given)
+    assert caught.value.violations[0].field == field
