@@ -1,7 +1,7 @@
 """ElevenLabs: speech, sound effects and music.
 
-Contract: elevenlabs-python 2.59.0 (read 2026-07-23). The answer is the sound itself; a used-up
-quota comes as 401; the header `character-cost` counts credits.
+Contract: elevenlabs-python 2.59.0 (read 2026-07-23). The answer is the sound itself, of speech with
+the time of each character; a used-up quota comes as 401; `character-cost` counts credits.
 """
 
 from datetime import datetime
@@ -20,9 +20,12 @@ from services.generator.providers.adapter import (
     Reply,
     Submission,
     Succeeded,
+    at,
+    decoded,
     first_text,
     merged,
     refused,
+    words_of,
 )
 
 FORMAT = "mp3_44100_128"
@@ -58,9 +61,12 @@ class ElevenLabs(Adapter):
 
     @override
     def accepted(self, reply: Reply) -> Outcome:
-        if not reply.content or not reply.media_type.startswith("audio/"):
+        data, words = reply.content, words_of(at(reply.body, "alignment"))
+        if not reply.media_type.startswith("audio/"):
+            data = decoded(reply.body, "audio_base64")
+        if not data:
             return Failed(fault=Fault.VENDOR, message="the answer holds no sound")
-        return Succeeded(outputs=(Output(data=reply.content, media_type=reply.media_type),))
+        return Succeeded(outputs=(Output(data=data, media_type="audio/mpeg"),), words=words)
 
     @override
     def refusal(self, reply: Reply) -> Failed | None:
@@ -81,7 +87,7 @@ class ElevenLabs(Adapter):
             return "/v1/music", {**music, "music_length_ms": length, "force_instrumental": plain}
         speech = submission.speech
         settings: Json = None if speech.speed is None else {"speed": speech.speed}
-        return f"/v1/text-to-speech/{speech.voice or self.voice_id}", {
+        return f"/v1/text-to-speech/{speech.voice or self.voice_id}/with-timestamps", {
             "text": speech.text,
             "model_id": model,
             "language_code": speech.language or None,

@@ -207,6 +207,7 @@ class HostedBackend:
         return Made(
             opened=_Result(self._at, job, result.outputs[0]).opened,
             seed=result.seed,
+            words=result.words,
             cost=None if micros is None else Cost(micros=micros, source="reported"),
         )
 

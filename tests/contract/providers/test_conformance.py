@@ -225,6 +225,8 @@ def check_success(update: object, recording: Recording) -> None:
     assert update.outputs[0].authenticated is wanted.get("authenticated", False)
     assert update.cost_micros == wanted.get("cost_micros")
     assert update.seed == wanted.get("seed")
+    words = [[each.text, each.start_seconds, each.end_seconds] for each in update.words]
+    assert words == wanted.get("words", [])
 
 
 def check_failure(failed: Failed, recording: Recording, fault: Fault) -> None:

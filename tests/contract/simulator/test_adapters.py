@@ -8,7 +8,7 @@ import pytest
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.models import Lifecycle, Model, Need
 from services.generator.domain.pricing import estimate_micros
-from services.generator.domain.tasks import Operation, VideoTask
+from services.generator.domain.tasks import Operation, SpeechTask, VideoTask
 from services.generator.providers import adapters, variables
 from services.generator.providers.adapter import Accepted, Succeeded
 from services.suite.simulator.exports import variables as exported
@@ -16,9 +16,10 @@ from tests.contract.simulator.driving import Drive, providers, submission, task
 from tests.fakes.simulator import Simulated
 
 pytestmark = pytest.mark.timeout(30)
+CATALOGUE = load_catalogue()
 HOSTED = [
     model
-    for model in load_catalogue()
+    for model in CATALOGUE
     if model.provider in adapters() and model.lifecycle is not Lifecycle.RETIRED
 ]
 ROUTES = [
@@ -90,3 +91,17 @@ async def test_a_job_is_found_again_by_the_id_that_people_are_shown(
             return  # it answers at once: there is no job
         named = adapter.job_named(wanted, outcome.shown_id)
         assert isinstance(await drive.finish(Accepted(job=named, shown_id="")), Succeeded)
+
+
+async def test_a_speech_tells_when_each_of_its_words_is_spoken(sim: Simulated):
+    model = CATALOGUE.get("elevenlabs")
+    adapter = providers(sim).get("elevenlabs")
+    assert adapter is not None
+    wanted = submission(model, SpeechTask(text="Habari ya asubuhi"))
+    async with Drive(sim, adapter) as drive:
+        ended = await drive.make(wanted)
+    assert isinstance(ended, Succeeded), ended
+    assert [word.text for word in ended.words] == ["Habari", "ya", "asubuhi"]
+    times = [(word.start_seconds, word.end_seconds) for word in ended.words]
+    assert times == sorted(times)
+    assert times[-1][1] == pytest.approx(17 / 15, abs=0.01)

@@ -39,6 +39,7 @@ from services.generator.providers.adapter.reading import (
     text,
     whole,
 )
+from services.generator.providers.adapter.spoken import words_of
 from services.generator.providers.adapter.uploads import Place, Uploads
 from services.generator.providers.adapter.vendor import (
     Adapter,
@@ -96,4 +97,5 @@ __all__ = [
     "text",
     "text_of",
     "whole",
+    "words_of",
 ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
 from services.common.errors import InvalidArgument, ServiceError
+from services.generator.domain.facts import WordTime
 from services.generator.domain.tasks import (
     ImageTask,
     Json,
@@ -150,11 +151,15 @@ class Running:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Succeeded:
-    """Done. `cost_micros` is what the vendor says it charged in micro-USD, None when silent."""
+    """Done. `cost_micros` is what the vendor says it charged in micro-USD, None when silent.
+
+    `words` are those of a speech, where the vendor tells when each is spoken.
+    """
 
     outputs: tuple[Output, ...]
     cost_micros: int | None = None
     seed: int | None = None
+    words: tuple[WordTime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from starlette.responses import JSONResponse, Response
@@ -107,6 +108,18 @@ FORMATS = (
 )
 
 
+def _spread(words: str, seconds: float) -> dict[str, Any]:
+    """Return every character with its share of the time."""
+    step = seconds / len(words)
+    return {
+        "characters": list(words),
+        "character_start_times_seconds": [round(step * place, 3) for place in range(len(words))],
+        "character_end_times_seconds": [
+            round(step * (place + 1), 3) for place in range(len(words))
+        ],
+    }
+
+
 class ElevenLabs(Vendor):
     """ElevenLabs."""
 
@@ -121,6 +134,7 @@ class ElevenLabs(Vendor):
     @override
     def doors(self) -> Iterable[tuple[str, str, Handler]]:
         yield "POST", "/v1/text-to-speech/{voice}", self._speak
+        yield "POST", "/v1/text-to-speech/{voice}/with-timestamps", self._speak
         yield "POST", "/v1/sound-generation", self._sound
         yield "POST", "/v1/music", self._music
 
@@ -175,6 +189,10 @@ class ElevenLabs(Vendor):
         async def answer(job: Job) -> Response:
             await self.work(job)
             headers = {"character-cost": str(len(words)), "request-id": job.id}
-            return Response(await self.inline(job), media_type="audio/mpeg", headers=headers)
+            sound = await self.inline(job)
+            if not ask.request.url.path.endswith("/with-timestamps"):
+                return Response(sound, media_type="audio/mpeg", headers=headers)
+            told = {"audio_base64": b64encode(sound).decode(), "alignment": _spread(words, seconds)}
+            return JSONResponse(told | {"normalized_alignment": None}, headers=headers)
 
         return await self.take(ask, order, answer)
