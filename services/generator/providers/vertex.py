@@ -4,6 +4,8 @@ Contract: docs.cloud.google.com (read 2026-09). Polling is a POST; `done` withou
 reasons is moderation; the clip comes as an address in a bucket or inline.
 """
 
+import re
+from collections.abc import Mapping
 from typing import ClassVar
 
 from typing_extensions import override
@@ -62,10 +64,14 @@ class Vertex(GoogleAccount):
             "generateAudio": task.audio,
             "sampleCount": 1,
         }
-        body: Json = {"instances": [instance], "parameters": merged(parameters, task.options)}
+        body: dict[str, Json] = {
+            "instances": [instance],
+            "parameters": merged(parameters, task.options),
+            "labels": _labels(submission.labels),
+        }
         where = f"/v1/projects/{self.project}/locations/{self.location}/publishers/google/models"
         path = f"{where}/{submission.vendor_model}:predictLongRunning"
-        return Call(method="POST", path=path, json=body)
+        return Call(method="POST", path=path, json=merged(body, {}))
 
     @override
     def poll(self, job: str) -> Call:
@@ -91,6 +97,12 @@ class Vertex(GoogleAccount):
         moderated = reply.status == 400 and sounds_moderated(text_of(reply.body))
         fault = Fault.MODERATED if moderated else faults.get(text(reply.body, "error", "status"))
         return refused(reply, fault) if fault else None
+
+
+def _labels(labels: Mapping[str, str]) -> Json:
+    """Return what the bill can be told apart by, in the letters that labels may have."""
+    plain = {name: re.sub(r"[^a-z0-9_-]", "_", word.lower()) for name, word in labels.items()}
+    return {name: word[:63] for name, word in plain.items() if word}
 
 
 def _picture(media: Media) -> Json:

@@ -180,6 +180,7 @@ class HostedBackend:
             generation=work.id,
             wire=work.model.wire,
             webhook_url=self._at.calls_back(work.id),
+            labels={"tenant": work.tenant, "creative": work.order.labels.creative_id},
         )
 
     @contextmanager

@@ -125,6 +125,7 @@ def submission_of(recording: Recording, model: Model) -> Submission:
         generation="gen-1",
         wire=model.wire,
         webhook_url=recording.told.get("webhook_url", ""),
+        labels=recording.told.get("labels", {}),
     )
 
 

@@ -27,7 +27,8 @@ class Submission:
     """What to ask for: a checked task, the vendor's name of the model, and how it is spelled.
 
     `generation` is our own id, sent along where a vendor can be searched by it; `webhook_url` is
-    where the vendor may call back ("" for nowhere).
+    where the vendor may call back ("" for nowhere); `labels` say whose it is, for vendors whose
+    bills can be told apart by them.
     """
 
     vendor_model: str
@@ -35,6 +36,7 @@ class Submission:
     generation: str
     wire: Mapping[str, Json] = field(default_factory=dict)
     webhook_url: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def video(self) -> VideoTask:

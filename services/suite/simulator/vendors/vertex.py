@@ -40,6 +40,7 @@ PICTURE = first_of(
 )
 BODY = record(
     {
+        "labels": anything,
         "instances": listing(
             record(
                 {
