@@ -56,8 +56,8 @@ async def lived_through(plant: Plant, dice: random.Random, wanted: list[Cell]) -
     async with plant.living() as life:
         await life.take_over()
         await settled(life, names)
-        await read_the_bill(life.ledger, life.ledger.database, plant.world)
-        audit = Audit.of(plant.world, await settled(life, names), plant.ends)
+        untold = await read_the_bill(life.ledger, life.ledger.database, plant.world)
+        audit = Audit.of(plant.world, await settled(life, names), plant.ends, untold)
     audit.unknown += unknown
     return audit
 

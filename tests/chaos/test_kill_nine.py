@@ -30,9 +30,9 @@ async def outlived(place: Ground, wanted: list[Cell]) -> tuple[Audit, dict[Cell,
         first = await place.rest(names)
         unknown = await play_the_operator(place.ledger, place.world, first)
         await place.rest(names)
-        await read_the_bill(place.ledger, place.database, place.world)
+        untold = await read_the_bill(place.ledger, place.database, place.world)
         rows = await place.rest(names)
-    audit = Audit.of(place.world, rows, await place.ends())
+    audit = Audit.of(place.world, rows, await place.ends(), untold)
     audit.unknown += unknown
     bill = charges_of(place.world)
     wrong = {line.partition(": ")[0] for line in audit.faults}
