@@ -1,0 +1,109 @@
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from services.common.errors import ProviderRefused, Unavailable
+from services.common.url_policy import UrlPolicy
+from services.generator.domain.addresses import CallbackAddresses
+from services.generator.domain.circuit import Circuits
+from services.generator.domain.ports import Accepted, Work
+from services.generator.domain.tasks import VideoTask
+from services.generator.providers.client import Client
+from services.generator.providers.download import Downloader
+from services.generator.providers.runway import Runway
+from services.generator.providers.upload import Uploader
+from services.generator.worker.ear import Ear
+from services.generator.worker.hosted import HostedBackend, Vendor
+from services.generator.worker.pace import Pacer
+from services.generator.worker.spool import Spool
+from tests.fakes.generator_parts import START, entry, paid_model
+
+REST = timedelta(seconds=30)
+
+
+@dataclass
+class Replica:
+    """One process's view of a vendor: its clock can be moved, its calls are counted."""
+
+    backend: HostedBackend
+    circuits: Circuits
+    time: datetime = START
+    answer: httpx.Response = field(default_factory=lambda: httpx.Response(401, json={}))
+    calls: int = 0
+
+    def rested(self) -> frozenset[str]:
+        return self.circuits.open(self.time)
+
+
+@pytest.fixture
+async def replica(tmp_path: Path) -> AsyncIterator[Replica]:
+    circuits, adapter = Circuits(3, REST), Runway()
+
+    def now() -> datetime:
+        return found.time
+
+    def answered(request: httpx.Request) -> httpx.Response:
+        found.calls += 1
+        return found.answer
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answered)) as http:
+        at = Vendor(
+            provider="runway",
+            adapter=adapter,
+            client=Client(adapter, http, now=now),
+            downloader=Downloader(http, UrlPolicy(), now=now),
+            uploader=Uploader(http, UrlPolicy()),
+            pacer=Pacer(100.0),
+            ear=Ear(http, now=now),
+            addresses=CallbackAddresses("", ""),
+            now=now,
+            circuit=circuits.of("runway"),
+            spool=Spool(tmp_path),
+        )
+        found = Replica(HostedBackend(at), circuits)
+        yield found
+
+
+def work() -> Work:
+    row = entry()
+    task = VideoTask(prompt="x", aspect_ratio="16:9")
+    identity = row.generation.identity
+    return Work(
+        id="g1", tenant="acme", model=paid_model(), identity=identity, task=task, order=row.order
+    )
+
+
+async def test_a_failing_vendor_is_rested_then_tried_with_one_call(replica: Replica) -> None:
+    for _ in range(3):
+        with pytest.raises(ProviderRefused):
+            await replica.backend.submit(work())
+    assert replica.rested() == {"runway"}
+    with pytest.raises(Unavailable, match="rested"):
+        await replica.backend.submit(work())
+    assert replica.calls == 3
+
+    replica.time += REST
+    assert replica.rested() == frozenset()  # it is listed as ready: somebody has to try
+    with pytest.raises(ProviderRefused):
+        await replica.backend.submit(work())
+    assert replica.calls == 4
+    assert replica.rested() == {"runway"}
+
+    replica.time += REST
+    replica.answer = httpx.Response(200, json={"id": "j1"})
+    assert isinstance(await replica.backend.submit(work()), Accepted)
+    assert isinstance(await replica.backend.submit(work()), Accepted)
+    assert replica.calls == 6
+    assert replica.rested() == frozenset()
+
+
+async def test_a_rate_limit_rests_nobody(replica: Replica) -> None:
+    replica.answer = httpx.Response(429, json={"error": "You have reached your daily task limit."})
+    for _ in range(5):
+        with pytest.raises(Exception, match="daily"):
+            await replica.backend.submit(work())
+    assert replica.rested() == frozenset()
