@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +13,7 @@ from typing_extensions import override
 from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceServicer
-from services.common.errors import InvalidArgument
+from services.common.errors import InvalidArgument, ServiceError
 from services.common.identity import current_identity
 from services.storage import convert
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from services.storage.usecases.stream import Stream
 
 MAX_CHUNK = 1024 * 1024
+_DRAIN_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +58,13 @@ class StorageServicer(StorageServiceServicer):
         self, request_iterator: AsyncIterator[pb.UploadAssetRequest], context: object
     ) -> pb.UploadAssetResponse:
         """Store a stream of chunks."""
-        header = await _header(request_iterator)
-        intake = convert.upload_intake(current_identity().tenant, header)
-        stored = await self._cases.ingest.receive(intake, _chunks(request_iterator))
+        try:
+            header = await _header(request_iterator)
+            intake = convert.upload_intake(current_identity().tenant, header)
+            stored = await self._cases.ingest.receive(intake, _chunks(request_iterator))
+        except ServiceError:
+            await _drained(request_iterator)
+            raise
         return pb.UploadAssetResponse(asset=self._message(stored))
 
     @override
@@ -205,6 +212,18 @@ async def _header(requests: AsyncIterator[pb.UploadAssetRequest]) -> pb.UploadHe
         break
     field = "header"
     raise InvalidArgument(field, "must be the first message")
+
+
+async def _drained(requests: AsyncIterator[pb.UploadAssetRequest]) -> None:
+    """Read what the caller is still sending, for a while, before it is told of an error.
+
+    A caller that writes when its call is over already gets INTERNAL from grpc.aio in place of the
+    error that ended it.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            async for _ in requests:
+                continue
 
 
 @asynccontextmanager

@@ -182,6 +182,15 @@ async def test_files_over_the_cap_are_refused_and_leave_nothing(settings: Settin
     assert list(settings.receiving_folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("settings", ["folder"], indirect=True)
+async def test_a_refusal_reaches_a_caller_that_is_still_sending(settings: Settings) -> None:
+    small = settings.model_copy(update={"max_asset_bytes": 1000})
+    async with running(small) as address, client_of(address) as acme:
+        for number in range(12):
+            with pytest.raises(ResourceExhausted, match="over 1000 bytes"):
+                await acme.upload(bytes(4 * 1024 * 1024), f"r{number}", content_type="text/plain")
+
+
 async def test_another_tenants_asset_is_not_found_whatever_is_asked(
     acme: Client, other: Client
 ) -> None:

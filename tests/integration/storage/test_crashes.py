@@ -8,7 +8,7 @@ import pytest
 
 from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
-from services.common.errors import ServiceError
+from services.common.errors import ResourceExhausted, ServiceError
 from services.storage.__main__ import running
 from services.storage.settings import Settings
 from tests.fakes.file_server import FileServer
@@ -16,6 +16,7 @@ from tests.integration.storage.conftest import SIGNING_KEY, client_of, until
 from tests.integration.storage.service_process import STEPS, process
 from tests.servers import Bucket
 from tests.unit.storage.clips import mp4
+from tests.unit.storage.test_staging import largest_file
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -177,6 +178,21 @@ async def test_a_full_disk_is_resource_exhausted_and_loses_nothing(tmp_path: Pat
         with pytest.raises(ServiceError) as caught:
             await acme.upload(CLIP, "r1")
     assert caught.value.reason == "QUOTA_EXCEEDED"
+
+
+@pytest.mark.parametrize("settings", ["folder", "s3"], indirect=True)
+async def test_a_disk_that_fills_up_under_an_upload_loses_nothing(settings: Settings) -> None:
+    large = padded(CLIP, 6 * 1024 * 1024)
+    async with running(settings) as address, client_of(address) as acme:
+        before = await acme.upload(CLIP, "before")
+        with largest_file(2 * 1024 * 1024), pytest.raises(ResourceExhausted, match="disk"):
+            await acme.upload(large, "large")
+        assert list(settings.receiving_folder.iterdir()) == []
+        listed = (await acme.stub.ListAssets(pb.ListAssetsRequest())).assets
+        assert [asset.name for asset in listed] == [before.name]
+        assert await acme.download(before.name) == CLIP
+        asset = await acme.upload(large, "large")
+        assert asset.size_bytes == len(large), "the same request works once there is room"
 
 
 @pytest.mark.stress
