@@ -39,7 +39,8 @@ Address = Annotated[
 
 
 @asynccontextmanager
-async def _storage(address: str, api_key: str) -> AsyncIterator[StorageServiceAsyncStub]:
+async def stored_at(address: str, api_key: str) -> AsyncIterator[StorageServiceAsyncStub]:
+    """Open a channel to storage; empty arguments are read from the environment."""
     found = ClientSettings()
     key = api_key or found.api_key.get_secret_value()
     async with Channel(address or found.storage_address, api_key=key) as channel:
@@ -100,6 +101,11 @@ def _file_name(asset: asset_pb2.Asset) -> str:
     return PurePosixPath(asset.key).name
 
 
+def named(asset: str) -> str:
+    """Return the resource name of an asset that is told by its id or its name."""
+    return asset if asset.startswith("assets/") else f"assets/{asset}"
+
+
 def export(
     folder: Annotated[Path, typer.Argument(help="Where to; an export that broke off goes on.")],
     address: Address = "",
@@ -113,7 +119,7 @@ def export(
     async def work() -> int:
         folder.mkdir(parents=True, exist_ok=True)
         target = _Folder(folder)
-        async with _storage(address, api_key) as storage:
+        async with stored_at(address, api_key) as storage:
             async for part in storage.ExportAssets(pb.ExportAssetsRequest(after=target.last())):
                 if part.HasField("asset"):
                     target.begin(part.asset)
@@ -135,11 +141,10 @@ def recipe(
 
     Example: reelmesh recipe 01j9z3k5v7
     """
-    name = asset if asset.startswith("assets/") else f"assets/{asset}"
 
     async def work() -> GenerateVideoRequest:
-        async with _storage(address, api_key) as storage:
-            found = (await storage.GetAsset(pb.GetAssetRequest(name=name))).asset
+        async with stored_at(address, api_key) as storage:
+            found = (await storage.GetAsset(pb.GetAssetRequest(name=named(asset)))).asset
         return request_of(found.lineage)
 
     print_json(run(work, address or ClientSettings().storage_address))

@@ -1,4 +1,4 @@
-"""`reelmesh export` and `reelmesh recipe`, as a person types them."""
+"""`reelmesh export`, `recipe`, `assets` and `link`, as a person types them."""
 
 import asyncio
 import json
@@ -81,6 +81,44 @@ async def test_a_recipe_asks_for_the_same_again(mine: Settings) -> None:
     assert wanted.duration.ToMilliseconds() == 5500
     assert (wanted.enhance, wanted.cache.mode) == (ENHANCE_OFF, CACHE_MODE_OFF)
     assert json_format.MessageToDict(wanted.options) == {"google": {"a": True}}
+
+
+async def test_what_is_there_is_listed_found_searched_and_shared(mine: Settings) -> None:
+    drawing = mine.model_copy(update={"derive": "thumbnail"})
+    attic = asset_pb2.Facets(characters=["Emma"], landscapes=["attic"], mood="sad")
+    beach = asset_pb2.Facets(landscapes=["beach"], mood="calm")
+    async with running(drawing) as address, client_of(address, "default") as client:
+
+        async def shown(*words: str) -> set[str]:
+            answer = await typed("assets", *words, "--json", "--address", address)
+            assert answer.exit_code == 0, answer.output
+            printed = next(line for line in answer.stdout.splitlines() if line.startswith("{"))
+            return {each["name"] for each in json.loads(printed).get("assets", [])}
+
+        one = (await client.upload(mp4(), "r1", facets=attic, labels={"campaign": "x"})).name
+        two = (await client.upload(mp4(seed=1), "r2", facets=beach)).name
+        assert await shown() == {one, two}
+        assert await shown("--limit", "1") == {two}
+        assert await shown("--with", "characters=emma", "--with", "mood=sad") == {one}
+        assert await shown("--with", "campaign=x") == {one}
+        assert await shown("a melancholy woman called Emma in a loft") == {one}
+        assert await shown("a shore", "--with", "mood=sad") == set()
+        table = await typed("assets", "--address", address)
+        assert one.removeprefix("assets/") in table.output
+        wrong = await typed("assets", "--with", "mood", "--address", address)
+        assert wrong.exit_code == 2
+        while not (await client.get(one)).derived:  # noqa: ASYNC110 - it is made by another process
+            await asyncio.sleep(0.05)
+        whole = await typed("link", one, "--address", address)
+        assert f"/media/default/{one.removeprefix('assets/')}" in whole.stdout
+        still = await typed("link", one, "--of", "thumbnail", "--address", address)
+        assert ".jpg" in still.stdout
+        missing = await typed("link", one, "--of", "poster", "--address", address)
+        assert missing.exit_code == 4
+        assert "thumbnail" in missing.output, "what there is instead"
+        unmade = await typed("link", one, "--playlist", "--address", address)
+        assert unmade.exit_code == 4
+        assert "no HLS rendition" in unmade.output
 
 
 async def test_a_service_that_is_not_there_is_told(mine: Settings, tmp_path: Path) -> None:

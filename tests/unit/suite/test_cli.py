@@ -14,7 +14,7 @@ COMMANDS = [
     ["models"], ["jobs"], ["show"], ["watch"], ["cancel"], ["doctor"], ["migrate"],
     ["keys", "create"], ["keys", "list"], ["keys", "revoke"],
     ["bill", "check"], ["bill", "halted"], ["bill", "resume"],
-    ["export"], ["recipe"],
+    ["export"], ["recipe"], ["assets"], ["link"],
     ["vendor-keys", "add"], ["vendor-keys", "list"], ["vendor-keys", "remove"],
     ["vendor-keys", "secret"],
     ["film"], ["films", "list"], ["films", "show"], ["films", "cancel"], ["films", "resume"],

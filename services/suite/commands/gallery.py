@@ -1,0 +1,140 @@
+"""What is there already: ``reelmesh assets`` lists, finds and searches; ``link`` shares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from google.protobuf.duration_pb2 import Duration
+from rich.table import Table
+
+from reelmesh.storage.v1 import asset_pb2
+from reelmesh.storage.v1 import storage_service_pb2 as pb
+from services.common.errors import InvalidArgument
+from services.suite.commands.assets import Address, named, stored_at
+from services.suite.commands.display import money
+from services.suite.commands.session import EXIT_CODES, ApiKey, AsJson, out, print_json, run
+from services.suite.settings import ClientSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceAsyncStub
+
+_AXES = "characters, landscapes, styles, mood, time_of_day, shot_type, asset_type, or a label"
+
+
+def assets(
+    question: Annotated[str, typer.Argument(help="What it shows, in your words.")] = "",
+    having: Annotated[
+        list[str] | None,
+        typer.Option("--with", help=f"NAME=VALUE, all of which it must have: {_AXES}."),
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Most that are shown.")] = 20,
+    as_json: AsJson = False,
+    address: Address = "",
+    api_key: ApiKey = "",
+) -> None:
+    """Show what you have in storage, newest first, or what fits your question best.
+
+    Example: reelmesh assets "Emma in an old attic" --with shot_type=close-up
+    """
+    told = _told(having or [])
+
+    async def work() -> pb.FindAssetsResponse:
+        async with stored_at(address, api_key) as storage:
+            return await _found(storage, question, told, limit)
+
+    answer = run(work, address or ClientSettings().storage_address)
+    if as_json:
+        print_json(answer)
+        return
+    out.print(_table(answer.assets) if answer.assets else "Nothing like that is in storage.")
+
+
+def link(
+    asset: Annotated[str, typer.Argument(help="Id or name of an asset.")],
+    hours: Annotated[int, typer.Option(min=1, max=168, help="How long it works.")] = 1,
+    role: Annotated[str, typer.Option("--of", help="thumbnail, poster, preview …")] = "",
+    playlist: Annotated[bool, typer.Option(help="Print an HLS playlist instead.")] = False,
+    address: Address = "",
+    api_key: ApiKey = "",
+) -> None:
+    """Print an address that shows an asset to whoever has it, for a while.
+
+    Example: reelmesh link 01j9z3k5v7 --of preview --hours 24
+    """
+    lifetime = Duration(seconds=hours * 3600)
+
+    async def work() -> str:
+        async with stored_at(address, api_key) as storage:
+            if playlist:
+                wanted = pb.SignPlaylistRequest(name=named(asset), lifetime=lifetime)
+                return (await storage.SignPlaylist(wanted)).playlist
+            name = await _derived(storage, named(asset), role) if role else named(asset)
+            request = pb.SignAssetUrlRequest(name=name, lifetime=lifetime)
+            return (await storage.SignAssetUrl(request)).url
+
+    # Not out: a terminal would break a long address into lines.
+    typer.echo(run(work, address or ClientSettings().storage_address))
+
+
+async def _derived(storage: StorageServiceAsyncStub, name: str, role: str) -> str:
+    derived = (await storage.GetAsset(pb.GetAssetRequest(name=name))).asset.derived
+    if role not in derived:
+        field = "of"
+        raise InvalidArgument(field, "is not there", allowed=sorted(derived))
+    return derived[role]
+
+
+async def _found(
+    storage: StorageServiceAsyncStub, question: str, told: pb.FindAssetsRequest, limit: int
+) -> pb.FindAssetsResponse:
+    """Return up to ``limit`` assets; labels restrict lists only, searches know facets alone."""
+    if question:
+        wanted = pb.SearchAssetsRequest(query=question, limit=limit, facets=told.facets)
+        hits = (await storage.SearchAssets(wanted)).hits
+        return pb.FindAssetsResponse(assets=[hit.asset for hit in hits])
+    told.page_size = limit
+    return await storage.FindAssets(told)
+
+
+def _told(pairs: Sequence[str]) -> pb.FindAssetsRequest:
+    """Return what NAME=VALUE pairs ask for; a name that is no axis is a label."""
+    request = pb.FindAssetsRequest()
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            message = f"{pair!r} is not NAME=VALUE"
+            raise typer.BadParameter(message, param_hint="--with")
+        axis = asset_pb2.Facets.DESCRIPTOR.fields_by_name.get(name)
+        if axis is None:
+            request.labels[name] = value
+        elif axis.is_repeated:
+            getattr(request.facets, name).append(value)
+        else:
+            setattr(request.facets, name, value)
+    return request
+
+
+def _table(found: Sequence[asset_pb2.Asset]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("asset", "made", "type", "model", "uses", "saved", "return"):
+        table.add_column(column, no_wrap=column in {"asset", "made"})
+    for each in found:
+        table.add_row(
+            each.name.removeprefix("assets/"),
+            each.create_time.ToDatetime().strftime("%Y-%m-%d"),
+            each.facets.asset_type,
+            each.lineage.model,
+            str(each.reuse_count),
+            money(each.saving),
+            f"{each.return_percent} %" if each.return_percent else "",
+        )
+    return table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to ``app``."""
+    for command in (assets, link):
+        app.command(epilog=EXIT_CODES, rich_help_panel="Assets")(command)
