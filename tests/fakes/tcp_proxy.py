@@ -17,9 +17,9 @@ class TcpProxy:
         self.resets = 0
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator["TcpProxy"]:
-        """Serve while the block runs."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+    async def serving(self, port: int = 0) -> AsyncIterator["TcpProxy"]:
+        """Serve on ``port``, or any that is free, while the block runs."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", port)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
