@@ -133,6 +133,16 @@ class Plan:
         return self.weights + self.scratch
 
     @property
+    def load(self) -> str:
+        """How it is loaded: plans of which this is equal share a loaded model."""
+        return Rung.RESIDENT.name.lower() if not self.moved else self.rung.name.lower()
+
+    @property
+    def moved(self) -> bool:
+        """Whether the weights are elsewhere, or other than as they come."""
+        return self.rung > Rung.TILED
+
+    @property
     def tiled(self) -> bool:
         """Whether frames are decoded in tiles."""
         return self.rung >= Rung.TILED

@@ -20,42 +20,43 @@ def dressed(model: Resident, wishes: Wishes) -> Iterator[tuple[str, ...]]:
     pipeline = model.pipeline
     with (
         adapted(pipeline, wishes.loras),
-        tiling_when_short(model),
+        tiling(model),
         caching(pipeline, wishes.tier) as warnings,
     ):
         yield warnings
 
 
 @contextmanager
-def tiling_when_short(model: Resident) -> Iterator[None]:
-    """Have a decoder that runs out of memory go on in tiles: what was denoised is not lost."""
+def tiling(model: Resident) -> Iterator[None]:
+    """Decode in tiles where it is planned so, or where memory runs out in decoding.
+
+    What was denoised is not lost then. A decoder that tiles always is left alone.
+    """
     decoder: Any = getattr(model.pipeline, "vae", None)
-    if model.plan.tiled or not hasattr(decoder, "enable_tiling"):
+    if not hasattr(decoder, "enable_tiling") or getattr(decoder, "use_tiling", False):
         yield
         return
     whole = decoder.decode
-    short = False
 
     def decode(*given: Any, **more: Any) -> Any:
-        nonlocal short
         try:
             return whole(*given, **more)
         except Exception as error:
-            if short or not memory.out_of_memory(error):
+            if decoder.use_tiling or not memory.out_of_memory(error):
                 raise
-        short = True
         memory.collect()
         decoder.enable_tiling()
         model.notes.append("memory ran out while decoding; decoded in tiles")
         return whole(*given, **more)
 
+    if model.plan.tiled:
+        decoder.enable_tiling()
     decoder.decode = decode  # the instance's own goes before the class's
     try:
         yield
     finally:
         del decoder.decode
-        if short:
-            decoder.disable_tiling()
+        decoder.disable_tiling()
 
 
 def watching(works: Sequence[Work], number: int = 0, runs: int = 1) -> OnStep:

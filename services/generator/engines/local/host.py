@@ -11,13 +11,14 @@ from threading import Lock
 from services.common.errors import InvalidArgument
 from services.generator.domain.planning import Room, plans
 from services.generator.domain.shapes import Shape
-from services.generator.domain.vram import Device, Plan
+from services.generator.domain.vram import Device, Footprint, Plan
 from services.generator.engines.local.asks import Ask
 from services.generator.engines.local.batching import Batcher
 from services.generator.engines.local.families import FAMILIES, recognise
 from services.generator.engines.local.family import Family
 from services.generator.engines.local.interpolation import count_at
 from services.generator.engines.local.ladder import climb
+from services.generator.engines.local.measured import denoise_bytes
 from services.generator.engines.local.order import Watch, Work, wishes_of
 from services.generator.engines.local.precision import dtype_for
 from services.generator.engines.local.probe import CheckpointFacts, folder_of, probe
@@ -105,7 +106,18 @@ class Host:
             least = max(_LEAST_FRAMES, 2 * family.overlap)
             return half if least <= half.frames < tried.frames else None
 
-        return plans(room, lambda shape: family.footprint(facts, shape), shape, shorter=shorter)
+        def need(shape: Shape) -> Footprint:
+            return _measured(family.footprint(facts, shape), facts, shape, room.dtype)
+
+        return plans(room, need, shape, shorter=shorter)
+
+
+def _measured(need: Footprint, facts: CheckpointFacts, shape: Shape, dtype: str) -> Footprint:
+    """Return the footprint with the step as the denoiser's own configuration has it."""
+    parts = [facts.components[name] for name in need.denoisers]
+    found = [denoise_bytes(each.class_name, each.config, shape, dtype) for each in parts]
+    known = [size for size in found if size is not None]
+    return replace(need, denoise=max(known)) if known else need
 
 
 def needed_frames(family: Family, asked: Shape) -> int:

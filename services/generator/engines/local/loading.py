@@ -46,8 +46,6 @@ def place(pipeline: Any, plan: Plan) -> None:
     """Put a pipeline on its device, and have it give way to memory as its rung says."""
     import torch
 
-    if plan.tiled:
-        tile(pipeline)
     if plan.quantised:
         for denoiser in denoisers(pipeline):
             denoiser.enable_layerwise_casting(

@@ -139,7 +139,10 @@ class Residency:
             if earlier.claim.key == turn.claim.key or kept is None or not kept.busy:
                 return False
         own = self._kept.get(turn.claim.key)
-        return not (own is not None and own.busy) and self._make_room(turn.claim, own)
+        if own is None and any(each.busy for each in self._kept.values()):
+            return False  # while it loads, the libraries change torch's defaults for every thread
+        loading = any(each.busy and each.model is None for each in self._kept.values())
+        return not (loading or (own and own.busy)) and self._make_room(turn.claim, own)
 
     def _make_room(self, claim: Claim, own: _Kept | None) -> bool:
         budget = self._budget()

@@ -17,6 +17,7 @@ from services.generator.engines.local.dressing import dressed, watching
 from services.generator.engines.local.family import Frames, Pixels, Resident, RunOrder
 from services.generator.engines.local.order import Work
 from services.generator.engines.local.residency import Claim, Residency
+from services.generator.engines.local.speed import tuned
 from services.generator.engines.local.writing import Clip, Written, brought, without_start, written
 
 _TOGETHER = 4
@@ -40,6 +41,7 @@ class Result:
     """What one run has given one ask, and the seconds of it that are this ask's own."""
 
     output: Written
+    method: str
     warnings: tuple[str, ...]
     busy_seconds: float
     load_seconds: float
@@ -86,6 +88,7 @@ class Run:
             told = self._told(plan, parts)
             result = Result(
                 output=output,
+                method=method_of(model.plan),
                 warnings=(*warnings, *told, *_taken(model)),
                 busy_seconds=time.monotonic() - began,
                 load_seconds=loading,
@@ -109,11 +112,12 @@ class Run:
                 order = _order(works, plan.shape)
                 made = self.work.family.run(model, order, watching(works))
                 outputs = [brought(output) for output in made]
-            notes = (*warnings, *_taken(model))
+            notes, method = (*warnings, *_taken(model)), method_of(model.plan)
         busy = (time.monotonic() - began) / len(works)
         return [
             Result(
                 output=output,
+                method=method,
                 warnings=notes,
                 busy_seconds=busy,
                 load_seconds=loading,
@@ -132,11 +136,12 @@ class Run:
         def load() -> Resident:
             nonlocal took
             began = time.monotonic()
-            loaded = work.family.load(work.ask.source, plan)
+            loaded = tuned(work.family.load(work.ask.source, plan))
             took = time.monotonic() - began
             return loaded
 
         with self.residency.lend(claim, load, check=work.watch.check) as model:
+            model.plan = replace(plan, settings=model.plan.settings)
             yield model, took
 
     def _parts(self, plan: Plan) -> tuple[Segment, ...]:
@@ -179,7 +184,7 @@ class Run:
 
 def key_of(ask: Ask, plan: Plan) -> str:
     """Return what tells loaded models apart: the checkpoint, and how it was loaded."""
-    return f"{ask.source.key} {plan.dtype} {plan.rung.name.lower()}"
+    return f"{ask.source.key} {plan.dtype} {plan.load}"
 
 
 def method_of(plan: Plan) -> str:
@@ -225,7 +230,7 @@ def _made(plan: Plan, result: Result, shape: Shape) -> Made:
         shape=shape,
         seconds=shape.seconds,
         warnings=(*plan.warnings, *result.warnings),
-        method=method_of(plan),
+        method=result.method,
         busy_seconds=result.busy_seconds,
         load_seconds=result.load_seconds,
         served=result.served,

@@ -1,0 +1,142 @@
+"""What is switched on for a card, shown on parts that only remember what they were told."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from services.generator.domain.shapes import Shape
+from services.generator.domain.vram import GIB, Device, Plan, Rung
+from services.generator.engines.local import attention, speed
+from services.generator.engines.local.attention import NATIVE, candidates, fastest
+from services.generator.engines.local.family import Resident
+from services.generator.engines.local.precision import dtype_for, has_fp8
+from services.generator.engines.local.probe import Source
+
+
+def card(major: int, minor: int) -> Device:
+    return Device(kind="cuda", name="card", total_bytes=80 * GIB, capability=(major, minor))
+
+
+H200, A100, ADA, TURING, PASCAL = card(9, 0), card(8, 0), card(8, 9), card(7, 5), card(6, 1)
+CPU = Device(total_bytes=GIB)
+
+
+@pytest.mark.parametrize(
+    ("device", "family", "dtype"),
+    [
+        (H200, "wan", "bfloat16"),
+        (A100, "ltx_video", "bfloat16"),
+        (ADA, "sdxl", "bfloat16"),
+        (TURING, "sdxl", "float16"),  # no bfloat16 before Ampere
+        (TURING, "ltx_video", "float32"),  # T5 overflows float16
+        (PASCAL, "sdxl", "float32"),
+        (CPU, "wan", "float32"),
+    ],
+)
+def test_a_card_computes_only_in_what_it_has(device, family, dtype) -> None:
+    assert dtype_for(device, family) == dtype
+
+
+def test_fp8_is_for_ada_and_later() -> None:
+    assert [has_fp8(each) for each in (H200, ADA, A100, TURING, CPU)] == [True, True, *[False] * 3]
+
+
+def test_masks_leave_the_plain_flash_kernels_out() -> None:
+    assert candidates(H200, masked=False)[0] == "_flash_3_hub"
+    assert "_flash_3_hub" not in candidates(A100, masked=False)
+    for device in (H200, A100):
+        masked = candidates(device, masked=True)
+        assert not {"flash_hub", "flash", "_flash_3_hub"} & set(masked)
+        assert masked[-1] == NATIVE
+    assert candidates(CPU, masked=True) == candidates(TURING, masked=False) == (NATIVE,)
+
+
+def test_the_fastest_kernel_that_works_is_taken() -> None:
+    seconds = {"broken": math.nan, NATIVE: 3.0, "flash": 1.0, "slow": 2.0}
+
+    def trial(name: str) -> float:
+        if name == "broken":
+            message = "no such kernel"
+            raise RuntimeError(message)
+        return seconds[name]
+
+    assert fastest(tuple(seconds), trial) == "flash"
+    assert fastest(("broken",), trial) == NATIVE
+
+
+@pytest.mark.xdist_group("torch")
+@pytest.mark.timeout(300)  # imports torch
+def test_a_real_trial_runs_what_is_here_and_refuses_what_is_not() -> None:
+    plain = attention.trial_on(CPU, masked=False, tokens=64)
+    assert plain("_native_math") > 0
+    with pytest.raises(RuntimeError):
+        plain("flash")
+    masked = attention.trial_on(CPU, masked=True, tokens=64)
+    with pytest.raises(ValueError, match="attn_mask"):
+        masked("_native_flash")
+    assert masked(NATIVE) > 0
+
+
+class Part:
+    """A denoiser or decoder that remembers what it was told."""
+
+    _repeated_blocks = ("Block",)
+
+    def __init__(self, dims: int = 2) -> None:
+        self.told: list[object] = []
+        self.dims = dims
+
+    def set_attention_backend(self, name: str) -> None:
+        self.told.append(name)
+
+    def compile_repeated_blocks(self, **kwargs: bool) -> None:
+        self.told.append(kwargs)
+
+    def parameters(self):
+        import torch
+
+        return [torch.empty([1] * self.dims)]
+
+    def to(self, *, memory_format: object) -> None:
+        self.told.append(str(memory_format))
+
+
+class Pipe:
+    def __init__(self, dims: int = 5) -> None:
+        self.transformer = Part()
+        self.vae = Part(dims)
+
+
+def resident(device: Device, rung: Rung = Rung.RESIDENT, dims: int = 5) -> Resident:
+    plan = Plan(device=device, shape=Shape(), dtype="bfloat16", rung=rung)
+    source = Source(model="m", location="owner/name", revision="1")
+    return Resident(pipeline=Pipe(dims), source=source, plan=plan)
+
+
+@pytest.fixture
+def one_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "attention_for", lambda _part, _device: "flash")
+
+
+@pytest.mark.xdist_group("torch")
+@pytest.mark.timeout(300)  # imports torch
+@pytest.mark.parametrize(("dims", "layout"), [(5, "channels_last_3d"), (4, "channels_last")])
+def test_a_card_gets_its_kernel_compiled_blocks_and_its_layout(one_kernel, dims, layout) -> None:
+    model = speed.tuned(resident(H200, dims=dims))
+    assert model.pipeline.transformer.told == ["flash", {"fullgraph": True, "dynamic": True}]
+    assert model.pipeline.vae.told == [f"torch.{layout}"]
+    told = {"attention": "flash", "compiled": "blocks", "channels": "last"}
+    assert model.plan == replace(resident(H200).plan, settings=told)
+
+
+@pytest.mark.xdist_group("torch")
+@pytest.mark.timeout(300)  # imports torch
+def test_weights_that_come_and_go_are_not_compiled(one_kernel) -> None:
+    model = speed.tuned(resident(A100, Rung.OFFLOADED))
+    assert model.pipeline.transformer.told == ["flash"]
+
+
+def test_a_processor_is_left_as_it_is() -> None:
+    model = speed.tuned(resident(CPU))
+    assert model.pipeline.transformer.told == model.pipeline.vae.told == []
