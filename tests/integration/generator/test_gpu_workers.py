@@ -142,6 +142,7 @@ async def test_a_worker_makes_a_clip_stores_it_and_is_paid_by_its_seconds(yard: 
     assert ended.output.duration.ToSeconds() == 1
 
 
+@pytest.mark.stress
 @pytest.mark.xdist_group("torch")
 @pytest.mark.timeout(300)  # torch is imported by the test and by the process of the models
 async def test_a_model_of_a_real_family_is_tried_before_ready_and_served_from_memory(

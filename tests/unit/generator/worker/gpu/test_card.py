@@ -1,0 +1,146 @@
+"""The equipment of a worker over a model process that answers as it is told; no torch here."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.common.errors import FailedPrecondition, Internal, InvalidArgument, Unavailable
+from services.generator.catalogue.loader import load_catalogue
+from services.generator.domain.gpu_work import Queue, Tier
+from services.generator.domain.orders import Priority
+from services.generator.domain.tasks import Operation, VideoTask
+from services.generator.domain.vram import GIB, Device
+from services.generator.engines.local.installed import local_models, source_of, sources
+from services.generator.worker.gpu.card import Card, opened, trial_of
+from services.generator.worker.gpu.running import queues_of
+from services.generator.worker.gpu.settings import WorkerSettings
+
+H100 = Device(kind="cuda", name="H100", total_bytes=int(79.6 * GIB), capability=(9, 0))
+
+
+class Process:
+    """Stands in for `ModelProcess`: notes orders, writes an empty file for each."""
+
+    def __init__(self, device: Device = H100) -> None:
+        self.device = device
+        self.orders: list[dict[str, Any]] = []
+        self.loaded: list[str] = []
+        self.alive = True
+
+    async def start(self) -> Device:
+        return self.device
+
+    async def make(self, identifier: str, order: Any, path: str, on_progress: Any) -> Any:
+        self.orders.append(order)
+        if not self.alive:
+            raise Internal("out of memory")
+        Path(path).write_bytes(b"clip")
+        shape = {"width": 8, "height": 8, "frames": 8, "fps": 8.0}
+        seconds = {"seconds": 1.0, "busy_seconds": 1.0, "load_seconds": 2.0}
+        return {"shape": shape, "warnings": [], "method": "cuda", **seconds}
+
+    async def state(self) -> Any:
+        if not self.alive:
+            raise Unavailable("died")
+        return {"loaded": self.loaded, "used": 5, "total": 80}
+
+
+def settings(folder: Path, **kwargs: Any) -> WorkerSettings:
+    return WorkerSettings(data_dir=folder, checkpoints={}, **kwargs)
+
+
+def card(folder: Path, process: Process, *models: str, **kwargs: Any) -> Card:
+    made = settings(folder, **kwargs)
+    for name in models:
+        (folder / "models" / name / "vae").mkdir(parents=True)
+    found = sources({}, made.models)
+    return Card(process, process.device, found, made)  # type: ignore[arg-type] # a stand-in
+
+
+async def test_what_is_to_be_there_from_the_start_is_run_once_in_its_smallest_shape(
+    tmp_path: Path,
+) -> None:
+    process = Process()
+    made = card(tmp_path, process, "wan_2_2_5b", "sdxl", preload=("wan_2_2_5b", "sdxl"))
+    await made.warm_up()
+    clip, picture = process.orders
+    assert (clip["shape"]["frames"], clip["shape"]["height"]) == (8, 480)
+    assert clip["options"] == {"steps": 2}
+    assert picture["operation"] == Operation.IMAGE
+    assert list((tmp_path / "scratch").iterdir()) == []
+    process.alive = False
+    with pytest.raises(Internal, match="out of memory"):
+        await made.warm_up()
+
+
+async def test_it_says_which_models_lie_in_memory_and_nothing_when_the_process_died(
+    tmp_path: Path,
+) -> None:
+    process = Process()
+    made = card(tmp_path, process, "wan_2_2_5b", "sdxl")
+    assert (made.tier, made.device, made.memory().used) == (Tier.CINEMA, "H100", 0)
+    process.loaded = [str(tmp_path / "models" / "sdxl")]
+    await made.look()
+    assert (made.loaded, made.memory().used, made.memory().total) == (("sdxl",), 5, 80)
+    process.alive = False
+    await made.look()
+    assert (made.loaded, made.memory().used) == ((), 0)
+
+
+def test_queues_are_taken_by_urgency_and_then_by_size_as_far_as_the_card_goes(
+    tmp_path: Path,
+) -> None:
+    made = card(tmp_path, Process(), "wan_2_1_14b", "wan_2_2_5b", "sdxl")
+    catalogue = load_catalogue()
+    every = queues_of(settings(tmp_path), made, catalogue)
+    assert [(queue.engine, queue.priority) for queue in every] == [
+        (name, priority)
+        for priority in (Priority.INTERACTIVE, Priority.BATCH)
+        for name in ("wan_2_1_14b", "wan_2_2_5b", "sdxl")
+    ]
+    small = queues_of(settings(tmp_path, tier=Tier.FAST), made, catalogue)
+    assert {queue.engine for queue in small} == {"sdxl"}
+    one = queues_of(settings(tmp_path, engines=("wan_2_2_5b",)), made, catalogue)
+    assert one[0] == Queue("wan_2_2_5b", Tier.BALANCED, Priority.INTERACTIVE)
+    with pytest.raises(FailedPrecondition, match="sdxl, wan_2_1_14b"):
+        queues_of(settings(tmp_path, tier=Tier.CPU), made, catalogue)
+
+
+async def test_a_machine_without_models_says_how_to_install_one(tmp_path: Path) -> None:
+    with pytest.raises(FailedPrecondition, match="reelmesh models pull"):
+        async with opened(settings(tmp_path)):
+            raise AssertionError
+
+
+def test_checkpoints_are_named_by_variable_or_lie_where_they_were_pulled(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "models" / "sdxl" / "unet").mkdir(parents=True)
+    (tmp_path / "models" / "empty").mkdir()
+    named = {"LOCAL_LTX_VIDEO_PATH": str(tmp_path / "mine"), "LOCAL_WAN_2_2_5B_PATH": "a/b@c0ffee"}
+    found = sources(named, tmp_path / "models", offline=True)
+    assert sorted(found) == ["ltx_video", "sdxl", "wan_2_2_5b"]
+    assert (found["wan_2_2_5b"].location, found["wan_2_2_5b"].revision) == ("a/b", "c0ffee")
+    assert found["sdxl"].offline
+    [wan] = [model for model in local_models() if model.id == "wan_2_2_5b"]
+    with pytest.raises(InvalidArgument, match="needs @revision"):
+        source_of(wan, "somebody/model")
+
+
+@pytest.mark.parametrize("model", [model.id for model in local_models() if model.needs_device])
+def test_every_model_that_needs_a_card_can_be_tried_or_says_why_not(model: str) -> None:
+    row = load_catalogue().get(model)
+    if row.operation not in {
+        Operation.VIDEO,
+        Operation.IMAGE,
+        Operation.MUSIC,
+        Operation.SOUND,
+        Operation.SPEECH,
+    }:
+        with pytest.raises(FailedPrecondition, match="cannot be preloaded"):
+            trial_of(row)
+        return
+    work = trial_of(row)
+    assert work.model is row
+    if isinstance(work.task, VideoTask):
+        assert work.task.duration_seconds == 1
