@@ -48,7 +48,7 @@ def settings_classes() -> Iterator[tuple[str, type[BaseSettings]]]:
         for _, found in inspect.getmembers(module, inspect.isclass):
             own = found.__module__ == module.__name__
             if own and issubclass(found, BaseSettings):
-                yield name, found
+                yield ("hub" if found.__name__ == "HubSettings" else name), found
 
 
 def variables(settings: type[BaseSettings]) -> Iterator[Variable]:

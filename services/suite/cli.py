@@ -23,6 +23,7 @@ from services.suite.commands import (
     jobs,
     keys,
     migrate,
+    models,
     serve,
     simulate,
     vendor_keys,
@@ -78,6 +79,7 @@ for module in (
 ):
     module.register(app)
 app.add_typer(bills.app, name="bill", rich_help_panel="Operation")
+app.add_typer(models.app, name="models", rich_help_panel="Jobs")
 app.add_typer(keys.app, name="keys", rich_help_panel="Operation")
 app.add_typer(vendor_keys.app, name="vendor-keys", rich_help_panel="Operation")
 

@@ -150,5 +150,5 @@ def finish(job: VideoJob, *, as_json: bool) -> None:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to ``app``."""
-    for command in (models, jobs, show, watch, cancel):
+    for command in (jobs, show, watch, cancel):
         app.command(epilog=EXIT_CODES, rich_help_panel="Jobs")(command)

@@ -11,7 +11,8 @@ from services.suite.commands.display import money
 
 COMMANDS = [
     ["serve"], ["demo"], ["simulate"], ["generate"], ["plan"], ["batch"], ["prompt"], ["script"],
-    ["models"], ["jobs"], ["show"], ["watch"], ["cancel"], ["doctor"], ["migrate"],
+    ["models"], ["models", "pull"], ["models", "list"], ["models", "verify"],
+    ["jobs"], ["show"], ["watch"], ["cancel"], ["doctor"], ["migrate"],
     ["keys", "create"], ["keys", "list"], ["keys", "revoke"],
     ["bill", "check"], ["bill", "halted"], ["bill", "resume"],
     ["export"], ["recipe"], ["assets"], ["link"],

@@ -5,8 +5,8 @@ import socket
 from pathlib import Path
 from typing import ClassVar, Self
 
-from pydantic import Field, model_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.settings import ServiceSettings
 from services.generator.catalogue.gpus import gpu_rates
@@ -18,6 +18,19 @@ def local_environment() -> dict[str, str]:
     """Return what the environment says about local models, by the variables' own names."""
     names = map(variable_of, local_models())
     return {name: value for name in names if (value := os.environ.get(name, ""))}
+
+
+class HubSettings(BaseSettings):
+    """Where weights are pulled from; the names are those of Hugging Face's own tools."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    token: SecretStr = Field(SecretStr(""), validation_alias="HF_TOKEN")
+    """Opens gated repositories."""
+    endpoint: str = Field("", validation_alias="HF_ENDPOINT")
+    """Another hub that speaks the same protocol; "" is Hugging Face's."""
+    offline: bool = Field(default=False, validation_alias="HF_HUB_OFFLINE")
+    """Whether no hub may be asked for anything."""
 
 
 class WorkerSettings(ServiceSettings):
