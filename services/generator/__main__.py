@@ -25,6 +25,7 @@ from services.common.server import give_way, keep_what_is_loaded, serve, wait_fo
 from services.common.telemetry import configure_logging, get_logger
 from services.generator.adapters.storage_client import StorageClient
 from services.generator.domain.circuit import Circuits
+from services.generator.domain.terms import Terms
 from services.generator.ledger import SqlLedger
 from services.generator.providers import configured as configured_providers
 from services.generator.servicer import SCOPES, GeneratorServicer, VendorKeyServicer
@@ -111,7 +112,8 @@ async def _build(
     await keep_going(settings, books, machine=machine, stack=stack)
     reach = await watch_network(settings, stack)
     around = partial(surroundings, settings, circuits, reach=reach, halting=halting, access=access)
-    admission = Admission(means.catalogue, here.beside(nodes.beside(around)))
+    terms = Terms(settings.commercial, settings.territory)
+    admission = Admission(means.catalogue, here.beside(nodes.beside(around)), terms)
     vendor_keys = KeepVendorKeys(keys, access, now=clock.now, new_id=new_id)
     generations = _generations(settings, means, admission, machine=machine, own=vendor_keys)
     limits = {**settings.concurrency, **dict.fromkeys(LOCAL, settings.cores)}

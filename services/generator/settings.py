@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.common.settings import ServiceSettings
@@ -80,6 +80,17 @@ class Settings(ServiceSettings):
     device: bool = False
     """Whether a GPU is there; with a queue, that a worker comes when there is work (scaling from
     zero), so that models count as ready while none is heard of."""
+    commercial: bool = Field(
+        default=True,
+        validation_alias=AliasChoices("GENERATOR_COMMERCIAL", "ORCHESTRATOR_COMMERCIAL"),
+    )
+    """Whether clips may be sold: weights whose licence forbids that are then not used. Unset goes
+    by ORCHESTRATOR_COMMERCIAL."""
+    territory: str = Field(
+        "", validation_alias=AliasChoices("GENERATOR_TERRITORY", "ORCHESTRATOR_TERRITORY")
+    )
+    """Country that is served (ISO 3166-1, such as KE), for licences that exclude some. Unset goes
+    by ORCHESTRATOR_TERRITORY."""
     worker_silence_seconds: float = Field(10.0, gt=0)
     """Silence after which a GPU worker counts as gone."""
     gpu: str = ""

@@ -239,6 +239,8 @@ def _paths(command: object, prefix: str = "") -> Iterator[str]:
     if children is None:
         yield prefix.strip()
     else:
+        if getattr(command, "invoke_without_command", False):
+            yield prefix.strip()
         for name, child in children.items():
             yield from _paths(child, f"{prefix} {name}")
 

@@ -15,9 +15,10 @@ from services.common.errors import (
 from services.generator.domain.catalogue import Availability, Catalogue, Standing, Surroundings
 from services.generator.domain.facts import Cost
 from services.generator.domain.limits import Checked, validate_request
-from services.generator.domain.models import Model
+from services.generator.domain.models import Lifecycle, Model
 from services.generator.domain.orders import Order
 from services.generator.domain.pricing import estimate_micros
+from services.generator.domain.terms import Terms
 from services.generator.domain.vendor_keys import NO_KEYS, OwnKeys
 
 
@@ -34,17 +35,23 @@ class Admission:
     """Holds orders against the catalogue and what is configured here."""
 
     def __init__(
-        self, catalogue: Catalogue, surroundings: Callable[[OwnKeys], Surroundings]
+        self,
+        catalogue: Catalogue,
+        surroundings: Callable[[OwnKeys], Surroundings],
+        terms: Terms | None = None,
     ) -> None:
+        """`terms` are what local models are used for here; None leaves that to the caller."""
         self.catalogue = catalogue
         self.surroundings = surroundings
+        self._terms = terms
 
     def admit(self, order: Order, own: OwnKeys = NO_KEYS) -> Admitted:
         """Return how the order will be carried out for a tenant with these keys of its own.
 
         Raises InvalidArgument (naming the field), ModelRetired, NoCredentials (naming the missing
-        environment variables), NoDevice, Unavailable while the vendor is rested, BudgetExceeded, or
-        FailedPrecondition when `max_price` cannot be promised because the price is unknown.
+        environment variables), NoDevice, LicenceRefused for weights that may not be used so,
+        Unavailable while the vendor is rested, BudgetExceeded, or FailedPrecondition when
+        `max_price` cannot be promised because the price is unknown.
         """
         surroundings = self.surroundings(own)
         model = self.catalogue.resolve(order.model, surroundings)
@@ -53,9 +60,24 @@ class Admission:
         standing = self.catalogue.standing(model, surroundings)
         if standing.availability is not Availability.READY:
             raise refusal(model, standing, surroundings)
+        self._check_licence(model, surroundings)
         estimate = estimate_cost(model, checked)
         _check_price(model, order.max_price_micros, estimate)
         return Admitted(model, checked, estimate)
+
+    def _check_licence(self, model: Model, surroundings: Surroundings) -> None:
+        """Hold weights that run here against what they are used for. Raises LicenceRefused."""
+        if self._terms is None or model.lifecycle is not Lifecycle.SELF_HOSTED:
+            return
+        reason = self._terms.against(model)
+        if reason:
+            living = self.catalogue.living(surroundings.now, model.operation)
+            ready = [one for one in living if self._ready(one, surroundings)]
+            raise self._terms.refusal(model, reason, ready)
+
+    def _ready(self, model: Model, surroundings: Surroundings) -> bool:
+        standing = self.catalogue.standing(model, surroundings)
+        return standing.availability is Availability.READY
 
 
 def estimate_cost(model: Model, checked: Checked) -> Cost | None:

@@ -3,13 +3,8 @@
 from collections.abc import Sequence
 
 from services.common.errors import InvalidArgument, LicenceRefused
+from services.common.territories import names_of
 from services.orchestrator.domain.models import Model
-
-# Member states of the European Union (ISO 3166-1), for licences that exclude it as a whole.
-_MEMBERS = "AT BE BG HR CY CZ DK EE FI FR DE GR HU IE IT LV LT LU MT NL PL PT RO SK SI ES SE"
-_EU = frozenset(_MEMBERS.split())
-# Licences write UK where ISO 3166-1 has GB.
-_SAME = {"GB": "UK", "UK": "GB"}
 
 
 def check_territory(name: str, code: str) -> None:
@@ -33,7 +28,7 @@ def refusal(model: Model, *, commercial: bool, territory: str) -> str:
     names = ", ".join(excluded)
     if not territory:
         return f"its licence excludes {names}, and where this deployment serves is not set"
-    if _names_of(territory) & set(excluded):
+    if names_of(territory) & set(excluded):
         return f"its licence ({model.licence}) excludes {names}"
     return ""
 
@@ -48,8 +43,3 @@ def refused(model: Model, reason: str, models: Sequence[Model]) -> LicenceRefuse
     }
     take = ", ".join(sorted(instead)[:5]) or "none is ready"
     return LicenceRefused(f"{model.id}: {reason}; take instead: {take}", metadata=facts)
-
-
-def _names_of(territory: str) -> set[str]:
-    names = {territory, _SAME.get(territory, territory)}
-    return names | {"EU"} if territory in _EU else names
