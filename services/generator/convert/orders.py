@@ -7,7 +7,15 @@ from typing import Any
 from reelmesh.generator.v1 import generation_pb2, generator_service_pb2
 from services.common.errors import InvalidArgument, Unimplemented
 from services.generator.convert import compositions
-from services.generator.convert.fields import media, optional, options, positive, seconds, source
+from services.generator.convert.fields import (
+    media,
+    needed,
+    optional,
+    options,
+    positive,
+    seconds,
+    source,
+)
 from services.generator.domain.limits import Fit
 from services.generator.domain.orders import Hints, Labels, Order, Priority
 from services.generator.domain.tasks import (
@@ -18,6 +26,7 @@ from services.generator.domain.tasks import (
     SoundTask,
     SpeechTask,
     Task,
+    UpscaleTask,
     VideoTask,
 )
 
@@ -27,7 +36,7 @@ _EDITS: Mapping[int, Edit | None] = {
     _WORDS.OPERATION_UNSPECIFIED: None,
     **{_WORDS.Value(f"OPERATION_{edit.name}"): edit for edit in Edit},
 }
-_LATER = frozenset({"upscale", "thumbnail"})
+_LATER = frozenset({"thumbnail"})
 
 
 def order_of(request: generator_service_pb2.CreateGenerationRequest) -> Order:
@@ -155,6 +164,7 @@ def _music(task: generation_pb2.MusicTask) -> MusicTask:
         lyrics=task.lyrics,
         mood=task.mood,
         seed=optional(task, "seed"),
+        melody=media(task, "melody", default="audio/wav"),
         instrumental=optional(task, "instrumental"),
         options=options(task.options),
     )
@@ -170,12 +180,22 @@ def _sound(task: generation_pb2.SoundTask) -> SoundTask:
     )
 
 
+def _upscale(task: generation_pb2.UpscaleTask) -> UpscaleTask:
+    return UpscaleTask(
+        media=needed(task, "media"),
+        factor=task.factor or 2,
+        resolution=task.resolution,
+        options=options(task.options),
+    )
+
+
 _TASKS: Mapping[str, Callable[[Any], Task]] = {
     "video": _video,
     "image": _image,
     "speech": _speech,
     "music": _music,
     "sound": _sound,
+    "upscale": _upscale,
     "compose": compositions.compose,
     "captions": compositions.captions,
     "check": compositions.check,

@@ -22,6 +22,7 @@ from services.generator.domain.tasks import (
     SoundTask,
     SpeechTask,
     Task,
+    UpscaleTask,
     VideoTask,
     operation_of,
 )
@@ -37,6 +38,7 @@ _KINDS: dict[str, type[Any]] = {
     "speech": SpeechTask,
     "music": MusicTask,
     "sound": SoundTask,
+    "upscale": UpscaleTask,
     "compose": ComposeTask,
     "captions": CaptionsTask,
     "check": CheckTask,

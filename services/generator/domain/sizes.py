@@ -2,7 +2,13 @@
 
 from services.common.errors import InvalidArgument
 
-RESOLUTIONS: dict[str, int] = {"480p": 480, "540p": 540, "720p": 720, "1080p": 1080}
+RESOLUTIONS: dict[str, int] = {
+    "480p": 480,
+    "540p": 540,
+    "576p": 576,
+    "720p": 720,
+    "1080p": 1080,
+}
 """Resolution name -> length of the shorter side in pixels of a 16:9 (or 9:16) frame."""
 
 _MAX_TERM = 10_000

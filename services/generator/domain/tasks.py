@@ -27,11 +27,15 @@ __all__ = [
     "SoundTask",
     "SpeechTask",
     "Task",
+    "UpscaleTask",
     "VideoTask",
     "operation_of",
 ]
 
 MAX_SEED = 2**63 - 1
+
+ENLARGED: Mapping[str, int] = {"720p": 720, "1080p": 1080, "1440p": 1440, "4k": 2160, "2160p": 2160}
+"""What clips and pictures are enlarged to: the length of the shorter side in pixels."""
 
 
 class Operation(StrEnum):
@@ -159,7 +163,10 @@ class SpeechTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MusicTask:
-    """Music to make; `lyrics` asks for a song, `instrumental` forbids a voice."""
+    """Music to make; `lyrics` asks for a song, `instrumental` forbids a voice.
+
+    `melody` is a recording whose tune it shall have.
+    """
 
     prompt: str = ""
     duration_seconds: float | None = None
@@ -167,6 +174,7 @@ class MusicTask:
     instrumental: bool | None = None
     mood: str = ""
     seed: int | None = None
+    melody: Media | None = None
     options: Mapping[str, Json] = field(default_factory=lambda: NO_OPTIONS)
 
     def __post_init__(self) -> None:
@@ -197,12 +205,39 @@ class SoundTask:
             raise InvalidArgument("prompt", "must not be empty")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpscaleTask:
+    """A larger version of a clip or picture: `factor` times, or in `resolution` such as "1080p".
+
+    Length, frame rate and sound stay as they are.
+    """
+
+    media: Media
+    factor: int = 2
+    resolution: str = ""
+    options: Mapping[str, Json] = field(default_factory=lambda: NO_OPTIONS)
+
+    def __post_init__(self) -> None:
+        """Refuse factors and sizes that no model could mean."""
+        if self.factor not in {2, 4}:
+            raise InvalidArgument("factor", f"{self.factor} is not offered", allowed=(2, 4))
+        if self.resolution and self.resolution.lower() not in ENLARGED:
+            message = f"{self.resolution} is not offered"
+            raise InvalidArgument("resolution", message, allowed=tuple(ENLARGED))
+
+    @property
+    def lines(self) -> int:
+        """Length of the shorter side in pixels, 0 where the factor says it."""
+        return ENLARGED.get(self.resolution.lower(), 0)
+
+
 Task: TypeAlias = (
     VideoTask
     | ImageTask
     | SpeechTask
     | MusicTask
     | SoundTask
+    | UpscaleTask
     | ComposeTask
     | CaptionsTask
     | CheckTask
@@ -214,6 +249,7 @@ _OPERATIONS: Mapping[type[object], Operation] = {
     SpeechTask: Operation.SPEECH,
     MusicTask: Operation.MUSIC,
     SoundTask: Operation.SOUND,
+    UpscaleTask: Operation.UPSCALE,
     ComposeTask: Operation.COMPOSE,
     CaptionsTask: Operation.CAPTIONS,
     CheckTask: Operation.CHECK,

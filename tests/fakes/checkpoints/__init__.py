@@ -21,6 +21,7 @@ _ROOMS = {
     "voices": ("musicgen", "musicgen_melody", "bark"),
     "whisper": ("whisper",),
     "kokoro": ("kokoro",),
+    "nets": ("real_esrgan", "real_esrgan_video", "real_esrgan_x2"),
 }  # fmt: skip
 NAMES = tuple(name for names in _ROOMS.values() for name in names)
 

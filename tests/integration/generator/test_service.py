@@ -144,9 +144,9 @@ async def test_another_body_under_the_same_id_is_a_conflict(stub) -> None:
         ({"max_price": Money(currency_code="EUR", units=1)}, InvalidArgument, "max_price"),
         ({"labels": pb.Labels(iteration=-1)}, InvalidArgument, "iteration"),
         (
-            {"task": generation_pb2.Task(upscale=generation_pb2.UpscaleTask())},
+            {"task": generation_pb2.Task(thumbnail=generation_pb2.ThumbnailTask())},
             Unimplemented,
-            "upscale",
+            "thumbnail",
         ),
     ],
 )

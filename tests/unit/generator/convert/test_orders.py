@@ -18,6 +18,7 @@ from services.generator.domain.tasks import (
     MusicTask,
     SoundTask,
     SpeechTask,
+    UpscaleTask,
     VideoTask,
 )
 
@@ -130,12 +131,33 @@ def test_a_bad_picture_names_its_field(media: g.Media, word: str) -> None:
     assert caught.value.violations[0].field == "image"
 
 
-@pytest.mark.parametrize("work", ["upscale", "thumbnail"])
-def test_work_that_is_not_served_yet_says_so(work: str) -> None:
+def test_work_that_is_not_served_yet_says_so() -> None:
     task = g.Task()
-    getattr(task, work).SetInParent()
-    with pytest.raises(Unimplemented, match=work):
+    task.thumbnail.SetInParent()
+    with pytest.raises(Unimplemented, match="thumbnail"):
         order_of(request(task))
+
+
+def test_an_enlargement_needs_something_to_enlarge_and_a_size_that_is_offered() -> None:
+    asset = g.Media(asset="assets/a1")
+    task = order_of(request(g.Task(upscale=g.UpscaleTask(media=asset, resolution="4K")))).task
+    assert task == UpscaleTask(media=asset_media("a1"), factor=2, resolution="4K")
+    assert task.lines == 2160
+    for wrong, field in (
+        (g.UpscaleTask(), "media"),
+        (g.UpscaleTask(media=asset, factor=3), "factor"),
+        (g.UpscaleTask(media=asset, resolution="900p"), "resolution"),
+    ):
+        with pytest.raises(InvalidArgument) as caught:
+            order_of(request(g.Task(upscale=wrong)))
+        assert caught.value.violations[0].field == field
+
+
+def test_a_melody_travels_with_the_music() -> None:
+    given = g.MusicTask(prompt="a waltz", melody=g.Media(asset="assets/a1"))
+    assert order_of(request(g.Task(music=given))).task == MusicTask(
+        prompt="a waltz", melody=asset_media("a1")
+    )
 
 
 def test_more_references_than_travel_are_refused() -> None:

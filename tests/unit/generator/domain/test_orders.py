@@ -25,6 +25,7 @@ from services.generator.domain.tasks import (
     MusicTask,
     SoundTask,
     SpeechTask,
+    UpscaleTask,
     VideoTask,
 )
 
@@ -56,6 +57,9 @@ TASKS = st.one_of(
     st.builds(SpeechTask, text=WORDS, voice=WORDS),
     st.builds(MusicTask, prompt=WORDS, duration_seconds=st.none() | st.floats(1, 99)),
     st.builds(SoundTask, prompt=WORDS, loop=st.none() | st.booleans()),
+    st.builds(
+        UpscaleTask, media=st.just(Media(url="https://e.com/a")), factor=st.sampled_from((2, 4))
+    ),
     st.builds(
         ComposeTask,
         clips=st.lists(CLIPS, min_size=1, max_size=3).map(tuple),

@@ -11,6 +11,7 @@ from services.generator.engines.local.families.ltx_2 import Ltx2
 from services.generator.engines.local.families.ltx_video import LtxVideo
 from services.generator.engines.local.families.sdxl import StableDiffusionXL
 from services.generator.engines.local.families.svd import StableVideo
+from services.generator.engines.local.families.upscaler import Upscaler
 from services.generator.engines.local.family import Family
 from services.generator.engines.local.probe import CheckpointFacts
 
@@ -29,6 +30,7 @@ FAMILIES: tuple[Family, ...] = (
     AudioLdm2(),
     Bark(),
     Kokoro(),
+    Upscaler(),
 )
 
 
