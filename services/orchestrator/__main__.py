@@ -30,6 +30,7 @@ from services.orchestrator.adapters.outbox import Outbox
 from services.orchestrator.adapters.prompt_client import COMPILE, QUANTIFY, PromptClient
 from services.orchestrator.adapters.script_client import BREAK_DOWN, REGENERATE
 from services.orchestrator.adapters.sql_alerts import BudgetAlerts
+from services.orchestrator.adapters.sql_books import SqlBooks
 from services.orchestrator.adapters.sql_cache import SqlCache
 from services.orchestrator.adapters.sql_comparisons import SqlComparisons
 from services.orchestrator.adapters.sql_jobs import SqlJobs
@@ -42,9 +43,10 @@ from services.orchestrator.domain.routing import Router
 from services.orchestrator.durable.orders import DurableOrders
 from services.orchestrator.durable.runtime import migrate_engine
 from services.orchestrator.films import Ways, film_steps, open_films
-from services.orchestrator.front import SCOPES, servicers
+from services.orchestrator.front import SCOPES, accepting, servicers
 from services.orchestrator.screening import open_screen
 from services.orchestrator.settings import Settings
+from services.orchestrator.usecases.ahead import MakeAhead
 from services.orchestrator.usecases.measure import MeasuredModels, RatedModels
 from services.orchestrator.usecases.purge import KeepCache
 from services.orchestrator.worker import Parts, working
@@ -89,6 +91,16 @@ async def _work(
     if settings.cache:
         # Behind the engine, whose start blocks the loop: a write begun before would lock SQLite.
         await AssetListener(bus, kept.gone).start()
+        ahead = MakeAhead(
+            store=kept.store,
+            jobs=parts.jobs,
+            books=SqlBooks(parts.database, now=clock.now),
+            policies=parts.policies,
+            accept=accepting(parts),
+            now=clock.now,
+        )
+        every = settings.cache_ahead_every
+        await stack.enter_async_context(background("ahead", ahead.run(every)))
     levels = settings.budget_alerts
     alerts = BudgetAlerts(parts.database, BusAlerts(bus), levels=levels, now=clock.now)
     await stack.enter_async_context(background("alerts", alerts.run()))

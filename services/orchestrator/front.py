@@ -59,20 +59,24 @@ def servicers(
     ]
 
 
-def _use_cases(parts: Parts) -> VideoUseCases:
-    afford = Affording(ledger=parts.ledger)
-    accept = AcceptVideo(
+def accepting(parts: Parts) -> AcceptVideo:
+    """Return what takes jobs in, with rates that it counts for itself."""
+    return AcceptVideo(
         jobs=parts.jobs,
         models=parts.models,
         assets=parts.assets,
         router=parts.router,
-        afford=afford,
+        afford=Affording(ledger=parts.ledger),
         now=clock.now,
         new_id=new_id,
         policies=parts.policies,
         admission=Admission(screen=parts.screen, jobs=parts.jobs, rates=TenantRates()),
         cache=parts.cache,
     )
+
+
+def _use_cases(parts: Parts) -> VideoUseCases:
+    accept = accepting(parts)
     return VideoUseCases(
         accept=accept,
         batch=AcceptBatch(accept=accept, models=parts.models, ledger=parts.ledger),
@@ -80,7 +84,7 @@ def _use_cases(parts: Parts) -> VideoUseCases:
             models=parts.models,
             prompts=parts.prompts,
             router=parts.router,
-            afford=afford,
+            afford=accept.afford,
             now=clock.now,
             compiling=parts.compiling,
             policies=parts.policies,

@@ -72,6 +72,9 @@ class Settings(ServiceSettings):
     """How long a clip may be served again."""
     cache_entries_per_tenant: int = Field(0, ge=0)
     """Most clips of a tenant that may be served again; those used longest ago go; 0 is no limit."""
+    cache_ahead_every: timedelta = Field(timedelta(minutes=15), ge=timedelta(seconds=1))
+    """How often it is looked which clips are worth making again before they expire, for tenants
+    that give money for it."""
     cache_placeholders: bool = False
     """Whether a placeholder's clip answers the same request again, flagged as a placeholder."""
     cache_across_languages: bool = False

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.common.errors import NotFound
-from services.orchestrator.domain.cache.entries import Entry, Near, Search, Stats, Use
+from services.orchestrator.domain.cache.entries import Entry, Fading, Near, Search, Stats, Use
 from services.orchestrator.domain.options import ImageInput
 
 
@@ -79,6 +79,18 @@ class MemoryCache:
 
     async def evict(self, most: int) -> int:
         return 0
+
+    async def fading(self, wanted: Fading) -> Sequence[Entry]:
+        def uses(entry: Entry) -> int:
+            return sum(
+                (u.tenant, u.asset) == (entry.tenant, entry.clip.asset)
+                and u.create_time >= wanted.since
+                for u in self.uses.values()
+            )
+
+        soon = [e for e in self.entries.values() if self.now < e.expire_time < wanted.until]
+        often = [e for e in soon if uses(e) >= wanted.uses]
+        return sorted(often, key=lambda e: e.expire_time)[: wanted.limit]
 
     async def expire(self) -> int:
         old = [k for k, e in self.entries.items() if e.expire_time <= self.now]

@@ -35,6 +35,9 @@ class MemoryJobs:
         self.log: list[JobEvent] = [JobEvent(kind="accepted", job=job) for job in jobs]
 
     async def accept(self, job: Job) -> tuple[Job, bool]:
+        known = await self.known(job)
+        if known is not None:
+            return known, True
         self.jobs[job.id] = job
         self.log.append(JobEvent(kind="accepted", job=job))
         return job, False

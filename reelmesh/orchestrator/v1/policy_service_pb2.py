@@ -23,38 +23,39 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from reelmesh.orchestrator.v1 import video_service_pb2 as reelmesh_dot_orchestrator_dot_v1_dot_video__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-reelmesh/orchestrator/v1/policy_service.proto\x12\x18reelmesh.orchestrator.v1\x1a\x1egoogle/protobuf/duration.proto\x1a,reelmesh/orchestrator/v1/video_service.proto\"\xf6\x03\n\x06Policy\x12\x36\n\x0bpreferences\x18\x01 \x01(\x0b\x32!.reelmesh.orchestrator.v1.Routing\x12\x17\n\ncommercial\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x11\n\tterritory\x18\x03 \x01(\t\x12=\n\tscreening\x18\x04 \x01(\x0e\x32*.reelmesh.orchestrator.v1.Policy.Screening\x12\x1a\n\x12\x61llowed_categories\x18\x05 \x03(\t\x12&\n\x1erefuse_when_moderation_is_away\x18\x06 \x01(\x08\x12\x14\n\x0cjobs_at_once\x18\x07 \x01(\x05\x12\x17\n\x0fjobs_per_minute\x18\x08 \x01(\x05\x12\x0e\n\x06weight\x18\t \x01(\x05\x12\x0e\n\x06paused\x18\n \x01(\x08\x12\r\n\x05packs\x18\x0b \x03(\t\x12\x34\n\x05\x63\x61\x63he\x18\x0c \x01(\x0b\x32%.reelmesh.orchestrator.v1.CachePolicy\"b\n\tScreening\x12\x19\n\x15SCREENING_UNSPECIFIED\x10\x00\x12\x11\n\rSCREENING_OFF\x10\x01\x12\x13\n\x0fSCREENING_RULES\x10\x02\x12\x12\n\x0eSCREENING_FULL\x10\x03\x42\r\n\x0b_commercial\"\xbf\x01\n\x0b\x43\x61\x63hePolicy\x12\x0b\n\x03off\x18\x01 \x01(\x08\x12\x12\n\nexact_only\x18\x02 \x01(\x08\x12+\n\x08lifetime\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1b\n\x0emin_similarity\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x1d\n\x10\x61\x63ross_languages\x18\x05 \x01(\x08H\x01\x88\x01\x01\x42\x11\n\x0f_min_similarityB\x13\n\x11_across_languages\"\x12\n\x10GetPolicyRequest\"E\n\x11GetPolicyResponse\x12\x30\n\x06policy\x18\x01 \x01(\x0b\x32 .reelmesh.orchestrator.v1.Policy\"D\n\x10SetPolicyRequest\x12\x30\n\x06policy\x18\x01 \x01(\x0b\x32 .reelmesh.orchestrator.v1.Policy\"E\n\x11SetPolicyResponse\x12\x30\n\x06policy\x18\x01 \x01(\x0b\x32 .reelmesh.orchestrator.v1.Policy\"\x17\n\x15GetPreferencesRequest\"P\n\x16GetPreferencesResponse\x12\x36\n\x0bpreferences\x18\x01 \x01(\x0b\x32!.reelmesh.orchestrator.v1.Routing\"O\n\x15SetPreferencesRequest\x12\x36\n\x0bpreferences\x18\x01 \x01(\x0b\x32!.reelmesh.orchestrator.v1.Routing\"P\n\x16SetPreferencesResponse\x12\x36\n\x0bpreferences\x18\x01 \x01(\x0b\x32!.reelmesh.orchestrator.v1.Routing2\xc5\x03\n\rPolicyService\x12\x64\n\tGetPolicy\x12*.reelmesh.orchestrator.v1.GetPolicyRequest\x1a+.reelmesh.orchestrator.v1.GetPolicyResponse\x12\x64\n\tSetPolicy\x12*.reelmesh.orchestrator.v1.SetPolicyRequest\x1a+.reelmesh.orchestrator.v1.SetPolicyResponse\x12s\n\x0eGetPreferences\x12/.reelmesh.orchestrator.v1.GetPreferencesRequest\x1a\x30.reelmesh.orchestrator.v1.GetPreferencesResponse\x12s\n\x0eSetPreferences\x12/.reelmesh.orchestrator.v1.SetPreferencesRequest\x1a\x30.reelmesh.orchestrator.v1.SetPreferencesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-reelmesh/orchestrator/v1/policy_service.proto\x12\x18reelmesh.orchestrator.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/type/money.proto\x1a,reelmesh/orchestrator/v1/video_service.proto\"\xf6\x03\n\x06Policy\x12\x36\n\x0bpreferences\x18\x01 \x01(\x0b\x32!.reelmesh.orchestrator.v1.Routing\x12\x17\n\ncommercial\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x11\n\tterritory\x18\x03 \x01(\t\x12=\n\tscreening\x18\x04 \x01(\x0e\x32*.reelmesh.orchestrator.v1.Policy.Screening\x12\x1a\n\x12\x61llowed_categories\x18\x05 \x03(\t\x12&\n\x1erefuse_when_moderation_is_away\x18\x06 \x01(\x08\x12\x14\n\x0cjobs_at_once\x18\x07 \x01(\x05\x12\x17\n\x0fjobs_per_minute\x18\x08 \x01(\x05\x12\x0e\n\x06weight\x18\t \x01(\x05\x12\x0e\n\x06paused\x18\n \x01(\x08\x12\r\n\x05packs\x18\x0b \x03(\t\x12\x34\n\x05\x63\x61\x63he\x18\x0c \x01(\x0b\x32%.reelmesh.orchestrator.v1.CachePolicy\"b\n\tScreening\x12\x19\n\x15SCREENING_UNSPECIFIED\x10\x00\x12\x11\n\rSCREENING_OFF\x10\x01\x12\x13\n\x0fSCREENING_RULES\x10\x02\x12\x12\n\x0eSCREENING_FULL\x10\x03\x42\r\n\x0b_commercial\"\xe9\x01\n\x0b\x43\x61\x63hePolicy\x12\x0b\n\x03off\x18\x01 \x01(\x08\x12\x12\n\nexact_only\x18\x02 \x01(\x08\x12+\n\x08lifetime\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1b\n\x0emin_similarity\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x1d\n\x10\x61\x63ross_languages\x18\x05 \x01(\x08H\x01\x88\x01\x01\x12(\n\x0c\x61head_budget\x18\x06 \x01(\x0b\x32\x12.google.type.MoneyB\x11\n\x0f_min_similarityB\x13\n\x11_across_languages\"\x12\n\x10GetPolicyRequest\"E\n\x11GetPolicyResponse\x12\x30\n\x06policy\x18\x01 \x01(\x0b\x32 .reelmesh.orchestrator.v1.Policy\"D\n\x10SetPolicyRequest\x12\x30\n\x06policy\x18\x01 \x01(\x0b\x32 .reelmesh.orchestrator.v1.Policy\"E\n\x11SetPolicyResponse\x12\x30\n\x06policy\x18\x01 \x01(\x0b\x32 .reelmesh.orchestrator.v1.Policy\"\x17\n\x15GetPreferencesRequest\"P\n\x16GetPreferencesResponse\x12\x36\n\x0bpreferences\x18\x01 \x01(\x0b\x32!.reelmesh.orchestrator.v1.Routing\"O\n\x15SetPreferencesRequest\x12\x36\n\x0bpreferences\x18\x01 \x01(\x0b\x32!.reelmesh.orchestrator.v1.Routing\"P\n\x16SetPreferencesResponse\x12\x36\n\x0bpreferences\x18\x01 \x01(\x0b\x32!.reelmesh.orchestrator.v1.Routing2\xc5\x03\n\rPolicyService\x12\x64\n\tGetPolicy\x12*.reelmesh.orchestrator.v1.GetPolicyRequest\x1a+.reelmesh.orchestrator.v1.GetPolicyResponse\x12\x64\n\tSetPolicy\x12*.reelmesh.orchestrator.v1.SetPolicyRequest\x1a+.reelmesh.orchestrator.v1.SetPolicyResponse\x12s\n\x0eGetPreferences\x12/.reelmesh.orchestrator.v1.GetPreferencesRequest\x1a\x30.reelmesh.orchestrator.v1.GetPreferencesResponse\x12s\n\x0eSetPreferences\x12/.reelmesh.orchestrator.v1.SetPreferencesRequest\x1a\x30.reelmesh.orchestrator.v1.SetPreferencesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'reelmesh.orchestrator.v1.policy_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_POLICY']._serialized_start=154
-  _globals['_POLICY']._serialized_end=656
-  _globals['_POLICY_SCREENING']._serialized_start=543
-  _globals['_POLICY_SCREENING']._serialized_end=641
-  _globals['_CACHEPOLICY']._serialized_start=659
-  _globals['_CACHEPOLICY']._serialized_end=850
-  _globals['_GETPOLICYREQUEST']._serialized_start=852
-  _globals['_GETPOLICYREQUEST']._serialized_end=870
-  _globals['_GETPOLICYRESPONSE']._serialized_start=872
-  _globals['_GETPOLICYRESPONSE']._serialized_end=941
-  _globals['_SETPOLICYREQUEST']._serialized_start=943
-  _globals['_SETPOLICYREQUEST']._serialized_end=1011
-  _globals['_SETPOLICYRESPONSE']._serialized_start=1013
-  _globals['_SETPOLICYRESPONSE']._serialized_end=1082
-  _globals['_GETPREFERENCESREQUEST']._serialized_start=1084
-  _globals['_GETPREFERENCESREQUEST']._serialized_end=1107
-  _globals['_GETPREFERENCESRESPONSE']._serialized_start=1109
-  _globals['_GETPREFERENCESRESPONSE']._serialized_end=1189
-  _globals['_SETPREFERENCESREQUEST']._serialized_start=1191
-  _globals['_SETPREFERENCESREQUEST']._serialized_end=1270
-  _globals['_SETPREFERENCESRESPONSE']._serialized_start=1272
-  _globals['_SETPREFERENCESRESPONSE']._serialized_end=1352
-  _globals['_POLICYSERVICE']._serialized_start=1355
-  _globals['_POLICYSERVICE']._serialized_end=1808
+  _globals['_POLICY']._serialized_start=179
+  _globals['_POLICY']._serialized_end=681
+  _globals['_POLICY_SCREENING']._serialized_start=568
+  _globals['_POLICY_SCREENING']._serialized_end=666
+  _globals['_CACHEPOLICY']._serialized_start=684
+  _globals['_CACHEPOLICY']._serialized_end=917
+  _globals['_GETPOLICYREQUEST']._serialized_start=919
+  _globals['_GETPOLICYREQUEST']._serialized_end=937
+  _globals['_GETPOLICYRESPONSE']._serialized_start=939
+  _globals['_GETPOLICYRESPONSE']._serialized_end=1008
+  _globals['_SETPOLICYREQUEST']._serialized_start=1010
+  _globals['_SETPOLICYREQUEST']._serialized_end=1078
+  _globals['_SETPOLICYRESPONSE']._serialized_start=1080
+  _globals['_SETPOLICYRESPONSE']._serialized_end=1149
+  _globals['_GETPREFERENCESREQUEST']._serialized_start=1151
+  _globals['_GETPREFERENCESREQUEST']._serialized_end=1174
+  _globals['_GETPREFERENCESRESPONSE']._serialized_start=1176
+  _globals['_GETPREFERENCESRESPONSE']._serialized_end=1256
+  _globals['_SETPREFERENCESREQUEST']._serialized_start=1258
+  _globals['_SETPREFERENCESREQUEST']._serialized_end=1337
+  _globals['_SETPREFERENCESRESPONSE']._serialized_start=1339
+  _globals['_SETPREFERENCESRESPONSE']._serialized_end=1419
+  _globals['_POLICYSERVICE']._serialized_start=1422
+  _globals['_POLICYSERVICE']._serialized_end=1875
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.type import money_pb2 as _money_pb2
 from reelmesh.orchestrator.v1 import video_service_pb2 as _video_service_pb2
 import builtins as _builtins
 import sys
@@ -135,6 +136,7 @@ class CachePolicy(_message.Message):
     LIFETIME_FIELD_NUMBER: _builtins.int
     MIN_SIMILARITY_FIELD_NUMBER: _builtins.int
     ACROSS_LANGUAGES_FIELD_NUMBER: _builtins.int
+    AHEAD_BUDGET_FIELD_NUMBER: _builtins.int
     off: _builtins.bool
     """Optional. While true nothing is served again, and nothing new is kept for it."""
     exact_only: _builtins.bool
@@ -147,6 +149,12 @@ class CachePolicy(_message.Message):
     def lifetime(self) -> _duration_pb2.Duration:
         """Optional. How long a clip may be served again; absent is the deployment's limit, which is the most."""
 
+    @_builtins.property
+    def ahead_budget(self) -> _money_pb2.Money:
+        """Optional. What may be spent in a month on making clips again that are served often and would soon
+        expire, so that nobody waits for them; 0 or absent makes none.
+        """
+
     def __init__(
         self,
         *,
@@ -155,10 +163,11 @@ class CachePolicy(_message.Message):
         lifetime: _duration_pb2.Duration | None = ...,
         min_similarity: _builtins.float | None = ...,
         across_languages: _builtins.bool | None = ...,
+        ahead_budget: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_across_languages", b"_across_languages", "_min_similarity", b"_min_similarity", "across_languages", b"across_languages", "lifetime", b"lifetime", "min_similarity", b"min_similarity"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_across_languages", b"_across_languages", "_min_similarity", b"_min_similarity", "across_languages", b"across_languages", "ahead_budget", b"ahead_budget", "lifetime", b"lifetime", "min_similarity", b"min_similarity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_across_languages", b"_across_languages", "_min_similarity", b"_min_similarity", "across_languages", b"across_languages", "exact_only", b"exact_only", "lifetime", b"lifetime", "min_similarity", b"min_similarity", "off", b"off"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_across_languages", b"_across_languages", "_min_similarity", b"_min_similarity", "across_languages", b"across_languages", "ahead_budget", b"ahead_budget", "exact_only", b"exact_only", "lifetime", b"lifetime", "min_similarity", b"min_similarity", "off", b"off"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__across_languages: _TypeAlias = _typing.Literal["across_languages"]  # noqa: Y015
     _WhichOneofArgType__across_languages: _TypeAlias = _typing.Literal["_across_languages", b"_across_languages"]  # noqa: Y015

@@ -152,6 +152,8 @@ class _CacheModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CacheMode.V
     """A semantic hit before any model."""
     CACHE_MODE_PROGRESSIVE: _CacheMode.ValueType  # 4
     """The cached clip at once, a fresh one replaces it."""
+    CACHE_MODE_REFRESH: _CacheMode.ValueType  # 5
+    """Made anew, and kept in place of the cached clip."""
 
 class CacheMode(_CacheMode, metaclass=_CacheModeEnumTypeWrapper):
     """How the cache is used."""
@@ -166,6 +168,8 @@ CACHE_MODE_SEMANTIC_FIRST: CacheMode.ValueType  # 3
 """A semantic hit before any model."""
 CACHE_MODE_PROGRESSIVE: CacheMode.ValueType  # 4
 """The cached clip at once, a fresh one replaces it."""
+CACHE_MODE_REFRESH: CacheMode.ValueType  # 5
+"""Made anew, and kept in place of the cached clip."""
 Global___CacheMode: _TypeAlias = CacheMode  # noqa: Y015
 
 @_typing.final

@@ -11,7 +11,7 @@ from services.orchestrator.adapters.cache_rows import entry_from, entry_row, use
 from services.orchestrator.adapters.cache_stats import read_stats
 from services.orchestrator.adapters.cache_tables import cache_entries, cache_flights, cache_uses
 from services.orchestrator.adapters.vectors import Vectors, vectors_of
-from services.orchestrator.domain.cache.entries import Entry, Near, Search, Stats, Use
+from services.orchestrator.domain.cache.entries import Entry, Fading, Near, Search, Stats, Use
 
 # A job ends long before; what is left behind by then says nothing any more.
 FLIGHTS_KEPT = timedelta(days=2)
@@ -160,6 +160,25 @@ class SqlCache:
         gone = sa.delete(cache_entries).where(cache_entries.c.id.in_(many))
         async with self._database.begin() as connection:
             return (await connection.execute(gone)).rowcount
+
+    async def fading(self, wanted: Fading) -> Sequence[Entry]:
+        """See `CacheStore.fading`."""
+        entries, uses = cache_entries.c, cache_uses.c
+        mine = (uses.tenant == entries.tenant) & (uses.asset == entries.asset)
+        often = (
+            sa.select(sa.func.count())
+            .where(mine & (uses.create_time >= wanted.since))
+            .scalar_subquery()
+        )
+        soon = (entries.expire_time > self._now()) & (entries.expire_time < wanted.until)
+        statement = (
+            sa.select(entries.document)
+            .where(soon & (often >= wanted.uses))
+            .order_by(entries.expire_time, entries.id)
+            .limit(wanted.limit)
+        )
+        async with self._database.read() as connection:
+            return [entry_from(row.document) for row in await connection.execute(statement)]
 
     async def expire(self) -> int:
         """See `CacheStore.expire`."""

@@ -1,7 +1,7 @@
 """Policies and preferences as the contract shows them."""
 
 from reelmesh.orchestrator.v1 import policy_service_pb2 as pb
-from services.orchestrator.adapters.wire import to_duration
+from services.orchestrator.adapters.wire import from_money, to_duration, to_money
 from services.orchestrator.convert.requests import choice, routing_message, routing_of
 from services.orchestrator.domain.policy import (
     CacheRules,
@@ -45,6 +45,7 @@ def _cache_of(message: pb.CachePolicy) -> CacheRules:
         lifetime=lifetime,
         min_similarity=least,
         across_languages=both,
+        ahead_micros=from_money("policy.cache.ahead_budget", message.ahead_budget),
     )
 
 
@@ -74,4 +75,5 @@ def _cache_message(rules: CacheRules) -> pb.CachePolicy:
         lifetime=to_duration(seconds),
         min_similarity=rules.min_similarity,
         across_languages=rules.across_languages,
+        ahead_budget=to_money(rules.ahead_micros) if rules.ahead_micros else None,
     )

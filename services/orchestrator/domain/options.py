@@ -58,6 +58,7 @@ class CacheMode(StrEnum):
     OFF = "off"
     SEMANTIC_FIRST = "semantic_first"
     PROGRESSIVE = "progressive"
+    REFRESH = "refresh"
 
 
 def check_text(name: str, value: str, longest: int) -> None:

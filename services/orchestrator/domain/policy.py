@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from services.common.errors import InvalidArgument
 from services.orchestrator.domain.licences import check_territory
-from services.orchestrator.domain.options import Routing, check_identifier
+from services.orchestrator.domain.options import Routing, check_identifier, check_not_negative
 
 _MOST = 1_000_000
 _HEAVIEST = 100
@@ -80,7 +80,8 @@ class CacheRules:
     """How a tenant's clips are served again; None leaves a thing to the deployment.
 
     `lifetime` counts from when a clip was made, also for clips that were there before it was set.
-    `min_similarity` is the least that any request may ask for.
+    `min_similarity` is the least that any request may ask for. `ahead_micros` may be spent in a
+    month on clips that are made again before they expire, in micro-USD.
     """
 
     enabled: bool = True
@@ -88,6 +89,7 @@ class CacheRules:
     lifetime: timedelta | None = None
     min_similarity: float = 0.8
     across_languages: bool | None = None
+    ahead_micros: int = 0
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -99,6 +101,7 @@ class CacheRules:
             raise InvalidArgument(
                 "policy.cache.min_similarity", "is out of range", allowed=("0.0 to 1.0",)
             )
+        check_not_negative("policy.cache.ahead_budget", self.ahead_micros)
 
     def serves(self, made: datetime, now: datetime) -> bool:
         """Whether a clip that was made then may be served now."""

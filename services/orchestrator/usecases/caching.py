@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.orchestrator.domain.cache.policy import Choice, missing, semantic_first
+from services.orchestrator.domain.cache.policy import Choice, anew, missing, semantic_first
 from services.orchestrator.domain.job import Job, JobState
 from services.orchestrator.domain.policy_ports import PoliciesPort
 from services.orchestrator.domain.ports import JobStore, ModelsPort
@@ -89,8 +89,8 @@ class VideoCache:
         """See `Caching.serve`."""
         rules = choice.policy.cache
         keys = await self.reuse.keys(job, wanted, choice.models) if rules.enabled else None
-        if keys is None:
-            return job, None
+        if keys is None or anew(job.request):
+            return job, keys
         exact = await self.reuse.found(job, keys, choice)
         job = await self.reuse.serve(job, EXACT, exact)
         if missing(job) and (semantic_first(job.request) or choice.drawn or not choice.chosen):
@@ -139,7 +139,7 @@ class VideoCache:
     async def look(self, job: Job, wanted: Quantified, choice: Choice) -> Sequence[Reused]:
         """See `Caching.look`."""
         images = (job.request.image, job.request.last_image)
-        off = not choice.policy.cache.enabled
+        off = not choice.policy.cache.enabled or anew(job.request)
         if off or any(image is not None and image.uri for image in images):
             return ()  # to know such a picture it would have to be fetched and stored
         keys = await self.reuse.keys(job, wanted, choice.models)

@@ -13,6 +13,7 @@ from services.orchestrator.domain.cache.policy import (
     CACHED_CONTENT,
     LACKING,
     Choice,
+    anew,
     in_stages,
     missing,
     semantic_first,
@@ -172,6 +173,6 @@ def _start(job: Job, moment: datetime) -> Job | None:
 def _chain(job: Job, chosen: Sequence[Candidate]) -> list[str]:
     """The models in the order of trial; a clip near in meaning comes before a placeholder."""
     models = [c.model for c in chosen if not c.placeholder]
-    if job.keys and models and not semantic_first(job.request):
+    if job.keys and models and not (semantic_first(job.request) or anew(job.request)):
         models.append(CACHED_CONTENT)
     return models + [c.model for c in chosen if c.placeholder]

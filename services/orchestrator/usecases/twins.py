@@ -13,7 +13,7 @@ from tenacity import AsyncRetrying, retry_if_result, wait_random_exponential
 
 from services.common.errors import NotFound
 from services.orchestrator.domain.cache.entries import CacheStore
-from services.orchestrator.domain.cache.policy import Choice, drawn, in_stages, missing
+from services.orchestrator.domain.cache.policy import Choice, anew, drawn, in_stages, missing
 from services.orchestrator.domain.job import Job, JobState
 from services.orchestrator.domain.ports import JobStore
 from services.orchestrator.usecases.reuse import Reuse
@@ -33,7 +33,9 @@ class Twins:
 
     async def claim(self, job: Job) -> Sequence[int]:
         """Say what the job is going to make; returns the variations that another job makes."""
-        if job.keys is None or in_stages(job.request) or not self._worth(job):
+        if job.keys is None or not self._worth(job):
+            return ()
+        if in_stages(job.request) or anew(job.request):
             return ()
         wanted = {i: job.keys.exact[i - 1] for i in missing(job)}
         makers = await self.store.claim(job.tenant, wanted.values(), job.id)

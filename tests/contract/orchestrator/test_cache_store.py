@@ -16,7 +16,15 @@ from services.orchestrator import __main__ as orchestrator
 from services.orchestrator.adapters import cache_tables, sql_cache
 from services.orchestrator.adapters.sql_cache import SqlCache
 from services.orchestrator.adapters.vectors import PgVectors, ScannedVectors, vectors_of
-from services.orchestrator.domain.cache.entries import AssetUse, Entry, KindUse, Search, Stats, Use
+from services.orchestrator.domain.cache.entries import (
+    AssetUse,
+    Entry,
+    Fading,
+    KindUse,
+    Search,
+    Stats,
+    Use,
+)
 from tests.fakes.memory_cache import MemoryCache
 from tests.unit.orchestrator.examples import CLIP, NOW
 
@@ -182,6 +190,23 @@ async def test_what_was_used_longest_ago_goes_first(database_url):
         assert set(await store.find("acme", keys)) == {"key0", "key3"}
         assert set(await store.find("other", ["key9"])) == {"key9"}
         assert await store.evict(2) == 0
+
+
+async def test_what_is_served_often_and_expires_soon_is_found_the_soonest_first(database_url):
+    async with opened(database_url) as (store, _):
+        for number, days in ((1, 3), (2, 1), (3, 2), (4, 1)):
+            await store.put(entry(number, expire_time=NOW + timedelta(days=days)))
+        for number, times in ((1, 3), (2, 3), (3, 3), (4, 2)):
+            for n in range(times):
+                await store.use([use(number * 10 + n, entry(number))])
+        await store.use([use(99, entry(4), create_time=NOW - timedelta(days=9))])
+        wanted = Fading(
+            until=NOW + timedelta(days=2, hours=1), since=NOW - timedelta(days=1), uses=3, limit=5
+        )
+        assert [e.key for e in await store.fading(wanted)] == ["key2", "key3"]
+        assert len(await store.fading(replace(wanted, limit=1))) == 1
+        twice = await store.fading(replace(wanted, uses=2))
+        assert [e.key for e in twice] == ["key2", "key4", "key3"]
 
 
 async def test_a_deleted_asset_takes_its_entries_along(database_url):

@@ -101,6 +101,16 @@ class Near:
     similarity: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fading:
+    """What is worth making again: expires before `until`, used `uses` times since `since`."""
+
+    until: datetime
+    since: datetime
+    uses: int
+    limit: int
+
+
 class CacheStore(Protocol):
     """Entries, their vectors, their uses, and who is making what; one tenant at a time."""
 
@@ -136,6 +146,9 @@ class CacheStore(Protocol):
 
     async def evict(self, most: int) -> int:
         """Leave every tenant `most` entries, those used or made last; returns how many went."""
+
+    async def fading(self, wanted: "Fading") -> Sequence[Entry]:
+        """Entries of all tenants that are served often and expire soon, the soonest first."""
 
     async def expire(self) -> int:
         """Drop what is too old, of all tenants; returns how many entries."""

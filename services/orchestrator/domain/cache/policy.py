@@ -58,6 +58,11 @@ def in_stages(request: VideoRequest) -> bool:
     return request.cache.mode is CacheMode.PROGRESSIVE
 
 
+def anew(request: VideoRequest) -> bool:
+    """Whether the clip is made although one is there, whose place it takes."""
+    return request.cache.mode is CacheMode.REFRESH
+
+
 @dataclass(frozen=True)
 class Choice:
     """What a clip may come from: the catalogue, the tenant's policy, what would be tried now."""
