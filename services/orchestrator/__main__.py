@@ -38,6 +38,7 @@ from services.orchestrator.adapters.sql_ledger import SqlLedger
 from services.orchestrator.adapters.sql_policies import SqlPolicies
 from services.orchestrator.adapters.sql_records import SqlRecords
 from services.orchestrator.adapters.storage_client import StorageClient
+from services.orchestrator.adapters.styles_client import FILL, PRESETS, StylesClient
 from services.orchestrator.caching import cache_of
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.durable.orders import DurableOrders
@@ -139,6 +140,7 @@ async def _open(
         jobs=SqlJobs(database, orders, now=clock.now, committed=outbox.written),
         models=_models(generator, records, comparisons, stack),
         prompts=PromptClient(prompt),
+        styles=StylesClient(prompt),
         generator=GeneratorClient(generator),
         assets=assets,
         clips=assets,
@@ -177,7 +179,7 @@ def _channels(settings: Settings, stack: AsyncExitStack) -> tuple[Channel, Chann
     signer = settings.signer()
     generator = Channel(settings.generator_address, signer, retry=[CREATE])
     storage = Channel(settings.storage_address, signer)
-    calls = [QUANTIFY, COMPILE, BREAK_DOWN, REGENERATE]
+    calls = [QUANTIFY, COMPILE, BREAK_DOWN, REGENERATE, FILL, PRESETS]
     prompt = Channel(settings.prompt_address, signer, retry=calls)
     for channel in (generator, storage, prompt):
         stack.push_async_callback(channel.close)

@@ -32,6 +32,7 @@ from services.orchestrator.usecases.films.steps import (
     Timing,
     film_flow,
 )
+from services.orchestrator.usecases.films.wording import WordFilm
 from services.orchestrator.usecases.read import ReadJobs
 from services.orchestrator.worker import Parts
 
@@ -103,6 +104,7 @@ def film_use_cases(parts: Parts) -> FilmUseCases:
         monitor=films.monitor,
         history=films.history,
         policies=parts.policies,
+        word=WordFilm(styles=parts.styles),
     )
     return FilmUseCases(
         plan=plan,

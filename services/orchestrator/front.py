@@ -30,6 +30,7 @@ from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.batch import AcceptBatch
 from services.orchestrator.usecases.budgets import KeepBudgets
 from services.orchestrator.usecases.compare import CompareVideos
+from services.orchestrator.usecases.filling import FillRequest
 from services.orchestrator.usecases.plan import PlanVideo
 from services.orchestrator.usecases.policies import KeepPolicies
 from services.orchestrator.usecases.purge import KeepCache
@@ -62,6 +63,7 @@ def servicers(
 def accepting(parts: Parts) -> AcceptVideo:
     """Return what takes jobs in, with rates that it counts for itself."""
     return AcceptVideo(
+        fill=FillRequest(styles=parts.styles),
         jobs=parts.jobs,
         models=parts.models,
         assets=parts.assets,
@@ -87,6 +89,7 @@ def _use_cases(parts: Parts) -> VideoUseCases:
             afford=accept.afford,
             now=clock.now,
             compiling=parts.compiling,
+            fill=accept.fill,
             policies=parts.policies,
             cache=parts.cache,
         ),

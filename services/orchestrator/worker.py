@@ -28,6 +28,7 @@ from services.orchestrator.domain.ports import (
     PromptPort,
 )
 from services.orchestrator.domain.routing import Router
+from services.orchestrator.domain.styles import StylesPort
 from services.orchestrator.durable.housekeeping import Housekeeping
 from services.orchestrator.durable.leases import Leases
 from services.orchestrator.durable.runtime import EngineSettings, running_engine
@@ -64,6 +65,7 @@ class Parts:
     feed: EventFeed
     comparisons: ComparisonStore
     cache: Caching = field(default_factory=NoCache)
+    styles: StylesPort | None = None
 
     @property
     def compiling(self) -> CompilePrompt:

@@ -16,12 +16,14 @@ def film_brief(message: pb.CreateFilmRequest) -> FilmBrief:
     limit = from_money("budget_limit", message.budget_limit) if limited else None
     same = "title preset mode visual_approach concurrency creative_id require_approval project"
     same += " upscale thumbnail"
-    given = "aspect_ratio resolution fps transition music captions language"
+    given = "aspect_ratio resolution fps transition music captions language template style_preset"
     return FilmBrief(
         providers=dict(message.providers),
         budget_limit_micros=limit,
         use_cache=message.use_cache if message.HasField("use_cache") else True,
         placeholder=message.allow_placeholder if message.HasField("allow_placeholder") else None,
+        template_values=dict(message.template_values),
+        packs=tuple(message.packs),
         **{name: getattr(message, name) for name in same.split()},
         # What is left out keeps the brief's own default.
         **{n: getattr(message, n) for n in given.split() if getattr(message, n)},

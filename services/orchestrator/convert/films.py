@@ -35,6 +35,9 @@ def film_message(film: Film) -> pb.Film:
         strategy=_strategy(film.strategy),
         shots=[shot.shot_id for shot in film.shots],
         eta=to_timestamp(film.eta),
+        template=film.brief.wording.template,
+        template_text=film.brief.wording.text if film.brief.wording.template else "",
+        style_preset=film.brief.wording.preset,
     )
 
 

@@ -31,6 +31,7 @@ def policy_of(message: pb.Policy) -> TenantPolicy:
         ),
         paused=message.paused,
         cache=_cache_of(message.cache),
+        packs=tuple(message.packs),
     )
 
 
@@ -64,6 +65,7 @@ def policy_message(policy: TenantPolicy) -> pb.Policy:
         weight=quota.weight,
         paused=policy.paused,
         cache=_cache_message(policy.cache),
+        packs=policy.packs,
     )
 
 

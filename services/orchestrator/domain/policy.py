@@ -113,7 +113,8 @@ class TenantPolicy:
     """Preferences of the tenant and of the calling key, and what the tenant may do.
 
     Clips are taken to be sold unless `commercial` is false; `territory` is an ISO 3166-1 code, ""
-    where nobody has said it. A paused tenant starts nothing.
+    where nobody has said it. A paused tenant starts nothing. `packs` are the culture packs that
+    enrich its prompts without being asked for.
     """
 
     preferences: Routing = field(default_factory=Routing)
@@ -124,7 +125,10 @@ class TenantPolicy:
     commercial: bool = True
     territory: str = ""
     paused: bool = False
+    packs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check what can be checked without the catalogue."""
         check_territory("policy.territory", self.territory)
+        for pack in self.packs:
+            check_identifier("policy.packs", pack)

@@ -92,7 +92,7 @@ class VideoRequest:
                 image.check(name)
 
     def _check_words(self) -> None:
-        if not self.prompt.strip() and (self.asked or not self.template):
+        if not self.prompt.strip() and not self.template:
             raise InvalidArgument("prompt", "is empty", allowed=(f"1 to {MAX_PROMPT} characters",))
         check_text("prompt", self.prompt, MAX_PROMPT)
         check_text("negative_prompt", self.negative_prompt, 5000)

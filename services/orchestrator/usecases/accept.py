@@ -18,6 +18,7 @@ from services.orchestrator.domain.values import Quantified
 from services.orchestrator.usecases.admission import Admission
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.caching import Caching, NoCache, served_alone
+from services.orchestrator.usecases.filling import FillRequest, as_styled
 from services.orchestrator.usecases.policies import FixedPolicies
 
 MAX_REQUEST_ID = 128
@@ -65,6 +66,7 @@ class AcceptVideo:
     admission: Admission = field(default_factory=Admission)
     shares: Shares = field(default_factory=Shares)
     cache: Caching = field(default_factory=NoCache)
+    fill: FillRequest = field(default_factory=FillRequest)
 
     async def __call__(
         self, tenant: str, request: VideoRequest, request_id: str, user: str = "", *, film: str = ""
@@ -80,9 +82,13 @@ class AcceptVideo:
         """
         check_text("request_id", request_id, MAX_REQUEST_ID)
         policy = await self.policies.of(tenant, user)
-        job = self.new_job(tenant, request, policy, request_id=request_id, user=user)
+        # A film has settled what its words are put into with its own beginning.
+        asked = request if film else as_styled(request, policy.packs)
+        job = self.new_job(tenant, asked, policy, request_id=request_id, user=user)
         job = replace(job, film=film)
         try:
+            if not film:
+                job = replace(job, request=await self.fill(tenant, asked))
             await self._check(job, policy)
         except ServiceError:
             known = await self.jobs.known(await self.stored(job)) if request_id else None

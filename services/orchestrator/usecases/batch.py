@@ -15,6 +15,7 @@ from services.orchestrator.domain.ports import ModelsPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.values import FROM_CACHE, Decision
 from services.orchestrator.usecases.accept import MAX_REQUEST_ID, AcceptVideo, as_asked
+from services.orchestrator.usecases.filling import as_styled
 
 MAX_ITEMS = 500
 _CACHED = Decision(objective=FROM_CACHE)
@@ -58,6 +59,7 @@ class AcceptBatch:
         _check_size(items, batch_id)
         policy = await self.accept.policies.of(tenant, user)
         jobs = list(self._jobs(tenant, items, policy, batch_id=batch_id, user=user))
+        items = [await self._filled(index, item, jobs) for index, item in enumerate(items)]
         stored = [await self.accept.stored(job) for job in jobs if job is not None]
         known = await self._known(stored, items, batch_id)
         if known is not None:
@@ -83,7 +85,19 @@ class AcceptBatch:
             if item.request is None:
                 yield None
             else:
-                yield self.accept.new_job(tenant, item.request, policy, request_id=name, user=user)
+                asked = as_styled(item.request, policy.packs)
+                yield self.accept.new_job(tenant, asked, policy, request_id=name, user=user)
+
+    async def _filled(self, index: int, item: Item, jobs: list[Job | None]) -> Item:
+        """Put its template's text into the job; the item, or what is wrong with it."""
+        job = jobs[index]
+        if job is None:
+            return item
+        try:
+            jobs[index] = replace(job, request=await self.accept.fill(job.tenant, job.request))
+        except ServiceError as error:
+            return replace(item, error=error)
+        return item
 
     async def _known(
         self, jobs: Sequence[Job], items: Sequence[Item], batch_id: str

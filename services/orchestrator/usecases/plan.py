@@ -17,6 +17,7 @@ from services.orchestrator.domain.values import FROM_CACHE, Compiled, Decision, 
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.caching import Caching, NoCache, served_alone
 from services.orchestrator.usecases.compiling import AsItIs, Compiling
+from services.orchestrator.usecases.filling import FillRequest, as_styled
 from services.orchestrator.usecases.policies import FixedPolicies
 from services.orchestrator.usecases.reuse import EXACT
 
@@ -47,14 +48,16 @@ class PlanVideo:
     afford: Affording
     now: Callable[[], datetime]
     compiling: Compiling = field(default_factory=AsItIs)
+    fill: FillRequest = field(default_factory=FillRequest)
     policies: PoliciesPort = field(default_factory=FixedPolicies)
     cache: Caching = field(default_factory=NoCache)
 
     async def __call__(self, tenant: str, request: VideoRequest, user: str = "") -> Plan:
         """Raises what GenerateVideo raises, and Unavailable when the prompt service is away."""
+        policy = await self.policies.of(tenant, user)
+        request = await self.fill(tenant, as_styled(request, policy.packs))
         quantified, warnings = await self.prompts.quantify(tenant, request)
-        moment = self.now()
-        models, policy = await self.models.models(tenant), await self.policies.of(tenant, user)
+        moment, models = self.now(), await self.models.models(tenant)
         job = Job(
             id=_NOT_A_JOB,
             tenant=tenant,

@@ -24,17 +24,20 @@ def shot_request(
     the nearest that a model makes, because the cut brings every clip to the film's own.
     """
     cached = brief.use_cache and not again
+    wording = brief.wording
     return VideoRequest(
-        prompt=_words(brief, shot),
+        prompt=wording.put(_words(brief, shot)),
+        style=wording.told("style", ""),
+        packs=brief.packs,
         model=model or "auto",
         creative_id=brief.creative_id,
-        negative_prompt=shot.negative_prompt,
+        negative_prompt=wording.told("negative_prompt", shot.negative_prompt),
         duration_seconds=shot.duration_seconds,
         aspect_ratio=brief.aspect_ratio,
         resolution=brief.asked_resolution,
         fps=brief.fps,
         seed=shot.seed,
-        camera_motion=shot.camera_motion,
+        camera_motion=wording.told("camera_motion", shot.camera_motion),
         image=ImageInput(asset=picture) if picture else None,
         fit=Fit.NEAREST,
         routing=Routing(local_only=brief.rules.offline, allow_placeholder=brief.placeholder),

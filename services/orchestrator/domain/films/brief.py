@@ -7,6 +7,7 @@ from services.common.errors import InvalidArgument
 from services.orchestrator.domain.films.presets import PRESETS, Preset, preset_named
 from services.orchestrator.domain.films.shots import PROVIDED, TRANSITIONS, Shot
 from services.orchestrator.domain.films.strategy import StrategyType, VisualApproach
+from services.orchestrator.domain.films.wording import FilmWording
 from services.orchestrator.domain.options import (
     check_identifier,
     check_not_negative,
@@ -25,7 +26,10 @@ _SMALLER = {"720p": "480p", "1080p": "540p", "1440p": "720p", "2160p": "1080p"}
 
 @dataclass(frozen=True, kw_only=True)
 class FilmBrief:
-    """A film's settings. "" leaves the choice to the preset or the rules."""
+    """A film's settings. "" leaves the choice to the preset or the rules.
+
+    `wording` is what became of template, style preset and packs when the film was planned.
+    """
 
     title: str = ""
     preset: str = ""
@@ -48,6 +52,11 @@ class FilmBrief:
     placeholder: bool | None = None
     upscale: bool = False
     thumbnail: bool = False
+    template: str = ""
+    template_values: Mapping[str, str] = field(default_factory=dict)
+    style_preset: str = ""
+    packs: tuple[str, ...] = ()
+    wording: FilmWording = field(default_factory=FilmWording)
 
     def __post_init__(self) -> None:
         """Raise InvalidArgument naming the field that cannot work."""
@@ -64,6 +73,10 @@ class FilmBrief:
         check_text("project", self.project, 128)
         check_text("title", self.title, 256)
         check_text("music", self.music, 500)
+        check_text("template", self.template, 128)
+        check_text("style_preset", self.style_preset, 128)
+        if self.template_values and not self.template:
+            raise InvalidArgument("template_values", "need a template", allowed=("leave it out",))
         for kind, model in self.providers.items():
             check_one_of("providers", kind, NAMEABLE)
             check_identifier(f"providers[{kind}]", model)

@@ -17,6 +17,9 @@ from services.orchestrator.domain.options import check_text
 from services.orchestrator.usecases.accept import MAX_REQUEST_ID
 from services.orchestrator.usecases.films.plan import FilmPlan, FilmSource, PlanFilm
 
+# Settings that films had not from the beginning: left out where they are not used.
+_LATER = frozenset({"template", "template_values", "style_preset", "packs"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class CreateFilm:
@@ -93,7 +96,8 @@ class CreateFilm:
 
 def fingerprint_of(brief: FilmBrief, source: FilmSource) -> str:
     """SHA-256 over all that the caller asked for."""
-    asked = json.dumps([asdict(brief), asdict(source)], sort_keys=True, ensure_ascii=False)
+    told = {n: v for n, v in asdict(brief).items() if n != "wording" and (v or n not in _LATER)}
+    asked = json.dumps([told, asdict(source)], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(asked.encode()).hexdigest()
 
 

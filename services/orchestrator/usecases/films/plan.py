@@ -26,6 +26,7 @@ from services.orchestrator.domain.policy_ports import PoliciesPort
 from services.orchestrator.domain.ports import ModelsPort
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.usecases.films.pricing import Pricing
+from services.orchestrator.usecases.films.wording import WordFilm
 from services.orchestrator.usecases.policies import FixedPolicies
 
 
@@ -63,16 +64,18 @@ class PlanFilm:
     monitor: ResourceMonitor
     history: HistoryStore
     policies: PoliciesPort = field(default_factory=FixedPolicies)
+    word: WordFilm = field(default_factory=WordFilm)
 
     async def __call__(self, tenant: str, brief: FilmBrief, source: FilmSource) -> FilmPlan:
         """Raises InvalidArgument for what cannot be a film, Unavailable while a part is away."""
         shots, title, warnings = await self._shots(tenant, brief, source)
         require_distinct(shots)
+        policy = await self.policies.of(tenant, "")
+        brief = await self.word(tenant, brief, policy.packs)
         models = await self.models.models(tenant)
         strategy = await self._strategy(brief, shots, models)
         stock = strategy.visual_approach is VisualApproach.STOCK_ONLY
         layout = Layout(brief, shots, stock=stock)
-        policy = await self.policies.of(tenant, "")
         pricing = Pricing(brief, models, partial(self.router.decide, policy=policy))
         tasks = layout.tasks()
         items = tuple(item for task in tasks for item in pricing.items(task, shots))
