@@ -32,10 +32,7 @@ from services.prompt.usecases.quantify import QuantifyPrompt
 from services.prompt.usecases.regenerate import RegeneratePrompt
 from services.prompt.usecases.templates import Templates
 
-SCOPES = {
-    "/reelmesh.prompt.v1.PromptService/AnalyzePrompt": READ,
-    "/reelmesh.prompt.v1.PromptService/FillTemplate": READ,
-}
+SCOPES = {"/reelmesh.prompt.v1.PromptService/AnalyzePrompt": READ}
 _MIGRATIONS = Path(__file__).parent / "adapters" / "migrations"
 
 

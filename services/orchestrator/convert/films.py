@@ -1,6 +1,7 @@
 """Films as the contract shows them."""
 
 from reelmesh.orchestrator.v1 import film_service_pb2 as pb
+from services.orchestrator.adapters.messages import load_texts
 from services.orchestrator.adapters.wire import to_duration, to_error, to_money, to_timestamp
 from services.orchestrator.domain.films.film import Cut, Film
 from services.orchestrator.domain.films.strategy import Strategy
@@ -10,19 +11,19 @@ from services.orchestrator.usecases.films.plan import FilmPlan
 
 def film_message(film: Film) -> pb.Film:
     """The film with all that explains it; URLs are signed by who shows it."""
-    newest = film.cuts[-1] if film.cuts else None
+    newest, language = film.cuts[-1] if film.cuts else None, film.brief.language
     return pb.Film(
         name=film.name,
         tenant_name=film.tenant,
         creative_id=film.creative_id,
         state=pb.Film.State.Value(f"STATE_{film.state.name}"),
         progress_percent=film.progress_percent,
-        tasks=map(task_message, film.tasks),
+        tasks=[task_message(task, language) for task in film.tasks],
         asset=newest.asset if newest else "",
         version=film.version,
         cost=to_money(film.cost_micros),
         savings=to_money(0),
-        warnings=film.warnings,
+        warnings=load_texts().say(language, film.warnings),
         error=to_error(film.error),
         sequence=film.sequence,
         create_time=to_timestamp(film.create_time),
@@ -41,8 +42,8 @@ def film_message(film: Film) -> pb.Film:
     )
 
 
-def task_message(task: FilmTask) -> pb.FilmTask:
-    """A node of the graph."""
+def task_message(task: FilmTask, language: str = "en") -> pb.FilmTask:
+    """A node of the graph, explained in this language."""
     first = task.pieces[0] if task.pieces else None
     return pb.FilmTask(
         id=task.id,
@@ -59,7 +60,7 @@ def task_message(task: FilmTask) -> pb.FilmTask:
         job=f"videoJobs/{task.job}" if task.job else "",
         sha256=first.sha256 if first else "",
         version=task.version,
-        warning=task.warning,
+        warning=" ".join(load_texts().say(language, [task.warning])),
         placeholder=any(piece.placeholder for piece in task.pieces),
         start_time=to_timestamp(task.start_time),
         end_time=to_timestamp(task.end_time),
@@ -87,7 +88,7 @@ def plan_message(plan: FilmPlan) -> pb.PlanFilmResponse:
         min_price=to_money(estimate.min_micros),
         max_price=to_money(estimate.max_micros),
         p50_latency=to_duration(plan.p50_seconds),
-        warnings=plan.warnings,
+        warnings=load_texts().say(plan.brief.language, plan.warnings),
         strategy=_strategy(plan.strategy),
         title=plan.brief.title,
     )

@@ -106,7 +106,7 @@ def plainly(order: CompileOrder) -> tuple[Quantified, tuple[Notice, ...]]:
     if limit and units(prompt) > room and not order.untouched:
         base = order.request.prompt
         prompt = base if units(base) <= room else cut(base, room)
-        told.append(Notice(Said.PROMPT_CUT, {"model": model.id, "limit": limit}))
+        told.append(Notice(Said.PROMPT_CUT, {"model": model.id, "limit": str(limit)}))
     if model.languages and wanted.language not in model.languages:
         told.append(Notice(Said.NOT_TRANSLATED, {"model": model.id, "language": wanted.language}))
     changed = replace(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeAlias
 
 from services.common.errors import ServiceError
 
@@ -19,6 +20,16 @@ class Said(StrEnum):
     MODERATION_AWAY = "moderation_away"
     ONLY_CACHED = "only_cached"
     DEARER_MODEL = "dearer_model"
+    BLOCKED = "blocked"
+    WORDS_OUTLAST_PICTURE = "words_outlast_picture"
+    PLACEHOLDER_CLIP = "placeholder_clip"
+    MADE_BY_ANOTHER = "made_by_another"
+    MADE_SIMPLY = "made_simply"
+    TASK_MISSING = "task_missing"
+    CUT = "cut"
+    CUT_WITHOUT = "cut_without"
+    CUT_PLAINLY = "cut_plainly"
+    CUT_OF_QUALITY = "cut_of_quality"
 
 
 @dataclass(frozen=True)
@@ -36,10 +47,15 @@ class Because:
 
 @dataclass(frozen=True)
 class Notice:
-    """One sentence by its key; values are put into its holes."""
+    """One sentence by its key; values are put into its holes, parts joined by commas."""
 
     key: Said
-    values: Mapping[str, object] = field(default_factory=dict)
+    values: Mapping[str, str | Because] = field(default_factory=dict)
+    parts: tuple["Notice", ...] = ()
+
+
+# A sentence in its language already, or one that is put into words where it is shown.
+Warned: TypeAlias = str | Notice
 
 
 @dataclass(frozen=True)
@@ -49,21 +65,20 @@ class Texts:
     sentences: Mapping[str, Mapping[str, str]]
     reasons: Mapping[str, Mapping[str, str]]
 
-    def say(self, language: str, notices: Iterable[Notice]) -> tuple[str, ...]:
+    def say(self, language: str, told: Iterable[Warned]) -> tuple[str, ...]:
         """The sentences, each once; English for a language that has no catalogue."""
         spoken = language if language in self.sentences else "en"
-        said = self.sentences[spoken]
-        return tuple(
-            dict.fromkeys(
-                said[notice.key].format(
-                    **{name: self._word(spoken, value) for name, value in notice.values.items()}
-                )
-                for notice in notices
-            )
-        )
+        return tuple(dict.fromkeys(self._sentence(spoken, each) for each in told if each))
 
-    def _word(self, language: str, value: object) -> object:
-        if not isinstance(value, Because):
+    def _sentence(self, language: str, told: Warned) -> str:
+        if isinstance(told, str):
+            return told
+        values = {name: self._word(language, value) for name, value in told.values.items()}
+        parts = ", ".join(self._sentence(language, part) for part in told.parts)
+        return self.sentences[language][told.key].format(**values, parts=parts)
+
+    def _word(self, language: str, value: str | Because) -> str:
+        if isinstance(value, str):
             return value
         meanings = self.reasons[language]
         return value.message if language == "en" else meanings.get(value.reason, value.message)

@@ -12,6 +12,7 @@ from services.orchestrator.domain.films.graph import VISUAL, TaskType
 from services.orchestrator.domain.films.shots import Shot, require_distinct
 from services.orchestrator.domain.films.strategy import Strategy
 from services.orchestrator.domain.films.tasks import FilmTask, Piece, TaskState
+from services.orchestrator.domain.notices import Warned
 from services.orchestrator.domain.values import Failure
 
 # What a shot looks like, and what is made of all shots.
@@ -81,7 +82,7 @@ class Film:
     cuts: tuple[Cut, ...] = ()
     rough: Piece | None = None
     rough_clips: int = 0
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warned, ...] = ()
     error: Failure | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None

@@ -7,6 +7,7 @@ from typing import Self
 
 from services.orchestrator.domain.films.graph import VISUAL, TaskType
 from services.orchestrator.domain.films.shots import Shot
+from services.orchestrator.domain.notices import Warned
 from services.orchestrator.domain.values import Failure
 
 # Without one of these there is no film: they are tried again with reduced needs.
@@ -91,7 +92,7 @@ class FilmTask:
     takes: tuple[Take, ...] = ()
     taken: int = 0
     cost_micros: int = 0
-    warning: str = ""
+    warning: Warned = ""
     error: Failure | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None
@@ -136,7 +137,7 @@ class FilmTask:
         """The same try once more, under another id: a restart of ours has ended it."""
         return replace(self, attempt=self.attempt + 1, repeats=self.repeats + 1, order="")
 
-    def done(self, now: datetime, pieces: tuple[Piece, ...], warning: str = "") -> Self:
+    def done(self, now: datetime, pieces: tuple[Piece, ...], warning: Warned = "") -> Self:
         """The task with what it made; with a warning it is degraded."""
         state = TaskState.DEGRADED if warning else TaskState.SUCCEEDED
         return replace(

@@ -19,6 +19,7 @@ from services.orchestrator.domain.films.works import (
     CutClip,
     CutTrack,
 )
+from services.orchestrator.domain.notices import Notice, Said, Warned
 from services.orchestrator.domain.ports import ModelsPort
 from services.orchestrator.usecases.films.making import Made
 from services.orchestrator.usecases.films.purchase import Purchase
@@ -184,13 +185,14 @@ class MakeCut:
         return bought.view.piece.asset if bought.view.piece else ""
 
 
-def _warning(film: Film, task: FilmTask, reel: Reel, cut: Cut) -> str:
+def _warning(film: Film, task: FilmTask, reel: Reel, cut: Cut) -> Warned:
     told = []
     if len(reel.clips) < len(film.shots):
         missing = {s.shot_id for s in film.shots} - {s.shot_id for s in reel.shots}
-        told.append(f"without {', '.join(sorted(missing))}, which have no clip")
+        told.append(Notice(Said.CUT_WITHOUT, {"shots": ", ".join(sorted(missing))}))
     if task.reduced:
-        told.append("with plain cuts, after the full cut failed")
+        told.append(Notice(Said.CUT_PLAINLY))
     if cut.quality is not None and cut.quality < GATE:
-        told.append(f"of quality {cut.quality:.2f}: {'; '.join(cut.findings)}")
-    return f"The film was cut {', '.join(told)}." if told else ""
+        facts = {"quality": f"{cut.quality:.2f}", "findings": "; ".join(cut.findings)}
+        told.append(Notice(Said.CUT_OF_QUALITY, facts))
+    return Notice(Said.CUT, parts=tuple(told)) if told else ""

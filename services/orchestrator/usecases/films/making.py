@@ -6,6 +6,7 @@ from typing import Protocol
 from services.common.errors import GenerationFailed
 from services.orchestrator.domain.films.film import Cut, Film
 from services.orchestrator.domain.films.tasks import FilmTask, Piece
+from services.orchestrator.domain.notices import Warned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +15,7 @@ class Made:
 
     pieces: tuple[Piece, ...] = ()
     cost_micros: int = 0
-    warning: str = ""
+    warning: Warned = ""
     cut: Cut | None = None
 
 

@@ -22,6 +22,7 @@ from services.orchestrator.domain.films.strategy import (
 from services.orchestrator.domain.films.tasks import FilmTask
 from services.orchestrator.domain.films.timeline import speaking_seconds
 from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.notices import Because, Notice, Said, Warned
 from services.orchestrator.domain.policy_ports import PoliciesPort
 from services.orchestrator.domain.ports import ModelsPort
 from services.orchestrator.domain.routing import Router
@@ -50,7 +51,7 @@ class FilmPlan:
     estimate: Estimate
     strategy: Strategy
     p50_seconds: float | None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warned, ...] = ()
     blockers: tuple[ServiceError, ...] = ()
 
 
@@ -145,10 +146,11 @@ def _as_wished(chosen: Strategy, brief: FilmBrief) -> Strategy:
     return replace(chosen, strategy_type=kind, max_concurrency=width, reason=reason)
 
 
-def _too_long(shots: Sequence[Shot]) -> tuple[str, ...]:
-    return tuple(
-        f"{shot.shot_id}: its words take about {speaking_seconds(shot):.0f} s, its picture "
-        f"{shot.duration_seconds:g} s; they go on under the next shot"
-        for shot in shots
-        if speaking_seconds(shot) > shot.duration_seconds + 0.5
-    )
+def _too_long(shots: Sequence[Shot]) -> tuple[Notice, ...]:
+    told = []
+    for shot in shots:
+        spoken, seen = speaking_seconds(shot), shot.duration_seconds
+        if spoken > seen + 0.5:
+            facts = {"shot": shot.shot_id, "spoken": f"{spoken:.0f}", "seconds": f"{seen:g}"}
+            told.append(Notice(Said.WORDS_OUTLAST_PICTURE, facts))
+    return tuple(told)

@@ -7,6 +7,7 @@ from datetime import datetime
 from services.common.errors import BudgetExceeded, Cancelled, RequestConflict, ServiceError
 from services.orchestrator.domain.films.graph import VISUAL, TaskType
 from services.orchestrator.domain.films.tasks import FilmTask, TaskState
+from services.orchestrator.domain.notices import Because, Notice, Said
 from services.orchestrator.usecases.films.making import Interrupted
 from services.orchestrator.usecases.patience import failure
 
@@ -38,4 +39,5 @@ def given_up(task: FilmTask, error: ServiceError, moment: datetime) -> FilmTask:
         return replace(task.again(), state=TaskState.SKIPPED)
     if task.critical:
         return task.failed(moment, failure(error))
-    return task.done(moment, (), f"{task.id} is missing: {error.message}")
+    missing = Notice(Said.TASK_MISSING, {"task": task.id, "why": Because.of(error)})
+    return task.done(moment, (), missing)

@@ -17,6 +17,7 @@ from services.orchestrator.domain.films.layout import WEIGHTS
 from services.orchestrator.domain.films.ports import FilmStore, HistoryStore
 from services.orchestrator.domain.films.strategy import StrategyRun, StrategyType
 from services.orchestrator.domain.films.tasks import FilmTask, TaskState
+from services.orchestrator.domain.notices import Notice, Said, Warned
 from services.orchestrator.usecases.films.making import Made, Maker, parted
 from services.orchestrator.usecases.films.pacing import Pacing
 from services.orchestrator.usecases.films.preview import Preview
@@ -174,14 +175,16 @@ class RunFilm:
         await self.films.change(film_id, end)
 
 
-def _stand_in(task: FilmTask, made: Made) -> str:
+def _stand_in(task: FilmTask, made: Made) -> Notice:
     if any(piece.placeholder for piece in made.pieces):
-        return f"{task.id} is a placeholder: its clip could not be made."
+        return Notice(Said.PLACEHOLDER_CLIP, {"task": task.id})
     models = ", ".join(sorted({piece.model for piece in made.pieces if piece.model}))
-    return f"{task.id} was made by {models or 'simpler means'}, after the first try failed."
+    if not models:
+        return Notice(Said.MADE_SIMPLY, {"task": task.id})
+    return Notice(Said.MADE_BY_ANOTHER, {"task": task.id, "models": models})
 
 
-def _with(warnings: tuple[str, ...], warning: str) -> tuple[str, ...]:
+def _with(warnings: tuple[Warned, ...], warning: Warned) -> tuple[Warned, ...]:
     return warnings if not warning or warning in warnings else (*warnings, warning)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from services.common.errors import AlreadyEnded, InvalidArgument, NoModel, Unavailable
+from services.orchestrator.adapters.messages import load_texts
 from services.orchestrator.domain.films.film import FilmState
 from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.shots import Line, Shot
@@ -27,6 +28,11 @@ def command(studio):
 def hashes(made):
     """The hash of every task's product."""
     return {task.id: [piece.sha256 for piece in task.pieces] for task in made.tasks}
+
+
+def told(film, language="en"):
+    """The film's warnings as people read them."""
+    return load_texts().say(language, film.warnings)
 
 
 async def test_every_task_is_made_once_and_the_cut_is_stored():
@@ -106,7 +112,7 @@ async def test_a_clip_that_fails_is_a_placeholder_and_the_film_says_so():
     assert made.state is FilmState.SUCCEEDED
     task = made.task("s2.animation")
     assert (task.state, task.attempt, task.pieces[0].placeholder) == (TaskState.DEGRADED, 2, True)
-    assert made.warnings == ("s2.animation is a placeholder: its clip could not be made.",)
+    assert told(made) == ("s2.animation is a placeholder: its clip could not be made.",)
     assert made.task("s1.animation").state is TaskState.SUCCEEDED
 
 
@@ -116,8 +122,9 @@ async def test_a_clip_without_even_a_placeholder_is_left_out_of_the_cut():
     made = await studio.make()
     assert made.state is FilmState.SUCCEEDED
     assert set(made.cuts[0].shots) == {"s1", "s3"}
-    assert "s2.animation is missing" in made.warnings[0]
-    assert made.warnings[1] == "The film was cut without s2, which have no clip."
+    assert "s2.animation is missing" in told(made)[0]
+    assert told(made)[1] == "The film was cut without s2, which have no clip."
+    assert told(made, "sw")[1] == "Filamu imeunganishwa bila s2, ambazo hazina video."
     # Captions are timed anew, because the words have moved.
     assert "f1/composition/1.1/1" in studio.works.begun
 
@@ -128,7 +135,8 @@ async def test_what_is_not_critical_may_be_missing(part):
     made = await Studio.of(film(), works=works).make()
     assert made.state is FilmState.SUCCEEDED
     assert made.task(part).state is TaskState.DEGRADED
-    assert made.warnings == (f"{part} is missing: no",)
+    assert told(made) == (f"{part} is missing: no",)
+    assert told(made, "sw") == (f"{part} haipo: modeli haikuweza kuitengeneza",)
 
 
 async def test_speech_that_fails_is_spoken_here_the_second_time():
@@ -160,7 +168,7 @@ async def test_a_cut_that_fails_is_made_with_less_and_only_the_cut():
     assert {clip.transition for clip in reduced.clips} == {"cut"}
     assert reduced.caption_mode == "attach"
     assert sorted(studio.jobs.accepted) == CLIPS
-    assert "with plain cuts" in made.warnings[0]
+    assert "with plain cuts" in told(made)[0]
 
 
 async def test_a_failed_film_is_resumed_where_it_failed():

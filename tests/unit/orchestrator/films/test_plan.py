@@ -12,6 +12,7 @@ from services.generator.catalogue.loader import load_catalogue
 from services.generator.convert.models import model_to_proto
 from services.generator.domain.catalogue import Availability as Standings
 from services.generator.domain.catalogue import Standing
+from services.orchestrator.adapters.messages import load_texts
 from services.orchestrator.adapters.models_client import _model
 from services.orchestrator.convert.shot_list import shot_source
 from services.orchestrator.domain.films.brief import FilmBrief
@@ -149,7 +150,8 @@ async def test_a_model_without_a_key_is_planned_with_its_price_and_told():
     plan = await planning(locked, *MODELS[1:])("acme", brief, FilmSource(shots=shots(2)))
     assert plan.estimate.max_micros == 100_000
     assert [type(blocker) for blocker in plan.blockers] == [NoCredentials]
-    assert "VENDOR_API_KEY" in plan.warnings[0]
+    assert "VENDOR_API_KEY" in load_texts().say("en", plan.warnings)[0]
+    assert "ufunguo" in load_texts().say("sw", plan.warnings)[0]
 
 
 async def test_a_model_that_does_other_work_is_refused_by_name():
@@ -162,7 +164,7 @@ async def test_words_that_take_longer_than_their_picture_are_told():
     (shot,) = shots(1)
     long = replace(shot, lines=(replace(shot.lines[0], text="word " * 40),))
     plan = await planning()("acme", FilmBrief(), FilmSource(shots=(long,)))
-    assert "its words take about 14 s, its picture 2 s" in plan.warnings[0]
+    assert "its words take about 14 s, its picture 2 s" in load_texts().say("en", plan.warnings)[0]
 
 
 async def test_what_will_be_missing_costs_nothing():
