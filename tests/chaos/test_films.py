@@ -1,9 +1,9 @@
-"""A film whose services die at random moments: the same film, every part of it made once."""
+"""A paid film whose services die at random moments: the same film, all of it paid for once."""
 
 import asyncio
-import json
 import random
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,31 +11,46 @@ import pytest
 from reelmesh.orchestrator.v1 import film_service_pb2 as pb
 from reelmesh.orchestrator.v1.film_service_pb2_grpc import FilmServiceStub
 from services.common.errors import ServiceError
-from tests.stack import Client, Stack
+from tests.chaos.film_house import CLIP, PICTURE, House, house, wanted
+from tests.servers import Postgres
+from tests.stack import Stack
 
 pytestmark = [pytest.mark.stress, pytest.mark.timeout(600)]
 SEED = 20_260_103
-KILLS = 10
-SHOTS = json.dumps([
-    {"shot_id": f"s{n}", "prompt": f"A boat on a calm sea, picture {n}", "duration": 1.5,
-     "narration": f"These are words number {n}."}
-    for n in range(1, 6)
-])  # fmt: skip
+KILLS, SHOTS = 10, 8
 ENDED = {pb.Film.STATE_SUCCEEDED, pb.Film.STATE_FAILED, pb.Film.STATE_CANCELLED}
 
 
-async def kill_some(stack: Stack, dice: random.Random, seen: list[pb.Film]) -> int:
-    """Kill one of the services ten times, or as long as the film lasts; returns how often."""
-    for count in range(KILLS):
-        await asyncio.sleep(dice.uniform(0.5, 3.0))
+@pytest.fixture(params=["sqlite", "postgres"])
+def paid(request: pytest.FixtureRequest) -> Iterator[House]:
+    """A house whose vendors take a few seconds, so that they are at work while services die."""
+    if request.param == "sqlite":
+        with house(job_seconds=(3.0, 6.0), speed=1.0) as found:
+            yield found
+        return
+    server: Postgres = request.getfixturevalue("postgres_server")
+    url = server.create_database()
+    try:
+        with house(url, job_seconds=(3.0, 6.0), speed=1.0) as found:
+            yield found
+    finally:
+        server.drop_database(url)
+
+
+async def kill_some(stack: Stack, dice: random.Random, seen: list[pb.Film]) -> list[str]:
+    """Kill services one after the other while the film lasts, ten times at most; returns which."""
+    killed: list[str] = []
+    while len(killed) < KILLS:
+        await asyncio.sleep(dice.uniform(0.2, 2.0))
         if seen and seen[-1].state in ENDED:
-            return count
+            break
         name = dice.choice(["orchestrator", "generator", "storage", "prompt"])
         stack[name].kill()
-        await asyncio.sleep(dice.uniform(0, 0.5))
+        killed.append(name)
+        await asyncio.sleep(dice.uniform(0, 0.3))
         stack[name].start()
         await stack[name].ready()
-    return KILLS
+    return killed
 
 
 async def watch(films: Any, name: str, seen: list[pb.Film]) -> pb.Film:
@@ -49,35 +64,47 @@ async def watch(films: Any, name: str, seen: list[pb.Film]) -> pb.Film:
     return seen[-1]
 
 
-async def test_ten_kills_change_nothing_of_a_film(stack: Stack, client: Client) -> None:
-    films: Any = FilmServiceStub(client.channel)
-    request = pb.CreateFilmRequest(
-        source=pb.FilmSource(shots_json=SHOTS),
-        resolution="480p",
-        fps=8,
-        captions="attach",
-        request_id="chaos",
-    )
-    name = (await films.CreateFilm(request)).film.name
-    seen: list[pb.Film] = []
-    watching = asyncio.create_task(watch(films, name, seen))
-    kills = await kill_some(stack, random.Random(SEED), seen)
-    stack.heal()
-    film = await watching
-    print(f"{kills} kills, {len(seen)} states seen")
-    assert film.state == pb.Film.STATE_SUCCEEDED, film.error.message
-    assert kills >= 3
-    assert len(film.cuts) == 1
-    for state in seen:  # what was once finished has never changed
+def assert_finished_stayed(seen: list[pb.Film], film: pb.Film) -> None:
+    """What was once finished has never changed."""
+    last = {task.id: task.sha256 for task in film.tasks}
+    for state in seen:
         done = {task.id: task.sha256 for task in state.tasks if task.state == "succeeded"}
-        last = {task.id: task.sha256 for task in film.tasks}
         assert {task: last[task] for task in done} == done
-    rows = stack.evidence.query(
+
+
+def assert_made_once(paid: House) -> None:
+    """No generation was submitted twice, no part of the film made twice, none charged twice."""
+    rows = paid.stack.evidence.query(
         "generator", "SELECT request_id, state, submissions FROM generations"
     )
     assert all(submissions <= 1 for _, _, submissions in rows)
     good = [request for request, state, _ in rows if state.lower() == "succeeded"]
-    tasks = Counter("/".join(request.split("/")[:2]) for request in good)
-    speech = {task: times for task, times in tasks.items() if ".audio" in task}
-    assert len(speech) == 5
-    assert set(tasks.values()) == {1}, "a part was made twice"
+    parts = Counter(
+        "/".join(request.split("/")[:2]) for request in good if "/preview/" not in request
+    )
+    assert set(parts.values()) == {1}, "a part was made twice"
+    assert set(paid.charges().values()) == {1}, "a part was charged twice"
+
+
+async def test_ten_kills_change_nothing_of_a_film_and_its_bill(paid: House) -> None:
+    async with paid.stack.client() as client:
+        films: Any = FilmServiceStub(client.channel)
+        name = (await films.CreateFilm(wanted(SHOTS, request_id="chaos"))).film.name
+        seen: list[pb.Film] = []
+        watching = asyncio.create_task(watch(films, name, seen))
+        killed = await kill_some(paid.stack, random.Random(SEED), seen)
+        paid.stack.heal()
+        film = await watching
+        film = (await films.GetFilm(pb.GetFilmRequest(name=name))).film
+    print(f"killed {Counter(killed)}, {len(seen)} states seen, {paid.billed_micros()} micro-USD")
+    assert film.state == pb.Film.STATE_SUCCEEDED, film.error.message
+    assert len(killed) == KILLS, "the film ended before ten services had died"
+    assert len(film.cuts) == 1
+    assert not film.warnings
+    assert_finished_stayed(seen, film)
+    assert_made_once(paid)
+    vendors = Counter(charge.job.vendor for charge in paid.world.charges)
+    assert vendors == {"fal": SHOTS, "minimax": SHOTS, "openai": SHOTS}
+    spent = film.cost.units * 1_000_000 + film.cost.nanos // 1000
+    assert spent == paid.booked_micros() == paid.billed_micros()
+    assert spent >= SHOTS * (PICTURE + CLIP)

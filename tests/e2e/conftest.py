@@ -14,6 +14,7 @@ import pytest
 from tests.servers.process import Server
 
 ROOT = Path(__file__).parents[2]
+OUTWARD = Path(__file__).parent / "outward"
 
 
 class Suite:
@@ -32,8 +33,10 @@ class Suite:
         command = [sys.executable, "-c", "from services.suite.cli import main; main()", "serve"]
         command += ["--data-dir", str(self.folder / "data"), "--ports-file", str(self.ports_file)]
         command += ["--port-base", "0", *options]
-        self._server.start(command, env={"PYTHONPATH": str(ROOT)})
-        self._server.wait_until(self.ports_file.exists, seconds=30)
+        paths = os.pathsep.join(map(str, (OUTWARD, ROOT)))
+        outward = str(self.folder / "outward.txt")
+        self._server.start(command, env={"PYTHONPATH": paths, "REELMESH_TEST_OUTWARD": outward})
+        self._server.wait_until(self.ports_file.exists, seconds=90)
         self.addresses = json.loads(self.ports_file.read_text())
 
     def kill(self) -> None:
@@ -56,6 +59,12 @@ class Suite:
         """What it wrote so far."""
         assert self._server is not None
         return self._server.log.read_text(errors="replace")
+
+    @property
+    def outward(self) -> list[str]:
+        """Every name that it looked up and every address beyond this machine that it spoke to."""
+        file = self.folder / "outward.txt"
+        return file.read_text().splitlines() if file.exists() else []
 
     @property
     def url(self) -> str:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from google.protobuf import json_format
 from reelmesh.orchestrator.v1 import film_service_pb2 as pb
 from reelmesh.orchestrator.v1.film_service_pb2_grpc import FilmServiceStub
 from services.suite.film_client import film_request, run_film_pipeline
-from tests.e2e.conftest import ROOT, Suite
+from tests.e2e.conftest import OUTWARD, ROOT, Suite
 
 pytestmark = pytest.mark.timeout(300)
 SMALL = {"resolution": "480p", "fps": 8, "aspect_ratio": "16:9"}
@@ -107,13 +109,15 @@ def test_the_example_shots_are_a_film_from_the_command_line(suite: Suite, tmp_pa
     assert found["size"] == (1280, 720)
 
 
-def test_a_film_from_python_and_one_shot_of_it_made_again(suite: Suite, tmp_path: Path):
+def test_an_offline_film_from_python_and_one_shot_of_it_made_again(suite: Suite, tmp_path: Path):
+    """With every process of the suite listened to: nothing leaves this machine."""
+    outward = suite.outward
     shots = [
-        {"shot_id": "sea", "prompt": "A calm sea at sunset", "duration": 1.5},
+        {"shot_id": "sea", "prompt": "A calm sea at sunset", "duration": 1.0},
         {
             "shot_id": "town",
             "prompt": "A town at night",
-            "duration": 1.5,
+            "duration": 1.0,
             "narration": "Good night.",
         },
     ]
@@ -121,11 +125,18 @@ def test_a_film_from_python_and_one_shot_of_it_made_again(suite: Suite, tmp_path
     file.write_text(json.dumps({"shots": shots}))
     out = tmp_path / "film.mp4"
     film = run_film_pipeline(
-        "python-film", file, "1.00", False, address=suite.grpc, output=out, **SMALL
-    )  # fmt: skip
+        "python-film",
+        file,
+        "1.00",
+        use_cache=False,
+        preset="offline",
+        address=suite.grpc,
+        output=out,
+        **SMALL,
+    )
     assert film.state == pb.Film.STATE_SUCCEEDED, film.error.message
     assert film.creative_id == "python-film"
-    assert_whole(look(out.read_bytes()), 1.5 + 1.5 - 0.5, 8)
+    assert_whole(look(out.read_bytes()), 1.0 + 1.0 - 0.5, 8)
     again = suite.cli(
         "films", "remake", film.name, "1", "--feedback", "with birds", "--watch", "--json",
         seconds=120,
@@ -136,6 +147,13 @@ def test_a_film_from_python_and_one_shot_of_it_made_again(suite: Suite, tmp_path
     assert first["shots"]["town"] == second["shots"]["town"]
     assert first["shots"]["sea"] != second["shots"]["sea"]
     assert first["sha256"] == film.cuts[0].sha256 != second["sha256"]
+    back = suite.cli("films", "restore", film.name, "1", "--json")
+    assert back.returncode == 0, back.stderr
+    third = json.loads(back.stdout)["cuts"][-1]
+    assert (third["sha256"], third["shots"], third["restored"]) == (
+        first["sha256"], first["shots"], 1,
+    )  # fmt: skip
+    assert suite.outward == outward
 
 
 def test_a_plan_costs_nothing_and_a_bad_file_names_every_fault(suite: Suite, tmp_path: Path):
@@ -149,3 +167,12 @@ def test_a_plan_costs_nothing_and_a_bad_file_names_every_fault(suite: Suite, tmp
     assert refused.returncode == 4
     for place in ("shots[0].shot_id", "shots[0].prompt", "shots[1].prompt", "shots[1].duration"):
         assert place in refused.stderr
+
+
+def test_a_suite_that_looked_outside_would_be_heard(tmp_path: Path):
+    """What the test above relies on."""
+    looking = "import socket as s; t = s.socket(); t.settimeout(0.1); t.connect_ex(('192.0.2.1', 9))"
+    file = tmp_path / "outward.txt"
+    env = {"PYTHONPATH": str(OUTWARD), "REELMESH_TEST_OUTWARD": str(file), "PATH": ""}
+    subprocess.run([sys.executable, "-c", looking], env=env, check=True, timeout=20)
+    assert "192.0.2.1" in file.read_text()

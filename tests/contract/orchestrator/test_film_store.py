@@ -151,7 +151,8 @@ async def test_setting_going_orders_the_new_run_and_keeps_new_words(url, acme):
         mine, _ = await films.accept(wanted(acme), "print")
         await films.change(mine.id, lambda found: found.started(NOW))
         await films.change(mine.id, lambda found: found.ended(NOW, FilmState.FAILED))
-        again = await films.set_going(acme, mine.id, lambda found: found.remade(NOW, 1, "at night"))
+        told = replace(mine.shots[0], prompt="a dhow at night")
+        again = await films.set_going(acme, mine.id, lambda found: found.remade(NOW, told))
         assert again.run == 2
         assert "at night" in (await films.read(mine.id)).shots[0].prompt
         assert await ordered(url, f"make_film.{mine.id}.2") == "ENQUEUED"
