@@ -171,7 +171,9 @@ def test_a_plan_costs_nothing_and_a_bad_file_names_every_fault(suite: Suite, tmp
 
 def test_a_suite_that_looked_outside_would_be_heard(tmp_path: Path):
     """What the test above relies on."""
-    looking = "import socket as s; t = s.socket(); t.settimeout(0.1); t.connect_ex(('192.0.2.1', 9))"
+    looking = (
+        "import socket as s; t = s.socket(); t.settimeout(0.1); t.connect_ex(('192.0.2.1', 9))"
+    )
     file = tmp_path / "outward.txt"
     env = {"PYTHONPATH": str(OUTWARD), "REELMESH_TEST_OUTWARD": str(file), "PATH": ""}
     subprocess.run([sys.executable, "-c", looking], env=env, check=True, timeout=20)

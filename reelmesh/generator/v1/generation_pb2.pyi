@@ -722,6 +722,7 @@ class MusicTask(_message.Message):
     MOOD_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     INSTRUMENTAL_FIELD_NUMBER: _builtins.int
+    MELODY_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """Required. Text."""
     lyrics: _builtins.str
@@ -740,6 +741,10 @@ class MusicTask(_message.Message):
     def options(self) -> _struct_pb2.Struct:
         """Optional. Provider's own parameters, namespaced by provider."""
 
+    @_builtins.property
+    def melody(self) -> Global___Media:
+        """Optional. A recording whose tune it shall have; INVALID_ARGUMENT where the model follows none."""
+
     def __init__(
         self,
         *,
@@ -750,10 +755,11 @@ class MusicTask(_message.Message):
         mood: _builtins.str = ...,
         seed: _builtins.int | None = ...,
         instrumental: _builtins.bool | None = ...,
+        melody: Global___Media | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_instrumental", b"_instrumental", "_seed", b"_seed", "duration", b"duration", "instrumental", b"instrumental", "options", b"options", "seed", b"seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_instrumental", b"_instrumental", "_seed", b"_seed", "duration", b"duration", "instrumental", b"instrumental", "melody", b"melody", "options", b"options", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_instrumental", b"_instrumental", "_seed", b"_seed", "duration", b"duration", "instrumental", b"instrumental", "lyrics", b"lyrics", "mood", b"mood", "options", b"options", "prompt", b"prompt", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_instrumental", b"_instrumental", "_seed", b"_seed", "duration", b"duration", "instrumental", b"instrumental", "lyrics", b"lyrics", "melody", b"melody", "mood", b"mood", "options", b"options", "prompt", b"prompt", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__instrumental: _TypeAlias = _typing.Literal["instrumental"]  # noqa: Y015
     _WhichOneofArgType__instrumental: _TypeAlias = _typing.Literal["_instrumental", b"_instrumental"]  # noqa: Y015
@@ -823,21 +829,31 @@ class UpscaleTask(_message.Message):
 
     MEDIA_FIELD_NUMBER: _builtins.int
     FACTOR_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
     factor: _builtins.int
-    """Required. 2 or 4."""
+    """Optional. 2 or 4; 0 means 2. Left aside where `resolution` is set."""
+    resolution: _builtins.str
+    """Optional. What it is brought to: "720p", "1080p", "1440p" or "4k", counted on the shorter side."""
     @_builtins.property
     def media(self) -> Global___Media:
         """Required. Clip or picture."""
+
+    @_builtins.property
+    def options(self) -> _struct_pb2.Struct:
+        """Optional. Provider's own parameters, namespaced by provider."""
 
     def __init__(
         self,
         *,
         media: Global___Media | None = ...,
         factor: _builtins.int = ...,
+        resolution: _builtins.str = ...,
+        options: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["media", b"media"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["media", b"media", "options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["factor", b"factor", "media", b"media"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["factor", b"factor", "media", b"media", "options", b"options", "resolution", b"resolution"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

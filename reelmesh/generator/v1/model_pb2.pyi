@@ -249,6 +249,7 @@ class Capabilities(_message.Message):
     WHOLE_SECONDS_FIELD_NUMBER: _builtins.int
     STYLE_FIELD_NUMBER: _builtins.int
     CAMERA_MOTION_FIELD_NUMBER: _builtins.int
+    OPERATIONS_FIELD_NUMBER: _builtins.int
     text: _builtins.bool
     """Takes text."""
     image: _builtins.bool
@@ -313,6 +314,10 @@ class Capabilities(_message.Message):
     def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Languages of prompts that its maker documents, such as "en"; empty means that none is documented."""
 
+    @_builtins.property
+    def operations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it can do to a given clip: "extend", "remix", "restyle", "lip_sync"."""
+
     def __init__(
         self,
         *,
@@ -340,10 +345,11 @@ class Capabilities(_message.Message):
         whole_seconds: _builtins.bool = ...,
         style: _builtins.bool = ...,
         camera_motion: _builtins.bool = ...,
+        operations: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_duration", b"max_duration", "min_duration", b"min_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_ratios", b"aspect_ratios", "audio", b"audio", "camera_motion", b"camera_motion", "durations", b"durations", "fps", b"fps", "image", b"image", "image_required", b"image_required", "languages", b"languages", "last_image", b"last_image", "max_duration", b"max_duration", "max_fps", b"max_fps", "max_prompt_characters", b"max_prompt_characters", "max_variations", b"max_variations", "min_duration", b"min_duration", "min_fps", b"min_fps", "negative_prompt", b"negative_prompt", "resolutions", b"resolutions", "seed", b"seed", "style", b"style", "text", b"text", "video", b"video", "video_required", b"video_required", "voices", b"voices", "whole_seconds", b"whole_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_ratios", b"aspect_ratios", "audio", b"audio", "camera_motion", b"camera_motion", "durations", b"durations", "fps", b"fps", "image", b"image", "image_required", b"image_required", "languages", b"languages", "last_image", b"last_image", "max_duration", b"max_duration", "max_fps", b"max_fps", "max_prompt_characters", b"max_prompt_characters", "max_variations", b"max_variations", "min_duration", b"min_duration", "min_fps", b"min_fps", "negative_prompt", b"negative_prompt", "operations", b"operations", "resolutions", b"resolutions", "seed", b"seed", "style", b"style", "text", b"text", "video", b"video", "video_required", b"video_required", "voices", b"voices", "whole_seconds", b"whole_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -7,8 +7,10 @@ from services.common.errors import InvalidArgument
 from services.generator.adapters.hub import HuggingFaceHub
 from services.generator.domain.models import Model
 from services.generator.engines.local.installed import local_models
-from services.generator.usecases.weights import Weights
+from services.generator.usecases.weights import Weights, terms_of
 from services.generator.worker.gpu.settings import HubSettings, WorkerSettings
+
+__all__ = ["Weights", "local_model", "terms_of", "weights"]
 
 
 def weights(folder: Path | None = None) -> Weights:

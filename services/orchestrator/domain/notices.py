@@ -26,6 +26,7 @@ class Said(StrEnum):
     MADE_BY_ANOTHER = "made_by_another"
     MADE_SIMPLY = "made_simply"
     TASK_MISSING = "task_missing"
+    ENLARGED_PLAINLY = "enlarged_plainly"
     CUT = "cut"
     CUT_WITHOUT = "cut_without"
     CUT_PLAINLY = "cut_plainly"

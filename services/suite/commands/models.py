@@ -23,7 +23,7 @@ from services.suite.commands.session import (
 )
 
 if TYPE_CHECKING:
-    from services.generator.usecases.weights import Weights
+    from services.generator.worker.installing import Weights
 
 app = typer.Typer()
 
@@ -75,8 +75,7 @@ def pull(
 
     async def work() -> None:
         from services.generator.catalogue.weights import repositories  # noqa: PLC0415 - brings a service along
-        from services.generator.usecases.weights import terms_of  # noqa: PLC0415 - brings a service along
-        from services.generator.worker.installing import local_model  # noqa: PLC0415 - brings a service along
+        from services.generator.worker.installing import local_model, terms_of  # noqa: PLC0415 - brings a service along
 
         row = local_model(model)
         where = repository or repositories().get(model, "")

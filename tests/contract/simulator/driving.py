@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -78,7 +79,7 @@ def task(model: Model, words: str = "A lighthouse in the fog", *, pictured: bool
     return validate_request(model, plain).task
 
 
-def submission(model: Model, wanted: Task, **more: str) -> Submission:
+def submission(model: Model, wanted: Task, **more: Any) -> Submission:
     """Return the submission that the machine makes of a task."""
     return Submission(
         vendor_model=model.vendor_model(wanted),

@@ -1,6 +1,7 @@
 """Templates, presets and packs of requests and films: settled once, known by what was asked."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_requests_of_before_are_known_as_they_were():
 def test_what_adds_to_the_words_is_part_of_what_a_clip_is_known_by():
     plain = request()
     for styled in (replace(plain, preset="news"), replace(plain, packs=("kenya",))):
-        facts = {"model": "auto", "iteration": 1, "references": {}}
+        facts: dict[str, Any] = {"model": "auto", "iteration": 1, "references": {}}
         assert exact_key("acme", plain, **facts) != exact_key("acme", styled, **facts)
         shapes = [shape_key("acme", r, WANTED, references={}) for r in (plain, styled)]
         assert len(set(shapes)) == 2

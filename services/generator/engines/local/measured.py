@@ -69,8 +69,7 @@ def peak_bytes(make: Callable[[], Any], call: Callable[[Any], None], dtype: str)
     def count(tensor: Any) -> None:
         nonlocal now, peak
         storage = tensor.untyped_storage()
-        key = storage._cdata
-        if key in held:
+        if (key := storage._cdata) in held:
             return
         size = -(-storage.nbytes() // _ROUND) * _ROUND
         held[key] = weakref.ref(storage, lambda _gone: drop(key, size))
@@ -82,16 +81,15 @@ def peak_bytes(make: Callable[[], Any], call: Callable[[Any], None], dtype: str)
             self, func: Any, _types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
             out = func(*args, **(kwargs or {}))
-            for leaf in tree_leaves(out):
-                if isinstance(leaf, torch.Tensor):
-                    count(leaf)
+            for tensor in filter(torch.is_tensor, tree_leaves(out)):
+                count(tensor)
             return out
 
     with FakeTensorMode():
         model = make().eval()
         _cast(model, getattr(torch, dtype))
-        weights = [each.untyped_storage() for each in (*model.parameters(), *model.buffers())]
-        held.update({storage._cdata: storage for storage in weights})
+        weights = (*model.parameters(), *model.buffers())
+        held.update({each.untyped_storage()._cdata: each for each in weights})
         with torch.no_grad(), Meter():
             call(model)
     return peak

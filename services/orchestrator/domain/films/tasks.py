@@ -58,7 +58,7 @@ class Take:
 
     version: int
     pieces: tuple[Piece, ...]
-    warning: str = ""
+    warning: Warned = ""
     shot: Shot | None = None
 
 

@@ -22,7 +22,7 @@ from services.orchestrator.domain.films.strategy import (
 from services.orchestrator.domain.films.tasks import FilmTask
 from services.orchestrator.domain.films.timeline import speaking_seconds
 from services.orchestrator.domain.models import Model
-from services.orchestrator.domain.notices import Because, Notice, Said, Warned
+from services.orchestrator.domain.notices import Notice, Said, Warned
 from services.orchestrator.domain.policy_ports import PoliciesPort
 from services.orchestrator.domain.ports import ModelsPort
 from services.orchestrator.domain.routing import Router

@@ -11,6 +11,7 @@ from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.shots import Shot
 from services.orchestrator.domain.films.tasks import FilmTask
 from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.notices import Because, Notice, Said
 from services.orchestrator.domain.values import Decision
 from services.orchestrator.usecases.accept import as_asked
 
@@ -34,12 +35,13 @@ class Pricing:
         self._clips: dict[tuple[str, float], tuple[Model | None, int | None]] = {}
         self._clip_seconds: float | None = None
         self.blockers: list[ServiceError] = []
-        self.missing: list[str] = []
+        self.missing: list[Notice] = []
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Notice, ...]:
         """What will be less than was asked for, and what stands in the way."""
-        return (*self.missing, *map(str, self.blockers))
+        blocked = (Notice(Said.BLOCKED, {"why": Because.of(error)}) for error in self.blockers)
+        return (*self.missing, *blocked)
 
     def items(self, task: FilmTask, shots: Sequence[Shot]) -> tuple[Item, ...]:
         """What the task would buy."""
@@ -91,7 +93,7 @@ class Pricing:
             if task.critical or task.model:
                 self._block(error)
             elif task.type is TaskType.UPSCALE and not self.missing:
-                self.missing.append(f"clips will be made larger plainly: {error.message}")
+                self.missing.append(Notice(Said.ENLARGED_PLAINLY, {"why": Because.of(error)}))
             return self._choice.named(task.model, "") if task.model else None
 
     def _price(self, model: Model | None, seconds: float, characters: int) -> int | None:

@@ -87,7 +87,7 @@ def _frames(
     on_step(0, clip.frames)
     with av.open(str(path)) as container:
         for number, frame in enumerate(container.decode(container.streams.video[0]), 1):
-            pixels = frame.to_ndarray(format="rgb24")
+            pixels: Any = frame.to_ndarray(format="rgb24")
             yield scaled(enlarged(net, pixels), size)[None]
             on_step(min(number, clip.frames), clip.frames)
 

@@ -49,7 +49,8 @@ def clip(tmp_path_factory):
     time = np.arange(round(RATE * 6 * 1001 / 30000)) / RATE
     tone = np.stack([0.4 * np.sin(2 * np.pi * 440 * time)] * 2).astype(np.float32)
     like = Shape(width=1280, height=720, frames=6, fps=30000 / 1001)
-    write_clip(path, iter([frames]), like=like, sound=Sound(samples=tone, rate=RATE))
+    heard = Sound(samples=tone, rate=RATE)
+    write_clip(path, iter([frames]), like=like, sound=lambda: heard)
     return path
 
 
