@@ -159,9 +159,13 @@ class _Check:
             raise InvalidArgument("count", message, allowed=(f"1-{most}",))
 
     def voice(self) -> None:
-        value, voices = self._get("voice"), self.model.voices
-        if value and voices and value not in voices:
-            raise InvalidArgument("voice", f"{self.model.id} has no {value}", allowed=voices)
+        language = (self._get("language") or "").split("-")[0].lower()
+        self._known("voice", self._get("voice"), self.model.voices)
+        self._known("language", language, self.model.languages)
+
+    def _known(self, name: str, value: str | None, known: tuple[str, ...]) -> None:
+        if value and known and value not in known:
+            raise InvalidArgument(name, f"{self.model.id} has no {value}", allowed=known)
 
     def audio(self) -> None:
         value, sound = self._get("audio"), self.model.audio
@@ -197,7 +201,8 @@ class _Check:
         text, limit = self._get(name) or "", self.model.max_prompt_length
         if self.model.inputs.text is Need.REQUIRED and not text.strip():
             raise InvalidArgument(name, f"{self.model.id} needs one")
-        units = len(text.encode("utf-16-le")) // 2 if self._utf16 else len(text)
+        utf16 = self.model.prompt_unit == "utf16 units"
+        units = len(text.encode("utf-16-le")) // 2 if utf16 else len(text)
         if limit is not None and units > limit:
             message = f"has {units} {self.model.prompt_unit}, {self.model.id} takes {limit}"
             raise InvalidArgument(name, message, allowed=(f"at most {limit}",))
@@ -207,10 +212,6 @@ class _Check:
         if not isinstance(own, dict):
             raise InvalidArgument(f"options.{self.model.provider}", "must be an object")
         self.task = replace(self.task, options=own)
-
-    @property
-    def _utf16(self) -> bool:
-        return self.model.prompt_unit == "utf16 units"
 
     def _under_rules(
         self, name: str, base: Iterable[str], *, narrow: bool = True

@@ -5,19 +5,18 @@ model. Whether a given model can honour a task is `limits.validate_request`'s bu
 refuses what no model could ever mean.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
 from services.common.errors import InvalidArgument
+from services.generator.domain.bounds import positive, ratio_fits, seed_fits
 from services.generator.domain.captions import CaptionsTask, CheckTask
 from services.generator.domain.compositions import ComposeTask
 from services.generator.domain.media import NO_OPTIONS, Json, Media
 
 __all__ = [
-    "MAX_SEED",
     "Edit",
     "ImageTask",
     "Json",
@@ -31,8 +30,6 @@ __all__ = [
     "VideoTask",
     "operation_of",
 ]
-
-MAX_SEED = 2**63 - 1
 
 ENLARGED: Mapping[str, int] = {"720p": 720, "1080p": 1080, "1440p": 1440, "4k": 2160, "2160p": 2160}
 """What clips and pictures are enlarged to: the length of the shorter side in pixels."""
@@ -61,23 +58,6 @@ class Edit(StrEnum):
     LIP_SYNC = "lip_sync"
 
 
-def _positive(name: str, value: float | None) -> None:
-    if value is not None and not (math.isfinite(value) and value > 0):
-        raise InvalidArgument(name, "must be a finite number greater than zero")
-
-
-def _seed(value: int | None) -> None:
-    if value is not None and not 0 <= value <= MAX_SEED:
-        raise InvalidArgument("seed", f"must lie between 0 and {MAX_SEED}")
-
-
-def _ratio(value: str) -> None:
-    width, colon, height = value.partition(":")
-    whole = width.isascii() and width.isdigit() and height.isascii() and height.isdigit()
-    if value and not (colon and whole and int(width) and int(height)):
-        raise InvalidArgument("aspect_ratio", 'must look like "16:9"')
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoTask:
     """A clip to make. Durations in seconds; `audio` None leaves the sound track to the model.
@@ -103,10 +83,10 @@ class VideoTask:
 
     def __post_init__(self) -> None:
         """Refuse values that no model could mean."""
-        _positive("duration", self.duration_seconds)
-        _positive("fps", self.fps)
-        _seed(self.seed)
-        _ratio(self.aspect_ratio)
+        positive("duration", self.duration_seconds)
+        positive("fps", self.fps)
+        seed_fits(self.seed)
+        ratio_fits(self.aspect_ratio)
         if not (self.prompt.strip() or self.image or self.last_image or self.video):
             raise InvalidArgument("prompt", "must not be empty when there is no image")
         if self.edit is None and self.video is not None:
@@ -133,8 +113,8 @@ class ImageTask:
 
     def __post_init__(self) -> None:
         """Refuse values that no model could mean."""
-        _seed(self.seed)
-        _ratio(self.aspect_ratio)
+        seed_fits(self.seed)
+        ratio_fits(self.aspect_ratio)
         if not self.prompt.strip():
             raise InvalidArgument("prompt", "must not be empty")
         if self.count < 1:
@@ -155,8 +135,8 @@ class SpeechTask:
 
     def __post_init__(self) -> None:
         """Refuse values that no model could mean."""
-        _positive("speed", self.speed)
-        _seed(self.seed)
+        positive("speed", self.speed)
+        seed_fits(self.seed)
         if not self.text.strip():
             raise InvalidArgument("text", "must not be empty")
 
@@ -179,8 +159,8 @@ class MusicTask:
 
     def __post_init__(self) -> None:
         """Refuse values that no model could mean."""
-        _positive("duration", self.duration_seconds)
-        _seed(self.seed)
+        positive("duration", self.duration_seconds)
+        seed_fits(self.seed)
         if not (self.prompt.strip() or self.lyrics.strip()):
             raise InvalidArgument("prompt", "must not be empty when there are no lyrics")
         if self.lyrics and self.instrumental:
@@ -199,8 +179,8 @@ class SoundTask:
 
     def __post_init__(self) -> None:
         """Refuse values that no model could mean."""
-        _positive("duration", self.duration_seconds)
-        _seed(self.seed)
+        positive("duration", self.duration_seconds)
+        seed_fits(self.seed)
         if not self.prompt.strip():
             raise InvalidArgument("prompt", "must not be empty")
 

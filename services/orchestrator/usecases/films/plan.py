@@ -89,7 +89,7 @@ class PlanFilm:
             estimate=Estimate(items=items),
             strategy=strategy,
             p50_seconds=pricing.p50_seconds(len(shots), strategy.max_concurrency),
-            warnings=(*warnings, *_too_long(shots), *pricing.warnings),
+            warnings=(*warnings, *_too_long(shots), *pricing.told(items)),
             blockers=tuple(pricing.blockers),
         )
 

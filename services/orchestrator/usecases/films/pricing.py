@@ -31,17 +31,17 @@ class Pricing:
         self._brief = brief
         self._models = models
         self._decide = decide
-        self._choice = ModelChoice(models, offline=brief.rules.offline)
+        self._choice = ModelChoice(models, offline=brief.rules.offline, language=brief.language)
         self._clips: dict[tuple[str, float], tuple[Model | None, int | None]] = {}
         self._clip_seconds: float | None = None
         self.blockers: list[ServiceError] = []
         self.missing: list[Notice] = []
 
-    @property
-    def warnings(self) -> tuple[Notice, ...]:
-        """What will be less than was asked for, and what stands in the way."""
+    def told(self, items: Sequence[Item]) -> tuple[Notice, ...]:
+        """Voices that are left out, what will be less than was asked for, what stands in the way."""
+        speaking = {item.model for item in items if item.type is TaskType.AUDIO}
         blocked = (Notice(Said.BLOCKED, {"why": Because.of(error)}) for error in self.blockers)
-        return (*self.missing, *blocked)
+        return (*self._choice.left_out(speaking), *self.missing, *blocked)
 
     def items(self, task: FilmTask, shots: Sequence[Shot]) -> tuple[Item, ...]:
         """What the task would buy."""
@@ -93,7 +93,7 @@ class Pricing:
             if task.critical or task.model:
                 self._block(error)
             elif task.type is TaskType.UPSCALE and not self.missing:
-                self.missing.append(Notice(Said.ENLARGED_PLAINLY, {"why": Because.of(error)}))
+                self.missing.append(Notice(Said.PLAINLY_LARGER, {"why": Because.of(error)}))
             return self._choice.named(task.model, "") if task.model else None
 
     def _price(self, model: Model | None, seconds: float, characters: int) -> int | None:

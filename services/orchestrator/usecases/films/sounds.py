@@ -116,7 +116,10 @@ class MakeSound:
 
 
 async def _choose(models: ModelsPort, film: Film, task: FilmTask) -> Model:
-    choice = ModelChoice(await models.models(film.tenant), offline=film.brief.rules.offline)
+    brief = film.brief
+    choice = ModelChoice(
+        await models.models(film.tenant), offline=brief.rules.offline, language=brief.language
+    )
     return choice.for_task(task)
 
 

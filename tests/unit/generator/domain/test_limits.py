@@ -270,3 +270,17 @@ def test_half_an_order_to_work_on_a_clip_is_refused_by_name(given: Any, field: s
     with pytest.raises(InvalidArgument) as caught:
         VideoTask(prompt="x", **given)
     assert caught.value.violations[0].field == field
+
+
+@pytest.mark.parametrize("name", ["xtts_v2", "bark", "kokoro", "huggingface_speech", "elevenlabs"])
+def test_swahili_never_reaches_a_voice_that_does_not_speak_it(name: str) -> None:
+    model = next(m for m in load_catalogue() if m.id == name)
+    validate_request(model, SpeechTask(text="Hello", language="en-GB"))
+    with pytest.raises(InvalidArgument, match=r"language.*has no sw"):
+        validate_request(model, SpeechTask(text="Habari", language="sw"))
+
+
+@pytest.mark.parametrize("name", ["espeak", "elevenlabs_v3"])
+def test_swahili_has_voices(name: str) -> None:
+    model = next(m for m in load_catalogue() if m.id == name)
+    assert validate_request(model, SpeechTask(text="Habari", language="sw")).task.language == "sw"

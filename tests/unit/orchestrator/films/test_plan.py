@@ -32,7 +32,7 @@ from tests.fakes.film_parts import (
 )
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.orchestrator_parts import FixedModels
-from tests.unit.orchestrator.films.films import MODELS, shots
+from tests.unit.orchestrator.films.films import MODELS, local, shots
 
 ROOT = Path(__file__).parents[4]
 EXAMPLE = (ROOT / "examples/five_shots.json").read_text()
@@ -276,3 +276,22 @@ def test_a_brief_that_cannot_work_names_its_field(field, value):
     with pytest.raises(InvalidArgument) as refused:
         FilmBrief(**{field: value})
     assert refused.value.violations[0].field.startswith(field.removesuffix("_micros"))
+
+
+async def test_lines_are_spoken_by_a_voice_of_their_language_and_who_is_left_out_is_told():
+    kokoro = local("kokoro", "speech", languages=("en", "fr"))
+    models = (*(m for m in MODELS if m.task != "speech"), kokoro, local("zed_speech", "speech"))
+    source = FilmSource(shots=shots(1))
+    english = await planning(*models)("acme", FilmBrief(music="off"), source)
+    swahili = await planning(*models)("acme", FilmBrief(music="off", language="sw"), source)
+    voices = [
+        [item.model for item in plan.estimate.items if item.type == "audio"]
+        for plan in (english, swahili)
+    ]
+    assert voices == [["kokoro"], ["zed_speech"]]
+    assert english.warnings == ()
+    told = load_texts().say("sw", swahili.warnings)
+    assert told == ('Sauti hizi hazizungumzi "sw": kokoro. zed_speech inasema maneno.',)
+    named = FilmBrief(music="off", language="sw", providers={"audio": "kokoro"})
+    with pytest.raises(InvalidArgument, match=r"kokoro does not speak 'sw'.*zed_speech"):
+        await planning(*models)("acme", named, source)
