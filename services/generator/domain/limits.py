@@ -147,10 +147,8 @@ class _Check:
         value, maximum = self._get("seed"), self.model.seed_maximum
         if value is None or (maximum is not None and value <= maximum):
             return
-        if maximum is None:
-            self._take("seed", value, (), None, why="has no seed")
-        else:
-            self._take("seed", value, (f"0-{maximum}",), maximum)
+        allowed, why = ((), "has no seed") if maximum is None else ((f"0-{maximum}",), "")
+        self._take("seed", value, allowed, maximum, why=why)
 
     def count(self) -> None:
         value, most = getattr(self.task, "count", 1), self.model.max_variations
@@ -159,8 +157,8 @@ class _Check:
             raise InvalidArgument("count", message, allowed=(f"1-{most}",))
 
     def voice(self) -> None:
-        language = (self._get("language") or "").split("-")[0].lower()
         self._known("voice", self._get("voice"), self.model.voices)
+        language = (self._get("language") or "").split("-")[0].lower()
         self._known("language", language, self.model.languages)
 
     def _known(self, name: str, value: str | None, known: tuple[str, ...]) -> None:

@@ -38,7 +38,7 @@ class Pricing:
         self.missing: list[Notice] = []
 
     def told(self, items: Sequence[Item]) -> tuple[Notice, ...]:
-        """Voices that are left out, what will be less than was asked for, what stands in the way."""
+        """Voices that are left out, what will be less than asked for, what stands in the way."""
         speaking = {item.model for item in items if item.type is TaskType.AUDIO}
         blocked = (Notice(Said.BLOCKED, {"why": Because.of(error)}) for error in self.blockers)
         return (*self._choice.left_out(speaking), *self.missing, *blocked)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from services.orchestrator.adapters.messages import load_texts
 from services.orchestrator.domain.films.asking import frame_size, shot_request
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.film import FilmState
@@ -87,7 +88,9 @@ async def test_without_a_model_that_enlarges_the_film_is_made_with_a_warning():
     assert made.state is FilmState.SUCCEEDED
     task = made.task("s1.upscale")
     assert task.state is TaskState.DEGRADED
-    assert made.warnings == ("s1.upscale is missing: no model for upscale is ready here",)
+    assert load_texts().say("en", made.warnings) == (
+        "s1.upscale is missing: no model for upscale is ready here",
+    )
     cut = studio.works.begun["f1/composition/1.1/0"].work
     assert (cut.clips[0].asset, cut.size) == (
         made.task("s1.animation").pieces[0].asset,
