@@ -89,7 +89,11 @@ def film_steps(settings: Settings, parts: Parts) -> FilmFlow:
         jobs=parts.jobs,
         models=parts.models,
         ledger=parts.ledger,
-        clips=Clips(accept=accept, read=ReadJobs(jobs=parts.jobs, feed=parts.feed)),
+        clips=Clips(
+            accept=accept,
+            read=ReadJobs(jobs=parts.jobs, feed=parts.feed),
+            compiling=parts.compiling,
+        ),
         timing=Timing(now=clock.now, deadline=settings.job_deadline),
     )
 

@@ -47,6 +47,7 @@ class CompilePrompt:
     def __init__(
         self, *, reader: Reader, knowledge: Knowledge, model: Rewriter | None = None
     ) -> None:
+        self._reader = reader
         self._knowledge = knowledge
         self._faithfulness = Faithfulness(reader, knowledge)
         self._model = model
@@ -58,7 +59,7 @@ class CompilePrompt:
 
         `patience` is how many seconds the caller can wait for a translation.
         """
-        work = _begun(request)
+        work = self._begun(request)
         if work.translate_to:
             await self._translate(work, patience)
         previous, limits = request.quantified, request.limits
@@ -81,6 +82,18 @@ class CompilePrompt:
             parameters=fitted.parameters,
             warnings=self._warnings(work),
             backend=work.spent,
+        )
+
+    def _begun(self, request: CompileRequest) -> _Work:
+        previous = request.quantified
+        original = previous.original.rstrip()
+        language = previous.prompt_language or previous.language
+        return _Work(
+            request=request,
+            base=previous.original if previous.prompt.startswith(original) else previous.prompt,
+            prompt=previous.prompt,
+            negative=previous.parameters.negative_prompt,
+            language=language or self._reader.read(previous.original).language,
         )
 
     async def _translate(self, work: _Work, patience: float | None) -> None:
@@ -128,18 +141,6 @@ class CompilePrompt:
         spoken = asked if asked in self._knowledge.lexicons else work.request.quantified.language
         say = self._knowledge.messages.say
         return tuple(dict.fromkeys(say(n.key, spoken, **n.values) for n in work.notices))
-
-
-def _begun(request: CompileRequest) -> _Work:
-    previous = request.quantified
-    original = previous.original.rstrip()
-    return _Work(
-        request=request,
-        base=previous.original if previous.prompt.startswith(original) else previous.prompt,
-        prompt=previous.prompt,
-        negative=previous.parameters.negative_prompt,
-        language=previous.prompt_language or previous.language,
-    )
 
 
 def _not_understood(work: _Work) -> tuple[Notice, ...]:

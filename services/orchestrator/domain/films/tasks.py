@@ -62,6 +62,15 @@ class Take:
     shot: Shot | None = None
 
 
+@dataclass(frozen=True)
+class Words:
+    """What a model is sent for a task; `made_for` tells the try and the model."""
+
+    made_for: str
+    prompt: str
+    negative_prompt: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class FilmTask:
     """A node with its state. `shot` is "" for what belongs to the whole film.
@@ -91,6 +100,7 @@ class FilmTask:
     pieces: tuple[Piece, ...] = ()
     takes: tuple[Take, ...] = ()
     taken: int = 0
+    words: Words | None = None
     cost_micros: int = 0
     warning: Warned = ""
     error: Failure | None = None

@@ -1,7 +1,7 @@
 """The steps of films, put together from ports."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from services.orchestrator.domain.films.resources import ResourceMonitor
 from services.orchestrator.domain.money.ledger import Ledger
 from services.orchestrator.domain.ports import JobStore, ModelsPort
 from services.orchestrator.usecases.accept import AcceptVideo
+from services.orchestrator.usecases.compiling import AsItIs, Compiling
 from services.orchestrator.usecases.films.assembly import MakeCaptions, MakeCut
 from services.orchestrator.usecases.films.finishing import MakeLarger, MakeThumbnail
 from services.orchestrator.usecases.films.pacing import FilmPace, Pacing
@@ -45,10 +46,11 @@ class FilmParts:
 
 @dataclass(frozen=True, kw_only=True)
 class Clips:
-    """The way of every video job."""
+    """The way of every video job, and how words are made ready for models."""
 
     accept: AcceptVideo
     read: ReadJobs
+    compiling: Compiling = field(default_factory=AsItIs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +104,9 @@ def film_flow(
     purchase = Purchase(
         films=films, works=parts.works, ledger=ledger, now=now, deadline=timing.deadline
     )
+    picture = MakePicture(
+        films=films, models=models, purchase=purchase, compiling=clips.compiling, now=now
+    )
     pacing = Pacing(parts.monitor)
     clip = MakeClip(
         films=films,
@@ -115,7 +120,7 @@ def film_flow(
     running = RunFilm(
         films=films,
         makers={
-            TaskType.IMAGE: MakePicture(models=models, purchase=purchase),
+            TaskType.IMAGE: picture,
             TaskType.ANIMATION: clip,
             TaskType.RETRIEVAL: clip,
             TaskType.UPSCALE: MakeLarger(models=models, purchase=purchase),

@@ -16,13 +16,15 @@ from services.orchestrator.domain.films.choosing import ModelChoice
 from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.ports import FilmStore, LibraryPort
-from services.orchestrator.domain.films.tasks import FilmTask, Piece
+from services.orchestrator.domain.films.tasks import FilmTask, Piece, Words
 from services.orchestrator.domain.films.works import PictureWork
 from services.orchestrator.domain.job import Job
+from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.options import Routing
 from services.orchestrator.domain.ports import JobStore, ModelsPort
 from services.orchestrator.domain.request import VideoRequest
-from services.orchestrator.usecases.accept import AcceptVideo
+from services.orchestrator.usecases.accept import AcceptVideo, as_asked
+from services.orchestrator.usecases.compiling import Compiling
 from services.orchestrator.usecases.films.making import Made
 from services.orchestrator.usecases.films.purchase import Purchase
 from services.orchestrator.usecases.read import ReadJobs
@@ -35,8 +37,11 @@ _STEP = 10
 class MakePicture:
     """The still that a shot begins with."""
 
+    films: FilmStore
     models: ModelsPort
     purchase: Purchase
+    compiling: Compiling
+    now: Callable[[], datetime]
 
     async def __call__(self, film: Film, task: FilmTask) -> Made:
         """See `Maker`."""
@@ -44,16 +49,38 @@ class MakePicture:
         choice = ModelChoice(
             await self.models.models(film.tenant), offline=film.brief.rules.offline
         )
-        asked = shot_request(film.brief, shot)
+        model = choice.for_task(task)
+        words = await self._worded(film, task, model)
         work = PictureWork(
-            prompt=asked.prompt,
-            negative_prompt=shot.negative_prompt,
+            prompt=words.prompt,
+            negative_prompt=words.negative_prompt,
             aspect_ratio=film.brief.aspect_ratio,
             seed=shot.seed if task.version == 1 else None,
         )
-        bought = await self.purchase(film, task, 0, work, choice.for_task(task))
+        bought = await self.purchase(film, task, 0, work, model)
         pieces = (bought.view.piece,) if bought.view.piece else ()
         return Made(pieces=pieces, cost_micros=bought.cost_micros)
+
+    async def _worded(self, film: Film, task: FilmTask, model: Model) -> Words:
+        """What the model is sent; put down before, so that a crash in between sends the same."""
+        known, name = film.task(task.id), f"{task.version}.{task.attempt} {model.id}"
+        if known.words is not None and known.words.made_for == name:
+            return known.words
+        asked = shot_request(film.brief, film.shot(task.shot))
+        # A still has no length and no camera move, and its shape is looked after elsewhere.
+        still = replace(as_asked(asked), aspect_ratio="", resolution="", camera_motion="")
+        made = await self.compiling.ready(film.tenant, asked, still, model)
+        sent = made.prompt if made else still
+        words = Words(name, sent.prompt, sent.negative_prompt)
+        moment, told = self.now(), made.warnings if made else ()
+
+        def note(current: Film) -> Film:
+            noted = current.with_task(moment, task.id, lambda t: replace(t, words=words))
+            fresh = (warning for warning in told if warning not in noted.warnings)
+            return replace(noted, warnings=(*noted.warnings, *fresh))
+
+        await self.films.change(film.id, note)
+        return words
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from services.orchestrator.adapters.messages import load_texts
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.layout import Layout
@@ -16,6 +17,7 @@ from services.orchestrator.domain.values import Clip, Decision, Failure
 from services.orchestrator.flows.film import cancel_film, make_film
 from services.orchestrator.usecases.accept import AcceptVideo
 from services.orchestrator.usecases.afford import Affording
+from services.orchestrator.usecases.compiling import CompilePrompt
 from services.orchestrator.usecases.films.steps import (
     Clips,
     FilmFlow,
@@ -36,7 +38,7 @@ from tests.fakes.film_parts import (
 )
 from tests.fakes.journal import Journal
 from tests.fakes.memory_ledger import MemoryLedger
-from tests.fakes.orchestrator_parts import FixedModels, MemoryJobs
+from tests.fakes.orchestrator_parts import FixedModels, MemoryJobs, PlainPrompts
 from tests.unit.orchestrator.examples import WANTED, attempt
 
 FREE = Price(kind="free")
@@ -179,6 +181,7 @@ class Studio:
     monitor: FixedMonitor = field(default_factory=FixedMonitor)
     library: Shelf = field(default_factory=Shelf)
     scripts: FixedScript = field(default_factory=FixedScript)
+    prompts: PlainPrompts = field(default_factory=PlainPrompts)
     ids: int = 0
 
     @classmethod
@@ -213,7 +216,11 @@ class Studio:
             jobs=self.jobs,
             models=models,
             ledger=self.ledger,
-            clips=Clips(accept=accept, read=ReadJobs(jobs=self.jobs, feed=nothing)),
+            clips=Clips(
+                accept=accept,
+                read=ReadJobs(jobs=self.jobs, feed=nothing),
+                compiling=CompilePrompt(prompts=self.prompts, models=models, texts=load_texts()),
+            ),
             timing=Timing(now=lambda: NOW, deadline=timedelta(hours=1)),
         )
 
