@@ -179,7 +179,7 @@ class Vendor(ABC):
         if Fault.DROPPED_REQUEST in drawn:
             return HangUp()
         if Fault.OK_ERROR in drawn:
-            return JSONResponse(self.error(Why.DOWN, WORDS[Why.DOWN], ()))
+            return JSONResponse(self.error(Why.CREDIT, WORDS[Why.CREDIT], ()))
         if Fault.MODERATED_BEFORE in drawn and self.moderates_at_submit:
             return self.refuse(Why.MODERATED)
         why = next((why for fault, why in REFUSALS.items() if fault in drawn), None)

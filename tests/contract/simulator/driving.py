@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -79,14 +78,13 @@ def task(model: Model, words: str = "A lighthouse in the fog", *, pictured: bool
     return validate_request(model, plain).task
 
 
-def submission(model: Model, wanted: Task, **more: Any) -> Submission:
+def submission(model: Model, wanted: Task) -> Submission:
     """Return the submission that the machine makes of a task."""
     return Submission(
         vendor_model=model.vendor_model(wanted),
         task=wanted,
-        generation=more.pop("generation", "gen-1"),
+        generation="gen-1",
         wire=model.wire,
-        **more,
     )
 
 

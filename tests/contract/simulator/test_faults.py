@@ -166,7 +166,9 @@ async def test_an_empty_quota_or_purse_is_not_a_rate(scene: Scene, fault: Fault)
 @every(Fault.OK_ERROR)
 async def test_an_error_under_http_200_is_a_refusal(scene: Scene, fault: Fault):
     async with await scene.drive(fault) as drive:
-        assert isinstance(await drive.client.submit(scene.wanted), Failed)
+        refused = await drive.client.submit(scene.wanted)
+    assert isinstance(refused, Failed)
+    assert refused.fault is Seen.BILLING
     assert await scene.billed() == 0
 
 

@@ -239,3 +239,21 @@ async def test_keys_come_and_go_by_the_command_line(settings) -> None:
         assert (await reelmesh("add", "nobody", typed="typed-secret\n")).exit_code == 4
         made = (await reelmesh("secret")).stdout.split()
         assert any(len(word) == 44 and FernetSealing([word]) for word in made)
+
+
+async def test_running_work_is_polled_where_it_was_sent_whatever_the_settings_say_now(
+    settings: Settings, vendor: CountingVendor
+) -> None:
+    vendor.looks_until_done = 10**9
+    async with running(settings) as address, tenant(address, "acme") as acme:
+        await acme.bring("acme-first")
+        name = await acme.begin("r1")
+        await until(lambda: vendor.jobs and next(iter(vendor.jobs.values())).looks)
+    vendor.looks_until_done = 1
+    async with CountingVendor(good_keys={"acme-first"}).serving() as elsewhere:
+        moved = settings.model_copy(update={"vendors": {"RUNWAY_BASE_URL": elsewhere.url}})
+        async with running(moved) as address, tenant(address, "acme") as acme:
+            done = await acme.end(name)
+        assert done.state == State.STATE_SUCCEEDED, done.error
+        assert not elsewhere.keys_seen
+    assert len(vendor.bill) == 1
