@@ -15,7 +15,6 @@ from services.generator.domain.vram import Mode, mode_of
 from services.generator.engines.local.engine import LocalEngine
 from services.generator.engines.local.installed import PROVIDER, local_models, sources
 from services.generator.engines.local.process import ModelProcess
-from services.generator.engines.local.survey import survey
 from services.generator.settings import Settings
 from services.generator.worker.local import LocalBackend
 
@@ -61,6 +60,8 @@ async def models_here(settings: Settings, stack: AsyncExitStack) -> Here:
     found = sources(settings.checkpoints, settings.models)
     if settings.local != "embedded" or not found:
         return Here()
+    from services.generator.engines.local.survey import survey  # noqa: PLC0415 - heavy: NumPy, PyAV
+
     process = ModelProcess(loras=settings.local_loras)
     stack.push_async_callback(process.close)
     hello = await process.start()

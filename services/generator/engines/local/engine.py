@@ -15,9 +15,9 @@ from services.generator.domain.tasks import Operation
 from services.generator.engines.engine import Product
 from services.generator.engines.local.asks import ask_of
 from services.generator.engines.local.installed import variable_of
+from services.generator.engines.local.made import Made
 from services.generator.engines.local.probe import Source
 from services.generator.engines.local.process import ModelProcess
-from services.generator.engines.local.run import Made
 
 _KINDS = {
     Operation.VIDEO: (".mp4", "video/mp4"),

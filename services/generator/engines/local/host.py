@@ -18,12 +18,13 @@ from services.generator.engines.local.families import FAMILIES, recognise
 from services.generator.engines.local.family import Family
 from services.generator.engines.local.interpolation import count_at
 from services.generator.engines.local.ladder import climb
+from services.generator.engines.local.made import Made
 from services.generator.engines.local.measured import denoise_bytes
 from services.generator.engines.local.order import Watch, Work, wishes_of
 from services.generator.engines.local.precision import dtype_for
 from services.generator.engines.local.probe import CheckpointFacts, folder_of, probe
 from services.generator.engines.local.residency import Residency
-from services.generator.engines.local.run import Made, Results, Run, Write, key_of
+from services.generator.engines.local.run import Results, Run, Write, key_of
 from services.generator.engines.local.writing import written
 
 _LEAST_FRAMES = 17

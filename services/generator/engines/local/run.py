@@ -15,25 +15,13 @@ from services.generator.engines.local.batching import Batcher
 from services.generator.engines.local.continuing import joined
 from services.generator.engines.local.dressing import dressed, watching
 from services.generator.engines.local.family import Frames, Pixels, Resident, RunOrder
+from services.generator.engines.local.made import Made
 from services.generator.engines.local.order import Work
 from services.generator.engines.local.residency import Claim, Residency
 from services.generator.engines.local.speed import tuned
 from services.generator.engines.local.writing import Clip, Written, brought, without_start, written
 
 _TOGETHER = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """What was written: the facts of the file, and what it took in seconds."""
-
-    shape: Shape
-    seconds: float
-    warnings: tuple[str, ...]
-    method: str
-    busy_seconds: float
-    load_seconds: float
-    served: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,18 @@
+"""What a model process tells of a file it has made, apart from what makes it, which is heavy."""
+
+from dataclasses import dataclass
+
+from services.generator.domain.shapes import Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What was written: the facts of the file, and what it took in seconds."""
+
+    shape: Shape
+    seconds: float
+    warnings: tuple[str, ...]
+    method: str
+    busy_seconds: float
+    load_seconds: float
+    served: int = 1
