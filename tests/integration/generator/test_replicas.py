@@ -92,7 +92,7 @@ async def stubs(
 async def test_three_replicas_keep_one_limit_by_the_vendors_own_count(
     tmp_path: Path, shared: dict[str, Any]
 ) -> None:
-    async with simulating(quick()) as world, fresh(world) as sim:
+    async with simulating(quick(speed=4.0)) as world, fresh(world) as sim:
         host = world.media_url.removeprefix("http://")
         async with replicas(tmp_path, variables(world), host, **shared) as stubs:
 
