@@ -1,12 +1,14 @@
 """Local models on the devices of this machine, in a process that this generator starts."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from services.common.errors import InvalidArgument, ServiceError
 from services.common.telemetry import get_logger
-from services.generator.domain.catalogue import Catalogue, Standing, Surroundings
+from services.generator.domain.catalogue import Availability, Catalogue, Standing, Surroundings
 from services.generator.domain.models import Model, PriceKind
 from services.generator.domain.modes import in_mode
 from services.generator.domain.ports import Backend
@@ -14,10 +16,13 @@ from services.generator.domain.vendor_keys import OwnKeys
 from services.generator.domain.vram import Mode, mode_of
 from services.generator.engines.local.engine import LocalEngine
 from services.generator.engines.local.installed import PROVIDER, local_models, sources
+from services.generator.engines.local.popularity import Popularity
 from services.generator.engines.local.process import ModelProcess
 from services.generator.settings import Settings
 from services.generator.worker.local import LocalBackend
 
+_FAVOURITES = 2
+"""Popular models that are loaded ahead; more would only push each other out."""
 _AT_ONCE = 8
 """Orders that the process is given; it has them wait for memory and for their model itself."""
 
@@ -54,24 +59,68 @@ class Here:
 async def models_here(settings: Settings, stack: AsyncExitStack) -> Here:
     """Start the process of the models that are installed, and look which of them can run.
 
+    Those that are to be preloaded are warm when it returns, the most popular ones soon after.
+
     Raises Unavailable when it does not start, InvalidArgument for a mode that the cards are too
-    small for.
+    small for, or a model to preload that cannot run here.
     """
     found = sources(settings.checkpoints, settings.models)
     if settings.local != "embedded" or not found:
         return Here()
     from services.generator.engines.local.survey import survey  # noqa: PLC0415 - heavy: NumPy, PyAV
 
-    process = ModelProcess(loras=settings.local_loras)
+    pinned = [found[name].key for name in settings.local_preload if name in found]
+    process = ModelProcess(loras=settings.local_loras, pinned=pinned)
     stack.push_async_callback(process.close)
     hello = await process.start()
     mode = mode_of((hello.device,), settings.local_mode)
     standings = survey(local_models(), found, hello.device, hello.budget)
     for name in found:
         log.info("local model", model=name, standing=standings[name].availability, mode=mode)
-    engine = LocalEngine(process, found)
-    backend = LocalBackend(engine, settings.scratch, limit=_AT_ONCE, gpu_rate=settings.gpu_rate)
+    popularity = Popularity(settings.data_dir / "popular_models.json")
+    engine = LocalEngine(process, found, on_use=popularity.used)
+    await _warmed(engine, settings, standings, popularity, stack)
+    rate = settings.gpu_rate
+    backend = LocalBackend(engine, settings.scratch, limit=_AT_ONCE, gpu_rate=rate)
     return Here({PROVIDER: backend}, standings, mode)
+
+
+async def _warmed(
+    engine: LocalEngine,
+    settings: Settings,
+    standings: Mapping[str, Standing],
+    popularity: Popularity,
+    stack: AsyncExitStack,
+) -> None:
+    ready = {
+        model.id: model
+        for model in local_models()
+        if standings[model.id].availability is Availability.READY
+    }
+    missing = [name for name in settings.local_preload if name not in ready]
+    if missing:
+        allowed = sorted(ready) or ("none",)
+        message = f"{', '.join(missing)} cannot run here"
+        raise InvalidArgument("GENERATOR_LOCAL_PRELOAD", message, allowed=allowed)
+    for name in settings.local_preload:
+        await engine.warm_up(ready[name], settings.scratch)
+    favourites = popularity.favourites(ready.keys() - {*settings.local_preload}, _FAVOURITES)
+
+    async def warm() -> None:
+        for name in favourites:
+            try:
+                await engine.warm_up(ready[name], settings.scratch)
+            except ServiceError as error:
+                log.warning("not warmed up", model=name, why=error.message)
+
+    if favourites:
+        task = asyncio.create_task(warm(), name="popular models")
+        stack.push_async_callback(_ended, task)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _free(model: Model) -> Model:

@@ -22,6 +22,7 @@ from services.generator.engines.local.family import Stopped
 from services.generator.engines.local.host import Host
 from services.generator.engines.local.order import Watch
 from services.generator.engines.local.residency import Residency
+from services.generator.engines.local.run import checkpoint_of
 
 _THREADS = 8
 _LEAST_STEP = 0.01
@@ -36,13 +37,16 @@ def main() -> None:
     asked = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
     device = found[min(asked.get("device", 0), len(found) - 1)]
     loras = Path(asked["loras"]) if asked.get("loras") else None
-    server = Server(host_on(device, loras), answers)
+    host = host_on(device, loras=loras, pinned=frozenset(asked.get("pinned", ())))
+    server = Server(host, answers)
     server.say({"hello": {"device": to_record(device), "budget": memory.free_bytes(device)}})
     server.serve(sys.stdin)
 
 
-def host_on(device: Device, loras: Path | None = None) -> Host:
-    """Return a host whose models share what is free on the device."""
+def host_on(
+    device: Device, *, loras: Path | None = None, pinned: frozenset[str] = frozenset()
+) -> Host:
+    """Return a host whose models share what is free on the device; `pinned` ones stay on it."""
     fixed = memory.free_bytes(device)
 
     def budget() -> int:
@@ -50,7 +54,7 @@ def host_on(device: Device, loras: Path | None = None) -> Host:
         # shrink by what our own models take.
         return fixed if device.kind == "cpu" else memory.free_bytes(device)
 
-    shelf = Residency(budget, let_go=memory.let_go)
+    shelf = Residency(budget, let_go=memory.let_go, pinned=lambda key: checkpoint_of(key) in pinned)
     return Host(device, shelf, budget=budget, loras=loras)
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.generator.domain.media import NO_OPTIONS, Json
+from services.generator.domain.models import Model
 from services.generator.domain.shapes import Shape
-from services.generator.domain.sizes import sizes
+from services.generator.domain.sizes import RESOLUTIONS, sizes
 from services.generator.domain.tasks import (
     ImageTask,
     MusicTask,
@@ -24,6 +25,7 @@ NO_FILES: Mapping[str, str] = {}
 _FPS = 24.0
 _SECONDS = {Operation.VIDEO: 5.0, Operation.MUSIC: 30.0, Operation.SOUND: 10.0}
 _SQUARE = 1024
+_LEAST_SECONDS, _LEAST_SIDE = 1.0, 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,3 +109,15 @@ def _still(task: ImageTask) -> Shape:
 
 def _seed(identifier: str) -> int:
     return int.from_bytes(hashlib.sha256(identifier.encode()).digest()[:7])
+
+
+def least_shape(model: Model) -> Shape:
+    """Return the smallest that the model offers."""
+    if model.operation is Operation.VIDEO:
+        known = [name for name in model.resolutions if name in RESOLUTIONS]
+        smallest = min(known, key=RESOLUTIONS.__getitem__, default="480p")
+        width, height = sizes("16:9", smallest)
+        return Shape(width=width, height=height, frames=round(_LEAST_SECONDS * 24), fps=24.0)
+    if model.operation is Operation.IMAGE:
+        return Shape(width=_LEAST_SIDE, height=_LEAST_SIDE)
+    return Shape(seconds=_LEAST_SECONDS)

@@ -9,11 +9,12 @@ from pathlib import Path
 from services.common.errors import NoDevice
 from services.generator.domain.limits import Fit
 from services.generator.domain.media import Media
+from services.generator.domain.models import Model
 from services.generator.domain.ports import Work
 from services.generator.domain.records import from_record, to_record
 from services.generator.domain.tasks import Operation
 from services.generator.engines.engine import Product
-from services.generator.engines.local.asks import ask_of
+from services.generator.engines.local.asks import Ask, ask_of, least_shape
 from services.generator.engines.local.installed import variable_of
 from services.generator.engines.local.made import Made
 from services.generator.engines.local.probe import Source
@@ -25,14 +26,23 @@ _KINDS = {
 }
 _SOUND = (".flac", "audio/flac")
 _MEDIA = ("image", "last_image")
+_TRIAL_WORDS, _TRIAL_STEPS = "a stone on a beach", 2
 
 
 class LocalEngine:
     """Runs the checkpoints in `sources` (by the model's id) in a process of their own."""
 
-    def __init__(self, process: ModelProcess, sources: Mapping[str, Source]) -> None:
+    def __init__(
+        self,
+        process: ModelProcess,
+        sources: Mapping[str, Source],
+        *,
+        on_use: Callable[[str], None] = lambda _model: None,
+    ) -> None:
+        """`on_use` is told the id of a model that has made something."""
         self._process = process
         self._sources = sources
+        self._on_use = on_use
 
     def suffix(self, work: Work) -> str:
         """Return the file name suffix of what it will make."""
@@ -64,6 +74,7 @@ class LocalEngine:
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
         digest, size = await asyncio.to_thread(_measure, destination)
+        await asyncio.to_thread(self._on_use, work.model.id)
         made = from_record(Made, done)
         on_gpu = hello.device.kind == "cuda"
         return Product(
@@ -81,6 +92,28 @@ class LocalEngine:
             load_seconds=made.load_seconds if on_gpu else 0.0,
             served=made.served,
         )
+
+    async def warm_up(self, model: Model, folder: Path) -> None:
+        """Load a model and run it once at its smallest, so that the first request finds it warm.
+
+        Raises what `make` raises.
+        """
+        name = f"warm-up-{model.id}"
+        ask = Ask(
+            identifier=name,
+            operation=model.operation,
+            source=self._sources[model.id],
+            shape=least_shape(model),
+            prompt=_TRIAL_WORDS,
+            seed=0,
+            options={"steps": _TRIAL_STEPS},
+        )
+        path = folder / f"{name}{_KINDS.get(model.operation, _SOUND)[0]}"
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        try:
+            await self._process.make(name, to_record(ask), str(path), lambda _fraction: None)
+        finally:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
 
 
 def _unpack(work: Work, folder: Path) -> dict[str, str]:

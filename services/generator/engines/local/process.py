@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,8 +42,22 @@ class Hello:
 class ModelProcess:
     """Holds models for one device; begun on the first order and again after it has died."""
 
-    def __init__(self, number: int = 0, *, loras: Path | None = None) -> None:
-        self._argv = _argv(number, loras)
+    def __init__(
+        self,
+        number: int = 0,
+        *,
+        loras: Path | None = None,
+        pinned: Iterable[str] = (),
+        module: str = MODULE,
+        stopping: float = STOPPING_SECONDS,
+    ) -> None:
+        """`pinned` are keys of checkpoints that are never evicted; `stopping` seconds."""
+        order = {"device": number, "loras": str(loras) if loras else None, "pinned": [*pinned]}
+        # The libraries read their environment when they are imported.
+        variables = ["HF_ENABLE_PARALLEL_LOADING=yes", "HF_HUB_OFFLINE=1"]
+        python = ["/usr/bin/env", *variables, sys.executable]
+        self._argv = [*python, "-m", module, json.dumps(order)]
+        self._stopping = stopping
         self._child: Child | None = None
         self._reader: asyncio.Task[None] | None = None
         self._asked: dict[str, asyncio.Queue[Answer]] = {}
@@ -76,6 +90,8 @@ class ModelProcess:
         answers: asyncio.Queue[Answer] = asyncio.Queue()
         self._asked[identifier] = answers
         try:
+            if self._reader is None or self._reader.done():  # it would tell of the end no more
+                raise Unavailable("the model process died before it began")
             await self._tell({"id": identifier, "order": order, "path": path})
             while True:
                 answer = await answers.get()
@@ -142,22 +158,20 @@ class ModelProcess:
             raise Unavailable("the model process died before it began") from error
 
     async def _stop(self, identifier: str, answers: "asyncio.Queue[Answer]") -> None:
-        """Stop an order between two steps; a process that does not come to one is ended."""
+        """Stop an order between two steps.
+
+        A process that does not come to one is ended, unless others wait for their orders: then this
+        one stops by itself when it can, such as after a model was loaded.
+        """
         with suppress(Unavailable):
             await self._tell({"cancel": identifier})
         try:
-            async with asyncio.timeout(STOPPING_SECONDS):
+            async with asyncio.timeout(self._stopping):
                 while "progress" in await answers.get():
                     pass
         except TimeoutError:
-            await self.close()
-
-
-def _argv(number: int, loras: Path | None) -> list[str]:
-    """Return the command of the process of device `number`; libraries read their environment."""
-    variables = ["HF_ENABLE_PARALLEL_LOADING=yes", "HF_HUB_OFFLINE=1"]
-    order = {"device": number, "loras": str(loras) if loras else None}
-    return ["/usr/bin/env", *variables, sys.executable, "-m", MODULE, json.dumps(order)]
+            if len(self._asked) == 1:
+                await self.close()
 
 
 def _made(answer: Answer) -> Answer:

@@ -175,6 +175,11 @@ def key_of(ask: Ask, plan: Plan) -> str:
     return f"{ask.source.key} {plan.dtype} {plan.load}"
 
 
+def checkpoint_of(key: str) -> str:
+    """Return the checkpoint's own key in the key of a loaded model."""
+    return key.rsplit(" ", 2)[0]
+
+
 def method_of(plan: Plan) -> str:
     """Return how it was made, for the record: a seed gives the same pixels only the same way."""
     words = [plan.device.kind, plan.dtype, plan.rung.name.lower()]

@@ -6,17 +6,12 @@ from services.common.errors import InvalidArgument, NoDevice, ServiceError
 from services.generator.domain.catalogue import Availability, Standing
 from services.generator.domain.models import Model
 from services.generator.domain.planning import Room, plans
-from services.generator.domain.shapes import Shape
-from services.generator.domain.sizes import RESOLUTIONS, sizes
-from services.generator.domain.tasks import Operation
 from services.generator.domain.vram import Device
+from services.generator.engines.local.asks import least_shape
 from services.generator.engines.local.families import recognise
 from services.generator.engines.local.installed import variable_of
 from services.generator.engines.local.precision import dtype_for
 from services.generator.engines.local.probe import Source, folder_of, probe
-
-_SECONDS = 1.0
-_STILL = 512
 
 
 def survey(
@@ -49,15 +44,4 @@ def _fit(model: Model, source: Source, device: Device, budget: int) -> None:
         message = f"holds a model that makes {family.operation}, not {model.operation}"
         raise InvalidArgument(variable_of(model), message)
     room = Room(device=device, budget=budget, dtype=dtype_for(device, family.name))
-    next(plans(room, lambda shape: family.footprint(facts, shape), family.snap(_least(model))))
-
-
-def _least(model: Model) -> Shape:
-    if model.operation is Operation.VIDEO:
-        known = [name for name in model.resolutions if name in RESOLUTIONS]
-        smallest = min(known, key=RESOLUTIONS.__getitem__, default="480p")
-        width, height = sizes("16:9", smallest)
-        return Shape(width=width, height=height, frames=round(_SECONDS * 24), fps=24.0)
-    if model.operation is Operation.IMAGE:
-        return Shape(width=_STILL, height=_STILL)
-    return Shape(seconds=_SECONDS)
+    next(plans(room, lambda shape: family.footprint(facts, shape), family.snap(least_shape(model))))
