@@ -20,9 +20,9 @@ from services.generator.engines.local import memory
 from services.generator.engines.local.asks import Ask
 from services.generator.engines.local.family import Stopped
 from services.generator.engines.local.host import Host
+from services.generator.engines.local.naming import checkpoint_of
 from services.generator.engines.local.order import Watch
 from services.generator.engines.local.residency import Residency
-from services.generator.engines.local.run import checkpoint_of
 
 _THREADS = 8
 _LEAST_STEP = 0.01

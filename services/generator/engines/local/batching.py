@@ -26,6 +26,12 @@ class Batcher(Generic[A, R]):
         self._groups: dict[Hashable, _Group[A, R]] = {}
         self._lock = threading.Lock()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait in runs that can still be joined."""
+        with self._lock:
+            return sum(len(group.asks) for group in self._groups.values())
+
     def size(self, key: Hashable) -> int:
         """Return how many wait in the run that can still be joined."""
         with self._lock:

@@ -10,6 +10,7 @@ from threading import Lock
 
 from services.common.errors import InvalidArgument
 from services.generator.domain.planning import Room, plans
+from services.generator.domain.segments import segments
 from services.generator.domain.shapes import Shape
 from services.generator.domain.vram import Device, Footprint, Plan
 from services.generator.engines.local.asks import Ask
@@ -20,11 +21,12 @@ from services.generator.engines.local.interpolation import count_at
 from services.generator.engines.local.ladder import climb
 from services.generator.engines.local.made import Made
 from services.generator.engines.local.measured import denoise_bytes
+from services.generator.engines.local.naming import checkpoint_of, key_of
 from services.generator.engines.local.order import Watch, Work, wishes_of
 from services.generator.engines.local.precision import dtype_for
 from services.generator.engines.local.probe import CheckpointFacts, folder_of, probe
 from services.generator.engines.local.residency import Residency
-from services.generator.engines.local.run import Results, Run, Write, key_of
+from services.generator.engines.local.run import Results, Run, Write
 from services.generator.engines.local.writing import written
 
 _LEAST_FRAMES = 17
@@ -57,7 +59,12 @@ class Host:
     @property
     def loaded(self) -> tuple[str, ...]:
         """Where the checkpoints lie that are loaded now."""
-        return tuple(dict.fromkeys(key.rsplit(" ", 2)[0] for key in self.residency.loaded))
+        return tuple(dict.fromkeys(checkpoint_of(key) for key in self.residency.loaded))
+
+    @property
+    def gathered(self) -> int:
+        """How many asks wait in runs that others may still join."""
+        return self._batcher.waiting
 
     def carry_out(self, ask: Ask, path: Path, watch: Watch) -> Made:
         """Write the file that `ask` asks for.
@@ -132,10 +139,15 @@ def needed_frames(family: Family, asked: Shape) -> int:
 
 
 def first_run(work: Work) -> Shape:
-    """Return the shape of the longest run: the whole clip where the family makes that at once."""
+    """Return the shape of the longest run: the whole clip where the family makes that at once.
+
+    Raises InvalidArgument for a clip that is too long for a family that cannot go on from one.
+    """
     family, asked = work.family, work.ask.shape
     if not family.longest:
         return family.snap(asked)
     own = family.snap(asked).fps
+    if not work.ask.may_shorten:
+        segments(work.needed, family.longest, family.overlap)
     frames = min(work.needed, family.longest)
     return family.snap(replace(asked, fps=own, frames=frames))

@@ -10,12 +10,12 @@ from typing import TypeAlias
 from services.generator.domain.segments import Segment, segments
 from services.generator.domain.shapes import Shape
 from services.generator.domain.vram import Plan
-from services.generator.engines.local.asks import Ask
 from services.generator.engines.local.batching import Batcher
 from services.generator.engines.local.continuing import joined
 from services.generator.engines.local.dressing import dressed, watching
 from services.generator.engines.local.family import Frames, Pixels, Resident, RunOrder
 from services.generator.engines.local.made import Made
+from services.generator.engines.local.naming import key_of, method_of
 from services.generator.engines.local.order import Work
 from services.generator.engines.local.residency import Claim, Residency
 from services.generator.engines.local.speed import tuned
@@ -164,26 +164,16 @@ class Run:
     def _told(self, plan: Plan, parts: tuple[Segment, ...]) -> tuple[str, ...]:
         count, needed = sum(part.new for part in parts), self.work.needed
         if self.work.family.longest and count < needed:
-            return (f"{count} of {needed} frames: the rest does not fit {plan.device.name}",)
+            longest = plan.shape.frames >= self.work.family.longest
+            why = (
+                "the model makes no more"
+                if longest
+                else f"the rest needs more than {plan.device.name} has"
+            )
+            return (f"{count} of {needed} frames: {why}",)
         if len(parts) > 1:
             return (f"made in {len(parts)} runs of up to {plan.shape.frames} frames, blended",)
         return ()
-
-
-def key_of(ask: Ask, plan: Plan) -> str:
-    """Return what tells loaded models apart: the checkpoint, and how it was loaded."""
-    return f"{ask.source.key} {plan.dtype} {plan.load}"
-
-
-def checkpoint_of(key: str) -> str:
-    """Return the checkpoint's own key in the key of a loaded model."""
-    return key.rsplit(" ", 2)[0]
-
-
-def method_of(plan: Plan) -> str:
-    """Return how it was made, for the record: a seed gives the same pixels only the same way."""
-    words = [plan.device.kind, plan.dtype, plan.rung.name.lower()]
-    return " ".join((*words, *(f"{name}={value}" for name, value in plan.settings.items())))
 
 
 def _order(works: Sequence[Work], shape: Shape) -> RunOrder:
