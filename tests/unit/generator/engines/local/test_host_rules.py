@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import av
 import pytest
@@ -16,6 +17,7 @@ from services.generator.domain.shapes import Shape
 from services.generator.domain.tasks import Operation
 from services.generator.domain.vram import Device
 from services.generator.engines.local.asks import Ask
+from services.generator.engines.local.family import Family
 from services.generator.engines.local.host import Host
 from services.generator.engines.local.order import Watch
 from services.generator.engines.local.probe import Source
@@ -33,7 +35,10 @@ class Fixture:
         self.freed: list[object] = []
         self.residency = Residency(lambda: budget, let_go=self.freed.append)
         self.host = Host(
-            Device(total_bytes=budget), self.residency, budget=lambda: budget, families=(family,)
+            Device(total_bytes=budget),
+            self.residency,
+            budget=lambda: budget,
+            families=cast("tuple[Family, ...]", (family,)),
         )
 
     def source(self, model: str = "a", parameters: int = 4 * MIB) -> Source:
