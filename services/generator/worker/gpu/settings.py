@@ -1,6 +1,5 @@
 """Settings of a GPU worker."""
 
-import os
 import socket
 from pathlib import Path
 from typing import ClassVar, Self
@@ -11,13 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.common.settings import ServiceSettings
 from services.generator.catalogue.gpus import gpu_rates
 from services.generator.domain.gpu_work import Tier
-from services.generator.engines.local.installed import local_models, variable_of
-
-
-def local_environment() -> dict[str, str]:
-    """Return what the environment says about local models, by the variables' own names."""
-    names = map(variable_of, local_models())
-    return {name: value for name in names if (value := os.environ.get(name, ""))}
+from services.generator.settings import local_environment
 
 
 class HubSettings(BaseSettings):

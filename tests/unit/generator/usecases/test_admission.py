@@ -25,7 +25,7 @@ def music(model: str) -> Order:
 def test_weights_that_may_not_be_sold_are_refused_with_an_alternative() -> None:
     with pytest.raises(LicenceRefused) as refused:
         admission(Terms(commercial=True)).admit(music("musicgen"))
-    assert refused.value.metadata["alternatives"] == "ace_step,synth_music"
+    assert refused.value.metadata["alternatives"] == "ace_step,music_bed"
     assert admission(Terms(commercial=False)).admit(music("musicgen")).model.id == "musicgen"
     assert admission(Terms(commercial=True)).admit(music("ace_step")).model.id == "ace_step"
 

@@ -12,6 +12,7 @@ from services.generator.domain.orders import Priority
 from services.generator.domain.tasks import Operation, VideoTask
 from services.generator.domain.vram import GIB, Device
 from services.generator.engines.local.installed import local_models, source_of, sources
+from services.generator.engines.local.process import Hello
 from services.generator.worker.gpu.card import Card, opened, trial_of
 from services.generator.worker.gpu.running import queues_of
 from services.generator.worker.gpu.settings import WorkerSettings
@@ -28,8 +29,8 @@ class Process:
         self.loaded: list[str] = []
         self.alive = True
 
-    async def start(self) -> Device:
-        return self.device
+    async def start(self) -> Hello:
+        return Hello(device=self.device, budget=self.device.total_bytes)
 
     async def make(self, identifier: str, order: Any, path: str, on_progress: Any) -> Any:
         self.orders.append(order)
