@@ -48,7 +48,10 @@ def settings_classes() -> Iterator[tuple[str, type[BaseSettings]]]:
         for _, found in inspect.getmembers(module, inspect.isclass):
             own = found.__module__ == module.__name__
             if own and issubclass(found, BaseSettings):
-                yield ("hub" if found.__name__ == "HubSettings" else name), found
+                yield (
+                    {"HubSettings": "hub", "BucketSettings": "bucket"}.get(found.__name__, name),
+                    found,
+                )
 
 
 def variables(settings: type[BaseSettings]) -> Iterator[Variable]:

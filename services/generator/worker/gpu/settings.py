@@ -26,6 +26,17 @@ class HubSettings(BaseSettings):
     """Whether no hub may be asked for anything."""
 
 
+class BucketSettings(BaseSettings):
+    """Where a worker on RunPod leaves its results; keys and address are boto3's own variables."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    name: str = Field(validation_alias="S3_BUCKET_NAME", min_length=3)
+    """Bucket of the results."""
+    prefix: str = Field("runpod", validation_alias="S3_VIDEO_PREFIX")
+    """What their keys begin with."""
+
+
 class WorkerSettings(ServiceSettings):
     """Which work a worker takes, on which device, and how it ends."""
 
