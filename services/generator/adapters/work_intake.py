@@ -15,14 +15,13 @@ from typing import Any
 
 import nats.errors
 from nats.aio.msg import Msg
-from nats.js import api
 
 from services.common.bus import Bus
 from services.common.errors import Unavailable
 from services.common.events import DEAD_PREFIX, WORK_STREAM, subject_token
 from services.common.nats_client import confirmed
 from services.common.telemetry import get_logger, redact
-from services.generator.adapters.work_queue import place
+from services.generator.adapters.work_places import consumer_name, make_consumer, place
 from services.generator.domain.gpu_work import Queue, WorkOrder, order_from_record
 
 _ASK = json.dumps({"batch": 1, "no_wait": True}).encode()
@@ -30,11 +29,6 @@ _PATIENCE = 2.0
 _LOOK_AGAIN = 1.0  # what was handed back rings no bell
 
 log = get_logger(__name__)
-
-
-def consumer_name(queue: Queue) -> str:
-    """Return the durable name of a queue's consumer: what an autoscaler looks at."""
-    return f"gpu-{subject_token(queue.engine)}-{queue.tier}-{queue.priority}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +127,7 @@ class WorkIntake:
     async def _ensure(self) -> None:
         await self._bus.ensure_streams()
         for queue in self._queues:
-            config = api.ConsumerConfig(
-                name=consumer_name(queue),
-                durable_name=consumer_name(queue),
-                ack_policy=api.AckPolicy.EXPLICIT,
-                ack_wait=self._ack_wait,
-                filter_subject=place(queue),
-                max_deliver=-1,  # counted by the worker, which says why it gives up
-            )
-            await self._bus.js.add_consumer(WORK_STREAM, config)
+            await make_consumer(self._bus.js, queue, ack_wait=self._ack_wait)
 
     async def _ring(self, _: Msg) -> None:
         self._bell.set()

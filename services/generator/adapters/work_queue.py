@@ -22,11 +22,11 @@ from services.common.events import (
     WORK_STREAM,
     result_subject,
     subject_token,
-    work_subject,
 )
 from services.common.nats_client import confirmed
 from services.common.telemetry import get_logger
 from services.generator.adapters.news import News
+from services.generator.adapters.work_places import ensure_consumer, place
 from services.generator.domain.gpu_work import (
     Queue,
     Verdict,
@@ -40,12 +40,6 @@ SIGNALS = "reelmesh.gpu.v1"
 _NOT_FIRST = 10071  # JetStream's code for "wrong last sequence"
 
 log = get_logger(__name__)
-
-
-def place(queue: Queue, work: str = "*") -> str:
-    """Return the subject of one piece of work, or of all of a queue."""
-    token = work if work == "*" else subject_token(work)
-    return f"{work_subject(queue.engine, queue.tier)}.{queue.priority}.{token}"
 
 
 def signal_subject(kind: str, name: str) -> str:
@@ -67,6 +61,9 @@ class WorkQueue:
         if not self._bus.connected:
             raise Unavailable("the event bus is away", metadata={"delivered": "no"})
         try:
+            with confirmed():
+                await self._bus.ensure_streams()
+                await ensure_consumer(self._bus.js, queue)
             await self._first(place(queue, order.id), order_to_record(order), order.id)
         except Unavailable as error:
             raise UnknownOutcome(f"the work queue did not confirm: {error.message}") from error

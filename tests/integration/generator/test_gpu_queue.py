@@ -19,7 +19,7 @@ from services.common.errors import (
     UnknownOutcome,
 )
 from services.common.events import DEAD_PREFIX, RESULTS_STREAM, WORK_STREAM
-from services.generator.adapters.work_intake import consumer_name
+from services.generator.adapters.work_places import consumer_name
 from services.generator.domain.facts import Cost, Progress
 from services.generator.domain.gpu_work import queue_of
 from services.generator.domain.media import Media
@@ -139,6 +139,22 @@ async def test_work_that_is_longer_than_the_wait_for_a_sign_of_life_is_given_out
             card.go.set()
             await followed(backend, work)
     assert (card.begun, idle.begun) == ([work.id], [])
+
+
+async def test_what_waits_can_be_counted_before_any_worker_was_there(hall: Hall) -> None:
+    backend, works = hall.backend(), [hall.work() for _ in range(3)]
+    for work in works:
+        await backend.submit(work)
+    name = consumer_name(queue_of(hall.model, Priority.INTERACTIVE))
+    info = await hall.bus.js.consumer_info(WORK_STREAM, name)
+    assert (info.num_pending, info.num_ack_pending) == (3, 0)  # their sum is what KEDA scales by
+    card = Card(hall.model)
+    async with hall.worker(card):
+        await until(lambda: card.begun)
+        info = await hall.bus.js.consumer_info(WORK_STREAM, name)
+        assert (info.num_pending, info.num_ack_pending) == (2, 1)
+        card.go.set()
+        await asyncio.gather(*(followed(backend, work) for work in works))
 
 
 async def test_what_is_cancelled_in_the_queue_is_never_made(hall: Hall) -> None:
