@@ -16,6 +16,7 @@ from services.common.media_urls import MediaUrlSigner
 from services.common.readiness import Readiness
 from services.common.server import keep_what_is_loaded, wait_for_signal
 from services.common.telemetry import Metrics, configure_logging
+from services.gateway import spinners
 from services.gateway.adapters.generator_client import GeneratorClient
 from services.gateway.adapters.health_client import HealthClient
 from services.gateway.adapters.storage_client import StorageClient
@@ -94,7 +95,12 @@ def _app(
                 body_timeout=settings.body_timeout,
             ),
         ],
-        unguarded=[*probe_routes(readiness, metrics.registry), *media, *hooks],
+        unguarded=[
+            *probe_routes(readiness, metrics.registry),
+            *spinners.routes(),
+            *media,
+            *hooks,
+        ],
         authenticator=Authenticator(required=settings.auth, keys=keys, signer=settings.signer()),
         hosts=named or (frozenset() if settings.auth else LOOPBACK_NAMES),
         metrics=metrics,

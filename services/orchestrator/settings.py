@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.common.settings import ServiceSettings
 from services.orchestrator.domain.cache.policy import CachePolicy
+from services.orchestrator.domain.money.ledger import LATE_AGES
 from services.orchestrator.domain.policy import (
     ModerationPolicy,
     Quota,
@@ -41,6 +42,9 @@ class Settings(ServiceSettings):
     """How long a job may take from its start."""
     settle_every: timedelta = timedelta(seconds=15)
     """How often late charges of vendors are asked for."""
+    settle_ages_seconds: tuple[Annotated[float, Field(gt=0)], ...] = LATE_AGES
+    """Ages at which an attempt that was never settled is asked about, from its first hold; a JSON
+    list."""
     lease: timedelta = timedelta(seconds=6)
     """How long a worker that is silent keeps its jobs (PostgreSQL)."""
     allow_placeholder: bool = False

@@ -143,6 +143,7 @@ async def working(settings: Settings, parts: Parts, films: FilmFlow) -> AsyncIte
             ledger=parts.ledger,
             generator=parts.generator,
             now=clock.now,
+            ages=settings.settle_ages_seconds,
         )
         tidy = Housekeeping(
             parts.database,

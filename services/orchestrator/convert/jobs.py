@@ -203,6 +203,7 @@ def _fallback(fallback: Fallback) -> pb.Fallback:
         message=fallback.message,
         cultural_message=fallback.cultural_message,
         spinner=fallback.spinner,
+        spinner_path=f"/spinners/{fallback.spinner}.svg",
         retry_options=options,
         estimated_wait=fallback.estimated_wait,
         support_message=fallback.support_message,

@@ -1,14 +1,14 @@
 """Late money: attempts that the flow has let go of, while their vendor may still charge."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.common.errors import NotFound, ServiceError
 from services.common.telemetry import get_logger
 from services.orchestrator.domain.films.ports import FilmStore
-from services.orchestrator.domain.money.ledger import Charge, Ledger, OpenAttempt
+from services.orchestrator.domain.money.ledger import LATE_AGES, Charge, Ledger, OpenAttempt
 from services.orchestrator.domain.ports import GeneratorPort, JobStore
 from services.orchestrator.usecases.spend import close
 
@@ -17,9 +17,6 @@ _log = get_logger(__name__)
 PATIENCE = timedelta(hours=6)
 PAGE = 500
 AT_ONCE = 16
-# An attempt is asked about at these ages: most late money comes soon, and nobody is asked in vain
-# again and again. Seconds since its first hold.
-_AGES = (5, 15, 30, 60, 120, 300, 600, 1200, 2400, 4800, 9600, 21_000)
 
 
 @dataclass(kw_only=True)
@@ -31,6 +28,7 @@ class SettleLate:
     ledger: Ledger
     generator: GeneratorPort
     now: Callable[[], datetime]
+    ages: Sequence[float] = LATE_AGES
     last: datetime | None = field(default=None, init=False)
 
     async def run(self, every: timedelta) -> None:
@@ -48,7 +46,7 @@ class SettleLate:
         room, asked = asyncio.Semaphore(AT_ONCE), 0
         async with asyncio.TaskGroup() as group:
             async for found in self._unsettled(moment):
-                if last is None or _due(found.time, last, moment):
+                if last is None or self._due(found.time, last, moment):
                     asked += 1
                     group.create_task(self._safely(found.charge, room))
         self.last = moment
@@ -60,6 +58,11 @@ class SettleLate:
             for found in page:
                 yield found
             after = page[-1].position
+
+    def _due(self, begun: datetime, last: datetime, now: datetime) -> bool:
+        """Whether the attempt has come to one of the ages since the last round."""
+        before, age = (last - begun).total_seconds(), (now - begun).total_seconds()
+        return any(before < mark <= age for mark in self.ages)
 
     async def _safely(self, charge: Charge, room: asyncio.Semaphore) -> None:
         async with room:
@@ -98,9 +101,3 @@ class SettleLate:
         except NotFound:
             return True
         return film.state.terminal or all(task.order != charge.attempt for task in film.tasks)
-
-
-def _due(begun: datetime, last: datetime, now: datetime) -> bool:
-    """Whether the attempt has come to one of the ages since the last round."""
-    before, age = (last - begun).total_seconds(), (now - begun).total_seconds()
-    return any(before < mark <= age for mark in _AGES)

@@ -1,6 +1,7 @@
 """The friendly answer end to end: every option it offers is called, over gRPC and over HTTP."""
 
 import json
+import xml.etree.ElementTree as ElementTree
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,11 @@ async def test_every_option_works_over_http(house: House, http: httpx.AsyncClien
             else:
                 assert {j["name"] for j in answer.json()["jobs"]} == set(made)
         assert len(made) == 2
+        picture = await http.get(job.fallback.spinner_path)
+        assert picture.headers["content-type"] == "image/svg+xml"
+        drawn = ElementTree.fromstring(picture.text)
+        assert drawn.tag.endswith("svg")
+        assert [e for e in drawn.iter() if e.tag.endswith("animateTransform")]
 
 
 async def test_a_price_limit_that_leaves_nobody_ends_kindly_and_says_why(

@@ -12,6 +12,10 @@ from services.orchestrator.domain.money.scopes import Payer, Scope, ScopeKind, m
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.values import Attempt
 
+# An attempt is asked about at these ages: most late money comes soon, and nobody is asked in vain
+# again and again. Seconds since its first hold.
+LATE_AGES = (5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 2400.0, 4800.0, 9600.0, 21_000.0)
+
 
 class EntryKind(StrEnum):
     """Movements. An attempt holds first; what it cost is settled, what it did not is released."""
