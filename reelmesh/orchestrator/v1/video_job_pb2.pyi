@@ -764,6 +764,7 @@ class Fallback(_message.Message):
     SUPPORT_MESSAGE_FIELD_NUMBER: _builtins.int
     ESTIMATED_WAIT_TIME_FIELD_NUMBER: _builtins.int
     OFFLINE_MESSAGE_FIELD_NUMBER: _builtins.int
+    SPINNER_PATH_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """"fallback"."""
     message: _builtins.str
@@ -778,6 +779,8 @@ class Fallback(_message.Message):
     """Support message."""
     offline_message: _builtins.str
     """What can be done while no vendor can be reached; empty while one can."""
+    spinner_path: _builtins.str
+    """Path of the spinner's picture (animated SVG) at the gateway, such as "/spinners/kenya_flag_spinner.svg"."""
     @_builtins.property
     def retry_options(self) -> _containers.RepeatedCompositeFieldContainer[Global___RetryOption]:
         """What the person may do."""
@@ -798,10 +801,11 @@ class Fallback(_message.Message):
         support_message: _builtins.str = ...,
         estimated_wait_time: _duration_pb2.Duration | None = ...,
         offline_message: _builtins.str = ...,
+        spinner_path: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["estimated_wait_time", b"estimated_wait_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cultural_message", b"cultural_message", "estimated_wait", b"estimated_wait", "estimated_wait_time", b"estimated_wait_time", "message", b"message", "offline_message", b"offline_message", "retry_options", b"retry_options", "spinner", b"spinner", "status", b"status", "support_message", b"support_message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cultural_message", b"cultural_message", "estimated_wait", b"estimated_wait", "estimated_wait_time", b"estimated_wait_time", "message", b"message", "offline_message", b"offline_message", "retry_options", b"retry_options", "spinner", b"spinner", "spinner_path", b"spinner_path", "status", b"status", "support_message", b"support_message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
