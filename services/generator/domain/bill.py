@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.common.errors import InvalidArgument
+from services.generator.domain.anomaly import outlandish
 from services.generator.domain.facts import Cost
 from services.generator.domain.generation import Generation, State
 
@@ -27,11 +28,12 @@ class Verdict(StrEnum):
     AMBIGUOUS = "ambiguous"
     DOUBLE = "double"
     UNEXPLAINED = "unexplained"
+    EXCESSIVE = "excessive"
 
     @property
     def alarming(self) -> bool:
-        """Whether money went somewhere that nobody here has sent it."""
-        return self in {Verdict.DOUBLE, Verdict.UNEXPLAINED}
+        """Whether money went somewhere that nobody here has sent it, or far too much of it."""
+        return self in {Verdict.DOUBLE, Verdict.UNEXPLAINED, Verdict.EXCESSIVE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +115,11 @@ def _names(job: str) -> tuple[str, ...]:
 
 
 def _compared(generation: Generation, charge: Charge) -> Verdict:
+    kept = generation.cost.micros if generation.cost else 0
+    if outlandish(charge.micros, kept):
+        return Verdict.EXCESSIVE
     if generation.state is State.UNKNOWN_OUTCOME:
         return Verdict.FOUND
-    kept = generation.cost.micros if generation.cost else 0
     return Verdict.AGREES if kept == charge.micros else Verdict.CORRECTED
 
 

@@ -65,8 +65,8 @@ class Billing:
 
     async def _settled(self, finding: Finding) -> Correction | None:
         generation = finding.generation
-        if generation is None or finding.verdict is Verdict.DOUBLE:
-            return None
+        if generation is None or finding.verdict.alarming:
+            return None  # what cannot be true is charged to nobody
         try:
             await self._settle(finding, generation)
         except ServiceError:  # it went on meanwhile: the next bill speaks of it again
@@ -92,6 +92,16 @@ def _alarm(findings: Sequence[Finding]) -> str:
     alarming = [finding for finding in findings if finding.verdict.alarming]
     if not alarming:
         return ""
-    jobs = ", ".join(finding.charge.job for finding in alarming[:3] if finding.charge)
-    more = " and more" if len(alarming) > 3 else ""
-    return f"{len(alarming)} charges that nobody here has asked for: {jobs}{more}"
+    dear = [finding for finding in alarming if finding.verdict is Verdict.EXCESSIVE]
+    strange = [finding for finding in alarming if finding.verdict is not Verdict.EXCESSIVE]
+    told = (
+        _told(strange, "charges that nobody here has asked for"),
+        _told(dear, "charges far above the price"),
+    )
+    return "; ".join(filter(None, told))
+
+
+def _told(findings: Sequence[Finding], what: str) -> str:
+    jobs = ", ".join(finding.charge.job for finding in findings[:3] if finding.charge)
+    more = " and more" if len(findings) > 3 else ""
+    return f"{len(findings)} {what}: {jobs}{more}" if findings else ""

@@ -188,8 +188,14 @@ class Drive:
         return ""
 
     async def _store(self, made: Made) -> None:
+        entry = Entry(self.generation, self._order)
+        alarm = self._means.storing.alarm(entry, made)
+        if alarm:
+            provider, now = self.generation.identity.provider, self._means.books.now()
+            await self._means.halting.halt(provider, alarm, at=now)
         if self._row.state is not State.STORING:
-            await self._row.write(self.generation.storing(made.warnings))
+            told = (*made.warnings, *filter(None, [alarm]))
+            await self._row.write(self.generation.storing(told))
         self._means.faults.reached(Step.BEFORE_UPLOAD)
         entry = Entry(self.generation, self._order)
         cost = self._means.storing.cost(entry, made)

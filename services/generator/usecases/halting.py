@@ -1,6 +1,7 @@
 """Whether a provider is halted: asked anew for every send, kept in mind for listings."""
 
 import asyncio
+from datetime import datetime
 
 from services.common.telemetry import get_logger
 from services.generator.domain.halts import Halts
@@ -20,6 +21,12 @@ class Halting:
         found = await self._halts.halted()
         self.providers = frozenset(found)
         return found.get(provider, "")
+
+    async def halt(self, provider: str, reason: str, *, at: datetime) -> None:
+        """Send nothing more to a provider until an operator resumes it."""
+        await self._halts.halt(provider, reason, at=at)
+        self.providers |= {provider}
+        _log.error("provider_halted", provider=provider, reason=reason)
 
     async def keep(self, every: float) -> None:
         """Ask every so many seconds until cancelled: an operator halts and resumes elsewhere."""

@@ -11,6 +11,7 @@ from tenacity import (
 )
 
 from services.common.errors import DataLoss, Unavailable
+from services.generator.domain.anomaly import outlandish
 from services.generator.domain.facts import Cost, Output
 from services.generator.domain.models import Model
 from services.generator.domain.ports import Entry, Made
@@ -46,8 +47,22 @@ class Storing:
         return await again(self._once, entry, made)
 
     def cost(self, entry: Entry, made: Made) -> Cost | None:
-        """Return what the vendor reported, else what the catalogue says, None when nobody knows."""
-        return made.cost or self.assumed(entry)
+        """Return what the vendor reported, else what the catalogue says, None when nobody knows.
+
+        What the vendor reports and cannot be true is left to its bill.
+        """
+        if made.cost is None or self.alarm(entry, made):
+            return self.assumed(entry)
+        return made.cost
+
+    def alarm(self, entry: Entry, made: Made) -> str:
+        """Return why what the vendor reports cannot be true, "" when it may be."""
+        expected = self.assumed(entry)
+        told = made.cost.micros if made.cost else 0
+        if not outlandish(told, expected.micros if expected else None):
+            return ""
+        price = "unknown" if expected is None else f"{expected.micros} micro-USD"
+        return f"it reports {told} micro-USD for {entry.generation.name}, the price is {price}"
 
     def assumed(self, entry: Entry) -> Cost | None:
         """Return the catalogue's price, for work that was begun and of which no vendor speaks."""

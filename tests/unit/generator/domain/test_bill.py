@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.errors import InvalidArgument, UnknownOutcome
+from services.generator.domain.anomaly import outlandish
 from services.generator.domain.bill import Charge, Period, Verdict, reckon
 from services.generator.domain.facts import Cost, Failure
 from services.generator.domain.generation import Generation
@@ -62,6 +63,40 @@ def test_a_second_charge_for_one_job_and_a_charge_for_nothing_are_alarming():
     found = verdicts([charge("job-a"), charge("job-a"), charge("z")], [failed("a", 100)])
     assert [verdict for verdict, _, _ in found] == ["agrees", "double", "unexplained"]
     assert [Verdict(verdict).alarming for verdict, _, _ in found] == [False, True, True]
+
+
+def test_a_charge_that_cannot_be_true_is_alarming_and_a_dear_one_is_not():
+    dear, glitch = 40_000_000_000, 900
+    found = verdicts(
+        [
+            charge("job-a", dear),
+            charge("job-b", glitch),
+            charge("job-c", dear),
+            charge("job-d", 50),
+        ],
+        [failed("a", 250_000), failed("b", 100), sent("c").unknown(LOST), failed("d")],
+    )
+    told = {job: verdict for verdict, job, _ in found}
+    assert told["job-a"] == told["job-c"] == "excessive"
+    assert told["job-b"] == told["job-d"] == "corrected"
+    assert Verdict.EXCESSIVE.alarming
+
+
+@pytest.mark.parametrize(
+    ("micros", "expected", "strange"),
+    [
+        (2_500_000, 250_000, False),
+        (5_250_000, 250_000, False),
+        (5_250_001, 250_000, True),
+        (10_000_000, 1_000_000, False),
+        (10_000_001, 1_000_000, True),
+        (50_000_000, None, False),
+        (50_000_001, None, True),
+        (50_000_001, 0, True),
+    ],
+)
+def test_far_above_is_ten_times_and_five_dollars_more(micros, expected, strange):
+    assert outlandish(micros, expected) is strange
 
 
 def test_what_a_whole_bill_does_not_name_never_arrived_or_costs_nothing():

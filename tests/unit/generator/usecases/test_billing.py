@@ -8,7 +8,7 @@ from services.generator.domain.facts import Cost, Failure
 from services.generator.domain.generation import Generation, State
 from services.generator.domain.ports import Entry
 from services.generator.usecases.billing import Billing, Correction
-from tests.fakes.generator_parts import START, entry
+from tests.fakes.generator_parts import START, entry, made
 
 DAY = Period(start=START - timedelta(days=1), end=START + timedelta(days=1), whole=True)
 LOST = Failure.of(UnknownOutcome("lost"))
@@ -75,3 +75,24 @@ async def test_a_vendor_that_charges_for_nothing_gets_nothing_more_until_it_is_r
     assert await plant.halts.resume("vendor")
     assert (await plant.drive(entry("c"))).state is State.SUCCEEDED
     assert [work.id for work in plant.backend.submitted] == ["c"]
+
+
+async def test_a_bill_of_forty_thousand_dollars_charges_nobody_and_halts_the_key(plant) -> None:
+    keep(plant, ended("a", 250_000))
+    found = await reckon(plant, charge("job-a", 40_000_000_000))
+    assert found.corrections == ()
+    assert found.halted == "1 charges far above the price: job-a"
+    assert (await plant.ledger.load("a")).generation.cost.micros == 250_000
+    assert await plant.halts.halted() == {"vendor": found.halted}
+
+
+async def test_a_cost_that_cannot_be_true_is_charged_to_nobody_and_halts_the_vendor(plant) -> None:
+    glitch = Cost(micros=40_000_000_000, source="reported")
+    plant.backend.scripts = [[made(cost=glitch)]]
+    found = await plant.drive(entry("a"))
+    assert found.state is State.SUCCEEDED
+    assert found.cost is not None
+    assert (found.cost.source, found.cost.micros < 5_000_000) == ("catalogue", True)
+    [warning] = [w for w in found.warnings if "40000000000" in w]
+    assert await plant.halts.halted() == {"vendor": warning}
+    assert (await plant.drive(entry("b"))).submissions == 0
