@@ -28,12 +28,14 @@ class S3Faults:
     A fault is ("slow", seconds), ("refuse", status, code), or ("lose",): the request is served, and
     its answer is a refusal. ``only`` names the methods that faults are for. Requests with a header
     that begins like one of ``unknown`` are not understood, as by servers older than that header.
+    ``received`` counts the bytes of the bodies that came.
     """
 
     target: str
     faults: list[tuple[object, ...]] = field(default_factory=list)
     only: set[str] = field(default_factory=lambda: set(METHODS))
     unknown: tuple[str, ...] = ()
+    received: int = 0
     requests: list[str] = field(default_factory=list)
     endpoint_url: str = ""
 
@@ -42,6 +44,7 @@ class S3Faults:
         hit = self.faults and request.method in self.only
         kind, *facts = self.faults.pop(0) if hit else ("pass",)
         body = await request.body()
+        self.received += len(body)
         if self.unknown and any(name.startswith(self.unknown) for name in request.headers):
             return refusal(501, "NotImplemented")
         if kind == "refuse":

@@ -24,7 +24,9 @@ from services.common.errors import (
 )
 from services.storage.__main__ import running
 from services.storage.settings import Settings
+from tests.fakes.s3_faults import S3Faults
 from tests.integration.storage.conftest import Client, client_of, until
+from tests.servers import Bucket
 from tests.unit.storage.clips import mp4, png
 
 pytestmark = pytest.mark.timeout(60)
@@ -106,6 +108,33 @@ async def test_equal_bytes_have_keys_and_lives_of_their_own(acme: Client) -> Non
     assert one.key != two.key
     await acme.delete(one.name)
     assert await acme.download(two.name) == clip
+
+
+@pytest.mark.parametrize("settings", ["folder"], indirect=True)
+async def test_equal_bytes_lie_on_the_disk_once_for_a_tenant_and_never_for_two(
+    acme: Client, other: Client, settings: Settings
+) -> None:
+    clip = mp4()
+    mine = [await acme.upload(clip, f"r{number}") for number in range(2)]
+    theirs = await other.upload(clip, "r0")
+    assert mine[0].sha256 == mine[1].sha256 == theirs.sha256
+    inodes = [(settings.asset_folder / each.key).stat().st_ino for each in (*mine, theirs)]
+    assert inodes[0] == inodes[1], "copied inside the store"
+    assert inodes[2] != inodes[0], "another tenant's bytes are its own"
+
+
+@pytest.mark.parametrize("settings", ["s3"], indirect=True)
+async def test_equal_bytes_are_not_sent_to_the_store_twice(settings: Settings, s3: Bucket) -> None:
+    async with S3Faults(s3.endpoint_url).serving() as proxy:
+        watched = settings.model_copy(update={"s3_endpoint_url": proxy.endpoint_url})
+        async with running(watched) as address:
+            sent = []
+            for tenant, request in (("acme", "r0"), ("acme", "r1"), ("other", "r0")):
+                proxy.received = 0
+                async with client_of(address, tenant) as client:
+                    asset = await client.upload(mp4(), request)
+                sent.append(proxy.received >= asset.size_bytes)
+    assert sent == [True, False, True]
 
 
 @pytest.mark.parametrize(
