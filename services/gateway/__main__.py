@@ -61,7 +61,9 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         readiness = Readiness()
         readiness.add("orchestrator", HealthClient(videos).ready)
         clients = Clients(
-            VideoClient(videos, generator), StorageClient(storage), GeneratorClient(generator)
+            VideoClient(videos, generator, storage),
+            StorageClient(storage),
+            GeneratorClient(generator),
         )
         app = _app(settings, readiness, keys, clients)
         address = await stack.enter_async_context(

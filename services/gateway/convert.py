@@ -20,6 +20,7 @@ from reelmesh.orchestrator.v1 import (
     video_job_pb2,
     video_service_pb2,
 )
+from reelmesh.storage.v1 import storage_service_pb2
 from services.common.errors import InvalidArgument, ServiceError, Unauthenticated
 from services.common.status import to_status
 from services.gateway.domain.endpoints import API_PREFIX
@@ -43,6 +44,7 @@ _METHODS = {
         cache_service_pb2.DESCRIPTOR.services_by_name["CacheService"],
         vendor_key_service_pb2.DESCRIPTOR.services_by_name["VendorKeyService"],
         comparison_service_pb2.DESCRIPTOR.services_by_name["ComparisonService"],
+        storage_service_pb2.DESCRIPTOR.services_by_name["StorageService"],
     )
     for method in service.methods
 }

@@ -13,6 +13,7 @@ from reelmesh.orchestrator.v1 import (
     policy_service_pb2_grpc,
     video_service_pb2_grpc,
 )
+from reelmesh.storage.v1 import storage_service_pb2_grpc
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 class VideoClient:
     """Calls over a channel that turns statuses into ``ServiceError`` by itself."""
 
-    def __init__(self, channel: grpc.aio.Channel, generator: grpc.aio.Channel) -> None:
-        """Speak to the orchestrator and the generator; the channels stay the caller's to close."""
+    def __init__(
+        self, channel: grpc.aio.Channel, generator: grpc.aio.Channel, storage: grpc.aio.Channel
+    ) -> None:
+        """Speak to the orchestrator and two others; the channels stay the caller's to close."""
         self._stubs: tuple[object, ...] = (
             video_service_pb2_grpc.VideoServiceStub(channel),
             film_service_pb2_grpc.FilmServiceStub(channel),
@@ -34,6 +37,7 @@ class VideoClient:
             policy_service_pb2_grpc.PolicyServiceStub(channel),
             vendor_key_service_pb2_grpc.VendorKeyServiceStub(generator),
             comparison_service_pb2_grpc.ComparisonServiceStub(channel),
+            storage_service_pb2_grpc.StorageServiceStub(storage),
         )
 
     async def call(self, rpc: str, request: Message) -> Message:

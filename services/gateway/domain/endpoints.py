@@ -65,8 +65,19 @@ FILMS: tuple[Endpoint, ...] = (
     Endpoint("GET", f"{API_PREFIX}/films/{{id}}", "GetFilm", collection="films"),
 )
 
+ASSETS: tuple[Endpoint, ...] = (
+    Endpoint("GET", f"{API_PREFIX}/assets", "ListAssets"),
+    Endpoint("POST", f"{API_PREFIX}/assets:find", "FindAssets", body="*"),
+    Endpoint("POST", f"{API_PREFIX}/assets:search", "SearchAssets", body="*"),
+    Endpoint("GET", f"{API_PREFIX}/assets/{{id}}:sign", "SignAssetUrl", collection="assets"),
+    Endpoint("GET", f"{API_PREFIX}/assets/{{id}}:playlist", "SignPlaylist", collection="assets"),
+    Endpoint("GET", f"{API_PREFIX}/assets/{{id}}", "GetAsset", collection="assets"),
+    Endpoint("DELETE", f"{API_PREFIX}/assets/{{id}}", "DeleteAsset", collection="assets"),
+)
+
 ENDPOINTS: tuple[Endpoint, ...] = (
     *FILMS,
+    *ASSETS,
     Endpoint("POST", f"{API_PREFIX}/videoJobs", "GenerateVideo", body="*"),
     Endpoint("GET", f"{API_PREFIX}/videoJobs", "ListVideoJobs"),
     Endpoint("POST", f"{API_PREFIX}/videoJobs:plan", "PlanVideo", body="request"),
