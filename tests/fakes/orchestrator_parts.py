@@ -251,3 +251,13 @@ class ScriptedGenerator:
             error=error,
             cost_micros=None if state == "running" else self.cost(identifier),
         )
+
+
+class Rests:
+    """`usecases.patience.Rest` that takes no time; `taken` are the tries before each one."""
+
+    def __init__(self) -> None:
+        self.taken: list[int] = []
+
+    async def rest(self, tries: int) -> None:
+        self.taken.append(tries)

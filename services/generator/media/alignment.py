@@ -1,7 +1,9 @@
-"""Times the words of a text in its recording, from where sound is and what each word should take.
+"""Times the words of a text in its recording.
 
-Speech is found by its level; the words are spread over it by their letters, sentence by sentence at
-the pauses. Coarser than the times that a synthesiser gives of its own speech.
+The text is spoken once more by eSpeak NG, which tells when each word is heard, and the recording
+laid over that. Where this cannot be done (a language that it has not, a recording of another text,
+or a long one) speech is found by its level, and the words are spread over it by their letters,
+sentence by sentence at the pauses: coarser by far.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,27 +15,91 @@ import numpy.typing as npt
 
 from services.common.errors import InvalidArgument
 from services.generator.domain.facts import WordTime
+from services.generator.media.espeak import RATE as SPOKEN_RATE
+from services.generator.media.espeak import speak
 from services.generator.media.recordings import RATE, Stream, samples
+from services.generator.media.speech import timed, voice_of
+from services.generator.media.warping import HOP_SECONDS, Signal, warped
 from services.generator.media.words import is_sound, unspaced
 
 _HOP = RATE // 100
+_LONGEST_SECONDS = 40.0  # the work grows with the square of it
+_AUDIBLE = 0.01
+_ANOTHER_TEXT = 0.69  # of how unlike any two moments are; the same words have about a half
 _FLOOR_DB, _BELOW_PEAK_DB = -50.0, 32.0
 _SHORT_PAUSE = 15  # hops that a stop within a word may last
 _CLAUSE = (",", ";", ":", ".", "!", "?", "…", "—", "，", "。", "、", "！", "？", "،", "؛", "؟")
 _PAUSE_LETTERS = 6.0  # what a pause is worth where one is expected
 
 
-def aligned(words: Sequence[str], path: Path, field: str) -> tuple[WordTime, ...]:
+def aligned(
+    words: Sequence[str], path: Path, field: str, language: str = ""
+) -> tuple[WordTime, ...]:
     """Return each word's time in the recording; raises InvalidArgument for a silent one."""
     loud = _spans(_levels(path, field))
     if not loud:
         raise InvalidArgument(field, "holds no speech")
+    begin, end = loud[0][0] * _HOP, loud[-1][1] * _HOP
+    if end - begin <= _LONGEST_SECONDS * RATE:
+        found = _beside(words, _heard(path, field, begin, end), language)
+        if found:
+            return tuple(_later(found, begin / RATE))
+    return tuple(_by_letters(words, loud))
+
+
+def _heard(path: Path, field: str, begin: int, end: int) -> Signal:
+    """Return samples [begin, end) of a recording, mono."""
+    stream = Stream(samples(path, field, origin=0.0))
+    stream.read(begin)
+    mono: Signal = stream.read(end - begin).mean(axis=0)
+    return mono
+
+
+def _beside(words: Sequence[str], heard: Signal, language: str) -> list[WordTime]:
+    """Return the words' times from the beginning of speech; none where it is another text."""
+    text = " ".join(words)
+    try:
+        said = speak(text, voice_of(language))
+    except InvalidArgument:
+        return []
+    known = timed(text, list(words), said)
+    loud = np.flatnonzero(np.abs(said.samples) > _AUDIBLE)
+    if not loud.size or loud.size > _LONGEST_SECONDS * SPOKEN_RATE:
+        return []
+    begin, end = int(loud[0]), int(loud[-1]) + 1
+    warp = warped(said.samples[begin:end], heard, SPOKEN_RATE, RATE)
+    if warp.unlikeness > _ANOTHER_TEXT:
+        return []
+
+    def moment(seconds: float) -> float:
+        return warp.moment(round((seconds - begin / SPOKEN_RATE) / HOP_SECONDS)) * HOP_SECONDS
+
+    return [
+        WordTime(
+            text=each.text,
+            start_seconds=moment(each.start_seconds),
+            end_seconds=moment(each.end_seconds),
+        )
+        for each in known
+    ]
+
+
+def _later(words: Sequence[WordTime], seconds: float) -> Iterator[WordTime]:
+    for word in words:
+        yield WordTime(
+            text=word.text,
+            start_seconds=word.start_seconds + seconds,
+            end_seconds=word.end_seconds + seconds,
+        )
+
+
+def _by_letters(words: Sequence[str], loud: list[tuple[int, int]]) -> list[WordTime]:
     clauses = list(_clauses(words))
     spans = _matched(clauses, loud)
     found: list[WordTime] = []
     for clause, (begin, end) in zip(clauses, spans, strict=True):
         found += _spread(clause, begin * _HOP / RATE, end * _HOP / RATE)
-    return tuple(found)
+    return found
 
 
 def _levels(path: Path, field: str) -> npt.NDArray[np.float64]:

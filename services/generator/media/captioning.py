@@ -33,18 +33,20 @@ def _utterances(
     task: CaptionsTask, audio: Path | None, recordings: Sequence[Path | None]
 ) -> Iterator[Utterance]:
     if audio is not None:
-        yield Utterance(aligned(_words(task.text, "text"), audio, "audio"))
+        yield Utterance(aligned(_words(task.text, "text"), audio, "audio", task.language))
     for number, (line, recording) in enumerate(zip(task.lines, recordings, strict=True)):
-        words = _timed(line, recording, f"lines[{number}]")
+        words = _timed(line, recording, f"lines[{number}]", task.language)
         yield Utterance(tuple(_later(words, line.start_seconds)), line.speaker)
 
 
-def _timed(line: CaptionLine, recording: Path | None, field: str) -> Sequence[WordTime]:
+def _timed(
+    line: CaptionLine, recording: Path | None, field: str, language: str
+) -> Sequence[WordTime]:
     if line.words:
         return _clean(line.words, f"{field}.words")
     words = _words(line.text, f"{field}.text")
     if recording is not None:
-        return aligned(words, recording, f"{field}.audio")
+        return aligned(words, recording, f"{field}.audio", language)
     seconds = line.duration_seconds or 0.0
     return _even(words, seconds)
 

@@ -41,10 +41,15 @@ def say(task: SpeechTask, path: Path) -> Said:
     return Said(seconds=samples.size / RATE, words=tuple(timed(text, words, said)))
 
 
+def voice_of(language: str) -> str:
+    """Return eSpeak NG's own voice of a language, English for ""."""
+    word = language.lower() or "en"
+    return _VOICES.get(word.partition("-")[0], word)
+
+
 def _voice(task: SpeechTask) -> str:
     """Return the voice that is asked for, else the language's own."""
-    language = task.language.lower() or "en"
-    plain = _VOICES.get(language.partition("-")[0], language)
+    plain = voice_of(task.language)
     if not task.voice:
         return plain
     # "m2" or "f3" is a speaker of whatever language is spoken; anything else names a voice.

@@ -124,6 +124,7 @@ def _line(line: CaptionLine) -> pb.CaptionsTask.Line:
     return pb.CaptionsTask.Line(
         text=line.text,
         speaker=line.speaker,
+        audio=pb.Media(asset=line.audio) if line.audio and not line.words else None,
         start=to_duration(line.start),
         duration=to_duration(line.duration) if line.duration else None,
         words=[

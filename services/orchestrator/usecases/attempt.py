@@ -5,7 +5,7 @@ asking again never pays again.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ from services.orchestrator.usecases.caching import Caching, NoCache
 from services.orchestrator.usecases.compiling import AsItIs, Compiling, decided, noted
 from services.orchestrator.usecases.newest import newest
 from services.orchestrator.usecases.ordering import order_of
-from services.orchestrator.usecases.patience import failure, ours, passing, patiently
+from services.orchestrator.usecases.patience import failure, in_vain, ours, passing, patiently, rest
 from services.orchestrator.usecases.spend import Spending
 
 # What a step tells the flow: leave the variation alone, try the next model, or the same once more.
@@ -70,6 +70,7 @@ class AttemptVideo:
     deadline: timedelta
     cache: Caching = field(default_factory=NoCache)
     compiling: Compiling = field(default_factory=AsItIs)
+    rest: Callable[[int], Awaitable[None]] = rest
 
     async def submit(self, job_id: str, iteration: int, number: int, model: str) -> Submitted:
         """Ask for one attempt. It is on record before, so that a cancel can find it."""
@@ -113,7 +114,10 @@ class AttemptVideo:
             return "done"
         if known is None or job.state is not JobState.RUNNING:
             return "done"
-        return "again" if known.error and ours(known.error) else "next"
+        if known.error is None or not ours(known.error):
+            return "next"
+        await self.rest(in_vain(job, known))
+        return "again"
 
     async def _create(self, job: Job, attempt: Attempt) -> GenerationView:
         """Hold the money, then ask; what is held is the most that the attempt may cost."""

@@ -1,14 +1,21 @@
 """Waiting for parts that are away, bounded by time. Every call here is safe to repeat."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from services.common.errors import ServiceError
-from services.orchestrator.domain.values import Failure
+from services.orchestrator.domain.job import Job
+from services.orchestrator.domain.values import Attempt, Failure
 
 T = TypeVar("T")
+Rest: TypeAlias = Callable[[int], Awaitable[None]]
+"""Wait before the same is tried again, given how often it was tried in vain, from 1."""
+
+# Eight tries outlast a part of ours that is away for half a minute: it starts again in less.
+_FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 0.1, 20.0
 
 
 def passing(error: BaseException) -> bool:
@@ -35,6 +42,11 @@ async def patiently(call: Callable[[], Awaitable[T]], *, seconds: float) -> T:
     raise AssertionError  # unreachable: the last attempt returns or raises
 
 
+async def rest(tries: int) -> None:
+    """See `Rest`: 0.1 s, then each time two and a half times as long, 20 s at most."""
+    await asyncio.sleep(min(_FIRST_REST_SECONDS * 2.5 ** (tries - 1), _LONGEST_REST_SECONDS))
+
+
 def ours(fault: Failure) -> bool:
     """Whether an attempt failed by a trouble of our own that will pass; see `passing`."""
     return fault.retryable and "provider" not in fault.metadata
@@ -49,3 +61,9 @@ def failure(error: ServiceError) -> Failure:
         metadata=error.metadata,
         retry_after_seconds=error.retry_after,
     )
+
+
+def in_vain(job: Job, last: Attempt) -> int:
+    """How often this variation was tried on this model, all of it by trouble of our own."""
+    mine = (a for a in job.attempts if a.iteration == last.iteration and a.model == last.model)
+    return sum(1 for each in mine if each.error and ours(each.error))

@@ -29,6 +29,7 @@ from tests.fakes.orchestrator_parts import (
     FixedModels,
     MemoryJobs,
     PlainPrompts,
+    Rests,
     ScriptedGenerator,
 )
 from tests.unit.orchestrator.examples import NOW, STORYBOARD, hosted, queued, unready
@@ -57,6 +58,7 @@ def parts(job, generator, *models, prompts=None, ledger=None):
             generator=generator,
             spending=Spending(ledger=ledger),
             now=lambda: NOW,
+            rest=Rests().rest,
             deadline=timedelta(hours=1),
             compiling=CompilePrompt(prompts=prompts, models=rows, texts=load_texts()),
         ),

@@ -56,13 +56,17 @@ class UpscaleWork:
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionLine:
-    """What is said, by whom, and when in the film; seconds."""
+    """What is said, by whom, and when in the film; seconds.
+
+    `audio` is its recording, to time the words by where its maker has not.
+    """
 
     text: str
     start: float
     duration: float
     speaker: str = ""
     words: tuple[Word, ...] = ()
+    audio: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,6 +70,7 @@ class Reel:
                     duration=line.piece.duration_seconds,
                     speaker=line.speaker,
                     words=line.piece.words,
+                    audio="" if line.piece.words else line.piece.asset,
                 )
                 for line in lines
             ),

@@ -18,12 +18,12 @@ from services.orchestrator.domain.films.ports import FilmStore, HistoryStore
 from services.orchestrator.domain.films.strategy import StrategyRun, StrategyType
 from services.orchestrator.domain.films.tasks import FilmTask, TaskState
 from services.orchestrator.domain.notices import Notice, Said, Warned
-from services.orchestrator.usecases.films.making import Made, Maker, parted
+from services.orchestrator.usecases.films.making import Interrupted, Made, Maker, parted
 from services.orchestrator.usecases.films.pacing import Pacing
 from services.orchestrator.usecases.films.preview import Preview
 from services.orchestrator.usecases.films.recovery import given_up, retrying
 from services.orchestrator.usecases.finish import DEFECT
-from services.orchestrator.usecases.patience import passing
+from services.orchestrator.usecases.patience import Rest, passing, rest
 
 _log = get_logger(__name__)
 
@@ -38,6 +38,7 @@ class RunFilm:
     history: HistoryStore
     preview: Preview
     now: Callable[[], datetime]
+    rest: Rest = rest
 
     def __post_init__(self) -> None:
         """Refuse to begin where a kind of task could be planned and not be made."""
@@ -87,6 +88,8 @@ class RunFilm:
                 if passing(error):
                     raise  # a part of ours is away: the engine runs the step again
                 if await self._failed(film_run, film, task, error):
+                    if isinstance(error, Interrupted):
+                        await self.rest(task.repeats + 1)
                     continue
                 return (await self.films.read(film_id)).task(task_id).state.finished
             await self._done(film_id, task, made)

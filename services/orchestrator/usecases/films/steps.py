@@ -28,6 +28,7 @@ from services.orchestrator.usecases.films.run import RunFilm
 from services.orchestrator.usecases.films.sounds import MakeMusic, MakeSound, MakeSpeech
 from services.orchestrator.usecases.films.stop import StopFilm
 from services.orchestrator.usecases.films.visuals import MakeClip, MakePicture
+from services.orchestrator.usecases.patience import Rest, rest
 from services.orchestrator.usecases.read import ReadJobs
 
 
@@ -55,10 +56,11 @@ class Clips:
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """The clock, and how long one task may take."""
+    """The clock, how long one task may take, and the rests between tries in vain."""
 
     now: Callable[[], datetime]
     deadline: timedelta
+    rest: Rest = rest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +139,7 @@ def film_flow(
         history=parts.history,
         preview=MakePreview(films=films, works=parts.works, models=models, now=now),
         now=now,
+        rest=timing.rest,
     )
     stopping = StopFilm(films=films, jobs=jobs, works=parts.works)
     return FilmFlow(running=running, stopping=stopping, pacing=pacing)

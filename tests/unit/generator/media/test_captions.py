@@ -17,6 +17,7 @@ from services.generator.domain.compositions import CaptionMode, Clip, ComposeTas
 from services.generator.domain.facts import WordTime
 from services.generator.domain.media import Media
 from services.generator.domain.tasks import SpeechTask
+from services.generator.media.alignment import aligned
 from services.generator.media.breaking import broken, language_of, width
 from services.generator.media.captioning import caption
 from services.generator.media.captions import Caption, read
@@ -135,22 +136,56 @@ def test_lines_break_where_the_language_lets_them(
     assert broken(text, 32, language_of(language, text)) == lines
 
 
-def test_a_recording_of_unknown_times_is_aligned_with_its_text(tmp_path: Path) -> None:
-    """Against the synthesiser's own times, which the alignment does not see."""
+@pytest.mark.parametrize(
+    ("text", "language", "voice", "speed"),
+    [
+        (ENGLISH, "en", "f2", 1.2),
+        (ENGLISH, "en", "en-us+klatt2", 0.9),  # another synthesiser within eSpeak NG
+        (ENGLISH, "en", "en-us+whisper", 1.0),
+        (SWAHILI, "sw", "m3", 0.85),
+    ],
+)
+def test_every_word_of_a_recording_without_times_is_found(
+    tmp_path: Path, text: str, language: str, voice: str, speed: float
+) -> None:
+    """Against the times of the synthesiser that spoke it, which the alignment does not see."""
+    plain = text.replace("**", "").replace("[thunder] ", "")
+    task = SpeechTask(text=plain, language=language, voice=voice, speed=speed)
+    recording = tmp_path / "s.flac"
+    said = say(task, recording)
+    words = [word.text for word in said.words]
+    found = aligned(words, recording, "audio", language)
+    assert [word.text for word in found] == words
+    drift = [abs(a.start_seconds - b.start_seconds) for a, b in zip(found, said.words, strict=True)]
+    assert max(drift) < 0.08, f"{max(drift) * 1e3:.0f} ms"
+
+
+def test_captions_of_a_recording_begin_with_its_words(tmp_path: Path) -> None:
     text = ENGLISH.replace("**", "").replace("[thunder] ", "")
-    said = say(SpeechTask(text=text), tmp_path / "s.flac")
+    said = say(SpeechTask(text=text, voice="f3"), tmp_path / "s.flac")
     path = tmp_path / "c.srt"
-    caption(CaptionsTask(text=text, audio=ANY), tmp_path / "s.flac", [], path)
+    line = CaptionLine(text=text, start_seconds=2.0, audio=ANY)
+    caption(CaptionsTask(lines=(line,)), None, [tmp_path / "s.flac"], path)
     captions = read(path, "captions")
     sound(captions)
     starts = {word.text: word.start_seconds for word in said.words}
     for each in captions:
-        first = each.lines[0].split()[0]
-        assert each.start == pytest.approx(starts[first], abs=0.35)
-    sentences = [each for each in captions if each.lines[0].startswith(("The", "He"))]
-    assert len(sentences) == 2
-    for each in sentences:
-        assert each.start == pytest.approx(starts[each.lines[0].split()[0]], abs=0.08)
+        assert each.start == pytest.approx(2.0 + starts[each.lines[0].split()[0]], abs=0.08)
+
+
+@pytest.mark.parametrize(("language", "text"), [("en", SWAHILI), ("xx", ENGLISH)])
+def test_what_cannot_be_laid_beside_speech_is_spread_over_it(
+    tmp_path: Path, language: str, text: str
+) -> None:
+    """Words that are not those of the recording, and a language that nobody here speaks."""
+    plain = ENGLISH.replace("**", "").replace("[thunder] ", "")
+    said = say(SpeechTask(text=plain, voice="f3"), tmp_path / "s.flac")
+    words = text.replace("**", "").replace("[thunder] ", "").split()
+    found = aligned(words, tmp_path / "s.flac", "audio", language)
+    starts = [word.start_seconds for word in found]
+    assert starts == sorted(starts)
+    assert found[0].start_seconds == pytest.approx(said.words[0].start_seconds, abs=0.1)
+    assert found[-1].end_seconds == pytest.approx(said.words[-1].end_seconds, abs=0.2)
 
 
 def test_a_silent_recording_is_refused(tmp_path: Path) -> None:

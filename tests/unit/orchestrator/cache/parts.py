@@ -25,7 +25,13 @@ from services.orchestrator.worker import Steps
 from tests.fakes.journal import Journal
 from tests.fakes.memory_cache import MemoryCache, MemoryClips, Tally
 from tests.fakes.memory_ledger import MemoryLedger
-from tests.fakes.orchestrator_parts import FixedModels, MemoryJobs, PlainPrompts, ScriptedGenerator
+from tests.fakes.orchestrator_parts import (
+    FixedModels,
+    MemoryJobs,
+    PlainPrompts,
+    Rests,
+    ScriptedGenerator,
+)
 from tests.unit.orchestrator.examples import NOW, STORYBOARD, hosted, queued
 
 COST = 250_000
@@ -81,6 +87,7 @@ class Workshop:
                 generator=self.generator,
                 spending=Spending(ledger=self.ledger),
                 now=lambda: NOW,
+                rest=Rests().rest,
                 deadline=timedelta(hours=1),
                 cache=cache,
             ),

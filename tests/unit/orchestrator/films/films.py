@@ -38,7 +38,7 @@ from tests.fakes.film_parts import (
 )
 from tests.fakes.journal import Journal
 from tests.fakes.memory_ledger import MemoryLedger
-from tests.fakes.orchestrator_parts import FixedModels, MemoryJobs, PlainPrompts
+from tests.fakes.orchestrator_parts import FixedModels, MemoryJobs, PlainPrompts, Rests
 from tests.unit.orchestrator.examples import WANTED, attempt
 
 FREE = Price(kind="free")
@@ -180,6 +180,7 @@ class Studio:
     voices: MemoryVoices = field(default_factory=MemoryVoices)
     monitor: FixedMonitor = field(default_factory=FixedMonitor)
     library: Shelf = field(default_factory=Shelf)
+    rests: Rests = field(default_factory=Rests)
     scripts: FixedScript = field(default_factory=FixedScript)
     prompts: PlainPrompts = field(default_factory=PlainPrompts)
     ids: int = 0
@@ -221,7 +222,7 @@ class Studio:
                 read=ReadJobs(jobs=self.jobs, feed=nothing),
                 compiling=CompilePrompt(prompts=self.prompts, models=models, texts=load_texts()),
             ),
-            timing=Timing(now=lambda: NOW, deadline=timedelta(hours=1)),
+            timing=Timing(now=lambda: NOW, deadline=timedelta(hours=1), rest=self.rests.rest),
         )
 
     def new_id(self) -> str:

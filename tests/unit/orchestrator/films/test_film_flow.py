@@ -319,9 +319,11 @@ async def test_what_a_restart_of_ours_interrupts_is_made_again_in_full():
 
 async def test_what_is_interrupted_for_ever_fails_in_the_end():
     works = ScriptedWorks(lambda order: "interrupted" if "audio" in order else "ok")
-    made = await Studio.of(film(1), works=works).make()
+    studio = Studio.of(film(1), works=works)
+    made = await studio.make()
     assert made.state is FilmState.FAILED
     assert made.task("s1.audio").attempt == 2 + 8
+    assert studio.rests.taken == [1, 2, 3, 4, 5, 6, 7, 8, 9], "a part that is away is given time"
 
 
 async def test_a_part_that_is_away_leaves_the_step_to_the_engine():
