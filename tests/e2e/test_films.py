@@ -20,7 +20,7 @@ from services.suite.film_client import film_request, run_film_pipeline
 from tests.e2e.conftest import OUTWARD, ROOT, Suite
 
 pytestmark = pytest.mark.timeout(300)
-SMALL = {"resolution": "480p", "fps": 8, "aspect_ratio": "16:9"}
+SMALL = {"resolution": "480p", "fps": 8, "aspect_ratio": "1:1"}
 
 
 def look(content: bytes) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def test_the_example_script_is_a_film_with_voices_captions_and_music(suite: Suit
     found = look(out.read_bytes())
     seconds = cut.duration.seconds + cut.duration.nanos / 1e9
     assert_whole(found, seconds, 8)
-    assert found["size"] == (854, 480)
+    assert found["size"] == (480, 480)
     assert found["subtitles"] == 1
     assert cut.quality > 0.6, list(cut.findings)
     speakers = {task.shot: len(task.assets) for task in film.tasks if task.type == "audio"}

@@ -1,11 +1,11 @@
 """Films on the bus: every newest state is published at least once, and heard for watchers."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from google.protobuf.message import DecodeError
+from typing_extensions import override
 
 from reelmesh.orchestrator.v1 import film_service_pb2 as pb
 from services.common.bus import Bus
@@ -14,6 +14,7 @@ from services.common.events import Event, event_subject
 from services.common.telemetry import get_logger
 from services.orchestrator.adapters.feed import JobFeed
 from services.orchestrator.adapters.film_tables import films
+from services.orchestrator.adapters.relay import Relay
 from services.orchestrator.adapters.sql_films import load
 from services.orchestrator.convert.films import film_message
 from services.orchestrator.domain.films.film import Film
@@ -22,55 +23,33 @@ from services.orchestrator.domain.ports import HeardEvent
 _log = get_logger(__name__)
 KIND = "film"
 BATCH = 20
-SWEEP_SECONDS = 0.5
 # A young change is left to the process that made it.
 YOUNG = timedelta(seconds=1)
 
 
-class FilmRelay:
+class FilmRelay(Relay):
     """Publishes films that this process has just changed, and sweeps up what others left."""
 
     def __init__(self, database: Database, bus: Bus, *, now: Callable[[], datetime]) -> None:
         """Take the database, an open bus and the clock."""
+        super().__init__(name="films", batch=BATCH)
         self._database = database
         self._bus = bus
         self._now = now
         self._changed: dict[str, Film] = {}
-        self._wake = asyncio.Event()
 
     def written(self, film: Film) -> None:
         """Tell that a change was committed in this process."""
         self._changed[film.id] = film  # a newer state tells all that an older one does
-        self._wake.set()
+        self.wake()
 
-    async def run(self) -> None:
-        """Relay until cancelled."""
-        swept, clock = 0.0, asyncio.get_running_loop().time
-        while True:
-            try:
-                await self._relay()
-                if clock() - swept >= SWEEP_SECONDS:
-                    swept = clock()
-                    while await self.sweep() == BATCH:
-                        pass
-            except Exception as error:
-                # The bus or the database is away; the rows stay and the next round tries again.
-                _log.warning("film_relay_waits", error=repr(error))
-            await self._rest()
-
-    async def _rest(self) -> None:
-        try:
-            async with asyncio.timeout(SWEEP_SECONDS):
-                await self._wake.wait()
-        except TimeoutError:
-            return
-        self._wake.clear()
-
-    async def _relay(self) -> None:
+    @override
+    async def relay_written(self) -> None:
         changed, self._changed = list(self._changed.values()), {}
         if changed:
             await self._publish(changed)
 
+    @override
     async def sweep(self) -> int:
         """Publish films whose newest state nobody has published; returns how many."""
         waiting = (

@@ -1,24 +1,21 @@
 """The outbox relay: every committed change reaches the bus, at least once, deduplicated by id."""
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import sqlalchemy as sa
+from typing_extensions import override
 
 from services.common.database import Database
-from services.common.telemetry import get_logger
 from services.orchestrator.adapters.documents import load
+from services.orchestrator.adapters.relay import Relay
 from services.orchestrator.adapters.tables import job_events
 from services.orchestrator.domain.ports import JobEvent
 
-_log = get_logger(__name__)
 BATCH = 200
-# Rows of a process that died between commit and publish, or of one that does not relay, are found
-# by a sweep. It leaves young rows to the process that wrote them.
-SWEEP_SECONDS = 0.5
+# A sweep leaves young rows to the process that wrote them.
 YOUNG = timedelta(seconds=1)
 # Events that wait in memory while the bus is away; those beyond are left to the sweep.
 BACKLOG = 10_000
@@ -31,56 +28,33 @@ class Publisher(Protocol):
         """Return once all are durable on the bus."""
 
 
-class Outbox:
+class Outbox(Relay):
     """Publishes what this process has just committed, and sweeps up what others left."""
 
     def __init__(
         self, database: Database, publisher: Publisher, *, now: Callable[[], datetime]
     ) -> None:
         """`publisher` must be idempotent by the event's identity: a crash may publish twice."""
+        super().__init__(name="jobs", batch=BATCH)
         self._database = database
         self._publisher = publisher
         self._now = now
         self._written: deque[tuple[int, JobEvent]] = deque(maxlen=BACKLOG)
-        self._wake = asyncio.Event()
 
     def written(self, position: int, event: JobEvent) -> None:
         """Tell that an event was committed in this process."""
         self._written.append((position, event))
-        self._wake.set()
+        self.wake()
 
-    async def run(self) -> None:
-        """Relay until cancelled."""
-        swept = 0.0
-        clock = asyncio.get_running_loop().time
-        while True:
-            try:
-                await self._relay_written()
-                if clock() - swept >= SWEEP_SECONDS:
-                    swept = clock()
-                    while await self.sweep() == BATCH:
-                        pass
-            except Exception as error:
-                # The bus or the database is away; the rows stay and the next round tries again.
-                _log.warning("outbox_waits", error=repr(error))
-                await asyncio.sleep(SWEEP_SECONDS)
-            await self._rest()
-
-    async def _rest(self) -> None:
-        try:
-            async with asyncio.timeout(SWEEP_SECONDS):
-                await self._wake.wait()
-        except TimeoutError:
-            return
-        self._wake.clear()
-
-    async def _relay_written(self) -> None:
+    @override
+    async def relay_written(self) -> None:
         while self._written:
             batch = [self._written.popleft() for _ in range(min(BATCH, len(self._written)))]
             await self._publisher.publish([event for _, event in batch])
             async with self._database.statement(writes=True) as connection:
                 await connection.execute(_done([position for position, _ in batch]))
 
+    @override
     async def sweep(self) -> int:
         """Publish one batch of rows that nobody has published; returns how many."""
         async with self._database.begin() as connection:

@@ -1,15 +1,20 @@
 """Graphs run without barriers, within their width, and stop where a task says no."""
 
 import asyncio
+import heapq
+import itertools
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.orchestrator.domain.films.brief import FilmBrief
+from services.orchestrator.domain.films.layout import Layout
 from services.orchestrator.domain.films.resources import ResourceSnapshot
 from services.orchestrator.flows.dag import GraphRun, Node
 from services.orchestrator.usecases.films.pacing import FilmPace, Pacing
 from tests.fakes.film_parts import NOW, FixedMonitor
+from tests.unit.orchestrator.films.films import shots
 
 
 class Free:
@@ -176,3 +181,50 @@ async def test_heavy_tasks_wait_for_room_only_beside_others():
 
     await GraphRun(nodes, run, pace)()
     assert most == 1
+
+
+class Watch:
+    """A clock that stands still while anybody works and jumps to the next end of a wait."""
+
+    def __init__(self):
+        self.now, self.waits, self.count = 0.0, [], itertools.count()
+
+    async def sleep(self, seconds):
+        done = asyncio.get_running_loop().create_future()
+        heapq.heappush(self.waits, (self.now + seconds, next(self.count), done))
+        await done
+
+    async def run(self, work):
+        """Seconds on this clock until the work is done."""
+        task = asyncio.ensure_future(work)
+        while not task.done():
+            for _ in range(20):  # let everybody who can go on go on
+                await asyncio.sleep(0)
+            if self.waits and not task.done():
+                self.now, _, done = heapq.heappop(self.waits)
+                done.set_result(None)
+        return self.now
+
+
+# Seconds, as document 001 has them: the middle of what it tells.
+TAKES = {"image": 12.5, "animation": 75.0, "audio": 3.5, "captions": 1.0, "composition": 10.0}
+
+
+async def seconds_of(tasks, width):
+    """How long a film's tasks take when so many run at once."""
+    watch, takes = Watch(), {task.id: TAKES[task.type] for task in tasks}
+
+    async def make(task_id):
+        await watch.sleep(takes[task_id])
+        return True
+
+    nodes = [Node(id=t.id, after=t.dependencies, priority=t.priority) for t in tasks]
+    return await watch.run(GraphRun(nodes, make, Free(width))())
+
+
+async def test_three_at_once_make_five_shots_more_than_twice_as_fast():
+    brief = FilmBrief(providers={"image": "any"}, music="off")
+    tasks = [t for t in Layout(brief, shots(5)).tasks() if t.type != "script"]
+    alone, three = await seconds_of(tasks, 1), await seconds_of(tasks, 3)
+    assert alone == sum(TAKES[task.type] for task in tasks)
+    assert alone / three >= 2.2
