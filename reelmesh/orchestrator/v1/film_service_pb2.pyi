@@ -132,7 +132,7 @@ class Film(_message.Message):
     style_preset: _builtins.str
     """The style preset, by id; empty without one."""
     preview_url: _builtins.str
-    """A URL of `preview` that plays, signed, for a while. Watches tell it at the end alone."""
+    """A URL of `preview` that plays, signed, for a while. Watches tell it when it is a new one."""
     thumbnail_url: _builtins.str
     """A URL of a still of `preview`, signed, for a while; empty until there is one."""
     @_builtins.property

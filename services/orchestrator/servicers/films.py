@@ -82,9 +82,12 @@ class Films(FilmServiceServicer):
     ) -> AsyncIterator[pb.WatchFilmResponse]:
         films = self._use.read.watch(_tenant(), request.name, request.after_sequence)
         following: AsyncGenerator[Film, None] = until(films, self._draining)
+        preview = ""
         async with aclosing(following):
             async for film in following:
-                shown = await self._shown(film) if film.state.terminal else film_message(film)
+                news = film.state.terminal or film.preview != preview
+                shown = await self._shown(film) if news else film_message(film)
+                preview = film.preview
                 yield pb.WatchFilmResponse(sequence=film.sequence, film=shown)
 
     @override

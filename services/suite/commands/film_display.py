@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -27,7 +28,14 @@ _COLOURS = {
     "failed": "red",
     "cancelled": "yellow",
 }
-_COLUMNS = ("image", "animation", "audio", "sound")
+# Columns of a shot, and the kinds of task that they show; those that no shot has are left out.
+_COLUMNS = {
+    "image": ("image",),
+    "clip": ("animation", "retrieval"),
+    "larger": ("upscale",),
+    "voice": ("audio",),
+    "sound": ("sound",),
+}
 
 
 def state_of(film: Film) -> Text:
@@ -42,6 +50,7 @@ class Reel:
     def __init__(self, console: Console) -> None:
         """Show it on this console."""
         self._live = Live(console=console, refresh_per_second=8, transient=True)
+        self._preview = ""
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -53,20 +62,26 @@ class Reel:
         self._live.stop()
 
     def show(self, film: Film) -> None:
-        """Show the newest state."""
-        self._live.update(film_table(film))
+        """Show the newest state, and where what is there can be looked at already."""
+        self._preview = film.preview_url or self._preview
+        look = Text(f"  preview  {self._preview}" if self._preview else "", overflow="fold")
+        self._live.update(Group(film_table(film), look))
 
 
 def film_table(film: Film) -> Table:
     """One line for each shot, and one for what belongs to the whole film."""
-    table = Table("shot", *_COLUMNS, "cost", title=_headline(film), box=None, title_justify="left")
+    there = {task.type for task in film.tasks}
+    columns = {name: kinds for name, kinds in _COLUMNS.items() if there.intersection(kinds)}
+    title = _headline(film)
+    table = Table("shot", *columns, "cost", title=title, box=None, title_justify="left")
     for shot in film.shots:
         mine = [task for task in film.tasks if task.shot == shot]
-        cells = [_cell([t for t in mine if t.type == column]) for column in _COLUMNS]
+        cells = [_cell([t for t in mine if t.type in kinds]) for kinds in columns.values()]
         table.add_row(shot, *cells, money_of(mine))
-    whole = [task for task in film.tasks if not task.shot]
-    for task in whole:
-        table.add_row(Text(task.type, style="bold"), "", _cell([task]), "", "", money_of([task]))
+    for task in film.tasks:
+        if not task.shot:
+            cells = [_cell([task]), *[Text()] * (len(columns) - 1)]
+            table.add_row(Text(task.type, style="bold"), *cells, money_of([task]))
     return table
 
 
@@ -92,9 +107,9 @@ def _cell(tasks: list[FilmTask]) -> Text:
     if not tasks:
         return Text("")
     task = tasks[0]
-    words = task.state if task.state != "running" else f"{task.progress_percent} %"
     if task.placeholder:
-        words += " (placeholder)"
+        return Text("placeholder", style="yellow")
+    words = task.state if task.state != "running" else f"{task.progress_percent} %"
     return Text(words, style=_COLOURS.get(task.state, "dim"))
 
 

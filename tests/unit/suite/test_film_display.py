@@ -1,0 +1,64 @@
+"""The table of a film while it is made, as a terminal shows it."""
+
+import io
+
+from google.type.money_pb2 import Money
+from rich.console import Console
+
+from reelmesh.orchestrator.v1.film_service_pb2 import Film, FilmTask
+from services.suite.commands.film_display import Reel, film_table
+
+
+def task(kind: str, shot: str = "", **facts: object) -> FilmTask:
+    fields = {"state": "waiting", **facts}
+    return FilmTask(id=f"{shot}.{kind}", type=kind, shot=shot, **fields)  # type: ignore[arg-type]
+
+
+def film(*tasks: FilmTask, **facts: object) -> Film:
+    shots = dict.fromkeys(each.shot for each in tasks if each.shot)
+    fields = {"state": Film.STATE_RUNNING, "title": "The ferry", "shots": list(shots), **facts}
+    return Film(name="films/f1", tasks=tasks, **fields)  # type: ignore[arg-type]
+
+
+def shown(found: Film) -> list[str]:
+    console = Console(file=io.StringIO(), width=110, force_terminal=False)
+    console.print(film_table(found))
+    assert isinstance(console.file, io.StringIO)
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def test_every_shot_has_a_line_with_what_its_parts_are_at_and_cost() -> None:
+    dear = Money(currency_code="USD", nanos=50_000_000)
+    lines = shown(
+        film(
+            task("animation", "s1", state="running", progress_percent=40),
+            task("audio", "s1", state="succeeded", cost=dear),
+            task("animation", "s2", state="succeeded", placeholder=True),
+            task("composition"),
+            progress_percent=37,
+            cost=dear,
+            budget_limit=Money(currency_code="USD", units=2),
+        )
+    )
+    assert lines[0] == "The ferry  running  37 %  $0.05 of $2.00"
+    assert lines[1].split() == ["shot", "clip", "voice", "cost"]
+    assert lines[2].split() == ["s1", "40", "%", "succeeded", "$0.05"]
+    assert lines[3].split() == ["s2", "placeholder"]
+    assert lines[4].split() == ["composition", "waiting"]
+
+
+def test_found_and_larger_clips_have_their_columns() -> None:
+    lines = shown(
+        film(task("retrieval", "s1", state="succeeded"), task("upscale", "s1", state="failed"))
+    )
+    assert lines[1].split() == ["shot", "clip", "larger", "cost"]
+    assert lines[2].split() == ["s1", "succeeded", "failed"]
+
+
+def test_what_can_be_looked_at_already_stays_in_sight() -> None:
+    console = Console(file=io.StringIO(), width=110, force_terminal=True)
+    with Reel(console) as reel:
+        reel.show(film(task("animation", "s1"), preview_url="http://here/first"))
+        reel.show(film(task("animation", "s1"), progress_percent=50))
+    assert isinstance(console.file, io.StringIO)
+    assert "http://here/first" in console.file.getvalue().rpartition("50 %")[2]
