@@ -27,7 +27,8 @@ def documents(name: str) -> list[Any]:
 
 
 def compose() -> dict[str, Any]:
-    return documents("compose/gpu.yaml")[0]["services"]
+    found: dict[str, Any] = documents("compose/gpu.yaml")[0]["services"]
+    return found
 
 
 def containers(name: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

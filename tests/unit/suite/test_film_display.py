@@ -1,6 +1,7 @@
 """The table of a film while it is made, as a terminal shows it."""
 
 import io
+from typing import Any
 
 from google.type.money_pb2 import Money
 from rich.console import Console
@@ -9,15 +10,20 @@ from reelmesh.orchestrator.v1.film_service_pb2 import Film, FilmTask
 from services.suite.commands.film_display import Reel, film_table
 
 
-def task(kind: str, shot: str = "", **facts: object) -> FilmTask:
-    fields = {"state": "waiting", **facts}
-    return FilmTask(id=f"{shot}.{kind}", type=kind, shot=shot, **fields)  # type: ignore[arg-type]
+def task(kind: str, shot: str = "", **facts: Any) -> FilmTask:
+    fields: dict[str, Any] = {"state": "waiting", **facts}
+    return FilmTask(id=f"{shot}.{kind}", type=kind, shot=shot, **fields)
 
 
-def film(*tasks: FilmTask, **facts: object) -> Film:
+def film(*tasks: FilmTask, **facts: Any) -> Film:
     shots = dict.fromkeys(each.shot for each in tasks if each.shot)
-    fields = {"state": Film.STATE_RUNNING, "title": "The ferry", "shots": list(shots), **facts}
-    return Film(name="films/f1", tasks=tasks, **fields)  # type: ignore[arg-type]
+    fields: dict[str, Any] = {
+        "state": Film.STATE_RUNNING,
+        "title": "The ferry",
+        "shots": list(shots),
+        **facts,
+    }
+    return Film(name="films/f1", tasks=tasks, **fields)
 
 
 def shown(found: Film) -> list[str]:

@@ -33,7 +33,7 @@ class BucketSettings(BaseSettings):
 
     name: str = Field(validation_alias="S3_BUCKET_NAME", min_length=3)
     """Bucket of the results."""
-    prefix: str = Field("runpod", validation_alias="S3_VIDEO_PREFIX")
+    prefix: str = Field("", validation_alias="S3_VIDEO_PREFIX")
     """What their keys begin with."""
 
 

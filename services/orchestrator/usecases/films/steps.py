@@ -102,10 +102,8 @@ def film_flow(
     timing: Timing,
 ) -> FilmFlow:
     """The steps by which films are made."""
-    films, now = parts.films, timing.now
-    purchase = Purchase(
-        films=films, works=parts.works, ledger=ledger, now=now, deadline=timing.deadline
-    )
+    films, works, now = parts.films, parts.works, timing.now
+    purchase = Purchase(films=films, works=works, ledger=ledger, now=now, deadline=timing.deadline)
     picture = MakePicture(
         films=films, models=models, purchase=purchase, compiling=clips.compiling, now=now
     )
@@ -137,9 +135,9 @@ def film_flow(
         },
         pacing=pacing,
         history=parts.history,
-        preview=MakePreview(films=films, works=parts.works, models=models, now=now),
+        preview=MakePreview(films=films, works=works, models=models, now=now),
         now=now,
         rest=timing.rest,
     )
-    stopping = StopFilm(films=films, jobs=jobs, works=parts.works)
+    stopping = StopFilm(films=films, jobs=jobs, works=works)
     return FilmFlow(running=running, stopping=stopping, pacing=pacing)
