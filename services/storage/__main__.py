@@ -206,7 +206,7 @@ async def _start_work(parts: Parts, stack: AsyncExitStack, outbox: SqlOutbox) ->
     stack.push_async_callback(maker.close)
     bus = BusEvents(settings.nats_url, credentials=settings.nats_credentials)
     stack.push_async_callback(bus.close)
-    sweep = Sweep(**shared, stale_after=settings.stale_after)
+    sweep = Sweep(**shared, spool=parts.spool, stale_after=settings.stale_after)
     derive = Derive(**shared, ingest=parts.ingest, maker=maker, roles=settings.roles)
     tell = Tell(outbox=outbox, publisher=bus)
     works = [

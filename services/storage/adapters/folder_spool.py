@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 from services.storage.adapters.disk import sync_folder
 from services.storage.domain.ports import StagedFile
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from pathlib import Path
 
     from services.storage.adapters.disk import Disk
@@ -38,6 +40,14 @@ class FolderSpool:
     async def drop(self, asset: Asset) -> None:
         """Forget the file."""
         await self._disk.run(self._path(asset).unlink, missing_ok=True)
+
+    async def old(self, older_than: timedelta) -> list[str]:
+        """Return the ids of assets whose files came here longer ago than that."""
+        return await self._disk.run(self._old, time.time() - older_than.total_seconds())
+
+    async def forget(self, identifier: str) -> None:
+        """Remove whatever is kept of the asset."""
+        await self._disk.run(self._forget, identifier)
 
     async def used(self) -> int:
         """Return the bytes that wait."""
@@ -68,6 +78,15 @@ class FolderSpool:
         with half.open("rb") as file:
             os.fsync(file.fileno())
         half.replace(path)
+
+    def _old(self, before: float) -> list[str]:
+        # The time of the name, not of the bytes: they may have been received long before.
+        found = [path for path in self._folder.glob("*") if path.stat().st_ctime < before]
+        return sorted({path.name.partition(".")[0] for path in found})
+
+    def _forget(self, identifier: str) -> None:
+        for path in self._folder.glob(f"{identifier}.*"):
+            path.unlink(missing_ok=True)
 
     def _used(self) -> int:
         if not self._folder.is_dir():

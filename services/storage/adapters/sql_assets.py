@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
 
@@ -16,9 +16,9 @@ from services.storage.adapters.asset_rows import (
     to_row,
     whole_columns,
 )
+from services.storage.adapters.sql_chores import SqlChores
 from services.storage.adapters.sql_steps import (
     at,
-    derived,
     free_key,
     give_back,
     held_as_parent,
@@ -37,19 +37,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from sqlalchemy.ext.asyncio import AsyncConnection
-
     from services.common.database import Database
     from services.storage.domain.ports import Query
 
 _CLAIM_ATTEMPTS = 5
 
 
-class SqlAssets:
+class SqlAssets(SqlChores):
     """Implements the asset store; see the port for what each method promises."""
 
     def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
-        self._database = database
+        super().__init__(database)
         self._now = now
         self._insert_new = sql.INSERT_NEW[database.engine.dialect.name]
         self._words = WORD_INDEXES[database.engine.dialect.name]
@@ -84,10 +82,6 @@ class SqlAssets:
         changes = {**whole_columns(asset), "spool": "local", "update_time": micros(self._now())}
         async with self._database.statement(writes=True) as connection:
             await connection.execute(sql.CHANGE_ATTEMPT, {**mine, **changes})
-
-    async def waiting(self, limit: int) -> Sequence[Asset]:
-        """Return WRITING records of every tenant whose bytes wait in a spool, oldest first."""
-        return await self._fetch(sql.WAITING, at_most=limit)
 
     async def used(self, tenant: str) -> int:
         """Return the bytes that the tenant has in storage."""
@@ -179,29 +173,9 @@ class SqlAssets:
         """Note that the bytes of a DELETED asset are gone."""
         await self._set(asset, purge_time=micros(moment))
 
-    async def left_behind(self, before: datetime, limit: int) -> Sequence[Asset]:
-        """Return WRITING records of every tenant that were not touched since ``before``."""
-        return await self._fetch(sql.LEFT_BEHIND, moment=micros(before), at_most=limit)
-
-    async def not_purged(self, before: datetime, limit: int) -> Sequence[Asset]:
-        """Return DELETED records of every tenant, older than ``before``, not yet purged."""
-        return await self._fetch(sql.NOT_PURGED, moment=micros(before), at_most=limit)
-
-    async def underived(self, limit: int) -> Sequence[Asset]:
-        """Return STORED pictures and films of every tenant without derived files, oldest first."""
-        return await self._fetch(sql.UNDERIVED, at_most=limit)
-
     async def mark_derived(self, asset: Asset, moment: datetime) -> None:
         """Note that there is nothing more to derive from the asset."""
         await self._set(asset, derive_time=micros(moment))
-
-    async def with_role(self, role: str, before: datetime, limit: int) -> Sequence[Asset]:
-        """Return STORED files of every tenant derived as ``role`` until ``before``."""
-        return await self._fetch(sql.WITH_ROLE, of_role=role, moment=micros(before), at_most=limit)
-
-    async def expired(self, moment: datetime, limit: int) -> Sequence[Asset]:
-        """Return STORED assets of every tenant whose time is over and that nothing holds."""
-        return await self._fetch(sql.EXPIRED, moment=micros(moment), at_most=limit)
 
     async def children(self, asset: Asset) -> Sequence[Asset]:
         """Return the STORED assets derived from this one."""
@@ -234,15 +208,3 @@ class SqlAssets:
     async def _set(self, asset: Asset, **values: int) -> None:
         async with self._database.statement(writes=True) as connection:
             await connection.execute(sql.CHANGE, {"which": asset.id, **values})
-
-    async def _fetch(self, wanted: Any, **parameters: object) -> list[Asset]:
-        """Run a select over ``assets`` with the derived files; SQLAlchemy's types are ``Any``."""
-        async with self._database.statement() as connection:
-            return await self._found(connection, wanted, **parameters)
-
-    async def _found(
-        self, connection: AsyncConnection, wanted: Any, **parameters: object
-    ) -> list[Asset]:
-        rows = (await connection.execute(wanted, parameters)).mappings().all()
-        names = await derived(connection, [row["id"] for row in rows])
-        return [from_row(dict(row), names.get(row["id"])) for row in rows]

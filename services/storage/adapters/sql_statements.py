@@ -110,6 +110,9 @@ EVERYTHING = (
 
 # The worker's questions, over every tenant.
 WAITING = _EVERY.where(_WRITING, assets.c.spool != "").order_by(assets.c.id).limit(LIMIT)
+STILL_WAITING = select(assets.c.id).where(
+    assets.c.id.in_(bindparam("identifiers", expanding=True)), _WRITING, assets.c.spool != ""
+)
 UNDERIVED = _EVERY.where(assets.c.derive_time.is_(None), _STORED).order_by(assets.c.id).limit(LIMIT)
 LEFT_BEHIND = _EVERY.where(_WRITING, assets.c.update_time < MOMENT, assets.c.spool == "").limit(
     LIMIT

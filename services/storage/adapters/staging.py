@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 import threading
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from services.common.errors import ResourceExhausted
-from services.storage.domain.ports import StagedFile
+from services.storage.domain.ports import LEFTOVER, StagedFile
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -108,7 +109,7 @@ class FolderStaging:
     async def receive(self, max_bytes: int) -> AsyncIterator[FolderStage]:
         """Open a stage; what is left of it is removed on exit, also on cancellation."""
         await self._disk.run(self._make_room)
-        stage = FolderStage(self._folder / f"{self._new_id()}.part", max_bytes, self._disk)
+        stage = FolderStage(self._folder / f"{self._new_id()}{LEFTOVER}", max_bytes, self._disk)
         try:
             yield stage
         finally:
@@ -127,8 +128,12 @@ class FolderStaging:
 
     def _sweep(self, before: float) -> int:
         removed = 0
-        for path in self._folder.glob("*.part"):
-            if path.stat().st_mtime < before:
+        for path in self._folder.glob(f"*{LEFTOVER}"):
+            if path.stat().st_mtime >= before:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
                 path.unlink(missing_ok=True)
-                removed += 1
+            removed += 1
         return removed

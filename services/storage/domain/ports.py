@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     NewId = Callable[[], str]
 
 CHUNK_BYTES = 256 * 1024
+# How names end in a staging area; what is left there after a crash is swept by it.
+LEFTOVER = ".part"
 
 
 def nothing() -> None:
@@ -159,6 +161,9 @@ class AssetStore(Protocol):
     async def waiting(self, limit: int) -> Sequence[Asset]:
         """Return WRITING records of every tenant whose bytes wait in a spool, oldest first."""
 
+    async def still_waiting(self, identifiers: Iterable[str]) -> frozenset[str]:
+        """Return those of the ids whose bytes wait in a spool."""
+
     async def used(self, tenant: str) -> int:
         """Return the bytes that the tenant has in storage."""
 
@@ -222,22 +227,6 @@ class AssetStore(Protocol):
 
     async def everything(self, tenant: str, after: str, limit: int) -> Sequence[Asset]:
         """Return the tenant's STORED and DELETED assets with ids after ``after``, oldest first."""
-
-
-class SpoolRoom(Protocol):
-    """Keeps files on the local disk while the blob store is away."""
-
-    async def keep(self, asset: Asset, staged: StagedFile) -> bool:
-        """Keep the file; false when there is no room for it."""
-
-    async def find(self, asset: Asset) -> StagedFile | None:
-        """Return the file of the asset when it waits here."""
-
-    async def drop(self, asset: Asset) -> None:
-        """Forget the file."""
-
-    async def used(self) -> int:
-        """Return the bytes that wait."""
 
 
 class Search(Protocol):

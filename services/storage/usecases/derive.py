@@ -12,6 +12,7 @@ from services.common.errors import AlreadyExists, DataLoss, ResourceExhausted
 from services.storage.domain.assets import AssetState, Description, Lineage
 from services.storage.domain.facets import Facets
 from services.storage.domain.policies import PREVIEWS, is_quota
+from services.storage.domain.ports import LEFTOVER
 from services.storage.domain.streaming import MEDIA, PLAYLIST, pointed_at
 from services.storage.usecases.ingest import Intake
 
@@ -84,7 +85,7 @@ class Derive:
                 await stage.write(chunk)
             staged = await stage.finish()
             frames = source.media.frames if source.media else 1
-            with tempfile.TemporaryDirectory(dir=staged.path.parent) as folder:
+            with tempfile.TemporaryDirectory(dir=staged.path.parent, suffix=LEFTOVER) as folder:
                 made = await self.maker.make(staged.path, Path(folder), frames=frames, roles=roles)
                 await self._keep(asset, made, since)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from services.common.errors import ServiceError, Unavailable
 
 if TYPE_CHECKING:
-    from services.storage.domain.ports import AssetStore, SpoolRoom
+    from services.storage.domain.ports import AssetStore
+    from services.storage.domain.spooling import SpoolRoom
     from services.storage.usecases.keeper import Keeper
 
 BATCH = 200

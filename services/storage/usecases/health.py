@@ -11,7 +11,8 @@ from services.common.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from services.storage.domain.ports import BlobStore, SpoolRoom
+    from services.storage.domain.ports import BlobStore
+    from services.storage.domain.spooling import SpoolRoom
 
 # Seconds in which the store answers when it is well.
 _PATIENCE = 1.5

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from services.common.errors import Aborted, DataLoss, ResourceExhausted, Unavailable
 from services.storage.domain.metadata import object_metadata
-from services.storage.domain.policies import Policies
+from services.storage.domain.policies import Policies, quota_exceeded
 from services.storage.domain.ports import KeyTakenError, ObjectFacts, nothing
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from services.storage.domain.assets import Asset
     from services.storage.domain.keys import ObjectKey
-    from services.storage.domain.ports import AssetStore, BlobStore, Clock, SpoolRoom, StagedFile
+    from services.storage.domain.ports import AssetStore, BlobStore, Clock, StagedFile
+    from services.storage.domain.spooling import SpoolRoom
 
 R = TypeVar("R")
 
@@ -57,7 +58,13 @@ class Keeper:
         return None if self.spool is None else await self.spool.find(asset)
 
     async def resume(self, asset: Asset, staged: StagedFile) -> Asset:
-        """Take a spooled file to the store; raises ``Unavailable`` while that is still away."""
+        """Take a spooled file to the store; raises ``Unavailable`` while that is still away.
+
+        A file for which the tenant has no room (any more) is not sent: it would be again and again.
+        """
+        quota = self.policies.of(asset.tenant).quota_bytes
+        if quota and await self.assets.used(asset.tenant) + asset.size_bytes > quota:
+            raise quota_exceeded(asset.tenant, quota)
         try:
             stored = await _to_the_end(self._store(asset, staged))
         except Unavailable as error:

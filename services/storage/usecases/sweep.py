@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from services.storage.domain.assets import AssetState
 if TYPE_CHECKING:
     from services.storage.domain.assets import Asset
     from services.storage.domain.ports import AssetStore, BlobStore, Clock, StagingArea
+    from services.storage.domain.spooling import SpoolRoom
     from services.storage.usecases.library import Library
 
 BATCH = 200
@@ -23,6 +24,7 @@ class SweepReport:
     """What one sweep found and did, for the log."""
 
     parts: int = 0
+    spooled: int = 0
     uploads: int = 0
     given_up: int = 0
     purged: int = 0
@@ -31,7 +33,7 @@ class SweepReport:
     @property
     def worked(self) -> bool:
         """Whether anything was done."""
-        return any((self.parts, self.uploads, self.given_up, self.purged, self.expired))
+        return any(astuple(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +45,14 @@ class Sweep:
     staging: StagingArea
     library: Library
     now: Clock
+    spool: SpoolRoom | None = None
     stale_after: timedelta = field(default=timedelta(hours=24))
 
     async def once(self) -> SweepReport:
         """Do everything that is due, at most ``BATCH`` records of each kind."""
         report = SweepReport()
         report.parts = await self.staging.sweep(self.stale_after)
+        report.spooled = await self._unspool()
         report.uploads = await self.blobs.sweep(self.stale_after)
         moment = self.now()
         for asset in await self.assets.left_behind(moment - self.stale_after, BATCH):
@@ -62,6 +66,17 @@ class Sweep:
             await self._expire(asset)
             report.expired += 1
         return report
+
+    async def _unspool(self) -> int:
+        """Forget spooled files that nothing waits for: stored, and then came a crash."""
+        if self.spool is None:
+            return 0
+        old = await self.spool.old(self.stale_after)
+        waiting = await self.assets.still_waiting(old) if old else frozenset()
+        done = [identifier for identifier in old if identifier not in waiting]
+        for identifier in done:
+            await self.spool.forget(identifier)
+        return len(done)
 
     async def _give_up(self, asset: Asset) -> None:
         """Remove a record that nobody finished, and its object when that had become visible."""

@@ -24,6 +24,7 @@ STEPS = {
     "while receiving": ("staging", "FolderStage", "write", "after"),
     "once received": ("staging", "FolderStage", "finish", "after"),
     "once inspected": ("media_inspector", "MediaInspector", "inspect", "after"),
+    "while drawing": ("derive_maker", "DeriveMaker", "make", "before"),
     "before publishing": ("BLOBS", "BLOBS", "publish", "before"),
     "while sending parts": ("s3_upload", "Sending", "_part", "after"),
     "once published": ("BLOBS", "BLOBS", "publish", "after"),

@@ -1,5 +1,7 @@
 """The object store goes away, resets connections, and comes back: nothing is lost."""
 
+import asyncio
+import signal
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -7,11 +9,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from reelmesh.storage.v1 import storage_service_pb2 as pb
-from services.common.errors import Unavailable
+from services.common.errors import ResourceExhausted, Unavailable
 from services.storage.__main__ import running
 from services.storage.settings import Settings
+from services.storage.usecases.sweep import Sweep, SweepReport
 from tests.fakes.tcp_proxy import TcpProxy
 from tests.integration.storage.conftest import Client, client_of, until
+from tests.integration.storage.service_process import process
 from tests.integration.storage.test_crashes import padded
 from tests.servers import Bucket
 from tests.unit.storage.clips import mp4
@@ -76,6 +80,71 @@ async def test_the_spool_outlives_the_service(proxied: Settings, proxy: TcpProxy
     async with running(proxied) as address, client_of(address) as acme:
         await until(lambda: spooled(proxied) == 0)
         assert await acme.download((await acme.upload(b"", "r1")).name) == CLIP
+
+
+async def test_a_crash_between_storing_and_emptying_the_spool_leaves_nothing_in_it(
+    proxied: Settings, proxy: TcpProxy, s3: Bucket
+) -> None:
+    proxy.leave()
+    async with process(proxied, "once committed") as service:
+        async with client_of(service.address) as acme:
+            with pytest.raises(Unavailable):
+                await acme.upload(CLIP, "r1")
+        proxy.away = False
+        assert await service.died() == signal.SIGKILL
+    assert spooled(proxied) == 1
+    async with running(proxied) as address, client_of(address) as acme:
+        asset = await acme.upload(b"", "r1")
+        assert spooled(proxied) == 1, "what is young may still be on its way"
+    soon = proxied.model_copy(
+        update={"stale_after": timedelta(0), "sweep_every": timedelta(milliseconds=50)}
+    )
+    async with running(soon) as address, client_of(address) as acme:
+        await until(lambda: spooled(proxied) == 0)
+        assert await acme.download(asset.name) == CLIP
+    assert len(s3.client().list_objects_v2(Bucket=s3.bucket)["Contents"]) == 1
+
+
+async def test_what_waits_is_never_swept_however_old(
+    proxied: Settings, proxy: TcpProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(proxied) as address, client_of(address) as acme:
+        proxy.leave()
+        with pytest.raises(Unavailable, match="safe in the spool"):
+            await acme.upload(CLIP, "r1")
+    swept = asyncio.Event()
+    once = Sweep.once
+
+    async def told(sweep: Sweep) -> SweepReport:
+        try:
+            return await once(sweep)
+        finally:
+            swept.set()
+
+    monkeypatch.setattr(Sweep, "once", told)
+    hasty = proxied.model_copy(update={"stale_after": timedelta(0)})
+    async with running(hasty) as address, client_of(address) as acme:
+        await swept.wait()
+        assert spooled(proxied) == 1
+        proxy.away = False
+        await until(lambda: spooled(proxied) == 0)
+        assert await acme.download((await acme.upload(b"", "r1")).name) == CLIP
+
+
+async def test_a_spooled_file_without_room_for_it_is_not_sent_again_and_again(
+    proxied: Settings, proxy: TcpProxy, s3: Bucket
+) -> None:
+    full = proxied.model_copy(update={"quota_bytes": len(CLIP) + 10})
+    async with running(full) as address, client_of(address) as acme:
+        proxy.leave()
+        for request in ("r1", "r2"):
+            with pytest.raises(Unavailable, match="safe in the spool"):
+                await acme.upload(CLIP, request)
+        proxy.away = False
+        await until(lambda: spooled(proxied) == 1)
+        with pytest.raises(ResourceExhausted, match="quota"):
+            await acme.upload(b"", "r2")
+        assert len(s3.client().list_objects_v2(Bucket=s3.bucket)["Contents"]) == 1
 
 
 async def test_a_full_spool_keeps_nothing_and_says_so(proxied: Settings, proxy: TcpProxy) -> None:

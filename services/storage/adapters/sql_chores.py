@@ -1,0 +1,67 @@
+"""What the background work asks of the records, over every tenant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from services.storage.adapters import sql_statements as sql
+from services.storage.adapters.asset_rows import from_row, micros
+from services.storage.adapters.sql_steps import derived
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from services.common.database import Database
+    from services.storage.domain.assets import Asset
+
+
+class SqlChores:
+    """The worker's part of the asset store; see the port."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def waiting(self, limit: int) -> Sequence[Asset]:
+        """Return WRITING records of every tenant whose bytes wait in a spool, oldest first."""
+        return await self._fetch(sql.WAITING, at_most=limit)
+
+    async def still_waiting(self, identifiers: Iterable[str]) -> frozenset[str]:
+        """Return those of the ids whose bytes wait in a spool."""
+        async with self._database.statement() as connection:
+            found = await connection.execute(sql.STILL_WAITING, {"identifiers": list(identifiers)})
+            return frozenset(found.scalars())
+
+    async def left_behind(self, before: datetime, limit: int) -> Sequence[Asset]:
+        """Return WRITING records of every tenant that were not touched since ``before``."""
+        return await self._fetch(sql.LEFT_BEHIND, moment=micros(before), at_most=limit)
+
+    async def not_purged(self, before: datetime, limit: int) -> Sequence[Asset]:
+        """Return DELETED records of every tenant, older than ``before``, not yet purged."""
+        return await self._fetch(sql.NOT_PURGED, moment=micros(before), at_most=limit)
+
+    async def underived(self, limit: int) -> Sequence[Asset]:
+        """Return STORED pictures and films of every tenant without derived files, oldest first."""
+        return await self._fetch(sql.UNDERIVED, at_most=limit)
+
+    async def with_role(self, role: str, before: datetime, limit: int) -> Sequence[Asset]:
+        """Return STORED files of every tenant derived as ``role`` until ``before``."""
+        return await self._fetch(sql.WITH_ROLE, of_role=role, moment=micros(before), at_most=limit)
+
+    async def expired(self, moment: datetime, limit: int) -> Sequence[Asset]:
+        """Return STORED assets of every tenant whose time is over and that nothing holds."""
+        return await self._fetch(sql.EXPIRED, moment=micros(moment), at_most=limit)
+
+    async def _fetch(self, wanted: Any, **parameters: object) -> list[Asset]:
+        """Run a select over ``assets`` with the derived files; SQLAlchemy's types are ``Any``."""
+        async with self._database.statement() as connection:
+            return await self._found(connection, wanted, **parameters)
+
+    async def _found(
+        self, connection: AsyncConnection, wanted: Any, **parameters: object
+    ) -> list[Asset]:
+        rows = (await connection.execute(wanted, parameters)).mappings().all()
+        names = await derived(connection, [row["id"] for row in rows])
+        return [from_row(dict(row), names.get(row["id"])) for row in rows]
