@@ -18,6 +18,7 @@ import psutil
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from benchmarks.measure import cpu_seconds
 from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from tests.fakes.file_server import FileServer
@@ -146,17 +147,21 @@ async def import_rate(
             async with client_of(service.address) as acme:
                 await acme.upload(mp4(), "a clip, so that all is loaded")
             before = Memory(service.pid)
+            cpu = cpu_seconds([service.pid]), cpu_seconds([script.pid])
             memory, script_memory = Memory(service.pid), Memory(script.pid)
             with memory.watching(), script_memory.watching():
                 for turn in range(turns):
                     await _fresh(vendor)
                     theirs.append(await once(script))
                     ours.append(await through_us(service, vendor.url, f"r{turn}"))
+            used = cpu_seconds([service.pid]) - cpu[0], cpu_seconds([script.pid]) - cpu[1]
     return {
         "size_mib": size_mib,
         "plain_boto3_mib_s": round(size_mib / min(theirs), 1),
         "import_mib_s": round(size_mib / min(ours), 1),
         "ratio": round(min(theirs) / min(ours), 2),
+        "cpu_ms_per_mib": round(used[0] * 1000 / size_mib / turns, 2),
+        "plain_boto3_cpu_ms_per_mib": round(used[1] * 1000 / size_mib / turns, 2),
         "idle_mib": round(before.resident),
         "idle_own_mib": round(before.own),
         "peak_mib": round(memory.resident),

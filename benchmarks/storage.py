@@ -184,6 +184,11 @@ def rows() -> list[Row]:
             f"{ours['import_mib_s']} MiB/s",
             f"plain httpx and boto3: {ours['plain_boto3_mib_s']} MiB/s (ratio {ours['ratio']})",
         ),
+        Row(
+            "  CPU of it",
+            f"{ours['cpu_ms_per_mib']} ms/MiB",
+            f"plain httpx and boto3: {ours['plain_boto3_cpu_ms_per_mib']} ms/MiB",
+        ),
         Row("  memory that it adds to the service", f"{ours['added_mib']} MiB", "<= 96 MiB"),
         Row(
             "  the service's own memory at the peak",
