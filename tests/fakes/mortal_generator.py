@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from services.common.channels import Channel
 from services.common.database import Database
 from services.common.url_policy import UrlPolicy, fetching_client
+from services.generator.adapters.picture_size import size_of
 from services.generator.adapters.storage_client import StorageClient
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.addresses import CallbackAddresses
@@ -257,7 +258,7 @@ class Life:
             books=Books(ledger=ledger, hub=self._hub, now=utc_now, owner=self.owner),
             catalogue=CATALOGUE,
             backends=self._parts.backends,
-            sending=Sending(storage),
+            sending=Sending(storage, size_of),
             storing=Storing(storage, CATALOGUE.get, patience=5.0),
             faults=reaper,
             halting=Halting(SqlHalts(self.ledger.database)),

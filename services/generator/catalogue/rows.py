@@ -45,6 +45,7 @@ class InputsRow(Row):
     image_types: tuple[str, ...] = ()
     image_max_bytes: int | None = Field(default=None, gt=0)
     image_inline_max_bytes: int | None = Field(default=None, gt=0)
+    image_sizes: tuple[Annotated[str, Field(pattern=r"^\d+x\d+$")], ...] = ()
 
     @model_validator(mode="after")
     def _form_for_each_image(self) -> Self:

@@ -80,7 +80,8 @@ class PriceKind(StrEnum):
 class Inputs:
     """What a model takes, and in which form a picture travels.
 
-    `image_inline_max_bytes` is the most that may travel within the request.
+    `image_inline_max_bytes` is the most that may travel within the request; `image_sizes` are the
+    only ones that will do, such as "1024x576" (none means all).
     """
 
     text: Need = Need.OPTIONAL
@@ -91,6 +92,7 @@ class Inputs:
     image_types: tuple[str, ...] = ()
     image_max_bytes: int | None = None
     image_inline_max_bytes: int | None = None
+    image_sizes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,14 @@ def check_picture(model: Model, name: str, picture: Media) -> None:
         raise InvalidArgument(name, message, allowed=inputs.image_types)
 
 
+def check_size(model: Model, name: str, size: tuple[int, int] | None) -> None:
+    """Raise InvalidArgument where the model takes certain sizes in pixels alone, not this one."""
+    sizes = model.inputs.image_sizes
+    told = "an unknown size" if size is None else f"{size[0]}x{size[1]}"
+    if sizes and told not in sizes:
+        raise InvalidArgument(name, f"has {told}, not one of {model.id}", allowed=sizes)
+
+
 def fits_in_request(model: Model, picture: Media) -> bool:
     """Tell whether these bytes may travel within the request."""
     inputs, limit = model.inputs, model.inputs.image_inline_max_bytes

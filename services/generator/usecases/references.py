@@ -1,16 +1,23 @@
 """Brings reference pictures into the form that a model takes, at the moment of sending."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 from services.common.errors import InvalidArgument
 from services.generator.domain.orders import asset_of
-from services.generator.domain.pictures import IN_REQUEST, check_picture, fits_in_request
+from services.generator.domain.pictures import (
+    IN_REQUEST,
+    check_picture,
+    check_size,
+    fits_in_request,
+)
 from services.generator.domain.ports import Work
 from services.generator.domain.storage_port import AssetStorage
 from services.generator.domain.tasks import Media, Task
 
+Measure: TypeAlias = Callable[[bytes], tuple[int, int] | None]
 TakeIn: TypeAlias = Callable[[Work, Media], Awaitable[Media]]
 
 
@@ -18,11 +25,12 @@ class References:
     """Turns assets and addresses into what travels.
 
     In this order: an address (of an asset a signed one, made for this attempt), the bytes within
-    the request, an upload to the vendor.
+    the request, an upload to the vendor. `measure` tells the size of a picture in pixels.
     """
 
-    def __init__(self, storage: AssetStorage) -> None:
+    def __init__(self, storage: AssetStorage, measure: Measure = lambda _: None) -> None:
         self._storage = storage
+        self._measure = measure
 
     async def ready(self, work: Work, take_in: TakeIn | None = None) -> Task:
         """Return the task with pictures that the model can take; `take_in` uploads one.
@@ -47,6 +55,8 @@ class References:
             return address
         found = media if media.data else await self._read(work, name, media)
         check_picture(work.model, name, found)
+        if work.model.inputs.image_sizes:
+            check_size(work.model, name, await asyncio.to_thread(self._measure, found.data))
         if fits_in_request(work.model, found):
             return found
         if "upload" in work.model.inputs.image_forms and take_in is not None:

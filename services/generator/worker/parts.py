@@ -6,6 +6,7 @@ from services.common import clock
 from services.common.background import background
 from services.common.database import Database
 from services.common.telemetry import get_logger
+from services.generator.adapters.picture_size import size_of
 from services.generator.adapters.storage_client import StorageClient
 from services.generator.catalogue.gpus import with_gpu_rate
 from services.generator.catalogue.loader import load_catalogue
@@ -63,7 +64,7 @@ def means_of(
         books=books,
         catalogue=catalogue,
         backends=backends,
-        sending=Sending(storage),
+        sending=Sending(storage, size_of),
         storing=Storing(storage, catalogue.get, patience=settings.storing_patience_seconds),
         faults=Crash(settings.fault_point),
         halting=halting,

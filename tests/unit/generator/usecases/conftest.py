@@ -2,6 +2,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from services.generator.adapters.picture_size import size_of
 from services.generator.domain.catalogue import Catalogue
 from services.generator.domain.generation import Generation
 from services.generator.domain.ports import Entry
@@ -50,7 +51,7 @@ class Plant:
             books=Books(ledger=self.ledger, hub=self.hub, now=self.clock, owner=OWNER),
             catalogue=catalogue,
             backends=OneBackend(self.backend, self.maximum),
-            sending=Sending(self.storage),
+            sending=Sending(self.storage, size_of),
             storing=Storing(self.storage, catalogue.get, patience=self.patience),
             faults=self.steps,
             halting=Halting(self.halts),

@@ -102,3 +102,25 @@ async def test_a_clip_to_work_on_is_signed_for_this_attempt() -> None:
     ready = await References(MemoryStorage()).ready(wanted)
     assert isinstance(ready, VideoTask)
     assert ready.video == SIGNED
+
+
+@pytest.mark.parametrize(
+    ("size", "refused"), [((1024, 576), False), ((1000, 576), True), (None, True)]
+)
+async def test_a_picture_of_a_size_that_the_model_does_not_take_is_refused(
+    size: tuple[int, int] | None, refused: bool
+) -> None:
+    wanted = work(READ, "bytes", image_sizes=("1024x576",))
+    asked: list[bytes] = []
+
+    def measure(data: bytes) -> tuple[int, int] | None:
+        asked.append(data)
+        return size
+
+    references = References(MemoryStorage(), measure)
+    if refused:
+        with pytest.raises(InvalidArgument, match="allowed: 1024x576"):
+            await references.ready(wanted)
+    else:
+        assert await references.ready(wanted) == wanted.task
+    assert asked == [READ.data]
