@@ -26,7 +26,8 @@ def say(message: dict[str, Any]) -> None:
 def main() -> None:
     if "unable" in sys.argv[1]:
         sys.exit(1)
-    say({"hello": {"device": DEVICE, "budget": 2**30}})
+    kind = "cuda" if "on a card" in sys.argv[1] else "cpu"
+    say({"hello": {"device": {**DEVICE, "kind": kind}, "budget": 2**30}})
     stops: dict[str, threading.Event] = {}
     for line in sys.stdin:
         message = json.loads(line)

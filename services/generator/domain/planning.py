@@ -1,7 +1,7 @@
 """Plans a run for the memory there is: the least given up first, refused with the numbers."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from services.common.errors import NoDevice
 from services.generator.domain.shapes import Shape
@@ -18,12 +18,16 @@ _BLOCKS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """What a plan may use: bytes on `device`, in `dtype`; from `least` rung on."""
+    """What a plan may use: bytes on `device`, in `dtype`; from `least` rung on.
+
+    `settings` are those of each plan.
+    """
 
     device: Device
     budget: int
     dtype: str
     least: Rung = Rung.RESIDENT
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rungs(self) -> tuple[Rung, ...]:
@@ -61,7 +65,9 @@ def plans(
 
 def planned(room: Room, need: Footprint, shape: Shape, rung: Rung) -> Plan:
     """Return the plan of one rung with its predicted bytes, whether it fits or not."""
-    plan = Plan(device=room.device, shape=shape, dtype=room.dtype, rung=rung)
+    plan = Plan(
+        device=room.device, shape=shape, dtype=room.dtype, rung=rung, settings=room.settings
+    )
     weights, scratch = _bytes(need, plan)
     reserve = CONTEXT if room.device.kind == "cuda" else 0
     return replace(plan, weights=weights, scratch=scratch + reserve)

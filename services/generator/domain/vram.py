@@ -135,7 +135,15 @@ class Plan:
     @property
     def load(self) -> str:
         """How it is loaded: plans of which this is equal share a loaded model."""
-        return Rung.RESIDENT.name.lower() if not self.moved else self.rung.name.lower()
+        if self.moved:
+            return self.rung.name.lower()
+        return "fast" if self.eight_bits else Rung.RESIDENT.name.lower()
+
+    @property
+    def eight_bits(self) -> bool:
+        """Whether the denoiser multiplies in eight bits: the fast tier on a card that can."""
+        fast = self.settings.get("tier") == "fast"
+        return fast and self.device.kind == "cuda" and not self.moved
 
     @property
     def moved(self) -> bool:

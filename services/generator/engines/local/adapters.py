@@ -34,6 +34,16 @@ def loras_of(options: Mapping[str, Any], folder: Path | None) -> tuple[Lora, ...
     return tuple(_lora(each, folder) for each in asked)
 
 
+def distilled(model: str, folder: Path | None) -> Lora:
+    """Return the adapter with which a model needs few steps. Raises InvalidArgument without it."""
+    path = folder / f"{model}-distilled.safetensors" if folder else None
+    if path is None or not path.is_file():
+        message = f"distilled needs the adapter {model}-distilled, which is not installed"
+        allowed = ("lossless", "standard", "fast")
+        raise InvalidArgument("options.local.tier", message, allowed=allowed)
+    return Lora(path.stem, path)
+
+
 def _lora(asked: object, folder: Path | None) -> Lora:
     given = asked if isinstance(asked, Mapping) else {"name": asked}
     name, weight = given.get("name"), given.get("weight", 1.0)

@@ -27,6 +27,7 @@ from services.generator.engines.local.precision import dtype_for
 from services.generator.engines.local.probe import CheckpointFacts, folder_of, probe
 from services.generator.engines.local.residency import Residency
 from services.generator.engines.local.run import Results, Run, Write
+from services.generator.engines.local.tiers import Tier
 from services.generator.engines.local.writing import written
 
 _LEAST_FRAMES = 17
@@ -66,6 +67,10 @@ class Host:
         """How many asks wait in runs that others may still join."""
         return self._batcher.waiting
 
+    def precision(self, family: Family) -> str:
+        """Return what a family computes in on this device."""
+        return dtype_for(self.device, family.name)
+
     def carry_out(self, ask: Ask, path: Path, watch: Watch) -> Made:
         """Write the file that `ask` asks for.
 
@@ -78,7 +83,7 @@ class Host:
             family=family,
             path=path,
             watch=watch,
-            wishes=wishes_of(ask.options, self._loras),
+            wishes=wishes_of(ask.options, ask.source.model, self._loras),
             needed=needed_frames(family, ask.shape),
         )
         run = Run(self.residency, self._batcher, work, self._budget(), self._write)
@@ -103,7 +108,8 @@ class Host:
         room = Room(
             device=self.device,
             budget=self._budget(),
-            dtype=dtype_for(self.device, family.name),
+            dtype=self.precision(family),
+            settings={"tier": "fast"} if work.wishes.tier is Tier.FAST else {},
         )
 
         def shorter(tried: Shape) -> Shape | None:

@@ -7,12 +7,13 @@ from threading import Event
 from typing import Any
 
 from services.common.errors import InvalidArgument
-from services.generator.engines.local.adapters import Lora, loras_of
+from services.generator.engines.local.adapters import Lora, distilled, loras_of
 from services.generator.engines.local.asks import Ask
 from services.generator.engines.local.family import Family, Stopped
 from services.generator.engines.local.tiers import Tier, tier_of
 
 _MOST_STEPS = 200
+_DISTILLED_STEPS = 8
 
 
 @dataclass(slots=True)
@@ -50,15 +51,24 @@ class Work:
     needed: int
 
 
-def wishes_of(options: Mapping[str, Any], loras: Path | None) -> Wishes:
-    """Return the wishes in `options.local`. Raises InvalidArgument naming the field."""
+def wishes_of(options: Mapping[str, Any], model: str, loras: Path | None) -> Wishes:
+    """Return the wishes in `options.local`; `loras` is the folder of adapters.
+
+    The distilled tier takes the adapter "MODEL-distilled", and its number of steps.
+
+    Raises InvalidArgument naming the field.
+    """
     steps, guidance = options.get("steps", 0), options.get("guidance")
     if not _number(steps) or not 0 <= steps <= _MOST_STEPS or steps != int(steps):
         message = "must be a whole number"
         raise InvalidArgument("options.local.steps", message, allowed=(f"1 to {_MOST_STEPS}",))
     if guidance is not None and not (_number(guidance) and 0 <= guidance <= 100):
         raise InvalidArgument("options.local.guidance", "must be a number", allowed=("0 to 100",))
-    return Wishes(int(steps), guidance, tier_of(options), loras_of(options, loras))
+    tier, asked = tier_of(options), loras_of(options, loras)
+    if tier is Tier.DISTILLED:
+        asked = (*asked, distilled(model, loras))
+        steps, guidance = steps or _DISTILLED_STEPS, 1.0 if guidance is None else guidance
+    return Wishes(int(steps), guidance, tier, asked)
 
 
 def _number(value: object) -> bool:

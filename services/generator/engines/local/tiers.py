@@ -10,11 +10,21 @@ from services.generator.engines.local.loading import denoisers
 
 
 class Tier(StrEnum):
-    """How much a clip may differ from what every step in full gives."""
+    """How much a clip may differ from what every step in full gives.
+
+    STANDARD skips what hardly changes between steps; FAST skips more, and computes in eight bits
+    where the card does; DISTILLED makes few steps with an adapter that was trained for it.
+    """
 
     LOSSLESS = "lossless"
     STANDARD = "standard"
     FAST = "fast"
+    DISTILLED = "distilled"
+
+    @property
+    def cached(self) -> bool:
+        """Whether parts of steps are skipped; a distilled model has no steps to spare."""
+        return self in _THRESHOLDS
 
 
 _THRESHOLDS = {Tier.STANDARD: 0.08, Tier.FAST: 0.16}
@@ -39,14 +49,14 @@ def caching(pipeline: Any, tier: Tier) -> Iterator[tuple[str, ...]]:
 
     Nothing of it stays on the model, so that the next run is its own.
     """
-    parts = denoisers(pipeline) if tier is not Tier.LOSSLESS else []
+    parts = denoisers(pipeline) if tier.cached else []
     able = [part for part in parts if hasattr(part, "enable_cache")]
     begun: list[Any] = []
     try:
         for part in able:
             part.enable_cache(_config(part, tier))
             begun.append(part)
-        lacking = len(able) < len(parts) or (not parts and tier is not Tier.LOSSLESS)
+        lacking = len(able) < len(parts) or (not parts and tier.cached)
         yield (f"{tier} is made as lossless: this model has no step cache",) if lacking else ()
     finally:
         for part in begun:

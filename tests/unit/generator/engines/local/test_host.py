@@ -44,13 +44,15 @@ class Kept:
 
 
 class Fixture:
-    def __init__(self, folder: Path, *, family=None, budget: int = GIB, **kwargs) -> None:
+    def __init__(
+        self, folder: Path, *, family=None, budget: int = GIB, kind=Host, **kwargs
+    ) -> None:
         self.folder = folder
         self.kept = Kept()
         self.budget = budget
         self.residency = Residency(lambda: self.budget, let_go=memory.let_go)
         known = families.FAMILIES if family is None else (family,)
-        self.host = Host(
+        self.host = kind(
             Device(total_bytes=GIB),
             self.residency,
             budget=lambda: self.budget,
@@ -253,7 +255,7 @@ def test_where_memory_is_short_the_runs_are_shorter_and_no_frame_is_lost(ltx) ->
 
 def test_an_unknown_wish_is_refused_by_its_name(ltx) -> None:
     fixture = Fixture(ltx)
-    with pytest.raises(InvalidArgument, match=r"options\.local\.tier.*lossless, standard, fast"):
+    with pytest.raises(InvalidArgument, match=r"local\.tier.*lossless, standard, fast, dist"):
         fixture.made(options={"tier": "best"})
     with pytest.raises(InvalidArgument, match=r"options\.local\.steps"):
         fixture.made(options={"steps": 0.5})
@@ -290,6 +292,39 @@ def test_an_adapter_works_for_its_request_alone(ltx, adapters) -> None:
     assert not np.array_equal(plain, noir)
     assert not np.array_equal(noir, weak)
     assert len(fixture.residency.loaded) == 1
+
+
+def test_the_distilled_tier_makes_few_steps_with_its_adapter(ltx, adapters) -> None:
+    fixture = Fixture(ltx, loras=adapters)
+    told: list[float] = []
+    with pytest.raises(InvalidArgument, match=r"needs the adapter ltx_video-distilled"):
+        fixture.made(options={"tier": "distilled"})
+    adapter = adapters / "ltx_video-distilled.safetensors"
+    adapter.write_bytes((adapters / "noir.safetensors").read_bytes())
+    try:
+        fixture.made("few", steps=0, options={"tier": "distilled"}, watch=Watch(told.append))
+    finally:
+        adapter.unlink()
+    assert len(told) == 9  # eight steps, and once before them
+
+
+class Halved(Host):
+    def precision(self, family) -> str:
+        return "bfloat16"
+
+
+def test_half_the_bits_change_little(ltx) -> None:
+    fixture = Fixture(ltx)
+    _, full = fixture.made("full", steps=4)
+    halved = fixture.residency.loaded
+    half = Fixture(ltx, kind=Halved)
+    _, film = half.made("half", steps=4)
+    assert "bfloat16" in half.residency.loaded[0]
+    assert "bfloat16" not in halved[0]
+    assert not np.array_equal(full, film)
+    wrong = full.astype(float) - film
+    peak_to_noise = 10 * np.log10(255**2 / (wrong**2).mean())
+    assert peak_to_noise > 30
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "colour", 7])

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from services.common.errors import NoDevice, Unavailable
+from services.generator.domain.facts import Cost
+from services.generator.domain.ports import Made
 from services.generator.engines.local.engine import LocalEngine
 from services.generator.engines.local.probe import Source
 from services.generator.engines.local.process import ModelProcess
+from services.generator.worker.local import LocalBackend
 from tests.fakes.local_work import clip, local_work
 from tests.stack.waiting import until
 
@@ -122,6 +125,22 @@ async def test_a_model_that_is_not_installed_names_its_variable(process, tmp_pat
     with pytest.raises(NoDevice, match="set LOCAL_LTX_VIDEO_PATH"):
         await make(engine, tmp_path, "a fox")
     assert process.pid == 0
+
+
+async def test_seconds_of_a_card_are_told_and_cost_its_rate(tmp_path) -> None:
+    """1.5 s of work and 0.5 s of loading at 3.6 USD an hour are 2,000 millionths."""
+    process = ModelProcess(module=MODULE, pinned=["on a card"])
+    source = Source(model="ltx_video", location=str(tmp_path))
+    engine = LocalEngine(process, {"ltx_video": source})
+    backend = LocalBackend(engine, tmp_path / "scratch", limit=1, gpu_rate=3_600_000)
+    work = local_work(clip(prompt="a fox"), identifier="g1")
+    try:
+        await backend.submit(work)
+        made = [update async for update in backend.updates(work, "g1")][-1]
+    finally:
+        await process.close()
+    assert isinstance(made, Made)
+    assert made.cost == Cost(micros=2_000, source="measured")
 
 
 async def test_a_process_that_cannot_start_says_so(tmp_path) -> None:

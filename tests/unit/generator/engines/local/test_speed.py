@@ -1,7 +1,9 @@
 """What is switched on for a card, shown on parts that only remember what they were told."""
 
 import math
+import sys
 from dataclasses import replace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -135,6 +137,44 @@ def test_a_card_gets_its_kernel_compiled_blocks_and_its_layout(one_kernel, dims,
 def test_weights_that_come_and_go_are_not_compiled(one_kernel) -> None:
     model = speed.tuned(resident(A100, Rung.OFFLOADED))
     assert model.pipeline.transformer.told == ["flash"]
+
+
+@pytest.mark.parametrize(
+    ("device", "tier", "rung", "bits"),
+    [
+        (H200, "fast", Rung.RESIDENT, "fp8"),
+        (ADA, "fast", Rung.TILED, "fp8"),
+        (A100, "fast", Rung.RESIDENT, "int8"),  # it does not multiply in fp8
+        (H200, "standard", Rung.RESIDENT, ""),
+        (H200, "fast", Rung.OFFLOADED, ""),
+        (CPU, "fast", Rung.RESIDENT, ""),
+    ],
+)
+def test_the_fast_tier_multiplies_in_what_the_card_has(
+    monkeypatch, one_kernel, device, tier, rung, bits
+) -> None:
+    done: list[str] = []
+    fake = ModuleType("torchao")
+    fake.quantization = SimpleNamespace(  # type: ignore[attr-defined]  # a module made for this test
+        Float8DynamicActivationFloat8WeightConfig=lambda: "fp8",
+        Int8DynamicActivationInt8WeightConfig=lambda: "int8",
+        quantize_=lambda _part, config: done.append(config),
+    )
+    monkeypatch.setitem(sys.modules, "torchao", fake)
+    model = resident(device, rung)
+    model.pipeline.vae = None
+    model.plan = replace(model.plan, settings={"tier": tier})
+    assert speed.tuned(model).plan.settings.get("bits", "") == bits
+    assert done == ([bits] if bits else [])
+
+
+def test_a_missing_torchao_is_told(monkeypatch, one_kernel) -> None:
+    monkeypatch.setitem(sys.modules, "torchao", None)
+    model = resident(H200)
+    model.pipeline.vae = None
+    model.plan = replace(model.plan, settings={"tier": "fast"})
+    assert speed.tuned(model).plan.settings["bits"] == "16, torchao is not installed"
+    assert model.plan.load == "fast" != resident(H200).plan.load  # never shared with the exact one
 
 
 def test_a_processor_is_left_as_it_is() -> None:
