@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 PROTOS ?= protos
 BUILD := build/proto
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 # The newest supported interpreter that is installed; override with PYTHON=/path/to/python3.12.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -16,7 +17,7 @@ DEMO_DIR ?= demo
 DATA_DIR ?= data
 
 .PHONY: help setup setup-dev demo serve test check format lint types imports \
-	proto proto-lint proto-breaking proto-drift proto-baseline stress bench openapi schemas env-example lock clean
+	proto proto-lint proto-breaking proto-drift proto-baseline stress bench bench-gpu openapi schemas env-example lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -73,6 +74,9 @@ stress: setup-dev ## Kill, flood and starve the services; slow
 
 bench: setup-dev ## Measure what we promise, print the table
 	$(BIN)/python -m benchmarks
+
+bench-gpu: setup-dev ## Local models against stock diffusers on this machine's GPU
+	$(BIN)/python -m benchmarks.gpu $(BENCH_ARGS)
 
 # ---------------------------------------------------------------------------- contract
 SITE = $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')

@@ -1,0 +1,1 @@
+"""Local models against stock diffusers, on one device, in one run."""

@@ -1,0 +1,184 @@
+"""One clip by stock diffusers, one by ours, of one checkpoint: seconds a step, peak, pixels."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import torch
+
+from benchmarks.gpu.architectures import Case
+from services.generator.domain.planning import Room, plans
+from services.generator.domain.shapes import Shape
+from services.generator.domain.tasks import Operation
+from services.generator.domain.vram import Device, Plan
+from services.generator.engines.local import memory
+from services.generator.engines.local.asks import Ask
+from services.generator.engines.local.family import Frames, Resident, RunOrder
+from services.generator.engines.local.host import Host
+from services.generator.engines.local.order import Watch
+from services.generator.engines.local.precision import dtype_for
+from services.generator.engines.local.probe import Source
+from services.generator.engines.local.residency import Residency
+from services.generator.engines.local.writing import Clip
+
+PROMPT = "a lighthouse at dusk, waves breaking, slow pan"
+
+
+@dataclass
+class Measured:
+    """Seconds a step (median), seconds in all, peak bytes on the card (0: none), the frames."""
+
+    step: float = 0.0
+    whole: float = 0.0
+    peak: int = 0
+    frames: Any = None
+    method: str = ""
+
+
+@dataclass
+class Meter:
+    """Notes the moment of each step once the device has done it."""
+
+    device: Device
+    moments: list[float] = field(default_factory=list)
+
+    def step(self, *_: object) -> None:
+        if self.device.kind == "cuda":
+            torch.cuda.synchronize(self.device.index)
+        self.moments.append(time.perf_counter())
+
+    def seconds(self) -> float:
+        """The median, without the first: it holds the words' encoder, or a compiler at work."""
+        gaps = [b - a for a, b in zip(self.moments, self.moments[1:], strict=False)]
+        return statistics.median(gaps[1:] or gaps) if gaps else 0.0
+
+
+@contextmanager
+def measured(device: Device, into: Measured) -> Iterator[Meter]:
+    memory.collect()
+    if device.kind == "cuda":
+        torch.cuda.reset_peak_memory_stats(device.index)
+    meter, begun = Meter(device), time.perf_counter()
+    yield meter
+    into.whole, into.step = time.perf_counter() - begun, meter.seconds()
+    if device.kind == "cuda":
+        into.peak = torch.cuda.max_memory_allocated(device.index)
+
+
+class Bench:
+    """One checkpoint on one device."""
+
+    def __init__(self, case: Case, folder: Path, device: Device, steps: int) -> None:
+        self._case, self._device, self._steps = case, device, steps
+        self._source = Source(model=case.name, location=str(folder), offline=True)
+        self._kept: list[Any] = []
+        self._host = Host(
+            device,
+            Residency(self._budget, let_go=memory.let_go),
+            budget=self._budget,
+            write=self._keep,
+        )
+        self._family, self._facts = self._host.family_of(self._ask("lossless"))
+
+    @property
+    def plan(self) -> Plan:
+        """How ours would run it here, with the predicted bytes."""
+        dtype = dtype_for(self._device, self._family.name)
+        room = Room(device=self._device, budget=self._budget(), dtype=dtype)
+        shape = self._family.snap(self._shape)
+        return next(plans(room, lambda s: self._family.footprint(self._facts, s), shape))
+
+    @property
+    def denoiser(self) -> int:
+        """Parameters of what works at every step."""
+        return self._facts.components["transformer"].parameters
+
+    def stock(self) -> Measured:
+        """What diffusers does by itself: loaded whole, eager, its own attention, no tiles."""
+        plan, result = self.plan, Measured(method="stock")
+        name = str(self._facts.class_name)
+        pipeline = getattr(diffusers, name).from_pretrained(
+            self._source.location, torch_dtype=getattr(torch, plan.dtype), local_files_only=True
+        )
+        pipeline.set_progress_bar_config(disable=True)
+        resident = Resident(pipeline=pipeline.to(plan.device.place), source=self._source, plan=plan)
+        for _ in range(2):  # the first warms up
+            with measured(self._device, result) as meter:
+                [output] = self._family.run(resident, self._order(plan.shape), meter.step)
+                assert isinstance(output, Frames)
+                result.frames = np.concatenate(list(output.chunks))
+        memory.let_go(resident)
+        return result
+
+    def ours(self, tier: str) -> Measured:
+        """What our host does in this tier of quality, loaded and warmed up before."""
+        result = Measured()
+        with tempfile.TemporaryDirectory() as folder:
+            for _ in range(2):
+                with measured(self._device, result) as meter:
+                    watch = Watch(on_progress=meter.step)
+                    made = self._host.carry_out(self._ask(tier), Path(folder) / "clip.mp4", watch)
+        result.method, result.frames = made.method, self._kept[-1]
+        return result
+
+    def close(self) -> None:
+        """Free the card."""
+        for key in self._host.residency.loaded:
+            self._host.residency.drop(key)
+
+    def _budget(self) -> int:
+        return memory.free_bytes(self._device)
+
+    @property
+    def _shape(self) -> Shape:
+        case = self._case
+        seconds = case.frames / case.fps
+        return Shape(
+            width=case.width, height=case.height, frames=case.frames, fps=case.fps, seconds=seconds
+        )
+
+    def _ask(self, tier: str) -> Ask:
+        return Ask(
+            identifier="bench",
+            operation=Operation.VIDEO,
+            source=self._source,
+            shape=self._shape,
+            prompt=PROMPT,
+            seed=7,
+            options={"steps": self._steps, "tier": tier},
+        )
+
+    def _order(self, shape: Shape) -> RunOrder:
+        return RunOrder(prompts=(PROMPT,), seeds=(7,), shape=shape, steps=self._steps)
+
+    def _keep(self, path: Path, output: Any, asked: Shape) -> Shape:
+        assert isinstance(output, Clip)
+        self._kept = [np.concatenate(list(output.chunks))]
+        return asked
+
+
+def psnr(one: Any, other: Any) -> float:
+    """Of frames of 0 to 255, in dB; infinite where they are the same."""
+    one, other = _common(one, other)
+    error = np.mean((one.astype(np.float64) - other.astype(np.float64)) ** 2)
+    return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
+
+
+def cosine(one: Any, other: Any) -> float:
+    """Of the pixels about the middle grey: 1 is the same picture."""
+    one, other = _common(one, other)
+    a, b = (frames.astype(np.float64).ravel() - 127.5 for frames in (one, other))
+    return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
+
+
+def _common(one: Any, other: Any) -> tuple[Any, Any]:
+    """The frames that both have: ours may make some more, to be cut off when it writes them."""
+    count = min(len(one), len(other))
+    return one[:count], other[:count]
