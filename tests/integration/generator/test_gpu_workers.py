@@ -7,8 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from reelmesh.generator.v1 import generation_pb2, model_pb2
 from reelmesh.generator.v1 import generator_service_pb2 as pb
@@ -22,6 +25,7 @@ from tests.fakes.checkpoints import Shelf
 from tests.fakes.gpu_process import FAKE, GpuProcess
 from tests.fakes.waiting import until
 from tests.servers import Nats
+from tests.servers.process import free_ports
 
 pytestmark = pytest.mark.timeout(120)
 State = generation_pb2.Generation.State
@@ -133,7 +137,18 @@ async def one_result(yard: Yard, ended: Any) -> None:
 
 
 async def test_a_worker_makes_a_clip_stores_it_and_is_paid_by_its_seconds(yard: Yard) -> None:
-    await yard.worker("w1")
+    health, probes = free_ports(2)
+    await yard.worker(
+        "w1",
+        GPU_WORKER_ADDRESS=f"127.0.0.1:{health}",
+        GPU_WORKER_METRICS_ADDRESS=f"127.0.0.1:{probes}",
+    )
+    await until(lambda: _serving(f"127.0.0.1:{health}"))
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{probes}") as http:
+        assert (await http.get("/readyz")).status_code == 200
+        told = (await http.get("/metrics")).text
+    assert 'reelmesh_gpu_worker_state{state="READY"} 1.0' in told
+    assert 'reelmesh_gpu_worker_memory_bytes{kind="total"} 80.0' in told
     yard.go()
     ended = await yard.end_of((await yard.create()).name)
     await one_result(yard, ended)
@@ -168,6 +183,12 @@ async def test_a_model_of_a_real_family_is_tried_before_ready_and_served_from_me
 async def _lies_loaded(yard: Yard, model: str) -> bool:
     [told] = (await yard.stub.GetCapacity(pb.GetCapacityRequest())).workers
     return model in told.loaded_models
+
+
+async def _serving(address: str) -> bool:
+    async with Channel(address) as channel:
+        answer = await HealthStub(channel).Check(HealthCheckRequest(), timeout=5)
+        return bool(answer.status == HealthCheckResponse.SERVING)
 
 
 async def test_models_are_ready_while_a_worker_serves_them(yard: Yard) -> None:

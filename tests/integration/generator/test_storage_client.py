@@ -9,6 +9,7 @@ from google.protobuf.json_format import MessageToDict
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.common.channels import Channel
+from services.common.errors import DataLoss, NotFound
 from services.common.identity import Identity, IdentitySigner
 from services.generator.adapters.storage_client import StorageClient
 from services.generator.domain.orders import asset_media
@@ -20,6 +21,7 @@ from tests.fakes.generator_parts import entry, order
 from tests.unit.storage.clips import mp4
 
 pytestmark = pytest.mark.timeout(60)
+PICTURE = "docs/images/demo-frame.jpg"
 KEY = "the signing key of the tests"
 
 
@@ -61,3 +63,41 @@ async def test_a_result_is_stored_with_its_parents_its_cost_and_its_recipe(tmp_p
         "image": "assets/01parent",
         "options": {"runway": {"a": 1.0}},
     }
+
+
+async def test_what_a_worker_says_it_stored_is_looked_up_in_the_tenants_name(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(
+        address="127.0.0.1:0", data_dir=tmp_path, signing_key=KEY, min_free_bytes=0, derive=""
+    )
+    mine, twin = entry("g1"), entry("g2")
+    stranger = entry("g1", tenant="umbrella")
+    async with (
+        running(settings) as address,
+        Channel(address, IdentitySigner(KEY), identity=Identity("acme")) as channel,
+    ):
+        client = StorageClient(channel)
+        stored = await client.upload(mine, Content(content_type="video/mp4", chunks=chunks(mp4())))
+        assert await client.look(mine, stored.asset) == stored
+        with pytest.raises(DataLoss, match="not made by this generation"):
+            await client.look(twin, stored.asset)
+        with pytest.raises(NotFound):
+            await client.look(stranger, stored.asset)
+
+
+async def test_a_picture_that_is_kept_is_one_asset_however_often_it_is_sent(tmp_path: Path) -> None:
+    settings = Settings(
+        address="127.0.0.1:0", data_dir=tmp_path, signing_key=KEY, min_free_bytes=0, derive=""
+    )
+    data = (Path(__file__).parents[3] / PICTURE).read_bytes()
+    picture = Media(data=data, media_type="image/jpeg")
+    async with (
+        running(settings) as address,
+        Channel(address, IdentitySigner(KEY), identity=Identity("acme")) as channel,
+    ):
+        client = StorageClient(channel)
+        kept = [await client.keep("acme", picture, "g1-image") for _ in range(2)]
+        assert kept[0] == kept[1]
+        found, media_type = await client.read("acme", kept[0])
+    assert (found, media_type) == (data, "image/jpeg")

@@ -47,7 +47,7 @@ class Running:
 async def running(settings: WorkerSettings, opened: Opened) -> AsyncIterator[Running]:
     """Work while the block runs; drains on exit. Raises FailedPrecondition, Unavailable."""
     async with AsyncExitStack() as stack:
-        _own_device(settings, stack)
+        own_device(settings, stack)
         metrics, readiness = Metrics(settings.service), Readiness()
         health = Health(metrics)
         bus = await stack.enter_async_context(
@@ -123,7 +123,7 @@ def queues_of(
     )
 
 
-def _own_device(settings: WorkerSettings, stack: AsyncExitStack) -> None:
+def own_device(settings: WorkerSettings, stack: AsyncExitStack) -> None:
     """Hold the device against other workers of this machine. Raises FailedPrecondition."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     file = (settings.data_dir / f"device-{settings.device}.lock").open("w")

@@ -1,5 +1,6 @@
 """The equipment of a worker over a model process that answers as it is told; no torch here."""
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from services.generator.domain.vram import GIB, Device
 from services.generator.engines.local.installed import local_models, source_of, sources
 from services.generator.engines.local.process import Hello
 from services.generator.worker.gpu.card import Card, opened, trial_of
-from services.generator.worker.gpu.running import queues_of
+from services.generator.worker.gpu.running import own_device, queues_of
 from services.generator.worker.gpu.settings import WorkerSettings
 
 H100 = Device(kind="cuda", name="H100", total_bytes=int(79.6 * GIB), capability=(9, 0))
@@ -106,6 +107,16 @@ def test_queues_are_taken_by_urgency_and_then_by_size_as_far_as_the_card_goes(
     assert one[0] == Queue("wan_2_2_5b", Tier.BALANCED, Priority.INTERACTIVE)
     with pytest.raises(FailedPrecondition, match="sdxl, wan_2_1_14b"):
         queues_of(settings(tmp_path, tier=Tier.CPU), made, catalogue)
+
+
+async def test_a_device_has_one_worker(tmp_path: Path) -> None:
+    async with AsyncExitStack() as first, AsyncExitStack() as second:
+        own_device(settings(tmp_path), first)
+        own_device(settings(tmp_path, device=1), second)
+        with pytest.raises(FailedPrecondition, match="another worker has device 0"):
+            own_device(settings(tmp_path), second)
+    async with AsyncExitStack() as after:
+        own_device(settings(tmp_path), after)
 
 
 async def test_a_machine_without_models_says_how_to_install_one(tmp_path: Path) -> None:
