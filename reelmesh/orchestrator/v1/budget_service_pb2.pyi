@@ -136,7 +136,7 @@ class LedgerEntry(_message.Message):
     name: _builtins.str
     """"ledgerEntries/{id}"."""
     kind: _builtins.str
-    """"hold", "settle", "release", "refund" or "saving"."""
+    """"estimate" (moves nothing), "hold", "settle", "release", "refund" or "saving"."""
     job: _builtins.str
     """The job or film."""
     attempt: _builtins.str
@@ -396,7 +396,7 @@ class GetCostReportRequest(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     GROUP_BY_FIELD_NUMBER: _builtins.int
     group_by: _builtins.str
-    """Required. "month", "project", "provider", "model" or "film"."""
+    """Required. "tenant" (your own), "month", "project", "provider", "model" or "film"."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """Optional. From this moment."""

@@ -122,13 +122,15 @@ class SqlBooks:
     async def report(self, tenant: str, by: Grouping, period: Period) -> Sequence[CostRow]:
         """See `Books.report`."""
         entries = ledger_entries.c
-        where = (entries.tenant == tenant) & entries.kind.in_(
-            [EntryKind.SETTLE, EntryKind.REFUND, EntryKind.SAVING]
-        )
+        where: list[sa.ColumnElement[bool]] = [
+            entries.kind.in_([EntryKind.SETTLE, EntryKind.REFUND, EntryKind.SAVING])
+        ]
+        if tenant:
+            where.append(entries.tenant == tenant)
         if period.start is not None:
-            where &= entries.create_time >= period.start
+            where.append(entries.create_time >= period.start)
         if period.end is not None:
-            where &= entries.create_time < period.end
+            where.append(entries.create_time < period.end)
         key, cost = entries[by.value], _cost()
         statement = (
             sa.select(
@@ -137,7 +139,7 @@ class SqlBooks:
                 _sum(EntryKind.SAVING).label("savings"),
                 sa.func.count(entries.job.distinct()).label("jobs"),
             )
-            .where(where)
+            .where(*where)
             .group_by(key)
             .order_by(cost.desc(), key)
         )

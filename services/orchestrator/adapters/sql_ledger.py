@@ -62,6 +62,8 @@ class SqlLedger:
             if balance.settled is not None or missing <= 0:
                 return balance.open
             await self._take(connection, charge, accounts, missing)
+            if not balance.peak:
+                await self._enter(connection, charge, EntryKind.ESTIMATE, amount_micros)
             await self._enter(connection, charge, EntryKind.HOLD, missing)
             return amount_micros
 

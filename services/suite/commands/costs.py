@@ -7,6 +7,7 @@ import sys
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +25,7 @@ from services.suite.commands.session import (
     Address,
     ApiKey,
     AsJson,
+    database_settings,
     out,
     print_json,
     run,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     from reelmesh.orchestrator.v1.budget_service_pb2_grpc import BudgetServiceAsyncStub
 
-_GROUPS = ("month", "project", "provider", "model", "film")
+_GROUPS = ("tenant", "month", "project", "provider", "model", "film")
 _SCOPES = ("tenant", "project", "creative", "film", "month", "credential", "user")
 _UNASSIGNED = "(none)"
 
@@ -48,6 +50,9 @@ Subject = Annotated[
         help='Which one, such as a project\'s name, "2026-11" for a month, a provider for a '
         "credential, the id of an API key for a user, the tenant's own name."
     ),
+]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Folder of the suite [env: REELMESH_DATA_DIR]")
 ]
 Day = Annotated[str, typer.Option(help="A day of UTC, such as 2026-11-01.")]
 
@@ -67,6 +72,13 @@ def costs(
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print CSV, amounts in US dollars.")
     ] = False,
+    everybody: Annotated[
+        bool,
+        typer.Option(
+            "--every-tenant", help="All tenants, read from the database itself: for operators."
+        ),
+    ] = False,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
     address: Address = "",
     api_key: ApiKey = "",
@@ -80,6 +92,8 @@ def costs(
         request = pb.GetCostReportRequest(
             group_by=by, start_time=_moment(since), end_time=_moment(until)
         )
+        if everybody:
+            return await _of_everybody(request, data_dir)
         async with _budgets(address, api_key) as budgets:
             return await budgets.GetCostReport(request)
 
@@ -90,6 +104,16 @@ def costs(
         _write_csv(by, report.rows)
     else:
         _show_report(by, report)
+
+
+async def _of_everybody(
+    request: pb.GetCostReportRequest, data_dir: Path | None
+) -> pb.GetCostReportResponse:
+    from services.orchestrator.convert.budgets import period_of, report_message  # noqa: PLC0415 - brings a service along
+    from services.orchestrator.worker import report_costs  # noqa: PLC0415 - see above
+
+    location = database_settings(data_dir).database_location("orchestrator")
+    return report_message(await report_costs(location, request.group_by, period_of(request)))
 
 
 def _moment(day: str) -> Timestamp | None:

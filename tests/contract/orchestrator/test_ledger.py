@@ -41,11 +41,16 @@ def parts(database):
     return SqlLedger(database, now=lambda: NOW), SqlBooks(database, now=lambda: NOW)
 
 
-async def movements(database):
-    """Every movement as (kind, amount), oldest first."""
+async def entries_of(database):
+    """Every entry as (kind, amount), oldest first."""
     async with database.read() as connection:
         rows = await connection.execute(sa.select(ledger_entries).order_by("position"))
         return [(row.kind, row.amount_micros) for row in rows]
+
+
+async def movements(database):
+    """Every entry that moves money."""
+    return [found for found in await entries_of(database) if found[0] != "estimate"]
 
 
 async def sums(database, tenant="acme"):
@@ -82,6 +87,18 @@ async def test_twins_at_the_same_moment_hold_once(database_url):
         assert await movements(database) == [("hold", 500)]
         await asyncio.gather(*(ledger.settle(charge(), 400) for _ in range(20)))
         assert await movements(database) == [("hold", 500), ("settle", 400), ("release", 100)]
+
+
+async def test_what_was_thought_at_the_beginning_stays_beside_what_it_cost(database_url):
+    async with opened(database_url) as database:
+        ledger, _ = parts(database)
+        for amount in (500, 500, 800):
+            await ledger.hold(charge(), amount)
+        await ledger.settle(charge(), 700)
+        found = await entries_of(database)
+        assert found[0] == ("estimate", 500)
+        assert [kind for kind, _ in found].count("estimate") == 1
+        assert set((await sums(database)).values()) == {(0, 700)}
 
 
 async def test_a_hold_grows_to_what_turns_out_to_be_needed(database_url):
@@ -286,8 +303,15 @@ async def test_random_movements_with_faults_equal_an_oracle(kind, operations, tm
         while done < operations:
             done += await _same_on_both(ledger, oracle, faulty, chance)
         assert await _agree(database, oracle) > 20
-        entries = await movements(database)
-        assert {entry for entry, _ in entries} == {"hold", "settle", "release", "refund", "saving"}
+        entries = await entries_of(database)
+        assert {entry for entry, _ in entries} == {
+            "estimate",
+            "hold",
+            "settle",
+            "release",
+            "refund",
+            "saving",
+        }
 
 
 async def _same_on_both(ledger, oracle, faulty, chance):

@@ -5,6 +5,7 @@ import csv
 import io
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -170,13 +171,14 @@ async def test_pages_are_whole_and_in_order(database_url):
                 if not token:
                     break
             assert seen == [*"abcde"]
-            first = await budgets.ListLedgerEntries(pb.ListLedgerEntriesRequest(page_size=3))
+            first = await budgets.ListLedgerEntries(pb.ListLedgerEntriesRequest(page_size=6))
             rest = await budgets.ListLedgerEntries(
-                pb.ListLedgerEntriesRequest(page_size=3, page_token=first.next_page_token)
+                pb.ListLedgerEntriesRequest(page_size=6, page_token=first.next_page_token)
             )
             entries = [*first.ledger_entries, *rest.ledger_entries]
-            assert [entry.job[-1] for entry in entries] == [*"ebcad"]
-            assert {entry.kind for entry in entries} == {"hold"}
+            for kind in ("hold", "estimate"):
+                assert [e.job[-1] for e in entries if e.kind == kind] == [*"ebcad"]
+            assert {entry.kind for entry in entries} == {"estimate", "hold"}
             with pytest.raises(InvalidArgument, match="page_token"):
                 await budgets.ListBudgets(pb.ListBudgetsRequest(page_token="rubbish"))
 
@@ -230,6 +232,7 @@ async def test_reports_add_up_to_the_ledger(database_url):
             december.FromDatetime(datetime(2025, 12, 1, tzinfo=UTC))
             assert await rows(budgets, "model", start_time=december) == [("m", 800_000, 0, 1)]
             assert await rows(budgets, "film", end_time=december) == [("", 950_000, 600_000, 4)]
+            assert await rows(budgets, "tenant") == [("acme", 1_750_000, 600_000, 5)]
             with pytest.raises(InvalidArgument, match="group_by"):
                 await rows(budgets, "planet")
 
@@ -256,3 +259,13 @@ async def test_the_command_line_sets_lists_and_reports(tmp_path):
             ["spring", "1.234567", "0.000000", "1"],
         ]
         assert "total $1.234567" in await cli("costs")
+        other = charge(1, tenant="other", job="o1", month="2025-11")
+        await ledger.hold(other, 2_000_000)
+        await ledger.settle(other, 2_000_000)
+        assert "other" not in await cli("costs", "--by", "tenant")
+        words = ("costs", "--by", "tenant", "--csv", "--every-tenant")
+        done = await asyncio.to_thread(partial(reelmesh, *words, DATABASE_URL=url))
+        assert [*csv.reader(io.StringIO(done.stdout))][1:] == [
+            ["other", "2.000000", "0.000000", "1"],
+            ["default", "1.234567", "0.000000", "1"],
+        ]

@@ -18,8 +18,12 @@ LATE_AGES = (5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 2400.0, 4800.0,
 
 
 class EntryKind(StrEnum):
-    """Movements. An attempt holds first; what it cost is settled, what it did not is released."""
+    """Movements. An attempt holds first; what it cost is settled, what it did not is released.
 
+    The estimate moves nothing: it is what was thought when the attempt began.
+    """
+
+    ESTIMATE = "estimate"
     HOLD = "hold"
     SETTLE = "settle"
     RELEASE = "release"
@@ -81,6 +85,8 @@ class Balance:
 
     def _after(self, kind: EntryKind, amount: int) -> "Balance":
         match kind:
+            case EntryKind.ESTIMATE:
+                return self
             case EntryKind.HOLD:
                 now = self.open + amount
                 return replace(self, open=now, peak=max(self.peak, now))

@@ -14,6 +14,7 @@ from services.orchestrator.domain.money.scopes import Scope
 class Grouping(StrEnum):
     """What a report has one row for."""
 
+    TENANT = "tenant"
     MONTH = "month"
     PROJECT = "project"
     PROVIDER = "provider"
@@ -57,4 +58,7 @@ class Books(Protocol):
         """Movements, newest first, of one job or of all (""); `before` is a position, 0 the end."""
 
     async def report(self, tenant: str, by: Grouping, period: Period) -> Sequence[CostRow]:
-        """Sums by key, largest first; what belongs nowhere has the key ""."""
+        """Sums by key, largest first; what belongs nowhere has the key "".
+
+        The tenant "" is all of them: for operators alone.
+        """
