@@ -108,3 +108,15 @@ async def test_ten_kills_change_nothing_of_a_film_and_its_bill(paid: House) -> N
     spent = film.cost.units * 1_000_000 + film.cost.nanos // 1000
     assert spent == paid.booked_micros() == paid.billed_micros()
     assert spent >= SHOTS * (PICTURE + CLIP)
+
+
+async def test_an_offline_film_asks_no_vendor_though_every_one_is_there(paid: House) -> None:
+    before = len(paid.world.calls)
+    request = wanted(2, preset="offline", resolution="480p", fps=8)
+    async with paid.stack.client() as client:
+        films: Any = FilmServiceStub(client.channel)
+        name = (await films.CreateFilm(request)).film.name
+        film = await watch(films, name, [])
+    assert film.state == pb.Film.STATE_SUCCEEDED, film.error.message
+    assert [*paid.world.calls][before:] == []
+    assert paid.billed_micros() == paid.booked_micros() == 0

@@ -37,7 +37,7 @@ from tests.unit.orchestrator.examples import NOW, STORYBOARD, hosted, queued, un
 A, B = hosted("a"), hosted("b")
 
 
-def parts(job, generator, *models, prompts=None, ledger=None):
+def parts(job, generator, *models, prompts=None, ledger=None, rests=None):
     jobs, rows = MemoryJobs(job), FixedModels(*(models or (A, B)))
     prompts = prompts or PlainPrompts()
     ledger = ledger or MemoryLedger()
@@ -58,7 +58,7 @@ def parts(job, generator, *models, prompts=None, ledger=None):
             generator=generator,
             spending=Spending(ledger=ledger),
             now=lambda: NOW,
-            rest=Rests().rest,
+            rest=(rests or Rests()).rest,
             deadline=timedelta(hours=1),
             compiling=CompilePrompt(prompts=prompts, models=rows, texts=load_texts()),
         ),
@@ -99,8 +99,10 @@ async def test_a_definitive_failure_lets_the_next_model_try(outcome):
 
 async def test_a_failure_in_passing_repeats_the_same_model_and_then_lets_the_next_try():
     generator = ScriptedGenerator(lambda _: "again")
-    job, _ = await make(queued(), generator)
+    rests = Rests()
+    job, _ = await make(queued(), generator, rests=rests)
     assert [a.model for a in job.attempts] == ["a"] * MAX_REPEATS + ["b"] * MAX_REPEATS
+    assert rests.taken == [*range(1, MAX_REPEATS + 1)] * 2, "a part that is away is given time"
     assert job.state is JobState.FALLBACK
 
 

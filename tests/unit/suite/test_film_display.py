@@ -11,18 +11,13 @@ from services.suite.commands.film_display import Reel, film_table
 
 
 def task(kind: str, shot: str = "", **facts: Any) -> FilmTask:
-    fields: dict[str, Any] = {"state": "waiting", **facts}
+    fields = {"state": "waiting", **facts}
     return FilmTask(id=f"{shot}.{kind}", type=kind, shot=shot, **fields)
 
 
 def film(*tasks: FilmTask, **facts: Any) -> Film:
     shots = dict.fromkeys(each.shot for each in tasks if each.shot)
-    fields: dict[str, Any] = {
-        "state": Film.STATE_RUNNING,
-        "title": "The ferry",
-        "shots": list(shots),
-        **facts,
-    }
+    fields = {"state": Film.STATE_RUNNING, "title": "The ferry", "shots": list(shots), **facts}
     return Film(name="films/f1", tasks=tasks, **fields)
 
 
