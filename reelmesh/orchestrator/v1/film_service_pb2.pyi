@@ -101,6 +101,7 @@ class Film(_message.Message):
     STYLE_PRESET_FIELD_NUMBER: _builtins.int
     PREVIEW_URL_FIELD_NUMBER: _builtins.int
     THUMBNAIL_URL_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"films/{id}"."""
     tenant_name: _builtins.str
@@ -187,6 +188,10 @@ class Film(_message.Message):
     def eta(self) -> _timestamp_pb2.Timestamp:
         """When it should be done; absent while nobody can tell."""
 
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When its work began, or when it will begin at the earliest."""
+
     def __init__(
         self,
         *,
@@ -219,10 +224,11 @@ class Film(_message.Message):
         style_preset: _builtins.str = ...,
         preview_url: _builtins.str = ...,
         thumbnail_url: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["budget_limit", b"budget_limit", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "savings", b"savings", "strategy", b"strategy"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["budget_limit", b"budget_limit", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "savings", b"savings", "start_time", b"start_time", "strategy", b"strategy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "budget_limit", b"budget_limit", "content_url", b"content_url", "cost", b"cost", "create_time", b"create_time", "creative_id", b"creative_id", "cuts", b"cuts", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "name", b"name", "preview", b"preview", "preview_url", b"preview_url", "progress_percent", b"progress_percent", "savings", b"savings", "sequence", b"sequence", "shots", b"shots", "state", b"state", "strategy", b"strategy", "style_preset", b"style_preset", "tasks", b"tasks", "template", b"template", "template_text", b"template_text", "tenant_name", b"tenant_name", "thumbnail_url", b"thumbnail_url", "title", b"title", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "budget_limit", b"budget_limit", "content_url", b"content_url", "cost", b"cost", "create_time", b"create_time", "creative_id", b"creative_id", "cuts", b"cuts", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "name", b"name", "preview", b"preview", "preview_url", b"preview_url", "progress_percent", b"progress_percent", "savings", b"savings", "sequence", b"sequence", "shots", b"shots", "start_time", b"start_time", "state", b"state", "strategy", b"strategy", "style_preset", b"style_preset", "tasks", b"tasks", "template", b"template", "template_text", b"template_text", "tenant_name", b"tenant_name", "thumbnail_url", b"thumbnail_url", "title", b"title", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -559,6 +565,7 @@ class CreateFilmRequest(_message.Message):
     PACKS_FIELD_NUMBER: _builtins.int
     UPSCALE_FIELD_NUMBER: _builtins.int
     THUMBNAIL_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
     preset: _builtins.str
     """Optional. Such as "budget", "premium", "news", "offline", "cartoon" or "basic"."""
     mode: _builtins.str
@@ -629,6 +636,10 @@ class CreateFilmRequest(_message.Message):
     def packs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Optional. Culture packs to enrich with, besides those of the tenant's policy."""
 
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """Optional. Nothing is begun before, such as the hour from which a vendor is cheaper; at most 30 days ahead."""
+
     def __init__(
         self,
         *,
@@ -659,10 +670,11 @@ class CreateFilmRequest(_message.Message):
         packs: _abc.Iterable[_builtins.str] | None = ...,
         upscale: _builtins.bool = ...,
         thumbnail: _builtins.bool = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "budget_limit", b"budget_limit", "source", b"source", "use_cache", b"use_cache"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "budget_limit", b"budget_limit", "source", b"source", "start_time", b"start_time", "use_cache", b"use_cache"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "aspect_ratio", b"aspect_ratio", "budget_limit", b"budget_limit", "captions", b"captions", "concurrency", b"concurrency", "creative_id", b"creative_id", "fps", b"fps", "language", b"language", "mode", b"mode", "music", b"music", "packs", b"packs", "preset", b"preset", "project", b"project", "providers", b"providers", "request_id", b"request_id", "require_approval", b"require_approval", "resolution", b"resolution", "source", b"source", "style_preset", b"style_preset", "template", b"template", "template_values", b"template_values", "thumbnail", b"thumbnail", "title", b"title", "transition", b"transition", "upscale", b"upscale", "use_cache", b"use_cache", "visual_approach", b"visual_approach"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "aspect_ratio", b"aspect_ratio", "budget_limit", b"budget_limit", "captions", b"captions", "concurrency", b"concurrency", "creative_id", b"creative_id", "fps", b"fps", "language", b"language", "mode", b"mode", "music", b"music", "packs", b"packs", "preset", b"preset", "project", b"project", "providers", b"providers", "request_id", b"request_id", "require_approval", b"require_approval", "resolution", b"resolution", "source", b"source", "start_time", b"start_time", "style_preset", b"style_preset", "template", b"template", "template_values", b"template_values", "thumbnail", b"thumbnail", "title", b"title", "transition", b"transition", "upscale", b"upscale", "use_cache", b"use_cache", "visual_approach", b"visual_approach"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__allow_placeholder: _TypeAlias = _typing.Literal["allow_placeholder"]  # noqa: Y015
     _WhichOneofArgType__allow_placeholder: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder"]  # noqa: Y015

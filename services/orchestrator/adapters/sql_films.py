@@ -38,8 +38,8 @@ def load(plan: bytes, status: bytes) -> Film:
 class FilmOrders(Protocol):
     """Puts work into the durable engine's queue inside the caller's transaction."""
 
-    def film(self, connection: sa.Connection, film_run: str) -> None:
-        """Order a film's run, "{film id}.{run}"."""
+    def film(self, connection: sa.Connection, film_run: str, *, delay: float = 0.0) -> None:
+        """Order a film's run, "{film id}.{run}"; it begins after so many seconds."""
 
     def cancel_film(self, connection: sa.Connection, film_run: str) -> None:
         """Order the cancelling of a film's run."""
@@ -76,7 +76,7 @@ class SqlFilms:
             written = await connection.execute(insert.returning(films.c.id))
             fresh = written.first() is not None
             if fresh and film.state is FilmState.QUEUED:
-                await connection.run_sync(self._orders.film, film_run(film))
+                await connection.run_sync(self._begin, film)
         if not fresh:
             known = await self.known(film.tenant, film.request_id, fingerprint)
             if known is None:
@@ -124,20 +124,31 @@ class SqlFilms:
         self, tenant: str, film_id: str, mutate: Callable[[Film], Film | None]
     ) -> Film:
         """See `FilmStore.set_going`."""
-        return await self._change(film_id, mutate, tenant=tenant, order=self._orders.film)
+        return await self._change(film_id, mutate, tenant=tenant, order=self._begin)
 
     async def request_cancel(self, tenant: str, film_id: str) -> Film:
-        """See `FilmStore.request_cancel`: a film that waits for approval ends at once."""
+        """See `FilmStore.request_cancel`: a film that waits, for whatever, ends at once."""
         now = self._now()
 
         def cancel(film: Film) -> Film | None:
             if film.state is FilmState.CANCELLING:
                 return None
-            if film.state in {FilmState.QUEUED, FilmState.RUNNING}:
+            begins = film.brief.start_time
+            waits = film.state is FilmState.QUEUED and begins is not None and begins > now
+            if film.state in {FilmState.QUEUED, FilmState.RUNNING} and not waits:
                 return film.changed(now, state=FilmState.CANCELLING)
             return film.ended(now, FilmState.CANCELLED)
 
-        return await self._change(film_id, cancel, tenant=tenant, order=self._orders.cancel_film)
+        def order(connection: sa.Connection, film: Film) -> None:
+            self._orders.cancel_film(connection, film_run(film))
+
+        return await self._change(film_id, cancel, tenant=tenant, order=order)
+
+    def _begin(self, connection: sa.Connection, film: Film) -> None:
+        """Order the film's run, for the time that it may begin at."""
+        begins = film.brief.start_time
+        delay = (begins - self._now()).total_seconds() if begins else 0.0
+        self._orders.film(connection, film_run(film), delay=max(delay, 0.0))
 
     async def _change(
         self,
@@ -145,7 +156,7 @@ class SqlFilms:
         mutate: Callable[[Film], Film | None],
         *,
         tenant: str | None = None,
-        order: Callable[[sa.Connection, str], None] | None = None,
+        order: Callable[[sa.Connection, Film], None] | None = None,
     ) -> Film:
         async with self._database.begin() as connection:
             film = await self._load(connection, film_id, tenant=tenant, lock=True)
@@ -157,7 +168,7 @@ class SqlFilms:
                 row["plan"] = dump_plan(changed)
             await connection.execute(sa.update(films).where(films.c.id == film_id).values(row))
             if order is not None and not changed.state.terminal:
-                await connection.run_sync(order, film_run(changed))
+                await connection.run_sync(order, changed)
         self._committed(changed)
         return changed
 

@@ -2,7 +2,7 @@
 
 from reelmesh.orchestrator.v1 import film_service_pb2 as pb
 from services.common.errors import InvalidArgument
-from services.orchestrator.adapters.wire import from_money
+from services.orchestrator.adapters.wire import from_money, from_timestamp
 from services.orchestrator.convert.shot_list import shot_source
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.usecases.films.plan import FilmSource
@@ -20,6 +20,7 @@ def film_brief(message: pb.CreateFilmRequest) -> FilmBrief:
     return FilmBrief(
         providers=dict(message.providers),
         budget_limit_micros=limit,
+        start_time=from_timestamp(message.start_time) if message.HasField("start_time") else None,
         use_cache=message.use_cache if message.HasField("use_cache") else True,
         placeholder=message.allow_placeholder if message.HasField("allow_placeholder") else None,
         template_values=dict(message.template_values),

@@ -39,6 +39,7 @@ def film_message(film: Film) -> pb.Film:
         template=film.brief.wording.template,
         template_text=film.brief.wording.text if film.brief.wording.template else "",
         style_preset=film.brief.wording.preset,
+        start_time=to_timestamp(film.start_time or film.brief.start_time),
     )
 
 

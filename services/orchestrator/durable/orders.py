@@ -38,9 +38,9 @@ class DurableOrders:
         """Order the cancelling of a job; it never waits behind jobs."""
         self._order(connection, CANCEL_QUEUE, CANCEL_VIDEO, job_id)
 
-    def film(self, connection: sa.Connection, film_run: str) -> None:
-        """Order a film's run, "{film id}.{run}"."""
-        self._order(connection, FILM_QUEUE, MAKE_FILM, film_run)
+    def film(self, connection: sa.Connection, film_run: str, *, delay: float = 0.0) -> None:
+        """Order a film's run, "{film id}.{run}"; nobody takes it up before so many seconds."""
+        self._order(connection, FILM_QUEUE, MAKE_FILM, film_run, delay=delay)
 
     def cancel_film(self, connection: sa.Connection, film_run: str) -> None:
         """Order the cancelling of a film's run."""
@@ -51,7 +51,14 @@ class DurableOrders:
         self._client.destroy()
 
     def _order(
-        self, connection: sa.Connection, queue: str, workflow: str, job_id: str, place: int = 0
+        self,
+        connection: sa.Connection,
+        queue: str,
+        workflow: str,
+        job_id: str,
+        place: int = 0,
+        *,
+        delay: float = 0.0,
     ) -> None:
         options: EnqueueOptions = {
             "queue_name": queue,
@@ -61,4 +68,6 @@ class DurableOrders:
         }
         if place:  # without one it goes before all that have one
             options["priority"] = place
+        if delay > 0:
+            options["delay_seconds"] = delay
         self._client.enqueue_in_transaction(connection, options, job_id)

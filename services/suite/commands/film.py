@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,12 @@ def film(
         bool, typer.Option("--upscale", help="Make smaller clips and enlarge them here.")
     ] = False,
     captions: Annotated[str, typer.Option(help="burn, attach or off.")] = "",
+    start: Annotated[
+        datetime | None,
+        typer.Option(
+            "--start", help="Begin nothing before, in local time.", formats=["%Y-%m-%dT%H:%M"]
+        ),
+    ] = None,
     approve: Annotated[
         bool, typer.Option("--ask", help="Wait for `reelmesh films resume --approve`.")
     ] = False,
@@ -66,6 +73,7 @@ def film(
                 "resolution": resolution,
                 "captions": captions,
                 "upscale": upscale,
+                "start_time": start.astimezone(UTC) if start else None,
                 "require_approval": approve,
                 "use_cache": not no_cache,
                 "request_id": new_id(),

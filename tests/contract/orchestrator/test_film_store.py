@@ -179,6 +179,18 @@ async def test_a_film_that_waits_for_approval_is_not_ordered_and_ends_at_once(ur
         assert (await films.request_cancel(acme, mine.id)).state == "cancelled"
 
 
+async def test_a_film_for_later_is_ordered_for_later_and_ends_at_once_when_cancelled(url, acme):
+    async with store(url) as (films, _):
+        later = film(start_time=NOW + timedelta(hours=8)).brief
+        mine, _ = await films.accept(wanted(acme, brief=later), "print")
+        assert await ordered(url, f"make_film.{mine.id}.1") == "DELAYED"
+        assert (await films.request_cancel(acme, mine.id)).state == "cancelled"
+        begun = film(start_time=NOW - timedelta(hours=8)).brief
+        mine, _ = await films.accept(wanted(acme, brief=begun), "print")
+        assert await ordered(url, f"make_film.{mine.id}.1") == "ENQUEUED"
+        assert (await films.request_cancel(acme, mine.id)).state == "cancelling"
+
+
 async def test_pages_go_from_new_to_old(url, acme):
     async with store(url) as (films, _):
         made = [(await films.accept(wanted(acme), "print"))[0].id for _ in range(5)]

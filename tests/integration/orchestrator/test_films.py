@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest_asyncio
 
 from reelmesh.orchestrator.v1 import film_service_pb2 as pb
 from reelmesh.orchestrator.v1.film_service_pb2_grpc import FilmServiceStub
+from services.common import clock
 from services.common.errors import (
     AlreadyEnded,
     GenerationFailed,
@@ -148,6 +150,21 @@ async def test_approval_is_waited_for_and_nothing_is_spent_before(
     await films.ResumeFilm(pb.ResumeFilmRequest(name=film.name, approve=True))
     ended, _ = await end(films, film.name)
     assert ended.state == State.STATE_SUCCEEDED
+
+
+async def test_nothing_is_begun_before_the_hour_that_was_asked_for(
+    studio: House, films: Any
+) -> None:
+    start = clock.now() + timedelta(seconds=3)
+    accepted = (await films.CreateFilm(wanted(shots(1), start_time=start))).film
+    assert accepted.start_time.ToDatetime(tzinfo=UTC) == start
+    film, seen = await end(films, accepted.name)
+    assert film.state == State.STATE_SUCCEEDED
+    assert film.start_time.ToDatetime(tzinfo=UTC) >= start
+    waiting = [change for change in seen if change.film.state == State.STATE_QUEUED]
+    assert len(waiting) == 1, "it was told once, and then nothing until its hour"
+    with pytest.raises(InvalidArgument, match="start_time"):
+        await films.CreateFilm(wanted(start_time=start + timedelta(days=31)))
 
 
 async def test_a_failed_cut_fails_the_film_with_its_reason(studio: House, films: Any) -> None:

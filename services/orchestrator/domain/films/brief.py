@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from services.common.errors import InvalidArgument
 from services.orchestrator.domain.films.presets import PRESETS, Preset, preset_named
@@ -57,6 +58,7 @@ class FilmBrief:
     style_preset: str = ""
     packs: tuple[str, ...] = ()
     wording: FilmWording = field(default_factory=FilmWording)
+    start_time: datetime | None = None
 
     def __post_init__(self) -> None:
         """Raise InvalidArgument naming the field that cannot work."""

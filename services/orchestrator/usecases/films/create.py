@@ -4,8 +4,9 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from services.common.errors import InvalidArgument
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.ports import FilmStore
@@ -18,7 +19,10 @@ from services.orchestrator.usecases.accept import MAX_REQUEST_ID
 from services.orchestrator.usecases.films.plan import FilmPlan, FilmSource, PlanFilm
 
 # Settings that films had not from the beginning: left out where they are not used.
-_LATER = frozenset({"template", "template_values", "style_preset", "packs"})
+_LATER = frozenset(
+    {"template", "template_values", "style_preset", "packs", "upscale", "thumbnail", "start_time"}
+)
+MOST_AHEAD = timedelta(days=30)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +51,9 @@ class CreateFilm:
         whatever keeps a model that was named from serving.
         """
         check_text("request_id", request_id, MAX_REQUEST_ID)
+        start = brief.start_time
+        if start is not None and start > self.now() + MOST_AHEAD:
+            raise InvalidArgument("start_time", "is too far ahead", allowed=("within 30 days",))
         fingerprint = fingerprint_of(brief, source)
         known = await self.films.known(tenant, request_id, fingerprint)
         if known is not None:
@@ -97,7 +104,7 @@ class CreateFilm:
 def fingerprint_of(brief: FilmBrief, source: FilmSource) -> str:
     """SHA-256 over all that the caller asked for."""
     told = {n: v for n, v in asdict(brief).items() if n != "wording" and (v or n not in _LATER)}
-    asked = json.dumps([told, asdict(source)], sort_keys=True, ensure_ascii=False)
+    asked = json.dumps([told, asdict(source)], sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(asked.encode()).hexdigest()
 
 

@@ -82,6 +82,26 @@ async def test_the_figures_of_the_document(preset, count, micros):
     assert (plan.blockers, plan.warnings) == ((), ())
 
 
+class Counting(Router):
+    """A router that counts how often it decides."""
+
+    decided = 0
+
+    def decide(self, *arguments, **named):
+        Counting.decided += 1
+        return super().decide(*arguments, **named)
+
+
+async def test_a_hundred_alike_shots_are_routed_once():
+    """Planning a long film stays quick: the figure is in the benchmark `films`."""
+    Counting.decided = 0
+    plan = replace(planning(*catalogue()), router=Counting(allow_placeholder=False))
+    long = FilmSource(shots=shots(100))
+    made = await plan("acme", FilmBrief(preset="budget"), long)
+    assert len(made.shots) == 100
+    assert Counting.decided == 1
+
+
 async def test_the_exact_sum_is_below_the_one_that_is_told():
     plan = await planning(*catalogue())("acme", FilmBrief(preset="budget", music="off"), example())
     characters = sum(len(shot["narration"]) for shot in json.loads(EXAMPLE)["shots"])
