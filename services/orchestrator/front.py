@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from reelmesh.orchestrator.v1.budget_service_pb2 import (
+    GetCostReportRequest,
+    GetCostReportResponse,
+)
 from reelmesh.orchestrator.v1.budget_service_pb2_grpc import add_BudgetServiceServicer_to_server
 from reelmesh.orchestrator.v1.cache_service_pb2_grpc import add_CacheServiceServicer_to_server
 from reelmesh.orchestrator.v1.comparison_service_pb2_grpc import (
@@ -12,10 +16,12 @@ from reelmesh.orchestrator.v1.film_service_pb2_grpc import add_FilmServiceServic
 from reelmesh.orchestrator.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
 from reelmesh.orchestrator.v1.video_service_pb2_grpc import add_VideoServiceServicer_to_server
 from services.common import clock
+from services.common.database import Database
 from services.common.ids import new_id
 from services.common.readiness import Readiness
 from services.orchestrator.adapters.sql_books import SqlBooks
 from services.orchestrator.adapters.tenant_rates import TenantRates
+from services.orchestrator.convert.budgets import period_of, report_message
 from services.orchestrator.films import film_use_cases
 from services.orchestrator.servicers import budgets, cache, policies
 from services.orchestrator.servicers.budgets import Budgets
@@ -99,3 +105,10 @@ def _use_cases(parts: Parts) -> VideoUseCases:
         assets=parts.assets,
         ledger=parts.ledger,
     )
+
+
+async def cost_report_of_all(location: str, request: GetCostReportRequest) -> GetCostReportResponse:
+    """What all tenants of a database were charged, for its operator. Raises InvalidArgument."""
+    async with Database(location, schema="orchestrator", pool_size=0) as database:
+        books = KeepBudgets(books=SqlBooks(database, now=clock.now))
+        return report_message(await books.report("", request.group_by, period_of(request)))

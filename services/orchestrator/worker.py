@@ -3,7 +3,7 @@
 import fcntl
 import os
 import socket
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,12 +14,10 @@ from services.common.background import background
 from services.common.database import Database
 from services.common.errors import FailedPrecondition
 from services.orchestrator.adapters.messages import load_messages, load_texts
-from services.orchestrator.adapters.sql_books import SqlBooks
 from services.orchestrator.adapters.sql_ledger import SqlLedger
 from services.orchestrator.domain.cache.entries import Clips
 from services.orchestrator.domain.comparisons import ComparisonStore
 from services.orchestrator.domain.money.ledger import Ledger
-from services.orchestrator.domain.money.reports import CostRow, Period
 from services.orchestrator.domain.policy_ports import PolicyBook, RecordsPort
 from services.orchestrator.domain.ports import (
     AssetPort,
@@ -38,7 +36,6 @@ from services.orchestrator.settings import Settings
 from services.orchestrator.usecases.admission import Screen
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.attempt import AttemptVideo
-from services.orchestrator.usecases.budgets import KeepBudgets
 from services.orchestrator.usecases.caching import Caching, NoCache
 from services.orchestrator.usecases.compiling import CompilePrompt
 from services.orchestrator.usecases.films.steps import FilmFlow, FilmParts
@@ -159,12 +156,6 @@ async def working(settings: Settings, parts: Parts, films: FilmFlow) -> AsyncIte
         await stack.enter_async_context(background("late_money", late.run(settings.settle_every)))
         await stack.enter_async_context(background("housekeeping", tidy.run()))
         yield
-
-
-async def report_costs(location: str, by: str, period: Period) -> Sequence[CostRow]:
-    """What all tenants of a database were charged, for its operator. Raises InvalidArgument."""
-    async with Database(location, schema="orchestrator", pool_size=0) as database:
-        return await KeepBudgets(books=SqlBooks(database, now=clock.now)).report("", by, period)
 
 
 async def correct_costs(

@@ -109,11 +109,10 @@ def costs(
 async def _of_everybody(
     request: pb.GetCostReportRequest, data_dir: Path | None
 ) -> pb.GetCostReportResponse:
-    from services.orchestrator.convert.budgets import period_of, report_message  # noqa: PLC0415 - brings a service along
-    from services.orchestrator.worker import report_costs  # noqa: PLC0415 - see above
+    from services.orchestrator.front import cost_report_of_all  # noqa: PLC0415 - brings a service along
 
     location = database_settings(data_dir).database_location("orchestrator")
-    return report_message(await report_costs(location, request.group_by, period_of(request)))
+    return await cost_report_of_all(location, request)
 
 
 def _moment(day: str) -> Timestamp | None:

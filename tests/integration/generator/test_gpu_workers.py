@@ -187,7 +187,8 @@ async def _lies_loaded(yard: Yard, model: str) -> bool:
 
 async def _serving(address: str) -> bool:
     async with Channel(address) as channel:
-        answer = await HealthStub(channel).Check(HealthCheckRequest(), timeout=5)
+        health: Any = HealthStub(channel)
+        answer = await health.Check(HealthCheckRequest(), timeout=5)
         return bool(answer.status == HealthCheckResponse.SERVING)
 
 
