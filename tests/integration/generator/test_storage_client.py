@@ -14,7 +14,7 @@ from services.common.identity import Identity, IdentitySigner
 from services.generator.adapters.storage_client import StorageClient
 from services.generator.domain.orders import asset_media
 from services.generator.domain.ports import Content, Entry
-from services.generator.domain.tasks import Media, VideoTask
+from services.generator.domain.tasks import Edit, Media, VideoTask
 from services.storage.__main__ import running
 from services.storage.settings import Settings
 from tests.fakes.generator_parts import entry, order
@@ -27,6 +27,10 @@ KEY = "the signing key of the tests"
 
 async def chunks(data: bytes) -> AsyncIterator[bytes]:
     yield data
+
+
+def content_of_a_clip(*, cost_micros: int = 0) -> Content:
+    return Content(content_type="video/mp4", chunks=chunks(mp4()), cost_micros=cost_micros)
 
 
 async def test_a_result_is_stored_with_its_parents_its_cost_and_its_recipe(tmp_path: Path) -> None:
@@ -44,13 +48,20 @@ async def test_a_result_is_stored_with_its_parents_its_cost_and_its_recipe(tmp_p
     )
     made = Entry(entry("g1").generation, order("r-g1", task=task))
     tenant = made.generation.tenant
-    content = Content(content_type="video/mp4", chunks=chunks(mp4()), cost_micros=1_250_000)
+    content = content_of_a_clip(cost_micros=1_250_000)
     async with (
         running(settings) as address,
         Channel(address, IdentitySigner(KEY), identity=Identity(tenant)) as channel,
     ):
         stored = await StorageClient(channel).upload(made, content)
         answer = await StorageServiceStub(channel).GetAsset(pb.GetAssetRequest(name=stored.asset))
+        longer = VideoTask(prompt="on", video=asset_media("01clip"), edit=Edit.EXTEND)
+        went_on = Entry(entry("g2").generation, order("r-g2", task=longer))
+        extended = await StorageClient(channel).upload(went_on, content_of_a_clip())
+        found = await StorageServiceStub(channel).GetAsset(pb.GetAssetRequest(name=extended.asset))
+    assert list(found.asset.lineage.parents) == ["assets/01clip"]
+    done = {"edit": "extend", "video": "assets/01clip"}
+    assert MessageToDict(found.asset.lineage.parameters) == done
     lineage = answer.asset.lineage
     assert (lineage.prompt, lineage.seed) == ("A fox", 2**62 + 1)
     assert list(lineage.parents) == ["assets/01parent"]

@@ -8,7 +8,7 @@ from services.common.errors import BudgetExceeded, NoCredentials, RateLimited, U
 from services.common.status import from_status
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.convert import generation_to_proto, model_to_proto
-from services.generator.domain.catalogue import Surroundings
+from services.generator.domain.catalogue import Availability, Standing, Surroundings
 from services.generator.domain.facts import Cost, Failure, Output, Progress
 from services.generator.domain.generation import State
 from tests.fakes.generator_parts import START, entry
@@ -100,3 +100,13 @@ def test_tiers_keep_their_conditions() -> None:
     tiers = {(tier.resolution, tier.audio): tier.amount_micros for tier in message.price.tiers}
     assert tiers["720p", True] == 126_000
     assert message.price.kind == "per_second"
+
+
+def test_a_model_tells_what_it_can_do_to_a_clip() -> None:
+    ready = Standing(Availability.READY)
+    told = {
+        model.id: list(model_to_proto(model, ready).capabilities.operations)
+        for model in load_catalogue()
+    }
+    assert told["fal_wan_2_7"] == ["extend"]
+    assert told["runway_gen4_5"] == []
