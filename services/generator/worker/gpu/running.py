@@ -49,7 +49,7 @@ async def running(settings: WorkerSettings, opened: Opened) -> AsyncIterator[Run
     async with AsyncExitStack() as stack:
         own_device(settings, stack)
         metrics, readiness = Metrics(settings.service), Readiness()
-        health = Health(metrics)
+        health = Health(metrics, gpu_rate=settings.gpu_rate)
         bus = await stack.enter_async_context(
             await Bus.connect(
                 settings.nats_url, source="reelmesh/gpu", credentials=settings.nats_credentials

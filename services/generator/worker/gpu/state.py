@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from services.common.telemetry import Metrics, get_logger
+from services.generator.domain.gpu_cost import idle_micros
 from services.generator.domain.workers import WorkerState
 
 _FAILURES = 3
@@ -24,8 +25,12 @@ class Health:
         *,
         clock: Callable[[], float] = time.monotonic,
         failures: int = _FAILURES,
+        gpu_rate: int | None = None,
     ) -> None:
+        """`gpu_rate` is what the device costs in micro-USD an hour, None where nobody has said."""
         self._clock = clock
+        self._rate = gpu_rate
+        self._busy_seconds = 0.0
         self._begun = clock()
         self._most = failures
         self._failures = 0
@@ -41,6 +46,10 @@ class Health:
         self._seconds = metrics.histogram("gpu_worker_work_seconds", "From taken to concluded.")
         self._memory = metrics.gauge("gpu_worker_memory_bytes", "Of the device.", ("kind",))
         self._loaded = metrics.gauge("gpu_worker_models_loaded", "Models in the device's memory.")
+        self._idle = metrics.gauge(
+            "gpu_worker_idle_micros",
+            "What the device cost since the start while it worked for nobody, in micro-USD.",
+        )
         self._to(WorkerState.STARTING)
 
     @property
@@ -70,7 +79,10 @@ class Health:
     def ended(self, outcome: str, since: float, *, machine_failed: bool = False) -> None:
         """Work ended as `outcome`; the machine itself may have failed at it."""
         self._work.labels(outcome=outcome).inc()
-        self._seconds.observe(self._clock() - since)
+        took = self._clock() - since
+        self._seconds.observe(took)
+        self._busy_seconds += took
+        self._count_idle()
         self._failures = self._failures + 1 if machine_failed else 0
         if self._failures >= self._most:
             self._to(WorkerState.UNHEALTHY, f"{self._failures} failures of the machine in a row")
@@ -86,6 +98,13 @@ class Health:
         self._memory.labels(kind="used").set(used)
         self._memory.labels(kind="total").set(total)
         self._loaded.set(loaded)
+        self._count_idle()
+
+    def _count_idle(self) -> None:
+        """Tell what nobody pays for; work that is under way counts as idle until it has ended."""
+        if self._rate is not None:
+            up = self._clock() - self._begun
+            self._idle.set(idle_micros(self._rate, up, self._busy_seconds))
 
     def _to(self, state: WorkerState, reason: str = "") -> None:
         if state is not self.state:

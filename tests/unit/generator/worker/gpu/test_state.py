@@ -77,3 +77,16 @@ def test_the_devices_memory_and_what_lies_in_it_are_measured() -> None:
     assert 'reelmesh_gpu_worker_memory_bytes{kind="used"} 7.0' in text
     assert 'reelmesh_gpu_worker_memory_bytes{kind="total"} 80.0' in text
     assert "reelmesh_gpu_worker_models_loaded 2.0" in text
+
+
+def test_what_the_device_costs_while_it_works_for_nobody_is_told_apart() -> None:
+    clock, metrics = Seconds(), Metrics("gpu-worker")
+    health = Health(metrics, clock=clock, gpu_rate=3_600_000)  # one micro-dollar a millisecond
+    health.warmed()
+    clock.now += 100
+    begun = health.began()
+    clock.now += 120
+    health.ended("succeeded", begun)
+    clock.now += 30
+    health.measured(1, 2, 1)
+    assert metrics.registry.get_sample_value("reelmesh_gpu_worker_idle_micros") == 130_000
