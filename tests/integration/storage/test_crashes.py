@@ -177,7 +177,7 @@ async def test_an_old_preview_that_was_being_replaced_is_replaced_once(
     )
     async with process(shrinking, step) as service:
         async with client_of(service.address) as acme:
-            film = await acme.upload(mp4(size=(640, 480)), "r1")
+            film = await acme.upload(mp4(size=(320, 240)), "r1")
         assert await service.died() == signal.SIGKILL
     monkeypatch.setattr("services.storage.usecases.sweep.PURGE_AFTER", timedelta(0))
     async with running(shrinking) as address, client_of(address) as acme:

@@ -92,9 +92,9 @@ async def test_an_old_preview_is_replaced_by_a_smaller_one_of_the_same_age(
         }
     )
     async with running(shrinking) as address, client_of(address) as acme:
-        held = (await acme.upload(mp4(size=(640, 480), seed=1), "held")).name
+        held = (await acme.upload(mp4(size=(320, 240), seed=1), "held")).name
         await hold(acme, held, held=True)
-        film = await acme.upload(mp4(size=(640, 480)), "r1")
+        film = await acme.upload(mp4(size=(320, 240)), "r1")
         while not (preview := (await acme.get(film.name)).derived.get("preview")):  # noqa: ASYNC110 - it is made by another process
             await asyncio.sleep(0.05)
         large = await acme.get(preview)
