@@ -78,9 +78,9 @@ def _judge(
     text: str, words: list[re.Match[str]], place: tuple[int, int], book: NameBook
 ) -> NamedSpan | None:
     run = list(words[place[0] : place[1]])
-    opens_sentence = _opens_sentence(text[max(0, run[0].start() - 20) : run[0].start()])
-    while run and (_bare(run[0]) in book.nobody or (opens_sentence and not _known(run, book))):
-        run, opens_sentence = run[1:], False
+    opens = opens_sentence(text[max(0, run[0].start() - 20) : run[0].start()])
+    while run and (_bare(run[0]) in book.nobody or (opens and not _known(run, book))):
+        run, opens = run[1:], False
     while run and _bare(run[-1]) in book.nobody:
         run = run[:-1]
     if not run or (len(run) == 1 and _bare(run[0]) in book.titles and _after_comma(text, run[0])):
@@ -115,7 +115,8 @@ def _trusted(name: list[str], book: NameBook) -> bool:
     return first in book.given or (first in book.titles and len(name) > 1)
 
 
-def _opens_sentence(before: str) -> bool:
+def opens_sentence(before: str) -> bool:
+    """Whether what comes after these characters begins a sentence."""
     body = before.rstrip()
     return not body or body.endswith(_SENTENCE_END) or "\n" in before[len(body) :]
 

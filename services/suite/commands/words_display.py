@@ -84,7 +84,9 @@ def show_breakdown(found: prompt_pb2.ScriptBreakdown, *, brief: bool) -> None:
 def _show_characters(characters: Iterable[prompt_pb2.Character]) -> None:
     table = Table("character", "lines", "also", "looks", box=None, pad_edge=False)
     for each in characters:
-        row = (each.name, str(each.lines), ", ".join(each.aliases), each.description)
+        # What differs in capitals alone tells a reader nothing.
+        also = (alias for alias in each.aliases if alias.casefold() != each.name.casefold())
+        row = (each.name, str(each.lines), ", ".join(also), each.description)
         table.add_row(*map(Text, row))
     if table.row_count:
         out.print()

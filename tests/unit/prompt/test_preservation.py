@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.prompt.adapters.rules.reader import RulesReader
 from services.prompt.domain.knowledge import Knowledge
 from services.prompt.domain.names import find_names
 from services.prompt.domain.preservation import Preservation
@@ -60,3 +61,12 @@ def test_names_are_told_from_words_that_begin_a_sentence(
     found = find_names(text, knowledge.names)
     assert [name.text for name in found if not name.is_place] == people
     assert [name.text for name in found if name.is_place] == places
+
+
+def test_a_word_that_opens_a_sentence_of_its_language_is_nobodys_name(reader: RulesReader) -> None:
+    def people(text: str) -> tuple[str, ...]:
+        return reader.read(text).parameters.characters
+
+    assert people("Simba anatembea savana usiku, bila watu") == ()
+    assert people("Mtoto anayeitwa Simba anacheza na Juma kijijini") == ("Simba", "Juma")
+    assert people("Simba walks across the savannah and looks at the moon") == ("Simba",)

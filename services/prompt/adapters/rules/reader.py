@@ -6,7 +6,7 @@ from services.prompt.adapters.rules.amounts import Amounts, aspect_ratio, pictur
 from services.prompt.adapters.rules.language import MIXED, LanguageGuess
 from services.prompt.adapters.rules.negatives import Negative, find_negatives
 from services.prompt.domain.lexicon import Lexicon
-from services.prompt.domain.names import NameBook, find_names
+from services.prompt.domain.names import NameBook, NamedSpan, find_names, opens_sentence
 from services.prompt.domain.parameters import MAX_VARIATIONS, VideoParameters
 from services.prompt.domain.ports import Reading
 from services.prompt.domain.spans import blank, without_quotes
@@ -104,7 +104,7 @@ class RulesReader:
             places += [
                 (start, value) for start, _, value in lexicon.fields["landscapes"].hits(plain)
             ]
-        people = [name.text for name in names if not name.is_place]
+        people = [n.text for n in names if not n.is_place and not _is_word(text, n, spoken[0])]
         return {
             "characters": tuple(dict.fromkeys(people))[:64],
             "landscapes": tuple(dict.fromkeys(value for _, value in sorted(places)))[:64],
@@ -118,6 +118,15 @@ class RulesReader:
             return frozenset()
         values["mood"] = mood
         return frozenset({"mood"})
+
+
+def _is_word(text: str, name: NamedSpan, own: Lexicon) -> bool:
+    """Whether a name is an ordinary word of the text's language that opens a sentence.
+
+    "Simba anatembea" is a lion that walks, "mtoto Simba" a child of that name.
+    """
+    opens = opens_sentence(text[max(0, name.start - 20) : name.start])
+    return opens and name.text.lower() in own.function_words
 
 
 def _joined(negatives: list[Negative]) -> str:
