@@ -20,7 +20,7 @@ _BLOCKS = 20
 class Room:
     """What a plan may use: bytes on `device`, in `dtype`; from `least` rung on.
 
-    `settings` are those of each plan.
+    `settings` are those of each plan; `moves` whether weights can be kept off the device.
     """
 
     device: Device
@@ -28,11 +28,12 @@ class Room:
     dtype: str
     least: Rung = Rung.RESIDENT
     settings: Mapping[str, str] = field(default_factory=dict)
+    moves: bool = True
 
     @property
     def rungs(self) -> tuple[Rung, ...]:
-        """Rungs that help here: a processor gains nothing by moving weights to itself."""
-        last = Rung.TILED if self.device.kind == "cpu" else Rung.OFFLOADED
+        """Rungs that help here."""
+        last = Rung.OFFLOADED if self.moves else Rung.TILED
         return tuple(rung for rung in Rung if self.least <= rung <= last)
 
 

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from services.common.errors import InvalidArgument, ServiceError
+from services.common.errors import InvalidArgument, ServiceError, Unavailable
 from services.common.telemetry import get_logger
 from services.generator.domain.catalogue import Availability, Catalogue, Standing, Surroundings
 from services.generator.domain.models import Model, PriceKind
@@ -17,7 +17,7 @@ from services.generator.domain.vram import Mode, mode_of
 from services.generator.engines.local.engine import LocalEngine
 from services.generator.engines.local.installed import PROVIDER, local_models, sources
 from services.generator.engines.local.popularity import Popularity
-from services.generator.engines.local.process import ModelProcess
+from services.generator.engines.local.process import MODULE, ModelProcess
 from services.generator.settings import Settings
 from services.generator.worker.local import LocalBackend
 
@@ -34,7 +34,7 @@ log = get_logger(__name__)
 class Here:
     """What this machine does itself: back ends by provider, and how its models stand.
 
-    `mode` None is a machine on which no model is installed.
+    `mode` None is a machine on which none can run.
     """
 
     backends: Mapping[str, Backend] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Here:
 
     def beside(self, around: Around) -> Around:
         """Return `around` with how the models of this machine stand."""
-        if self.mode is None:
+        if not self.standings:
             return around
         return lambda own: replace(around(own), here=self.standings)
 
@@ -56,13 +56,15 @@ class Here:
         return in_mode(catalogue, self.mode)
 
 
-async def models_here(settings: Settings, stack: AsyncExitStack) -> Here:
+async def models_here(settings: Settings, stack: AsyncExitStack, *, module: str = MODULE) -> Here:
     """Start the process of the models that are installed, and look which of them can run.
 
     Those that are to be preloaded are warm when it returns, the most popular ones soon after.
 
-    Raises Unavailable when it does not start, InvalidArgument for a mode that the cards are too
-    small for, or a model to preload that cannot run here.
+    Without the libraries that run them they count as not installed.
+
+    Raises InvalidArgument for a mode that the cards are too small for, or a model to preload that
+    cannot run here.
     """
     found = sources(settings.checkpoints, settings.models)
     if settings.local != "embedded" or not found:
@@ -70,9 +72,15 @@ async def models_here(settings: Settings, stack: AsyncExitStack) -> Here:
     from services.generator.engines.local.survey import survey  # noqa: PLC0415 - heavy: NumPy, PyAV
 
     pinned = [found[name].key for name in settings.local_preload if name in found]
-    process = ModelProcess(loras=settings.local_loras, pinned=pinned)
+    process = ModelProcess(loras=settings.local_loras, pinned=pinned, module=module)
     stack.push_async_callback(process.close)
-    hello = await process.start()
+    try:
+        hello = await process.start()
+    except Unavailable as error:
+        # Vendors and the placeholder go on without local models.
+        log.warning("no local models", why=error.message)
+        lacking = "the libraries that run it are not installed here (extra generator-gpu)"
+        return Here(standings={name: _not_installed(name, lacking) for name in found})
     mode = mode_of((hello.device,), settings.local_mode)
     standings = survey(local_models(), found, hello.device, hello.budget)
     for name in found:
@@ -83,6 +91,10 @@ async def models_here(settings: Settings, stack: AsyncExitStack) -> Here:
     rate = settings.gpu_rate
     backend = LocalBackend(engine, settings.scratch, limit=_AT_ONCE, gpu_rate=rate)
     return Here({PROVIDER: backend}, standings, mode)
+
+
+def _not_installed(model: str, reason: str) -> Standing:
+    return Standing(Availability.NOT_INSTALLED, f"{model}: {reason}")
 
 
 async def _warmed(

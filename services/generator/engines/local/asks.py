@@ -64,7 +64,8 @@ def ask_of(
     given: Any = task
     prompt = given.text if isinstance(task, SpeechTask) else given.prompt
     speech = isinstance(task, SpeechTask)
-    options: Any = given.options.get("local", {})
+    # The checks have taken the provider's own out of the options; who asks directly names it.
+    options: Any = given.options.get("local", given.options)
     return Ask(
         identifier=identifier,
         operation=operation_of(task),

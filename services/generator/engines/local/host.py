@@ -3,7 +3,7 @@
 Used by many threads at once; nothing here waits on an event loop.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -71,6 +71,17 @@ class Host:
         """Return what a family computes in on this device."""
         return dtype_for(self.device, family.name)
 
+    def room(self, family: Family, settings: Mapping[str, str]) -> Room:
+        """Return what a run of a family may use here."""
+        return Room(
+            device=self.device,
+            budget=self._budget(),
+            dtype=self.precision(family),
+            settings=settings,
+            # A processor gains nothing by moving weights to itself.
+            moves=self.device.kind != "cpu",
+        )
+
     def carry_out(self, ask: Ask, path: Path, watch: Watch) -> Made:
         """Write the file that `ask` asks for.
 
@@ -105,12 +116,8 @@ class Host:
 
     def _ways(self, work: Work, facts: CheckpointFacts) -> Iterator[Plan]:
         family, shape = work.family, first_run(work)
-        room = Room(
-            device=self.device,
-            budget=self._budget(),
-            dtype=self.precision(family),
-            settings={"tier": "fast"} if work.wishes.tier is Tier.FAST else {},
-        )
+        tier = {"tier": "fast"} if work.wishes.tier is Tier.FAST else {}
+        room = self.room(family, tier)
 
         def shorter(tried: Shape) -> Shape | None:
             """Halve a run: the clip is made of more of them, or is shorter where that is let."""

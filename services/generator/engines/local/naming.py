@@ -14,6 +14,12 @@ def checkpoint_of(key: str) -> str:
     return key.rsplit(" ", 2)[0]
 
 
+def given_up(plan: Plan) -> tuple[str, ...]:
+    """Return what a caller should know of a plan that is not exact."""
+    short = f"the weights were used in eight bits: {plan.device.name} has no room for them whole"
+    return (short,) if plan.quantised else ()
+
+
 def method_of(plan: Plan) -> str:
     """Return how it was made, for the record: a seed gives the same pixels only the same way."""
     words = [plan.device.kind, plan.dtype, plan.rung.name.lower()]

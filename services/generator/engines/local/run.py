@@ -15,7 +15,7 @@ from services.generator.engines.local.continuing import joined
 from services.generator.engines.local.dressing import dressed, watching
 from services.generator.engines.local.family import Frames, Pixels, Resident, RunOrder
 from services.generator.engines.local.made import Made
-from services.generator.engines.local.naming import key_of, method_of
+from services.generator.engines.local.naming import given_up, key_of, method_of
 from services.generator.engines.local.order import Work
 from services.generator.engines.local.residency import Claim, Residency
 from services.generator.engines.local.speed import tuned
@@ -212,7 +212,7 @@ def _made(plan: Plan, result: Result, shape: Shape) -> Made:
     return Made(
         shape=shape,
         seconds=shape.seconds,
-        warnings=(*plan.warnings, *result.warnings),
+        warnings=(*plan.warnings, *given_up(plan), *result.warnings),
         method=result.method,
         busy_seconds=result.busy_seconds,
         load_seconds=result.load_seconds,

@@ -43,5 +43,10 @@ def _fit(model: Model, source: Source, device: Device, budget: int) -> None:
     if family.operation is not model.operation:
         message = f"holds a model that makes {family.operation}, not {model.operation}"
         raise InvalidArgument(variable_of(model), message)
-    room = Room(device=device, budget=budget, dtype=dtype_for(device, family.name))
+    room = Room(
+        device=device,
+        budget=budget,
+        dtype=dtype_for(device, family.name),
+        moves=device.kind != "cpu",
+    )
     next(plans(room, lambda shape: family.footprint(facts, shape), family.snap(least_shape(model))))

@@ -89,8 +89,8 @@ def test_a_rung_never_needs_more_than_the_one_before_it() -> None:
     assert peaks == sorted(peaks, reverse=True)
 
 
-def test_a_processor_has_no_use_for_moving_weights_to_itself() -> None:
-    room = Room(device=Device(total_bytes=GIB), budget=GIB, dtype="float32")
+def test_weights_that_cannot_move_stay() -> None:
+    room = Room(device=Device(total_bytes=GIB), budget=GIB, dtype="float32", moves=False)
     assert room.rungs == (Rung.RESIDENT, Rung.TILED)
 
 
@@ -101,10 +101,10 @@ def test_shorter_runs_come_after_every_rung_of_the_full_length() -> None:
     def half(shape: Shape) -> Shape | None:
         return Shape(frames=shape.frames // 2) if shape.frames > 20 else None
 
-    room = Room(device=Device(total_bytes=1), budget=50 * GIB, dtype="float32")
+    room = Room(device=Device(total_bytes=1), budget=50 * GIB, dtype="float32", moves=False)
     found = [plan.shape.frames for plan in plans(room, need, SHAPE, shorter=half)]
     assert found == [40, 40, 20, 20]
-    tight = Room(device=Device(total_bytes=1), budget=10 * GIB, dtype="float32")
+    tight = Room(device=Device(total_bytes=1), budget=10 * GIB, dtype="float32", moves=False)
     with pytest.raises(NoDevice, match="20 frames"):
         list(plans(tight, need, SHAPE, shorter=half))
 

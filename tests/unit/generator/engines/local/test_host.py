@@ -356,3 +356,26 @@ def test_a_run_that_nobody_waits_for_leaves_the_line(ltx) -> None:
         hold.set()
         first.result(60)
     assert "second" not in fixture.kept.films
+
+
+@pytest.mark.parametrize("rung", [Rung.ENCODER_OFF, Rung.QUANTISED, Rung.OFFLOADED])
+def test_every_rung_loads_and_makes_the_same_film(ltx, rung) -> None:
+    class Lower(Host):
+        """A device on which the rungs above do not fit."""
+
+        def room(self, family, settings):
+            return replace(super().room(family, settings), least=rung, moves=True)
+
+    exact = Fixture(ltx)
+    _, whole = exact.made("whole")
+    lower = Fixture(ltx, kind=Lower)
+    made, film = lower.made("lower")
+    _, again = lower.made("again")
+    assert rung.name.lower() in made.method
+    assert np.array_equal(film, again)
+    if rung < Rung.QUANTISED:
+        assert np.array_equal(film, whole)
+        assert made.warnings == ()
+    else:
+        assert np.abs(film.astype(int) - whole).mean() < 8
+        assert "in eight bits" in made.warnings[0]
