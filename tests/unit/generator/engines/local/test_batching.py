@@ -1,6 +1,7 @@
 """Alike asks that wait together are made in one run."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -26,7 +27,7 @@ class Forwards:
 
 def joined(batcher: Batcher[str, str], key: str, members: int) -> None:
     while batcher.size(key) < members:
-        pass
+        time.sleep(0.002)
 
 
 def test_four_alike_are_one_forward_and_each_gets_its_own() -> None:

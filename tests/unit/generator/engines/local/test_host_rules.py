@@ -3,6 +3,7 @@
 import itertools
 import random
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -133,7 +134,7 @@ def test_alike_requests_share_a_run_and_different_ones_do_not(tmp_path) -> None:
         alike = [threads.submit(one, seed, Watch(), prompt=str(seed)) for seed in (2, 3, 4, 5)]
         other = threads.submit(one, 6, Watch(), negative_prompt="red")
         while fixture.residency.waiting < 2 or fixture.host.gathered < 5:
-            pass
+            time.sleep(0.002)
         hold.set()
         made = [each.result(60) for each in alike]
         assert first.result(60).served == other.result(60).served == 1

@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -145,10 +146,10 @@ def test_a_large_one_is_not_overtaken_for_ever_by_small_ones(shelf, loads) -> No
         assert begun.wait(30)
         done.append(threads.submit(run, "large", 85))  # only alone
         while not shelf.waiting:
-            pass
+            time.sleep(0.002)
         done += [threads.submit(run, f"small{n}", 10) for n in range(3)]
         while shelf.waiting < 4:
-            pass
+            time.sleep(0.002)
         hold.set()
         for each in done:
             each.result(30)
