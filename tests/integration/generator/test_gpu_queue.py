@@ -234,6 +234,46 @@ async def test_a_queue_that_was_lost_is_filled_again_from_what_is_being_followed
     assert len(hall.storage.assets) == 3
 
 
+async def test_the_first_verdict_stands_and_work_is_put_once_when_the_bus_no_longer_remembers(
+    nats_server: Nats, tmp_path: Path
+) -> None:
+    async with await Bus.connect(nats_server.url) as bus:
+        for stream in (WORK_STREAM, RESULTS_STREAM):
+            found = await bus.js.stream_info(stream)
+            found.config.duplicate_window = 0.1  # two minutes are long gone
+            await bus.js.update_stream(found.config)
+        hall = Hall(bus, tmp_path)
+        card, backend, work = Card(hall.model), hall.backend(), hall.work()
+        card.go.set()
+        await backend.submit(work)
+        await until(lambda: _forgotten(bus))
+        await backend.submit(work)
+        async with hall.worker(card):
+            made = (await followed(backend, work))[-1]
+            await until(lambda: _gone(hall, work.id))
+            await until(lambda: _forgotten(bus))
+            await backend.cancel(work, work.id)
+            await backend.submit(work)
+            await until(lambda: _gone(hall, work.id))
+        assert isinstance(made, Made)
+        assert isinstance(await backend.look(work, work.id), Made)
+        assert card.begun == [work.id]
+        info = await bus.js.stream_info(WORK_STREAM)
+        assert info.state.messages == 0
+
+
+async def _forgotten(bus: Bus) -> bool:
+    """Whether both streams take an id again that they have just taken."""
+    for subject in ("reelmesh.work.v1.probe.cpu", "reelmesh.results.v1.probe"):
+        headers = {"Nats-Msg-Id": "probe"}
+        await bus.js.publish(subject, b"", headers=headers)
+        await asyncio.sleep(0.15)
+        if (await bus.js.publish(subject, b"", headers=headers)).duplicate:
+            return False
+    await bus.js.purge_stream(WORK_STREAM, subject="reelmesh.work.v1.probe.cpu")
+    return True
+
+
 async def test_a_bus_that_dies_costs_time_alone(nats_server: Nats, tmp_path: Path) -> None:
     async with await Bus.connect(nats_server.url) as bus:
         hall = Hall(bus, tmp_path)

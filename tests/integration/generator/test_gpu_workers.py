@@ -187,8 +187,8 @@ async def _lies_loaded(yard: Yard, model: str) -> bool:
 
 async def _serving(address: str) -> bool:
     async with Channel(address) as channel:
-        health: Any = HealthStub(channel)
-        answer = await health.Check(HealthCheckRequest(), timeout=5)
+        stub: Any = HealthStub(channel)
+        answer = await stub.Check(HealthCheckRequest(), timeout=5)
         return bool(answer.status == HealthCheckResponse.SERVING)
 
 
