@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -80,9 +81,14 @@ class FolderSpool:
         half.replace(path)
 
     def _old(self, before: float) -> list[str]:
-        # The time of the name, not of the bytes: they may have been received long before.
-        found = [path for path in self._folder.glob("*") if path.stat().st_ctime < before]
-        return sorted({path.name.partition(".")[0] for path in found})
+        found = set()
+        for path in self._folder.glob("*"):
+            # One that is stored and dropped just now is not left behind.
+            with contextlib.suppress(FileNotFoundError):
+                # The time of the name, not of the bytes: they may have come long before.
+                if path.stat().st_ctime < before:
+                    found.add(path.name.partition(".")[0])
+        return sorted(found)
 
     def _forget(self, identifier: str) -> None:
         for path in self._folder.glob(f"{identifier}.*"):
