@@ -11,6 +11,7 @@ from services.suite.commands import (
     assets,
     batch,
     bills,
+    budgets,
     cache,
     compare,
     costs,
@@ -74,6 +75,7 @@ for module in (
     doctor,
     migrate,
     costs,
+    budgets,
     cache,
     compare,
 ):

@@ -1,10 +1,9 @@
-"""Money: ``reelmesh costs`` and ``reelmesh budget set|show|list``."""
+"""Money: ``reelmesh costs``."""
 
 from __future__ import annotations
 
 import csv
 import sys
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,13 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from google.protobuf.timestamp_pb2 import Timestamp
-from google.type.money_pb2 import Money
 from rich.table import Table
 
 from reelmesh.orchestrator.v1 import budget_service_pb2 as pb
-from reelmesh.orchestrator.v1.budget_service_pb2_grpc import BudgetServiceStub
-from services.common.channels import Channel
-from services.common.ids import new_id
+from services.suite.commands.budgets import budget_service
 from services.suite.commands.display import money
 from services.suite.commands.session import (
     EXIT_CODES,
@@ -30,39 +26,19 @@ from services.suite.commands.session import (
     print_json,
     run,
 )
-from services.suite.settings import ClientSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import Iterable
 
-    from reelmesh.orchestrator.v1.budget_service_pb2_grpc import BudgetServiceAsyncStub
+    from google.type.money_pb2 import Money
 
 _GROUPS = ("tenant", "month", "project", "provider", "model", "film")
-_SCOPES = ("tenant", "project", "creative", "film", "month", "credential", "user")
 _UNASSIGNED = "(none)"
 
-app = typer.Typer(no_args_is_help=True, help="Set, show and list limits.")
-
-Scope = Annotated[str, typer.Argument(help=f"What is limited: {', '.join(_SCOPES)}.")]
-Subject = Annotated[
-    str,
-    typer.Argument(
-        help='Which one, such as a project\'s name, "2026-11" for a month, a provider for a '
-        "credential, the id of an API key for a user, the tenant's own name."
-    ),
-]
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Folder of the suite [env: REELMESH_DATA_DIR]")
 ]
 Day = Annotated[str, typer.Option(help="A day of UTC, such as 2026-11-01.")]
-
-
-@asynccontextmanager
-async def _budgets(address: str, api_key: str) -> AsyncIterator[BudgetServiceAsyncStub]:
-    found = ClientSettings()
-    key = api_key or found.api_key.get_secret_value()
-    async with Channel(address or found.address, api_key=key) as channel:
-        yield BudgetServiceStub(channel)
 
 
 def costs(
@@ -94,7 +70,7 @@ def costs(
         )
         if everybody:
             return await _of_everybody(request, data_dir)
-        async with _budgets(address, api_key) as budgets:
+        async with budget_service(address, api_key) as budgets:
             return await budgets.GetCostReport(request)
 
     report = run(work, address)
@@ -148,97 +124,6 @@ def _show_report(by: str, report: pb.GetCostReportResponse) -> None:
     out.print(f"total {money(report.total)}")
 
 
-@app.command("set", epilog=EXIT_CODES)
-def set_budget(
-    scope: Scope,
-    subject: Subject,
-    limit: Annotated[str, typer.Argument(help="The limit in US dollars, such as 25 or 0.50.")],
-    as_json: AsJson = False,
-    address: Address = "",
-    api_key: ApiKey = "",
-) -> None:
-    """Set a limit; work that would exceed it is refused. Takes a key with the admin scope.
-
-    Example: reelmesh budget set project spring 25
-    """
-    amount = _amount(limit)
-
-    async def work() -> pb.Budget:
-        budget = pb.Budget(scope=scope, subject=subject, limit=amount)
-        request = pb.SetBudgetRequest(budget=budget, request_id=new_id())
-        async with _budgets(address, api_key) as budgets:
-            return (await budgets.SetBudget(request)).budget
-
-    _show([run(work, address)], as_json=as_json)
-
-
-def _amount(text: str) -> Money:
-    try:
-        micros = Decimal(text) * 1_000_000
-        whole, rest = divmod(int(micros), 1_000_000)
-    except (ArithmeticError, ValueError) as error:
-        message = f"{text!r} is not an amount such as 25 or 0.50"
-        raise typer.BadParameter(message) from error
-    if micros != int(micros) or micros < 0:
-        message = f"{text!r} is negative or finer than a millionth of a dollar"
-        raise typer.BadParameter(message)
-    return Money(currency_code="USD", units=whole, nanos=rest * 1000)
-
-
-@app.command("show", epilog=EXIT_CODES)
-def show_budget(
-    scope: Scope,
-    subject: Subject,
-    as_json: AsJson = False,
-    address: Address = "",
-    api_key: ApiKey = "",
-) -> None:
-    """Show one limit with what is held, spent and left.
-
-    Example: reelmesh budget show project spring
-    """
-
-    async def work() -> pb.Budget:
-        async with _budgets(address, api_key) as budgets:
-            request = pb.GetBudgetRequest(name=f"budgets/{scope}.{subject}")
-            return (await budgets.GetBudget(request)).budget
-
-    _show([run(work, address)], as_json=as_json)
-
-
-@app.command("list", epilog=EXIT_CODES)
-def list_budgets(as_json: AsJson = False, address: Address = "", api_key: ApiKey = "") -> None:
-    """List every limit.
-
-    Example: reelmesh budget list
-    """
-
-    async def work() -> list[pb.Budget]:
-        found: list[pb.Budget] = []
-        request = pb.ListBudgetsRequest(page_size=200)
-        async with _budgets(address, api_key) as budgets:
-            while True:
-                page = await budgets.ListBudgets(request)
-                found.extend(page.budgets)
-                if not page.next_page_token:
-                    return found
-                request.page_token = page.next_page_token
-
-    _show(run(work, address), as_json=as_json)
-
-
-def _show(budgets: list[pb.Budget], *, as_json: bool) -> None:
-    if as_json:
-        print_json([*budgets])
-        return
-    table = Table("scope", "subject", "limit", "held", "spent", "left", box=None, pad_edge=False)
-    for each in budgets:
-        amounts = map(money, (each.limit, each.held, each.spent, each.left))
-        table.add_row(each.scope, each.subject, *amounts)
-    out.print(table)
-
-
 def register(parent: typer.Typer) -> None:
     """Add the commands of this module to ``parent``."""
     parent.command(epilog=EXIT_CODES, rich_help_panel="Jobs")(costs)
-    parent.add_typer(app, name="budget", rich_help_panel="Operation")
