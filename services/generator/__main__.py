@@ -96,7 +96,7 @@ async def _build(
     halting = await keep_halting(settings, database, stack)
     storage = await _storage(settings, stack)
     nodes = await gpu_nodes(settings, storage, stack)
-    here = await models_here(settings, stack)
+    here = await models_here(settings, storage, stack)
     backends = ModelBackends(
         {**await local_backends(settings, storage, stack), **nodes.backends, **here.backends},
         configured_providers(settings.vendors),

@@ -161,6 +161,7 @@ class ModelRow(Row):
     style: Carried = Carried.PROMPT
     camera_motion: Carried = Carried.PROMPT
     voices: tuple[str, ...] = ()
+    clones_voice: bool = False
     max_variations: int = Field(default=1, ge=1)
     rules: tuple[RuleRow, ...] = ()
     price: PriceRow = PriceRow(kind=PriceKind.UNKNOWN)

@@ -20,6 +20,7 @@ from services.generator.domain.fitting import (
 from services.generator.domain.models import ANY, Carried, Model, Need, Sound
 from services.generator.domain.pictures import check_picture
 from services.generator.domain.tasks import Media, Task, operation_of
+from services.generator.domain.voices import check_speech
 
 
 class Fit(StrEnum):
@@ -56,10 +57,10 @@ def validate_request(
     check.fps()
     check.seed()
     check.count()
-    check.voice()
     check.audio()
     check.words()
     check.options()
+    check_speech(model, check.task)
     return Checked(check.task, tuple(check.warnings))
 
 
@@ -155,15 +156,6 @@ class _Check:
         if value > most:
             message = f"{value} is too many at once for {self.model.id}"
             raise InvalidArgument("count", message, allowed=(f"1-{most}",))
-
-    def voice(self) -> None:
-        self._known("voice", self._get("voice"), self.model.voices)
-        language = (self._get("language") or "").split("-")[0].lower()
-        self._known("language", language, self.model.languages)
-
-    def _known(self, name: str, value: str | None, known: tuple[str, ...]) -> None:
-        if value and known and value not in known:
-            raise InvalidArgument(name, f"{self.model.id} has no {value}", allowed=known)
 
     def audio(self) -> None:
         value, sound = self._get("audio"), self.model.audio

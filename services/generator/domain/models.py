@@ -166,7 +166,7 @@ class Model:
     `edits` are what it can do to a given clip. `credentials` holds alternatives: one group of
     environment names suffices, all of its names are needed. `vendor_models` maps the kind of input
     ("text", "image", "extend" …) to the vendor's own name; `wire` is the vendor's own spelling;
-    `languages` are those that its maker documents for prompts.
+    `languages` are those that its maker documents for prompts, or that are spoken.
     """
 
     id: str
@@ -196,6 +196,7 @@ class Model:
     style: Carried = Carried.PROMPT
     camera_motion: Carried = Carried.PROMPT
     voices: tuple[str, ...] = ()
+    clones_voice: bool = False
     max_variations: int = 1
     rules: tuple[Rule, ...] = ()
     price: Price = Price(PriceKind.UNKNOWN)
@@ -212,9 +213,8 @@ class Model:
 
     def lifecycle_at(self, now: datetime) -> Lifecycle:
         """Return the lifecycle as it stands at `now`: past its retire time a model is RETIRED."""
-        if self.retire_time is not None and now >= self.retire_time:
-            return Lifecycle.RETIRED
-        return self.lifecycle
+        gone = self.retire_time is not None and now >= self.retire_time
+        return Lifecycle.RETIRED if gone else self.lifecycle
 
     def vendor_model(self, task: Task) -> str:
         """Return the vendor's own name of the model for this task ("" for an engine of ours)."""

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.common.errors import InvalidArgument, PermissionDenied
+from services.generator.domain.models import Model
+from services.generator.domain.tasks import SpeechTask
 
 KOKORO_LANGUAGES: Mapping[str, str] = {
     "en": "en-us", "en-us": "en-us", "en-gb": "en-gb", "es": "es", "fr": "fr-fr", "hi": "hi",
@@ -48,7 +50,7 @@ def language_of(asked: str, offered: Mapping[str, str], model: str) -> str:
     for name in (code, code.partition("-")[0]):
         if name in offered:
             return offered[name]
-    raise InvalidArgument("language", f"{model} does not speak {asked}", allowed=sorted(offered))
+    raise InvalidArgument("language", f"{model} has no {asked}", allowed=sorted(offered))
 
 
 def bark_text(text: str) -> str:
@@ -88,6 +90,32 @@ def consent_of(options: Mapping[str, object]) -> Consent:
         message = "a voice is cloned with its speaker's consent alone: give options.local.consent"
         raise PermissionDenied(message)
     return Consent(speaker=str(given.get("speaker", "")), record=str(given.get("record", "")))
+
+
+def check_speech(model: Model, task: object) -> None:
+    """Refuse what a voice cannot or may not say, before anything is accepted.
+
+    Raises InvalidArgument for a voice or language that the model has not, PermissionDenied for a
+    clone without a consent.
+    """
+    if not isinstance(task, SpeechTask):
+        return
+    if task.voice and model.voices and task.voice not in model.voices:
+        raise InvalidArgument("voice", f"{model.id} has no {task.voice}", allowed=model.voices)
+    if task.language and model.languages:
+        language_of(task.language, {code: code for code in model.languages}, model.id)
+    if model.clones_voice:
+        consent_of(task.options)
+        if not sample_of(task):
+            message = f"{model.id} clones a voice: name a recording of it"
+            raise InvalidArgument("voice", message, allowed=("assets/{id}",))
+
+
+def sample_of(task: SpeechTask) -> str:
+    """Return the id of the recording of a voice that `voice` names as `assets/{id}`, else ""."""
+    collection, _, identifier = task.voice.partition("/")
+    found = collection == "assets" and identifier.isascii() and identifier.isalnum()
+    return identifier if found else ""
 
 
 def long_enough(seconds: float) -> None:

@@ -10,11 +10,11 @@ from services.common.errors import ServiceError
 from services.generator.domain.captions import CaptionsTask, CheckTask
 from services.generator.domain.compositions import ComposeTask
 from services.generator.domain.media import Media
-from services.generator.domain.orders import asset_of
 from services.generator.domain.ports import Work
 from services.generator.domain.records import from_record, to_record
 from services.generator.domain.storage_port import AssetStorage
 from services.generator.domain.tasks import Operation, operation_of
+from services.generator.engines.bringing import bring
 from services.generator.engines.engine import Product
 from services.generator.engines.workers import Workers
 
@@ -81,7 +81,7 @@ class MediaRoom:
                 return None
             async with gate:
                 path = folder / f"{name}-{number}"
-                await self._bring(work, f"{name}-{number}", media, path)
+                await bring(self._storage, work, f"{name}-{number}", media, path)
                 return str(path)
 
         try:
@@ -93,15 +93,6 @@ class MediaRoom:
         except* ServiceError as errors:
             raise _first(errors) from None
         return {name: [task.result() for task in each] for name, each in tasks.items()}
-
-    async def _bring(self, work: Work, name: str, media: Media, path: Path) -> None:
-        if media.data:
-            await asyncio.to_thread(path.write_bytes, media.data)
-            return
-        asset = asset_of(media) or await self._storage.take_in(
-            work.tenant, media.url, f"{work.id}-{name}"
-        )
-        await self._storage.download(work.tenant, asset, path)
 
 
 def _first(errors: BaseExceptionGroup[ServiceError]) -> BaseException:

@@ -12,6 +12,7 @@ from services.generator.domain.catalogue import Availability, Catalogue, Standin
 from services.generator.domain.models import Model, PriceKind
 from services.generator.domain.modes import in_mode
 from services.generator.domain.ports import Backend
+from services.generator.domain.storage_port import AssetStorage
 from services.generator.domain.vendor_keys import OwnKeys
 from services.generator.domain.vram import Mode, mode_of
 from services.generator.engines.local.engine import LocalEngine
@@ -56,7 +57,9 @@ class Here:
         return in_mode(catalogue, self.mode)
 
 
-async def models_here(settings: Settings, stack: AsyncExitStack, *, module: str = MODULE) -> Here:
+async def models_here(
+    settings: Settings, storage: AssetStorage, stack: AsyncExitStack, *, module: str = MODULE
+) -> Here:
     """Start the process of the models that are installed, and look which of them can run.
 
     Those that are to be preloaded are warm when it returns, the most popular ones soon after.
@@ -86,7 +89,7 @@ async def models_here(settings: Settings, stack: AsyncExitStack, *, module: str 
     for name in found:
         log.info("local model", model=name, standing=standings[name].availability, mode=mode)
     popularity = Popularity(settings.data_dir / "popular_models.json")
-    engine = LocalEngine(process, found, on_use=popularity.used)
+    engine = LocalEngine(process, found, storage, on_use=popularity.used)
     await _warmed(engine, settings, standings, popularity, stack)
     rate = settings.gpu_rate
     backend = LocalBackend(engine, settings.scratch, limit=_AT_ONCE, gpu_rate=rate)

@@ -3,10 +3,12 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from services.generator.domain.media import NO_OPTIONS, Json
 from services.generator.domain.models import Model
+from services.generator.domain.orders import prompt_of
 from services.generator.domain.shapes import Shape
 from services.generator.domain.sizes import RESOLUTIONS, sizes
 from services.generator.domain.tasks import (
@@ -16,6 +18,7 @@ from services.generator.domain.tasks import (
     SoundTask,
     SpeechTask,
     Task,
+    UpscaleTask,
     VideoTask,
     operation_of,
 )
@@ -62,7 +65,7 @@ def ask_of(
 ) -> Ask:
     """Return what `task` asks for. Without a seed it follows from the generation's id."""
     given: Any = task
-    prompt = given.text if isinstance(task, SpeechTask) else given.prompt
+    seed = getattr(task, "seed", None)
     speech = isinstance(task, SpeechTask)
     # The checks have taken the provider's own out of the options; who asks directly names it.
     options: Any = given.options.get("local", given.options)
@@ -70,9 +73,9 @@ def ask_of(
         identifier=identifier,
         operation=operation_of(task),
         source=source,
-        shape=_shape(task),
-        prompt=prompt,
-        seed=_seed(identifier) if given.seed is None else given.seed,
+        shape=_shape(task, files),
+        prompt=_words(task),
+        seed=_seed(identifier) if seed is None else seed,
         negative_prompt=getattr(given, "negative_prompt", ""),
         lyrics=getattr(given, "lyrics", ""),
         language=given.language if speech else "",
@@ -84,7 +87,14 @@ def ask_of(
     )
 
 
-def _shape(task: Task) -> Shape:
+def _words(task: Task) -> str:
+    """Return what the model reads: the mood of music is one of its words."""
+    if isinstance(task, MusicTask):
+        return ", ".join(word for word in (task.prompt, task.mood) if word)
+    return prompt_of(task)
+
+
+def _shape(task: Task, files: Mapping[str, str]) -> Shape:
     if isinstance(task, VideoTask):
         width, height = sizes(task.aspect_ratio or "16:9", task.resolution or "720p")
         seconds = task.duration_seconds or _SECONDS[Operation.VIDEO]
@@ -95,6 +105,12 @@ def _shape(task: Task) -> Shape:
         return _still(task)
     if isinstance(task, MusicTask | SoundTask):
         return Shape(seconds=task.duration_seconds or _SECONDS[operation_of(task)])
+    if isinstance(task, UpscaleTask):
+        from services.generator.engines.local.enlarging import (
+            enlarged_shape,
+        )
+
+        return enlarged_shape(task, Path(files["media"]))
     return Shape()
 
 

@@ -6,13 +6,17 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from services.common.errors import NoDevice
+from services.common.errors import InvalidArgument, NoDevice
 from services.generator.domain.limits import Fit
 from services.generator.domain.media import Media
 from services.generator.domain.models import Model
+from services.generator.domain.orders import asset_media
 from services.generator.domain.ports import Work
 from services.generator.domain.records import from_record, to_record
-from services.generator.domain.tasks import Operation
+from services.generator.domain.storage_port import AssetStorage
+from services.generator.domain.tasks import Operation, SpeechTask, Task
+from services.generator.domain.voices import sample_of
+from services.generator.engines.bringing import bring
 from services.generator.engines.engine import Product
 from services.generator.engines.local.asks import Ask, ask_of, least_shape
 from services.generator.engines.local.installed import variable_of
@@ -23,9 +27,10 @@ from services.generator.engines.local.process import ModelProcess
 _KINDS = {
     Operation.VIDEO: (".mp4", "video/mp4"),
     Operation.IMAGE: (".png", "image/png"),
+    Operation.UPSCALE: (".mp4", "video/mp4"),
 }
 _SOUND = (".flac", "audio/flac")
-_MEDIA = ("image", "last_image")
+_MEDIA = ("image", "last_image", "media", "melody")
 _TRIAL_WORDS, _TRIAL_STEPS = "a stone on a beach", 2
 
 
@@ -36,10 +41,12 @@ class LocalEngine:
         self,
         process: ModelProcess,
         sources: Mapping[str, Source],
+        storage: AssetStorage | None = None,
         *,
         on_use: Callable[[str], None] = lambda _model: None,
     ) -> None:
-        """`on_use` is told the id of a model that has made something."""
+        """Without `storage` a task brings everything along; `on_use` is told of a model in use."""
+        self._storage = storage
         self._process = process
         self._sources = sources
         self._on_use = on_use
@@ -54,13 +61,12 @@ class LocalEngine:
         """Make the file; see `Engine.make`. Raises NoDevice where the model is not installed."""
         source = self._sources.get(work.model.id)
         if source is None:
-            name = variable_of(work.model)
-            message = f"{work.model.id} is not installed: set {name} to its checkpoint"
-            raise NoDevice(message)
+            variable = variable_of(work.model)
+            raise NoDevice(f"{work.model.id} is not installed: set {variable} to its checkpoint")
         hello = await self._process.start()
         folder = destination.with_suffix(".work")
         try:
-            files = await asyncio.to_thread(_unpack, work, folder)
+            files = await self._files(work, folder)
             ask = ask_of(
                 work.task,
                 source,
@@ -78,7 +84,7 @@ class LocalEngine:
         made = from_record(Made, done)
         on_gpu = hello.device.kind == "cuda"
         return Product(
-            content_type=_KINDS.get(work.model.operation, _SOUND)[1],
+            content_type=_content_type(work.model.operation, made),
             sha256=digest,
             size_bytes=size,
             width=made.shape.width,
@@ -91,6 +97,7 @@ class LocalEngine:
             gpu_seconds=made.busy_seconds if on_gpu else 0.0,
             load_seconds=made.load_seconds if on_gpu else 0.0,
             served=made.served,
+            words=made.words,
         )
 
     async def warm_up(self, model: Model, folder: Path) -> None:
@@ -115,17 +122,35 @@ class LocalEngine:
         finally:
             await asyncio.to_thread(path.unlink, missing_ok=True)
 
+    async def _files(self, work: Work, folder: Path) -> dict[str, str]:
+        """Bring what the task refers to into files; returns them by name."""
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        found: dict[str, str] = {}
+        for name, media in _referred(work.task).items():
+            path = folder / name
+            if media.data:
+                await asyncio.to_thread(path.write_bytes, media.data)
+            elif self._storage is not None:
+                await bring(self._storage, work, name, media, path)
+            else:
+                raise InvalidArgument(name, "must come along as bytes")
+            found[name] = str(path)
+        return found
 
-def _unpack(work: Work, folder: Path) -> dict[str, str]:
-    """Write the pictures that came with the task to files; returns them by name."""
-    folder.mkdir(parents=True, exist_ok=True)
-    found: dict[str, str] = {}
-    for name in _MEDIA:
-        media = getattr(work.task, name, None)
-        if isinstance(media, Media) and media.data:
-            (folder / name).write_bytes(media.data)
-            found[name] = str(folder / name)
-    return found
+
+def _referred(task: Task) -> dict[str, Media]:
+    """Return what a task refers to, by name."""
+    found = {name: getattr(task, name, None) for name in _MEDIA}
+    if isinstance(task, SpeechTask) and (sample := sample_of(task)):
+        found["voice"] = asset_media(sample)
+    return {name: media for name, media in found.items() if isinstance(media, Media)}
+
+
+def _content_type(operation: Operation, made: Made) -> str:
+    """Return what was made: a picture is enlarged to a picture, a clip to a clip."""
+    if operation is Operation.UPSCALE and not made.shape.fps:
+        operation = Operation.IMAGE
+    return _KINDS.get(operation, _SOUND)[1]
 
 
 def _measure(path: Path) -> tuple[str, int]:

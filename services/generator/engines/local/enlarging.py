@@ -60,7 +60,7 @@ def enlarged_still(path: Path) -> Pixels | None:
         return None
 
 
-def shape_of(task: UpscaleTask, path: Path) -> Shape:
+def enlarged_shape(task: UpscaleTask, path: Path) -> Shape:
     """Return the exact shape of what `task` asks for: `factor` times, or its resolution's height.
 
     Raises InvalidArgument for what is no clip or picture, or would be too large.

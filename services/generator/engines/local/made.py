@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.generator.domain.facts import WordTime
 from services.generator.domain.shapes import Shape
 
 
@@ -16,3 +17,4 @@ class Made:
     busy_seconds: float
     load_seconds: float
     served: int = 1
+    words: tuple[WordTime, ...] = ()

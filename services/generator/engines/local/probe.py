@@ -110,7 +110,7 @@ def probe(folder: Path) -> CheckpointFacts:
         class_name = str(index.get("_class_name", ""))
     elif (folder / "config.json").is_file():
         index = _json(folder / "config.json", digest)
-        class_name = str((index.get("architectures") or [""])[0])
+        class_name = str((index.get("architectures") or [index.get("model", "")])[0])
         if index.get("auto_map"):
             raise InvalidArgument("checkpoint", f"{folder.name} brings code of its own")
         components = {"model": _component(folder, class_name, digest)}

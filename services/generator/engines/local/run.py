@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
+from services.generator.domain.facts import WordTime
 from services.generator.domain.segments import Segment, segments
 from services.generator.domain.shapes import Shape
+from services.generator.domain.tasks import Operation
 from services.generator.domain.vram import Plan
 from services.generator.engines.local.batching import Batcher
 from services.generator.engines.local.continuing import joined
 from services.generator.engines.local.dressing import dressed, watching
-from services.generator.engines.local.family import Frames, Pixels, Resident, RunOrder
+from services.generator.engines.local.family import Frames, Pixels, Resident, RunOrder, Sound
 from services.generator.engines.local.made import Made
 from services.generator.engines.local.naming import given_up, key_of, method_of
 from services.generator.engines.local.order import Work
@@ -64,14 +66,15 @@ class Run:
 
     def _alone(self, plan: Plan) -> Made:
         parts = self._parts(plan)
+        at_once = len(parts) == 1 and self.work.family.operation is not Operation.UPSCALE
         with self._lent(plan, 1) as (model, loading):
             began = time.monotonic()
             with dressed(model, self.work.wishes) as warnings:
                 output = self._output(model, plan, parts)
-                if len(parts) == 1:
+                if at_once:
                     # Off the device, so that the next may have it while this one is written.
                     output = brought(output)
-                else:  # a long clip would fill the memory: it is written as it comes
+                else:  # a long or large clip would fill the memory: it is written as it comes
                     shape = self.write(self.work.path, output, self.work.ask.shape)
             told = self._told(plan, parts)
             result = Result(
@@ -81,7 +84,7 @@ class Run:
                 busy_seconds=time.monotonic() - began,
                 load_seconds=loading,
             )
-        if len(parts) == 1:
+        if at_once:
             return self._finished(plan, result)
         return _made(plan, result, shape)
 
@@ -217,4 +220,13 @@ def _made(plan: Plan, result: Result, shape: Shape) -> Made:
         busy_seconds=result.busy_seconds,
         load_seconds=result.load_seconds,
         served=result.served,
+        words=_words(result.output),
+    )
+
+
+def _words(output: Written) -> tuple[WordTime, ...]:
+    """Return when each word is heard, where the model tells."""
+    told = output.words if isinstance(output, Sound) else ()
+    return tuple(
+        WordTime(text=text, start_seconds=start, end_seconds=end) for text, start, end in told
     )

@@ -22,11 +22,12 @@ def seconds_of(order: RunOrder, longest: float, default: float) -> float:
 
 
 def sound(audio: Any, rate: int, seconds: float = 0.0) -> Sound:
-    """Return a tensor (channels, n) or (n) as sound; louder than full scale is brought down.
+    """Return an array or tensor, (channels, n) or (n), as sound, brought down to full scale.
 
     With `seconds` it has that length: codecs make whole frames, a few samples more or fewer.
     """
-    samples: Samples = audio.detach().float().cpu().numpy()
+    plain = audio if isinstance(audio, np.ndarray) else audio.detach().float().cpu().numpy()
+    samples: Samples = plain.astype(np.float32, copy=False)
     if samples.ndim == 1:
         samples = samples[None]
     if seconds:

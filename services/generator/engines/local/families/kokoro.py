@@ -9,7 +9,7 @@ from services.generator.domain.tasks import Operation
 from services.generator.domain.voices import KOKORO_LANGUAGES, language_of
 from services.generator.domain.vram import GIB, Footprint, Plan
 from services.generator.engines.local.family import OnStep, Output, Resident, RunOrder, Sound
-from services.generator.engines.local.probe import CheckpointFacts, Source
+from services.generator.engines.local.probe import CheckpointFacts, Source, folder_of
 from services.generator.media.words import is_sound, split, spoken
 
 _SLOWEST, _FASTEST = 0.5, 2.0
@@ -40,9 +40,7 @@ class Kokoro:
         """Load the graph and the voices."""
         from kokoro_onnx import Kokoro as Model
 
-        folder = source.folder
-        if folder is None:
-            raise InvalidArgument("checkpoint", "Kokoro is loaded from a folder")
+        folder = folder_of(source)
         graph, voices = next(folder.glob("*.onnx")), next(folder.glob("*.bin"))
         return Resident(pipeline=Model(str(graph), str(voices)), source=source, plan=plan)
 

@@ -26,7 +26,7 @@ from services.generator.engines.local.family import (
     RunOrder,
     Sound,
 )
-from services.generator.engines.local.probe import CheckpointFacts, Source
+from services.generator.engines.local.probe import CheckpointFacts, Source, folder_of
 from services.generator.media.recordings import RATE, samples
 
 _TILE, _MARGIN = 512, 16
@@ -54,9 +54,7 @@ class Upscaler:
 
     def load(self, source: Source, plan: Plan) -> Resident:
         """Load the net; the architecture is read from the names of its weights."""
-        folder = source.folder
-        if folder is None:
-            raise InvalidArgument("checkpoint", "an upscaler is loaded from a folder")
+        folder = folder_of(source)
         with torchvision_stub():
             import spandrel
         loader = spandrel.ModelLoader(device=plan.device.place)

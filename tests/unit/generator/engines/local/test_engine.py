@@ -1,11 +1,19 @@
 """The engine over its real process, with a tiny LTX-Video."""
 
+from pathlib import Path
+
 import av
+import numpy as np
 import pytest
 
+from services.generator.domain.orders import asset_media
+from services.generator.domain.shapes import Shape
+from services.generator.domain.tasks import SpeechTask, UpscaleTask
+from services.generator.engines.local.encoding import write_clip
 from services.generator.engines.local.engine import LocalEngine
 from services.generator.engines.local.probe import Source
 from services.generator.engines.local.process import ModelProcess
+from tests.fakes.generator_parts import MemoryStorage
 from tests.fakes.local_work import clip, local_work
 
 pytestmark = [pytest.mark.xdist_group("torch"), pytest.mark.timeout(300)]  # imports torch twice
@@ -35,3 +43,45 @@ async def test_a_clip_has_the_size_the_frames_and_the_rate_that_were_asked_for(
     assert told == sorted(told)
     assert product.gpu_seconds == 0
     assert "cpu float32 resident" in product.method
+
+
+class Library(MemoryStorage):
+    """Storage with one clip in it."""
+
+    def __init__(self, clip: Path) -> None:
+        super().__init__()
+        self._clip = clip
+
+    async def download(self, tenant: str, asset: str, destination: Path) -> str:
+        assert (tenant, asset) == ("acme", "assets/a1")
+        destination.write_bytes(self._clip.read_bytes())
+        return "video/mp4"
+
+
+async def test_one_process_enlarges_a_stored_clip_and_speaks(shelf, tmp_path) -> None:
+    small = tmp_path / "small.mp4"
+    frames = np.random.default_rng(1).integers(0, 255, (3, 48, 64, 3), dtype=np.uint8)
+    write_clip(small, iter([frames]), like=Shape(width=64, height=48, frames=3, fps=12.0))
+    names = {"real_esrgan": "real_esrgan_video", "kokoro": "kokoro"}
+    sources = {
+        model: Source(model=model, location=str(shelf.get(name))) for model, name in names.items()
+    }
+    process = ModelProcess()
+    engine = LocalEngine(process, sources, Library(small))
+    try:
+        task = UpscaleTask(media=asset_media("a1"), factor=4)
+        large = await engine.make(
+            local_work(task, "real_esrgan"), tmp_path / "g1.mp4", on_progress=lambda _: None
+        )
+        speech = await engine.make(
+            local_work(SpeechTask(text="Hello world."), "kokoro", "g2"),
+            tmp_path / "g2.flac",
+            on_progress=lambda _: None,
+        )
+    finally:
+        await process.close()
+    assert (large.width, large.height, large.fps) == (256, 192, 12.0)
+    assert (large.content_type, large.duration_seconds) == ("video/mp4", 0.25)
+    assert [word.text for word in speech.words] == ["Hello", "world."]
+    assert speech.content_type == "audio/flac"
+    assert 0 < speech.words[-1].end_seconds <= speech.duration_seconds + 0.05

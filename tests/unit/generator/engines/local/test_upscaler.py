@@ -13,7 +13,7 @@ from services.generator.domain.shapes import Shape
 from services.generator.domain.tasks import Media, Operation, UpscaleTask
 from services.generator.domain.vram import Device, Plan
 from services.generator.engines.local.encoding import write_clip
-from services.generator.engines.local.enlarging import shape_of
+from services.generator.engines.local.enlarging import enlarged_shape
 from services.generator.engines.local.families import recognise, upscaler
 from services.generator.engines.local.family import RunOrder, Sound, Stopped
 from services.generator.engines.local.probe import Source, probe
@@ -49,8 +49,7 @@ def clip(tmp_path_factory):
     time = np.arange(round(RATE * 6 * 1001 / 30000)) / RATE
     tone = np.stack([0.4 * np.sin(2 * np.pi * 440 * time)] * 2).astype(np.float32)
     like = Shape(width=1280, height=720, frames=6, fps=30000 / 1001)
-    heard = Sound(samples=tone, rate=RATE)
-    write_clip(path, iter([frames]), like=like, sound=lambda: heard)
+    write_clip(path, iter([frames]), like=like, sound=lambda: Sound(samples=tone, rate=RATE))
     return path
 
 
@@ -71,11 +70,11 @@ def order(path, shape):
 def test_720p_becomes_1080p_with_its_length_its_rate_and_its_sound(loaded, clip, tmp_path):
     family, resident = loaded("real_esrgan_x2")
     assert family.operation is Operation.UPSCALE
-    shape = shape_of(UpscaleTask(media=THERE, resolution="1080p"), clip)
+    shape = enlarged_shape(UpscaleTask(media=THERE, resolution="1080p"), clip)
     steps: list[tuple[int, int]] = []
     made = family.run(resident, order(clip, shape), lambda *step: steps.append(step))[0]
     path = tmp_path / "large.mp4"
-    write_clip(path, made.chunks, like=shape, sound=made.sound)
+    write_clip(path, made.chunks, like=shape, sound=lambda: made.sound)
     before, rate, tone = facts(clip)
     after, rate_after, tone_after = facts(path)
     assert after[0].shape == (1080, 1920, 3)
@@ -96,7 +95,7 @@ def test_a_picture_is_enlarged_by_either_kind_of_net(loaded, tmp_path, name, fac
     family, resident = loaded(name)
     path = tmp_path / "small.png"
     Image.new("RGB", (24, 16), (200, 80, 20)).save(path)
-    shape = shape_of(UpscaleTask(media=THERE, factor=factor), path)
+    shape = enlarged_shape(UpscaleTask(media=THERE, factor=factor), path)
     pixels = family.run(resident, order(path, shape), lambda *_: None)[0].pixels
     assert (pixels.shape, pixels.dtype) == ((16 * factor, 24 * factor, 3), np.uint8)
 
@@ -140,15 +139,15 @@ def test_a_factor_or_size_that_is_not_offered_is_refused(words, field):
 
 def test_what_is_as_large_already_or_would_be_too_large_is_refused(clip, tmp_path):
     with pytest.raises(InvalidArgument, match="as large already"):
-        shape_of(UpscaleTask(media=THERE, resolution="720p"), clip)
+        enlarged_shape(UpscaleTask(media=THERE, resolution="720p"), clip)
     path = tmp_path / "wide.png"
     Image.new("RGB", (4000, 500)).save(path)
     with pytest.raises(InvalidArgument, match="too large"):
-        shape_of(UpscaleTask(media=THERE, factor=4), path)
+        enlarged_shape(UpscaleTask(media=THERE, factor=4), path)
 
 
 def test_four_times_720p_is_the_shape_that_4k_is_brought_from(clip):
-    shape = shape_of(UpscaleTask(media=THERE, resolution="4k"), clip)
+    shape = enlarged_shape(UpscaleTask(media=THERE, resolution="4k"), clip)
     assert (shape.width, shape.height, shape.frames) == (3840, 2160, 6)
 
 
@@ -156,5 +155,5 @@ def test_what_is_neither_clip_nor_picture_is_refused(tmp_path):
     path = tmp_path / "words.txt"
     path.write_text("nothing to see")
     with pytest.raises(InvalidArgument) as caught:
-        shape_of(UpscaleTask(media=THERE), path)
+        enlarged_shape(UpscaleTask(media=THERE), path)
     assert caught.value.violations[0].field == "media"
