@@ -98,7 +98,11 @@ async def _build(
     nodes = await gpu_nodes(settings, storage, stack)
     here = await models_here(settings, storage, stack)
     backends = ModelBackends(
-        {**await local_backends(settings, storage, stack), **nodes.backends, **here.backends},
+        {
+            **await local_backends(settings, storage, stack, here.hearing),
+            **nodes.backends,
+            **here.backends,
+        },
         configured_providers(settings.vendors),
         access=access,
         hosted=(await stack.enter_async_context(hosting(settings, circuits))).backend,

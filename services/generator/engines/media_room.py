@@ -13,9 +13,10 @@ from services.generator.domain.media import Media
 from services.generator.domain.ports import Work
 from services.generator.domain.records import from_record, to_record
 from services.generator.domain.storage_port import AssetStorage
-from services.generator.domain.tasks import Operation, operation_of
+from services.generator.domain.tasks import Operation, Task, operation_of
 from services.generator.engines.bringing import bring
 from services.generator.engines.engine import Product
+from services.generator.engines.spoken_captions import Hears, timed
 from services.generator.engines.workers import Workers
 
 MODULE = "services.generator.media"
@@ -38,9 +39,13 @@ class MediaRoom:
     References are files of the same tenant: each is brought here first, and removed at the end.
     """
 
-    def __init__(self, workers: Workers, storage: AssetStorage) -> None:
+    def __init__(
+        self, workers: Workers, storage: AssetStorage, hearing: Hears | None = None
+    ) -> None:
+        """`hearing` times the words of recordings, where a model for it is installed."""
         self._workers = workers
         self._storage = storage
+        self._hearing = hearing
 
     def suffix(self, work: Work) -> str:
         """Return the file name suffix of what a task makes."""
@@ -56,11 +61,12 @@ class MediaRoom:
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         try:
             files = await self._files(work, folder)
+            task = await self._heard(work, files)
             on_progress(_FETCH_SHARE)
             made = folder / f"made{destination.suffix}"
             order = {
                 "kind": str(operation_of(work.task)),
-                "task": to_record(work.task),
+                "task": to_record(task),
                 "files": files,
                 "path": str(made),
             }
@@ -70,6 +76,18 @@ class MediaRoom:
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
         return from_record(Product, done)
+
+    async def _heard(self, work: Work, files: Files) -> Task:
+        """Return the task with the times of its words, where somebody hears them."""
+        if self._hearing is None or not isinstance(work.task, CaptionsTask):
+            return work.task
+        audio = files["audio"][0]
+        task = await timed(self._hearing, work.id, work.task, audio, files["recordings"])
+        if task.audio is None:
+            files["audio"] = [None]
+        if len(files["recordings"]) != len(task.lines):
+            files["recordings"] = [None] * len(task.lines)
+        return task
 
     async def _files(self, work: Work, folder: Path) -> Files:
         """Bring every reference here; returns paths by the names that the worker knows."""

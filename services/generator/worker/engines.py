@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from services.generator.domain.storage_port import AssetStorage
 from services.generator.engines.media_room import MODULE, MediaRoom
 from services.generator.engines.placeholder import Placeholder
+from services.generator.engines.spoken_captions import Hears
 from services.generator.engines.storyboard import StoryboardEngine
 from services.generator.engines.workers import Workers
 from services.generator.settings import Settings
@@ -15,7 +16,10 @@ LOCAL = ("reelmesh", "media", "espeak", "synth")
 
 
 async def local_backends(
-    settings: Settings, storage: AssetStorage, stack: AsyncExitStack
+    settings: Settings,
+    storage: AssetStorage,
+    stack: AsyncExitStack,
+    hearing: Hears | None = None,
 ) -> dict[str, LocalBackend]:
     """Return the engines by provider; their processes end with `stack`."""
     storyboard = StoryboardEngine(
@@ -27,7 +31,7 @@ async def local_backends(
     workers = Workers(MODULE, settings.cores)
     stack.push_async_callback(workers.close)
     placeholder = Placeholder(storyboard, watermark=settings.placeholder_watermark)
-    room = MediaRoom(workers, storage)
+    room = MediaRoom(workers, storage, hearing)
     return {
         name: LocalBackend(
             placeholder if name == "reelmesh" else room, settings.scratch, limit=settings.cores

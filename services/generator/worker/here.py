@@ -16,6 +16,7 @@ from services.generator.domain.storage_port import AssetStorage
 from services.generator.domain.vendor_keys import OwnKeys
 from services.generator.domain.vram import Mode, mode_of
 from services.generator.engines.local.engine import LocalEngine
+from services.generator.engines.local.hearing import HEARING, Hearing
 from services.generator.engines.local.installed import PROVIDER, local_models, sources
 from services.generator.engines.local.popularity import Popularity
 from services.generator.engines.local.process import MODULE, ModelProcess
@@ -41,6 +42,7 @@ class Here:
     backends: Mapping[str, Backend] = field(default_factory=dict)
     standings: Mapping[str, Standing] = field(default_factory=dict)
     mode: Mode | None = None
+    hearing: Hearing | None = None
 
     def beside(self, around: Around) -> Around:
         """Return `around` with how the models of this machine stand."""
@@ -93,7 +95,8 @@ async def models_here(
     await _warmed(engine, settings, standings, popularity, stack)
     rate = settings.gpu_rate
     backend = LocalBackend(engine, settings.scratch, limit=_AT_ONCE, gpu_rate=rate)
-    return Here({PROVIDER: backend}, standings, mode)
+    hearing = Hearing(process, found[HEARING]) if HEARING in found else None
+    return Here({PROVIDER: backend}, standings, mode, hearing)
 
 
 def _not_installed(model: str, reason: str) -> Standing:

@@ -59,10 +59,7 @@ class LocalEngine:
         self, work: Work, destination: Path, *, on_progress: Callable[[float], None]
     ) -> Product:
         """Make the file; see `Engine.make`. Raises NoDevice where the model is not installed."""
-        source = self._sources.get(work.model.id)
-        if source is None:
-            variable = variable_of(work.model)
-            raise NoDevice(f"{work.model.id} is not installed: set {variable} to its checkpoint")
+        source = self._source(work.model)
         hello = await self._process.start()
         folder = destination.with_suffix(".work")
         try:
@@ -121,6 +118,16 @@ class LocalEngine:
             await self._process.make(name, to_record(ask), str(path), lambda _fraction: None)
         finally:
             await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    def _source(self, model: Model) -> Source:
+        """Return its checkpoint. Raises NoDevice, InvalidArgument for one that only serves others."""
+        source = self._sources.get(model.id)
+        if source is None:
+            variable = variable_of(model)
+            raise NoDevice(f"{model.id} is not installed: set {variable} to its checkpoint")
+        if model.operation is Operation.CAPTIONS:
+            raise InvalidArgument("model", f"{model.id} hears words: name `captions` to set them")
+        return source
 
     async def _files(self, work: Work, folder: Path) -> dict[str, str]:
         """Bring what the task refers to into files; returns them by name."""

@@ -12,6 +12,7 @@ from services.generator.engines.local.families.ltx_video import LtxVideo
 from services.generator.engines.local.families.sdxl import StableDiffusionXL
 from services.generator.engines.local.families.svd import StableVideo
 from services.generator.engines.local.families.upscaler import Upscaler
+from services.generator.engines.local.families.whisper import Whisper
 from services.generator.engines.local.families.xtts_v2 import XttsV2
 from services.generator.engines.local.family import Family
 from services.generator.engines.local.probe import CheckpointFacts
@@ -33,6 +34,7 @@ FAMILIES: tuple[Family, ...] = (
     Kokoro(),
     XttsV2(),
     Upscaler(),
+    Whisper(),
 )
 
 

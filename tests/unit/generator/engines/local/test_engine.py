@@ -11,6 +11,7 @@ from services.generator.domain.shapes import Shape
 from services.generator.domain.tasks import SpeechTask, UpscaleTask
 from services.generator.engines.local.encoding import write_clip
 from services.generator.engines.local.engine import LocalEngine
+from services.generator.engines.local.hearing import Hearing
 from services.generator.engines.local.probe import Source
 from services.generator.engines.local.process import ModelProcess
 from tests.fakes.generator_parts import MemoryStorage
@@ -58,11 +59,11 @@ class Library(MemoryStorage):
         return "video/mp4"
 
 
-async def test_one_process_enlarges_a_stored_clip_and_speaks(shelf, tmp_path) -> None:
+async def test_one_process_enlarges_a_stored_clip_speaks_and_hears(shelf, tmp_path) -> None:
     small = tmp_path / "small.mp4"
     frames = np.random.default_rng(1).integers(0, 255, (3, 48, 64, 3), dtype=np.uint8)
     write_clip(small, iter([frames]), like=Shape(width=64, height=48, frames=3, fps=12.0))
-    names = {"real_esrgan": "real_esrgan_video", "kokoro": "kokoro"}
+    names = {"real_esrgan": "real_esrgan_video", "kokoro": "kokoro", "whisper": "whisper"}
     sources = {
         model: Source(model=model, location=str(shelf.get(name))) for model, name in names.items()
     }
@@ -78,10 +79,16 @@ async def test_one_process_enlarges_a_stored_clip_and_speaks(shelf, tmp_path) ->
             tmp_path / "g2.flac",
             on_progress=lambda _: None,
         )
+        hearing = Hearing(process, sources["whisper"])
+        heard = await hearing.words("g3", tmp_path / "g2.flac", "Hello world.", "en")
+        unheard = await hearing.words("g4", tmp_path / "g2.flac", "Hello world.", "xx")
     finally:
         await process.close()
     assert (large.width, large.height, large.fps) == (256, 192, 12.0)
     assert (large.content_type, large.duration_seconds) == ("video/mp4", 0.25)
     assert [word.text for word in speech.words] == ["Hello", "world."]
+    assert [word.text for word in heard] == ["Hello", "world."]
+    assert 0 <= heard[0].start_seconds <= heard[1].start_seconds <= speech.duration_seconds
+    assert unheard == ()
     assert speech.content_type == "audio/flac"
     assert 0 < speech.words[-1].end_seconds <= speech.duration_seconds + 0.05
