@@ -97,12 +97,9 @@ async def _build(
     storage = await _storage(settings, stack)
     nodes = await gpu_nodes(settings, storage, stack)
     here = await models_here(settings, storage, stack)
+    ours = await local_backends(settings, storage, stack, here.hearing)
     backends = ModelBackends(
-        {
-            **await local_backends(settings, storage, stack, here.hearing),
-            **nodes.backends,
-            **here.backends,
-        },
+        {**ours, **nodes.backends, **here.backends},
         configured_providers(settings.vendors),
         access=access,
         hosted=(await stack.enter_async_context(hosting(settings, circuits))).backend,

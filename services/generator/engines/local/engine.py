@@ -120,7 +120,7 @@ class LocalEngine:
             await asyncio.to_thread(path.unlink, missing_ok=True)
 
     def _source(self, model: Model) -> Source:
-        """Return its checkpoint. Raises NoDevice, InvalidArgument for one that only serves others."""
+        """Return its checkpoint. Raises NoDevice; InvalidArgument for what only serves others."""
         source = self._sources.get(model.id)
         if source is None:
             variable = variable_of(model)

@@ -3,6 +3,7 @@
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,8 @@ def settings(folder: Path, **kwargs: object) -> Settings:
 
 async def opened(folder: Path, module: str = MODULE, **kwargs: object) -> Here:
     async with AsyncExitStack() as stack:
-        return await models_here(settings(folder, **kwargs), stack, module=module)
+        nothing: Any = None  # no work here refers to what is stored
+        return await models_here(settings(folder, **kwargs), nothing, stack, module=module)
 
 
 def availability(here: Here, model: str) -> Availability:
