@@ -92,8 +92,9 @@ class Google(Adapter):
         if videos:  # small ones may come inline although an address was asked for
             url, data = text(videos[-1], "uri"), decoded(videos[-1], "data")
             return Succeeded(outputs=(Output(url=url, data=data, authenticated=bool(url)),))
-        if broken := " ".join(text_of(at(step, "error")) for step in items(reply.body, "steps")):
-            return failed(broken.strip())
+        errors = (text_of(at(step, "error")) for step in items(reply.body, "steps"))
+        if broken := " ".join(filter(None, errors)):
+            return failed(broken)
         said = " ".join(text(part, "text") for part in content).strip()
         return Failed(fault=Fault.MODERATED, message=said or "no video came back")
 

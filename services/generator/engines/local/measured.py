@@ -51,6 +51,35 @@ def _measured(class_name: str, config: str, shape: Shape, dtype: str) -> int:
     return peak_bytes(lambda: kind(**{**values, **shallow}), call, dtype)
 
 
+class _Storages:
+    """Bytes of the storages that live now, and the most that there were."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, Any] = {}
+        self._now = 0
+        self.peak = 0
+
+    def leave_out(self, tensor: Any) -> None:
+        """Count a tensor for nothing: a weight is no scratch, nor is a view of one."""
+        storage = tensor.untyped_storage()
+        self._held[storage._cdata] = storage
+
+    def count(self, tensor: Any) -> None:
+        """Count a tensor's storage for as long as it lives."""
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key in self._held:
+            return
+        size = -(-storage.nbytes() // _ROUND) * _ROUND
+        self._held[key] = weakref.ref(storage, lambda _gone: self._drop(key, size))
+        self._now += size
+        self.peak = max(self.peak, self._now)
+
+    def _drop(self, key: int, size: int) -> None:
+        self._held.pop(key, None)
+        self._now -= size
+
+
 def peak_bytes(make: Callable[[], Any], call: Callable[[Any], None], dtype: str) -> int:
     """Return the bytes above the weights at the worst moment of `call(make())`."""
     import torch
@@ -58,41 +87,26 @@ def peak_bytes(make: Callable[[], Any], call: Callable[[Any], None], dtype: str)
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils._pytree import tree_leaves
 
-    held: dict[int, Any] = {}
-    now = peak = 0
-
-    def drop(key: int, size: int) -> None:
-        nonlocal now
-        held.pop(key, None)
-        now -= size
-
-    def count(tensor: Any) -> None:
-        nonlocal now, peak
-        storage = tensor.untyped_storage()
-        if (key := storage._cdata) in held:
-            return
-        size = -(-storage.nbytes() // _ROUND) * _ROUND
-        held[key] = weakref.ref(storage, lambda _gone: drop(key, size))
-        now += size
-        peak = max(peak, now)
+    storages = _Storages()
 
     class Meter(TorchDispatchMode):  # type: ignore[misc]  # torch is not read by the type checker
         def __torch_dispatch__(
             self, func: Any, _types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
             out = func(*args, **(kwargs or {}))
-            for tensor in filter(torch.is_tensor, tree_leaves(out)):
-                count(tensor)
+            for leaf in tree_leaves(out):
+                if isinstance(leaf, torch.Tensor):
+                    storages.count(leaf)
             return out
 
     with FakeTensorMode():
         model = make().eval()
         _cast(model, getattr(torch, dtype))
-        weights = (*model.parameters(), *model.buffers())
-        held.update({each.untyped_storage()._cdata: each for each in weights})
+        for each in (*model.parameters(), *model.buffers()):
+            storages.leave_out(each)
         with torch.no_grad(), Meter():
             call(model)
-    return peak
+    return storages.peak
 
 
 def _cast(model: Any, dtype: Any) -> None:
