@@ -15,6 +15,7 @@ from pathlib import Path
 
 from services.generator.domain.gpu_work import Tier
 from services.generator.domain.ports import Work
+from services.generator.domain.storage_port import AssetStorage
 from services.generator.engines.engine import Product
 from services.generator.worker.gpu import __main__ as worker
 from services.generator.worker.gpu.equipment import Memory
@@ -74,7 +75,7 @@ class Bench:
 
 
 @asynccontextmanager
-async def opened(settings: WorkerSettings) -> AsyncIterator[Bench]:
+async def opened(settings: WorkerSettings, _storage: AssetStorage | None) -> AsyncIterator[Bench]:
     yield Bench(settings.worker_name, settings.data_dir.parent)
 
 

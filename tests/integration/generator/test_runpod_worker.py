@@ -96,7 +96,7 @@ def card() -> Card:
 @pytest.fixture
 async def handler(card: Card, s3: Bucket, tmp_path: Path) -> AsyncIterator[Handler]:
     @asynccontextmanager
-    async def opened(_: WorkerSettings) -> AsyncIterator[Card]:
+    async def opened(_: WorkerSettings, _storage: object) -> AsyncIterator[Card]:
         yield card
 
     settings = WorkerSettings(data_dir=tmp_path / "pod", checkpoints={})

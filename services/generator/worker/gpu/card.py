@@ -12,6 +12,7 @@ from services.generator.domain.gpu_work import Tier, tier_of_card
 from services.generator.domain.models import Model
 from services.generator.domain.orders import Order
 from services.generator.domain.ports import Work
+from services.generator.domain.storage_port import AssetStorage
 from services.generator.domain.tasks import (
     ImageTask,
     Json,
@@ -52,8 +53,9 @@ class Card:
         device: Device,
         found: Mapping[str, Source],
         settings: WorkerSettings,
+        storage: AssetStorage | None = None,
     ) -> None:
-        self.engine = LocalEngine(process, found)
+        self.engine = LocalEngine(process, found, storage)
         self.models = tuple(found)
         self.device = device.name
         self.tier: Tier = settings.tier or tier_of_card(device)
@@ -123,7 +125,9 @@ def trial_of(model: Model) -> Work:
 
 
 @asynccontextmanager
-async def opened(settings: WorkerSettings) -> AsyncIterator[Card]:
+async def opened(
+    settings: WorkerSettings, storage: AssetStorage | None = None
+) -> AsyncIterator[Card]:
     """Give the equipment of this machine while the block runs; its process ends with it.
 
     Raises FailedPrecondition where nothing is installed, InvalidArgument for a bad path.
@@ -137,6 +141,6 @@ async def opened(settings: WorkerSettings) -> AsyncIterator[Card]:
         raise FailedPrecondition(message)
     process = ModelProcess(settings.device)
     try:
-        yield Card(process, (await process.start()).device, found, settings)
+        yield Card(process, (await process.start()).device, found, settings, storage)
     finally:
         await process.close()

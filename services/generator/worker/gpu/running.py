@@ -21,6 +21,7 @@ from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.catalogue import Catalogue
 from services.generator.domain.gpu_work import Queue, Tier, queue_of, served_by
 from services.generator.domain.orders import Priority
+from services.generator.domain.storage_port import AssetStorage
 from services.generator.usecases.references import References
 from services.generator.usecases.storing import Storing
 from services.generator.worker.gpu.equipment import Equipment
@@ -31,7 +32,7 @@ from services.generator.worker.gpu.state import Health
 
 log = get_logger(__name__)
 
-Opened = Callable[[WorkerSettings], AbstractAsyncContextManager[Equipment]]
+Opened = Callable[[WorkerSettings, AssetStorage | None], AbstractAsyncContextManager[Equipment]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,10 @@ async def running(settings: WorkerSettings, opened: Opened) -> AsyncIterator[Run
         listening = await stack.enter_async_context(
             serve(settings, [], readiness=readiness, metrics=metrics)
         )
-        equipment = await stack.enter_async_context(opened(settings))
-        shift = await _shift(settings, bus, equipment, health, stack)
+        way = Channel(settings.storage_address, settings.signer())
+        storage = StorageClient(await stack.enter_async_context(way))
+        equipment = await stack.enter_async_context(opened(settings, storage))
+        shift = await _shift(settings, bus, equipment, health=health, storage=storage, stack=stack)
         working = asyncio.create_task(shift.work(), name="shift")
         stack.push_async_callback(_ended, shift, working)
         announcing = shift.announce(settings.report_seconds)
@@ -70,13 +73,17 @@ async def running(settings: WorkerSettings, opened: Opened) -> AsyncIterator[Run
 
 
 async def _shift(
-    settings: WorkerSettings, bus: Bus, equipment: Equipment, health: Health, stack: AsyncExitStack
+    settings: WorkerSettings,
+    bus: Bus,
+    equipment: Equipment,
+    *,
+    health: Health,
+    storage: StorageClient,
+    stack: AsyncExitStack,
 ) -> Shift:
     catalogue = load_catalogue()
     queues = queues_of(settings, equipment, catalogue)
     log.info("queues", tier=equipment.tier, engines=sorted({queue.engine for queue in queues}))
-    channel = await stack.enter_async_context(Channel(settings.storage_address, settings.signer()))
-    storage = StorageClient(channel)
     intake = WorkIntake(bus, queues, ack_wait=settings.ack_wait_seconds)
     await stack.enter_async_context(intake.open())
     settings.scratch.mkdir(parents=True, exist_ok=True)

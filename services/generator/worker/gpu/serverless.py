@@ -112,7 +112,7 @@ class Handler:
     async def _ready(self) -> Equipment:
         if self._card is None:
             self._settings.scratch.mkdir(parents=True, exist_ok=True)
-            card = await self._stack.enter_async_context(self._opened(self._settings))
+            card = await self._stack.enter_async_context(self._opened(self._settings, None))
             await card.warm_up()
             self._card = card
         return self._card
