@@ -8,6 +8,9 @@ import pytest
 
 from tests.servers import Bucket, Nats, Postgres, SeaweedFS
 
+# Tests run beside each other: a library that takes every core for a tiny model only makes all wait.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # noqa: TID251 - for NumPy, torch and their children
+
 
 @pytest.fixture(scope="session")
 def nats_url() -> Iterator[str]:

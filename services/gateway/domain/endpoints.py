@@ -76,8 +76,6 @@ ASSETS: tuple[Endpoint, ...] = (
 )
 
 ENDPOINTS: tuple[Endpoint, ...] = (
-    *FILMS,
-    *ASSETS,
     Endpoint("POST", f"{API_PREFIX}/videoJobs", "GenerateVideo", body="*"),
     Endpoint("GET", f"{API_PREFIX}/videoJobs", "ListVideoJobs"),
     Endpoint("POST", f"{API_PREFIX}/videoJobs:plan", "PlanVideo", body="request"),
@@ -88,6 +86,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     EVENTS,
     Endpoint("GET", f"{API_PREFIX}/videoJobs/{{id}}", "GetVideoJob", collection="videoJobs"),
     Endpoint("GET", f"{API_PREFIX}/videoModels", "ListVideoModels"),
+    *FILMS,
+    *ASSETS,
     Endpoint("GET", f"{API_PREFIX}/policy", "GetPolicy"),
     Endpoint("POST", f"{API_PREFIX}/policy", "SetPolicy", body="policy"),
     Endpoint("GET", f"{API_PREFIX}/preferences", "GetPreferences"),

@@ -68,4 +68,4 @@ async def test_costs_and_movements_are_told_over_http(http):
     assert (await http.get("/costs")).status_code == 400
     entries = (await http.get("/ledgerEntries", params={"job": "videoJobs/j1"})).json()
     kinds = [entry["kind"] for entry in entries["ledgerEntries"]]
-    assert kinds == ["release", "settle", "hold"]
+    assert kinds == ["release", "settle", "hold", "estimate"]

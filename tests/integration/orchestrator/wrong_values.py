@@ -136,5 +136,9 @@ WRONG: dict[str, list[Wrong]] = {
         Wrong(options(first={"text": "a\0b"}), "options", ("NUL",)),
         Wrong(NOT_A_NUMBER, "options", ("finite numbers",)),
     ],
+    "template": [Wrong("x" * 129, "template", ("128",)), Wrong("a\0b", "template", ("NUL",))],
+    "template_values": [Wrong({"who": "a fox"}, "template_values", ("template",))],
+    "preset": [Wrong("x" * 129, "preset", ("128",))],
+    "packs": [Wrong([str(n) for n in range(17)], "packs", ("16",))],
 }
 CASES = [(name, wrong) for name, cases in WRONG.items() for wrong in cases]

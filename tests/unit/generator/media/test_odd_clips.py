@@ -93,7 +93,7 @@ def test_nothing_of_a_clip_is_held_behind_the_cut(tmp_path: Path) -> None:
     )
 
     def progress(_: float) -> None:
-        held.append(sum(isinstance(each, Reader) for each in gc.get_objects()))
+        held.append(sum(type(each) is Reader for each in gc.get_objects()))
 
     gc.collect()
     gc.disable()
