@@ -50,8 +50,8 @@ serve: setup ## Run every service in one process, data in ./data
 	$(BIN)/reelmesh serve --data-dir $(DATA_DIR)
 
 # ---------------------------------------------------------------------------- verify
-test: check ## Every check and every test, on real servers
-	$(BIN)/python -m pytest -n 3 --dist worksteal -q $(PYTEST_ARGS)
+test: check ## Every check and every test, on real servers; the failed ones once more, alone
+	$(BIN)/python -m tests.run $(PYTEST_ARGS)
 
 check: setup-dev lint types imports proto-lint proto-breaking proto-drift ## Format, lint, types, import contracts, protos
 

@@ -8,6 +8,9 @@ import pytest
 
 from tests.servers import Bucket, Nats, Postgres, SeaweedFS
 
+# Failures are cut to what the end of a build's output can hold.
+pytest_plugins = ["tests.failure_reports"]
+
 # Tests run beside each other: a library that takes every core for a tiny model only makes all wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # noqa: TID251 - for NumPy, torch and their children
 
