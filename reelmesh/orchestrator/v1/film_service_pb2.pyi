@@ -102,6 +102,8 @@ class Film(_message.Message):
     PREVIEW_URL_FIELD_NUMBER: _builtins.int
     THUMBNAIL_URL_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
+    LATEST_START_TIME_FIELD_NUMBER: _builtins.int
+    PRESET_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"films/{id}"."""
     tenant_name: _builtins.str
@@ -136,6 +138,8 @@ class Film(_message.Message):
     """A URL of `preview` that plays, signed, for a while. Watches tell it when it is a new one."""
     thumbnail_url: _builtins.str
     """A URL of a still of `preview`, signed, for a while; empty until there is one."""
+    preset: _builtins.str
+    """The preset that it is made by: the one asked for, or the one that "auto" has chosen."""
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___FilmTask]:
         """Tasks of the graph."""
@@ -192,6 +196,10 @@ class Film(_message.Message):
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """When its work began, or when it will begin at the earliest."""
 
+    @_builtins.property
+    def latest_start_time(self) -> _timestamp_pb2.Timestamp:
+        """When it will have begun at the latest; absent where its start may wait for ever."""
+
     def __init__(
         self,
         *,
@@ -225,10 +233,12 @@ class Film(_message.Message):
         preview_url: _builtins.str = ...,
         thumbnail_url: _builtins.str = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
+        latest_start_time: _timestamp_pb2.Timestamp | None = ...,
+        preset: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["budget_limit", b"budget_limit", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "savings", b"savings", "start_time", b"start_time", "strategy", b"strategy"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["budget_limit", b"budget_limit", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "latest_start_time", b"latest_start_time", "savings", b"savings", "start_time", b"start_time", "strategy", b"strategy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "budget_limit", b"budget_limit", "content_url", b"content_url", "cost", b"cost", "create_time", b"create_time", "creative_id", b"creative_id", "cuts", b"cuts", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "name", b"name", "preview", b"preview", "preview_url", b"preview_url", "progress_percent", b"progress_percent", "savings", b"savings", "sequence", b"sequence", "shots", b"shots", "start_time", b"start_time", "state", b"state", "strategy", b"strategy", "style_preset", b"style_preset", "tasks", b"tasks", "template", b"template", "template_text", b"template_text", "tenant_name", b"tenant_name", "thumbnail_url", b"thumbnail_url", "title", b"title", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "budget_limit", b"budget_limit", "content_url", b"content_url", "cost", b"cost", "create_time", b"create_time", "creative_id", b"creative_id", "cuts", b"cuts", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "latest_start_time", b"latest_start_time", "name", b"name", "preset", b"preset", "preview", b"preview", "preview_url", b"preview_url", "progress_percent", b"progress_percent", "savings", b"savings", "sequence", b"sequence", "shots", b"shots", "start_time", b"start_time", "state", b"state", "strategy", b"strategy", "style_preset", b"style_preset", "tasks", b"tasks", "template", b"template", "template_text", b"template_text", "tenant_name", b"tenant_name", "thumbnail_url", b"thumbnail_url", "title", b"title", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -566,8 +576,11 @@ class CreateFilmRequest(_message.Message):
     UPSCALE_FIELD_NUMBER: _builtins.int
     THUMBNAIL_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
+    LATEST_START_TIME_FIELD_NUMBER: _builtins.int
     preset: _builtins.str
-    """Optional. Such as "budget", "premium", "news", "offline", "cartoon" or "basic"."""
+    """Optional. "basic", "budget", "premium", "news", "cartoon" or "offline"; "auto" chooses by what the film is made from
+    and by what can be reached. "" is "basic".
+    """
     mode: _builtins.str
     """Optional. "sequential", "parallel" or "adaptive"."""
     creative_id: _builtins.str
@@ -640,6 +653,12 @@ class CreateFilmRequest(_message.Message):
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """Optional. Nothing is begun before, such as the hour from which a vendor is cheaper; at most 30 days ahead."""
 
+    @_builtins.property
+    def latest_start_time(self) -> _timestamp_pb2.Timestamp:
+        """Optional. Nothing is begun after: a film that could not begin by then, because no worker was free, fails with
+        DEADLINE_EXCEEDED and has bought nothing. What has begun is made to its end.
+        """
+
     def __init__(
         self,
         *,
@@ -671,10 +690,11 @@ class CreateFilmRequest(_message.Message):
         upscale: _builtins.bool = ...,
         thumbnail: _builtins.bool = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
+        latest_start_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "budget_limit", b"budget_limit", "source", b"source", "start_time", b"start_time", "use_cache", b"use_cache"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "budget_limit", b"budget_limit", "latest_start_time", b"latest_start_time", "source", b"source", "start_time", b"start_time", "use_cache", b"use_cache"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "aspect_ratio", b"aspect_ratio", "budget_limit", b"budget_limit", "captions", b"captions", "concurrency", b"concurrency", "creative_id", b"creative_id", "fps", b"fps", "language", b"language", "mode", b"mode", "music", b"music", "packs", b"packs", "preset", b"preset", "project", b"project", "providers", b"providers", "request_id", b"request_id", "require_approval", b"require_approval", "resolution", b"resolution", "source", b"source", "start_time", b"start_time", "style_preset", b"style_preset", "template", b"template", "template_values", b"template_values", "thumbnail", b"thumbnail", "title", b"title", "transition", b"transition", "upscale", b"upscale", "use_cache", b"use_cache", "visual_approach", b"visual_approach"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "aspect_ratio", b"aspect_ratio", "budget_limit", b"budget_limit", "captions", b"captions", "concurrency", b"concurrency", "creative_id", b"creative_id", "fps", b"fps", "language", b"language", "latest_start_time", b"latest_start_time", "mode", b"mode", "music", b"music", "packs", b"packs", "preset", b"preset", "project", b"project", "providers", b"providers", "request_id", b"request_id", "require_approval", b"require_approval", "resolution", b"resolution", "source", b"source", "start_time", b"start_time", "style_preset", b"style_preset", "template", b"template", "template_values", b"template_values", "thumbnail", b"thumbnail", "title", b"title", "transition", b"transition", "upscale", b"upscale", "use_cache", b"use_cache", "visual_approach", b"visual_approach"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__allow_placeholder: _TypeAlias = _typing.Literal["allow_placeholder"]  # noqa: Y015
     _WhichOneofArgType__allow_placeholder: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder"]  # noqa: Y015
@@ -749,8 +769,11 @@ class PlanFilmResponse(_message.Message):
     WARNINGS_FIELD_NUMBER: _builtins.int
     STRATEGY_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
+    PRESET_FIELD_NUMBER: _builtins.int
     title: _builtins.str
     """Title, when it has one."""
+    preset: _builtins.str
+    """The preset that it would be made by: the one asked for, or the one that "auto" has chosen."""
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___FilmTask]:
         """Tasks of the graph."""
@@ -790,10 +813,11 @@ class PlanFilmResponse(_message.Message):
         warnings: _abc.Iterable[_builtins.str] | None = ...,
         strategy: Global___FilmStrategy | None = ...,
         title: _builtins.str = ...,
+        preset: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency", "strategy", b"strategy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency", "strategy", b"strategy", "tasks", b"tasks", "title", b"title", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency", "preset", b"preset", "strategy", b"strategy", "tasks", b"tasks", "title", b"title", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -20,7 +20,8 @@ def film_brief(message: pb.CreateFilmRequest) -> FilmBrief:
     return FilmBrief(
         providers=dict(message.providers),
         budget_limit_micros=limit,
-        start_time=from_timestamp(message.start_time) if message.HasField("start_time") else None,
+        start_time=from_timestamp(message.start_time),
+        latest_start_time=from_timestamp(message.latest_start_time),
         use_cache=message.use_cache if message.HasField("use_cache") else True,
         placeholder=message.allow_placeholder if message.HasField("allow_placeholder") else None,
         template_values=dict(message.template_values),

@@ -40,6 +40,8 @@ def film_message(film: Film) -> pb.Film:
         template_text=film.brief.wording.text if film.brief.wording.template else "",
         style_preset=film.brief.wording.preset,
         start_time=to_timestamp(film.start_time or film.brief.start_time),
+        latest_start_time=to_timestamp(film.brief.latest_start_time),
+        preset=film.brief.rules.name,
     )
 
 
@@ -92,6 +94,7 @@ def plan_message(plan: FilmPlan) -> pb.PlanFilmResponse:
         warnings=load_texts().say(plan.brief.language, plan.warnings),
         strategy=_strategy(plan.strategy),
         title=plan.brief.title,
+        preset=plan.brief.rules.name,
     )
 
 

@@ -18,7 +18,9 @@ from services.suite.film_client import film_request, films_at
 Source = Annotated[
     Path, typer.Argument(help="Shots as JSON (see docs/schemas), or a script in any form.")
 ]
-Preset = Annotated[str, typer.Option(help="basic, budget, premium, news, cartoon or offline.")]
+Preset = Annotated[
+    str, typer.Option(help="auto, basic, budget, premium, news, cartoon or offline.")
+]
 
 
 def film(
@@ -40,6 +42,14 @@ def film(
         datetime | None,
         typer.Option(
             "--start", help="Begin nothing before, in local time.", formats=["%Y-%m-%dT%H:%M"]
+        ),
+    ] = None,
+    start_by: Annotated[
+        datetime | None,
+        typer.Option(
+            "--start-by",
+            help="Begin nothing after; what could not begin fails.",
+            formats=["%Y-%m-%dT%H:%M"],
         ),
     ] = None,
     approve: Annotated[
@@ -74,6 +84,7 @@ def film(
                 "captions": captions,
                 "upscale": upscale,
                 "start_time": start.astimezone(UTC) if start else None,
+                "latest_start_time": start_by.astimezone(UTC) if start_by else None,
                 "require_approval": approve,
                 "use_cache": not no_cache,
                 "request_id": new_id(),

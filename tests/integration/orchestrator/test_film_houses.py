@@ -1,6 +1,7 @@
 """Films in houses of their own: workers that come and go, prices, budgets."""
 
 import asyncio
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from reelmesh.orchestrator.v1 import budget_service_pb2
 from reelmesh.orchestrator.v1 import film_service_pb2 as pb
 from reelmesh.orchestrator.v1.budget_service_pb2_grpc import BudgetServiceStub
 from reelmesh.orchestrator.v1.film_service_pb2_grpc import FilmServiceStub
+from services.common import clock
 from services.common.errors import BudgetExceeded
 from services.orchestrator.__main__ import running
 from tests.fakes.generator_service import Succeed, model
@@ -41,6 +43,23 @@ async def test_workers_that_come_and_go_only_delay_a_film(tmp_path: Path, nats_u
         assert film.state == State.STATE_SUCCEEDED
         assert {task.state for task in film.tasks} == {"succeeded"}
         assert all("/1.1/" in r or r.endswith("/1/1") for r in house.generator.requests)
+
+
+async def test_a_window_that_passes_while_no_worker_is_free_costs_nothing(
+    tmp_path: Path, nats_url: str
+) -> None:
+    async with house_on(tmp_path, nats_url, role="front") as house, house.client() as acme:
+        house.generator.models += ROOMS
+        films: Any = FilmServiceStub(acme.channel)
+        latest = clock.now() + timedelta(seconds=1)
+        name = (await films.CreateFilm(wanted(latest_start_time=latest))).film.name
+        await until(lambda: clock.now() > latest, 20)
+        async with running(house.settings.model_copy(update={"role": "worker"})):
+            film, _ = await end(films, name)
+        assert film.state == State.STATE_FAILED
+        assert "no worker was free to begin it" in film.error.message
+        assert not film.HasField("start_time")
+        assert not house.generator.requests
 
 
 async def test_money_is_estimated_limited_settled_and_told(tmp_path: Path, nats_url: str) -> None:

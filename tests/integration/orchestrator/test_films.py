@@ -156,11 +156,14 @@ async def test_nothing_is_begun_before_the_hour_that_was_asked_for(
     studio: House, films: Any
 ) -> None:
     start = clock.now() + timedelta(seconds=3)
-    accepted = (await films.CreateFilm(wanted(shots(1), start_time=start))).film
+    latest = start + timedelta(hours=1)
+    request = wanted(shots(1), start_time=start, latest_start_time=latest)
+    accepted = (await films.CreateFilm(request)).film
+    assert accepted.latest_start_time.ToDatetime(tzinfo=UTC) == latest
     assert accepted.start_time.ToDatetime(tzinfo=UTC) == start
     film, seen = await end(films, accepted.name)
     assert film.state == State.STATE_SUCCEEDED
-    assert film.start_time.ToDatetime(tzinfo=UTC) >= start
+    assert start <= film.start_time.ToDatetime(tzinfo=UTC) <= latest
     waiting = [change for change in seen if change.film.state == State.STATE_QUEUED]
     assert len(waiting) == 1, "it was told once, and then nothing until its hour"
     with pytest.raises(InvalidArgument, match="start_time"):

@@ -29,7 +29,8 @@ _SMALLER = {"720p": "480p", "1080p": "540p", "1440p": "720p", "2160p": "1080p"}
 class FilmBrief:
     """A film's settings. "" leaves the choice to the preset or the rules.
 
-    `wording` is what became of template, style preset and packs when the film was planned.
+    Nothing is begun before `start_time`, nor after `latest_start_time`. `wording` is what became of
+    template, style preset and packs when the film was planned.
     """
 
     title: str = ""
@@ -59,6 +60,7 @@ class FilmBrief:
     packs: tuple[str, ...] = ()
     wording: FilmWording = field(default_factory=FilmWording)
     start_time: datetime | None = None
+    latest_start_time: datetime | None = None
 
     def __post_init__(self) -> None:
         """Raise InvalidArgument naming the field that cannot work."""
@@ -79,6 +81,10 @@ class FilmBrief:
         check_text("style_preset", self.style_preset, 128)
         if self.template_values and not self.template:
             raise InvalidArgument("template_values", "need a template", allowed=("leave it out",))
+        if self.latest_start_time and self.start_time and self.latest_start_time < self.start_time:
+            raise InvalidArgument(
+                "latest_start_time", "is before start_time", allowed=("a later time",)
+            )
         for kind, model in self.providers.items():
             check_one_of("providers", kind, NAMEABLE)
             check_identifier(f"providers[{kind}]", model)
@@ -88,6 +94,14 @@ class FilmBrief:
             )
         if not 8 <= self.fps <= 60:
             raise InvalidArgument("fps", "is out of range", allowed=("8 to 60",))
+
+    def missed(self, ordered: datetime, now: datetime) -> bool:
+        """Whether a run that was ordered then waited until its latest start had passed.
+
+        One that is ordered after that hour, by who resumes the film, begins all the same.
+        """
+        latest = self.latest_start_time
+        return latest is not None and ordered <= latest < now
 
     @property
     def rules(self) -> Preset:

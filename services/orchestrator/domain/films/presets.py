@@ -49,12 +49,14 @@ PRESETS: Mapping[str, Preset] = {
         Preset(name="offline", offline=True),
     )
 }
-ALIASES = {"": "basic", "anime": "cartoon"}
+AUTO = "auto"
+# "auto" is basic until its preset is picked, see `picking`.
+ALIASES = {"": "basic", "anime": "cartoon", AUTO: "basic"}
 
 
 def preset_named(name: str) -> Preset:
     """The preset of this name. Raises InvalidArgument naming those there are."""
     word = ALIASES.get(name.lower(), name.lower())
     if word not in PRESETS:
-        raise InvalidArgument("preset", f"{name!r} is not known", allowed=sorted(PRESETS))
+        raise InvalidArgument("preset", f"{name!r} is not known", allowed=sorted([*PRESETS, AUTO]))
     return PRESETS[word]

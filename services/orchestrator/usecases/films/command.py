@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.common.errors import AlreadyEnded, InvalidArgument, ServiceError
+from services.common.errors import AlreadyEnded, FailedPrecondition, InvalidArgument, ServiceError
 from services.common.telemetry import get_logger
 from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.ports import FilmStore, ScriptPort
@@ -84,7 +84,8 @@ class CommandFilm:
     async def resume(self, tenant: str, name: str, request_id: str, *, approve: bool) -> Film:
         """Go on with a film that failed or was cancelled, or approve one that waits for it.
 
-        Raises NotFound, AlreadyEnded for a film that is whole or under way.
+        Raises NotFound, AlreadyEnded for a film that is whole or under way, FailedPrecondition for
+        an approval that comes after the film's latest start.
         """
         check_text("request_id", request_id, MAX_REQUEST_ID)
         moment = self.now()
@@ -94,6 +95,9 @@ class CommandFilm:
                 return None
             if film.state is FilmState.AWAITING_APPROVAL and not approve:
                 raise InvalidArgument("approve", "is not set", allowed=("true",))
+            latest = film.brief.latest_start_time
+            if film.state is FilmState.AWAITING_APPROVAL and latest is not None and moment > latest:
+                raise FailedPrecondition(f"{film.name} was to begin by {latest:%F %R} UTC")
             if film.state in {FilmState.QUEUED, FilmState.RUNNING, FilmState.CANCELLING}:
                 raise AlreadyEnded(f"{film.name} is under way: {film.state}")
             if film.state is FilmState.SUCCEEDED:

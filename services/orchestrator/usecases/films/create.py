@@ -20,7 +20,16 @@ from services.orchestrator.usecases.films.plan import FilmPlan, FilmSource, Plan
 
 # Settings that films had not from the beginning: left out where they are not used.
 _LATER = frozenset(
-    {"template", "template_values", "style_preset", "packs", "upscale", "thumbnail", "start_time"}
+    {
+        "template",
+        "template_values",
+        "style_preset",
+        "packs",
+        "upscale",
+        "thumbnail",
+        "start_time",
+        "latest_start_time",
+    }
 )
 MOST_AHEAD = timedelta(days=30)
 
@@ -51,13 +60,11 @@ class CreateFilm:
         whatever keeps a model that was named from serving.
         """
         check_text("request_id", request_id, MAX_REQUEST_ID)
-        start = brief.start_time
-        if start is not None and start > self.now() + MOST_AHEAD:
-            raise InvalidArgument("start_time", "is too far ahead", allowed=("within 30 days",))
         fingerprint = fingerprint_of(brief, source)
         known = await self.films.known(tenant, request_id, fingerprint)
         if known is not None:
             return known
+        self._check_window(brief)
         plan = await self.plan(tenant, brief, source)
         for blocker in plan.blockers:
             raise blocker
@@ -68,6 +75,13 @@ class CreateFilm:
             await self.books.set_limit(tenant, scope, brief.budget_limit_micros, "")
         film, _ = await self.films.accept(film, fingerprint)
         return film
+
+    def _check_window(self, brief: FilmBrief) -> None:
+        start, latest = brief.start_time, brief.latest_start_time
+        if start is not None and start > self.now() + MOST_AHEAD:
+            raise InvalidArgument("start_time", "is too far ahead", allowed=("within 30 days",))
+        if latest is not None and latest <= self.now():
+            raise InvalidArgument("latest_start_time", "has passed", allowed=("a later time",))
 
     def _film(self, tenant: str, plan: FilmPlan, request_id: str, user: str) -> Film:
         moment = self.now()

@@ -8,7 +8,9 @@ from services.common.errors import InvalidArgument, ServiceError
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.estimate import Estimate
 from services.orchestrator.domain.films.layout import Layout
+from services.orchestrator.domain.films.picking import Picked, pick_preset
 from services.orchestrator.domain.films.ports import HistoryStore, ScriptPort
+from services.orchestrator.domain.films.presets import AUTO
 from services.orchestrator.domain.films.resources import ResourceMonitor, tier_of
 from services.orchestrator.domain.films.shots import Shot, require_distinct
 from services.orchestrator.domain.films.strategy import (
@@ -74,6 +76,9 @@ class PlanFilm:
         policy = await self.policies.of(tenant, "")
         brief = await self.word(tenant, brief, policy.packs)
         models = await self.models.models(tenant)
+        picked = pick_preset(shots, brief.title or title, models)
+        auto = brief.preset.lower() == AUTO
+        brief = replace(brief, preset=picked.preset) if auto else brief
         strategy = await self._strategy(brief, shots, models)
         stock = strategy.visual_approach is VisualApproach.STOCK_ONLY
         layout = Layout(brief, shots, stock=stock)
@@ -87,7 +92,7 @@ class PlanFilm:
             tasks=tasks,
             batches=tuple(tuple(node.task_id for node in batch) for batch in batches),
             estimate=Estimate(items=items),
-            strategy=strategy,
+            strategy=_picked(strategy, picked) if auto else strategy,
             p50_seconds=pricing.p50_seconds(len(shots), strategy.max_concurrency),
             warnings=(*warnings, *_too_long(shots), *pricing.told(items)),
             blockers=tuple(pricing.blockers),
@@ -130,6 +135,12 @@ class PlanFilm:
             experience=await self.history.experience(),
         )
         return _as_wished(chosen, brief)
+
+
+def _picked(strategy: Strategy, picked: Picked) -> Strategy:
+    """The strategy with why the preset is the one that it is."""
+    reason = f"{strategy.reason}; preset {picked.preset}: {picked.because}"
+    return replace(strategy, reason=reason)
 
 
 def _as_wished(chosen: Strategy, brief: FilmBrief) -> Strategy:

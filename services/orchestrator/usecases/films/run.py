@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.common.errors import (
+    DeadlineExceeded,
     Internal,
     RateLimited,
     ServiceError,
@@ -18,12 +19,13 @@ from services.orchestrator.domain.films.ports import FilmStore, HistoryStore
 from services.orchestrator.domain.films.strategy import StrategyRun, StrategyType
 from services.orchestrator.domain.films.tasks import FilmTask, TaskState
 from services.orchestrator.domain.notices import Notice, Said, Warned
+from services.orchestrator.domain.values import Failure
 from services.orchestrator.usecases.films.making import Interrupted, Made, Maker, parted
 from services.orchestrator.usecases.films.pacing import Pacing
 from services.orchestrator.usecases.films.preview import Preview
 from services.orchestrator.usecases.films.recovery import given_up, retrying
 from services.orchestrator.usecases.finish import DEFECT
-from services.orchestrator.usecases.patience import Rest, passing, rest
+from services.orchestrator.usecases.patience import Rest, failure, passing, rest
 
 _log = get_logger(__name__)
 
@@ -53,8 +55,11 @@ class RunFilm:
         moment = self.now()
 
         def begin(film: Film) -> Film | None:
-            mine = film.run == run and film.state is FilmState.QUEUED
-            return film.started(moment) if mine else None
+            if film.run != run or film.state is not FilmState.QUEUED:
+                return None
+            if film.brief.missed(film.update_time, moment):
+                return film.ended(moment, FilmState.FAILED, _missed(film))
+            return film.started(moment)
 
         film = await self.films.change(film_id, begin)
         going = film.run == run and film.state is FilmState.RUNNING
@@ -161,7 +166,8 @@ class RunFilm:
 
         film = await self.films.change(film_id, end)
         self.pacing.forget(film_run)
-        if film.run == run and film.state in {FilmState.SUCCEEDED, FilmState.FAILED}:
+        begun = film.start_time is not None
+        if film.run == run and begun and film.state in {FilmState.SUCCEEDED, FilmState.FAILED}:
             await self.history.record(film_run, film.strategy.strategy_type, _told(film))
         _log.info("film_ended", film=film.name, tenant=film.tenant, state=film.state)
 
@@ -176,6 +182,13 @@ class RunFilm:
             return film.ended(moment, FilmState.FAILED, DEFECT)
 
         await self.films.change(film_id, end)
+
+
+def _missed(film: Film) -> Failure:
+    """Why nothing was begun: nobody was free before its latest start."""
+    latest = film.brief.latest_start_time
+    late = DeadlineExceeded(f"no worker was free to begin it by {latest:%F %R} UTC")
+    return replace(failure(late), retryable=True)
 
 
 def _stand_in(task: FilmTask, made: Made) -> Notice:

@@ -1,0 +1,91 @@
+"""Which preset "auto" stands for, by what a film is made from and by what can be reached."""
+
+from dataclasses import replace
+
+import pytest
+
+from services.common.errors import InvalidArgument
+from services.orchestrator.domain.films.brief import FilmBrief
+from services.orchestrator.domain.films.picking import pick_preset
+from services.orchestrator.domain.films.ports import Breakdown
+from services.orchestrator.domain.films.shots import Line, Shot
+from services.orchestrator.domain.models import Availability
+from services.orchestrator.usecases.films.plan import FilmSource
+from tests.unit.orchestrator.films.films import MODELS, VENDOR
+from tests.unit.orchestrator.films.test_plan import planning
+
+AWAY = tuple(
+    m if m.local or m.placeholder else replace(m, availability=Availability.UNREACHABLE)
+    for m in MODELS
+)
+HERE = tuple(m for m in MODELS if m.local or m.placeholder)
+STORY = Shot(shot_id="s1", prompt="Emma climbs into an attic", lines=(Line(text="It is cold."),))
+REPORT = Shot(
+    shot_id="s1",
+    prompt="A reporter stands before the parliament",
+    lines=(Line(text="Good evening. Our correspondent has the headlines."),),
+)
+HABARI = Shot(shot_id="s1", prompt="Mtangazaji: habari", lines=(Line(text="Taarifa ya leo"),))
+DRAWN = Shot(shot_id="s1", prompt="A fox runs", styles=("anime",))
+
+
+def shots(*found):
+    return tuple(replace(shot, shot_id=f"s{n}") for n, shot in enumerate(found))
+
+
+@pytest.mark.parametrize(("found", "title", "preset"), [
+    ((STORY, STORY), "", "basic"),
+    ((REPORT,), "", "news"),
+    ((replace(STORY, styles=("news report",)),), "", "news"),
+    ((replace(STORY, prompt="Emma reads the news in a studio"),), "", "basic"),
+    ((HABARI,), "", "news"),
+    ((DRAWN,), "", "cartoon"),
+    ((DRAWN, STORY, STORY), "", "basic"),
+    ((DRAWN, DRAWN, STORY), "", "cartoon"),
+    ((STORY,), "A cartoon for Mia", "cartoon"),
+    ((replace(REPORT, styles=("cartoon",)),), "", "cartoon"),
+    ((replace(STORY, prompt="Katuni ya sungura"),), "", "cartoon"),
+])  # fmt: skip
+def test_what_a_film_is_made_from_picks_its_preset(found, title, preset):
+    assert pick_preset(shots(*found), title, MODELS).preset == preset
+
+
+@pytest.mark.parametrize(("models", "preset"), [
+    (MODELS, "news"),
+    (HERE, "news"),
+    (AWAY, "offline"),
+    ((*AWAY, replace(VENDOR, id="other")), "news"),
+])  # fmt: skip
+def test_a_network_that_is_away_picks_offline_and_no_vendor_at_all_does_not(models, preset):
+    assert pick_preset((REPORT,), "", models).preset == preset
+
+
+@pytest.mark.parametrize(("script", "preset", "style"), [
+    (REPORT, "news", "news report"),
+    (DRAWN, "cartoon", "cartoon"),
+    (STORY, "basic", ""),
+])  # fmt: skip
+async def test_a_plan_is_made_by_the_preset_that_was_picked_and_says_why(script, preset, style):
+    source = FilmSource(script="A script")
+    plan = await planning(script=Breakdown(title="", shots=(script,)))(
+        "acme", FilmBrief(preset="Auto"), source
+    )
+    assert (plan.brief.preset, plan.brief.rules.style) == (preset, style)
+    assert f"preset {preset}: " in plan.strategy.reason
+
+
+async def test_offline_is_picked_with_its_graph_and_nothing_outside_is_planned():
+    plan = await planning(*AWAY)("acme", FilmBrief(preset="auto"), FilmSource(shots=(STORY,)))
+    assert plan.brief.rules.offline
+    assert {task.type for task in plan.tasks} >= {"retrieval", "audio", "music"}
+    local = {m.id for m in HERE}
+    assert {item.model for item in plan.estimate.items} <= local | {""}
+    assert plan.estimate.max_micros == 0
+
+
+async def test_a_preset_that_was_asked_for_is_left_as_it_is():
+    plan = await planning()("acme", FilmBrief(preset="cartoon"), FilmSource(shots=(REPORT,)))
+    assert plan.brief.preset == "cartoon"
+    assert "preset" not in plan.strategy.reason
+    with pytest.raises(InvalidArgument, match="auto, basic"):
+        FilmBrief(preset="western")
