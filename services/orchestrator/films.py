@@ -71,7 +71,7 @@ def film_steps(settings: Settings, parts: Parts) -> FilmFlow:
     """The steps by which a worker makes films.
 
     Their clips are jobs without a place among the quotas of the tenant's calls: the film is one
-    call, and its words are screened with each job's preparation.
+    call. Its words are screened when it is created, and again as each part is about to be sent.
     """
     accept = AcceptVideo(
         jobs=parts.jobs,
@@ -93,6 +93,7 @@ def film_steps(settings: Settings, parts: Parts) -> FilmFlow:
             accept=accept,
             read=ReadJobs(jobs=parts.jobs, feed=parts.feed),
             compiling=parts.compiling,
+            screening=parts.screening,
         ),
         timing=Timing(now=clock.now, deadline=settings.job_deadline),
     )
@@ -114,6 +115,7 @@ def film_use_cases(parts: Parts) -> FilmUseCases:
         plan=plan,
         create=CreateFilm(
             plan=plan,
+            screening=parts.screening,
             films=films.films,
             ledger=parts.ledger,
             books=SqlBooks(parts.database, now=clock.now),
@@ -121,7 +123,9 @@ def film_use_cases(parts: Parts) -> FilmUseCases:
             new_id=new_id,
         ),
         read=ReadFilms(films=films.films, feed=parts.feed),
-        command=CommandFilm(films=films.films, scripts=films.scripts, now=clock.now),
+        command=CommandFilm(
+            films=films.films, scripts=films.scripts, screening=parts.screening, now=clock.now
+        ),
         assets=parts.assets,
         ledger=parts.ledger,
     )

@@ -37,10 +37,11 @@ from services.orchestrator.usecases.admission import Screen
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.attempt import AttemptVideo
 from services.orchestrator.usecases.caching import Caching, NoCache
-from services.orchestrator.usecases.compiling import CompilePrompt
+from services.orchestrator.usecases.compiling import CompilePrompt, Compiling
 from services.orchestrator.usecases.films.steps import FilmFlow, FilmParts
 from services.orchestrator.usecases.finish import CancelVideo, FinishVideo
 from services.orchestrator.usecases.prepare import PrepareVideo
+from services.orchestrator.usecases.screening import ScreenedPrompts, ScreenWords
 from services.orchestrator.usecases.settle import SettleLate
 from services.orchestrator.usecases.spend import Spending
 
@@ -68,9 +69,16 @@ class Parts:
     styles: StylesPort | None = None
 
     @property
-    def compiling(self) -> CompilePrompt:
-        """What makes prompts ready for models."""
-        return CompilePrompt(prompts=self.prompts, models=self.models, texts=load_texts())
+    def screening(self) -> ScreenWords:
+        """What looks at words as they are sent."""
+        return ScreenWords(screen=self.screen, policies=self.policies)
+
+    @property
+    def compiling(self) -> Compiling:
+        """What makes prompts ready for models, and looks at what they have become."""
+        texts = load_texts()
+        made = CompilePrompt(prompts=self.prompts, models=self.models, texts=texts)
+        return ScreenedPrompts(compiling=made, screening=self.screening, texts=texts)
 
 
 @dataclass(frozen=True, kw_only=True)

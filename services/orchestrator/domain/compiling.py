@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from services.common.wording import cut, units
 from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.moderation import AVOID
 from services.orchestrator.domain.notices import Notice, Said
 from services.orchestrator.domain.options import Enhance, Fit
 from services.orchestrator.domain.request import VideoRequest
@@ -96,7 +97,7 @@ def plainly(order: CompileOrder) -> tuple[Quantified, tuple[Notice, ...]]:
     told = [Notice(Said.COMPILED_PLAINLY, {"model": model.id})]
     prompt, negative = wanted.prompt, wanted.negative_prompt
     limit = model.max_prompt_characters
-    clause = f"Avoid: {negative}." if negative and not model.negative_prompt else ""
+    clause = f"{AVOID}{negative}." if negative and not model.negative_prompt else ""
     if clause and (order.untouched or (limit and units(clause) > limit // 2)):
         told.append(Notice(Said.NOT_CARRIED, {"model": model.id, "value": negative}))
         clause = ""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from services.common.errors import Moderated
 
+# Begins the sentence in which a model without a negative prompt is told what must not be seen.
+AVOID = "Avoid: "
 # Invisible characters that would hide a word from the rules.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 
@@ -68,6 +70,15 @@ def plain(text: str) -> str:
     """The text as the rules see it: no look-alikes, nothing invisible, one space between words."""
     shown = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).casefold()
     return " ".join(shown.split())
+
+
+def depicted(text: str) -> str:
+    """The text without the sentence that says what must not be seen, which is put last.
+
+    "Avoid: nude." asks for nothing that a rule is about.
+    """
+    before, found, after = text.rpartition(AVOID)
+    return before if found and "." not in after.strip().removesuffix(".") else text
 
 
 def moderated(categories: Sequence[str], by: str) -> Moderated:

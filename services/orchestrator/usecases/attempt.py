@@ -24,7 +24,14 @@ from services.orchestrator.domain.ports import (
 )
 from services.orchestrator.domain.values import Attempt, AttemptState, Compiled, Failure
 from services.orchestrator.usecases.caching import Caching, NoCache
-from services.orchestrator.usecases.compiling import AsItIs, Compiling, decided, noted
+from services.orchestrator.usecases.compiling import (
+    AsItIs,
+    Compiling,
+    decided,
+    noted,
+    turned_away,
+)
+from services.orchestrator.usecases.moving import moved
 from services.orchestrator.usecases.newest import newest
 from services.orchestrator.usecases.ordering import order_of
 from services.orchestrator.usecases.patience import failure, in_vain, ours, passing, patiently, rest
@@ -32,12 +39,6 @@ from services.orchestrator.usecases.spend import Spending
 
 # What a step tells the flow: leave the variation alone, try the next model, or the same once more.
 Verdict = Literal["done", "next", "again"]
-_STATES = {
-    "succeeded": AttemptState.SUCCEEDED,
-    "failed": AttemptState.FAILED,
-    "cancelled": AttemptState.CANCELLED,
-    "unknown_outcome": AttemptState.UNKNOWN_OUTCOME,
-}
 _KINDS = {
     "succeeded": "result_stored",
     "failed": "attempt_failed",
@@ -79,16 +80,18 @@ class AttemptVideo:
             return Submitted(verdict="done" if served else "next")
         identifier = attempt_id(job_id, iteration, number)
         job = await self.jobs.read(job_id)
-        made = None if decided(job, model) else await self.compiling(job, model)
+        if turned_away(job):
+            return Submitted()
+        made, fault = await self._ready(job, model)
         begin = self._begin(identifier, iteration, model, made)
         job = await self.jobs.change(job_id, "attempt_started", begin, known=job)
         known = job.attempt(identifier)
         if known is None:
             return Submitted()
         if known.state.ended:  # it was refused, and the process died before it said so
-            return Submitted(verdict="next" if job.state is JobState.RUNNING else "done")
+            return Submitted(verdict=_after_refusal(job))
         try:
-            view = await self._create(job, known)
+            view = await self._create(job, known, fault)
         except ServiceError as error:
             return await self._refused(job, known, error)
         return Submitted(view.name)
@@ -119,8 +122,19 @@ class AttemptVideo:
         await self.rest(in_vain(job, known))
         return "again"
 
-    async def _create(self, job: Job, attempt: Attempt) -> GenerationView:
+    async def _ready(self, job: Job, model: str) -> tuple[Compiled | None, ServiceError | None]:
+        """What the model is sent (None: as it was understood), or why nobody may be sent it."""
+        try:
+            return (None if decided(job, model) else await self.compiling(job, model)), None
+        except ServiceError as error:
+            return None, error
+
+    async def _create(
+        self, job: Job, attempt: Attempt, fault: ServiceError | None
+    ) -> GenerationView:
         """Hold the money, then ask; what is held is the most that the attempt may cost."""
+        if fault is not None:
+            raise fault
         most = await self.spending.hold(job, attempt)
         try:
             return await self._ask(order_of(job, attempt, most))
@@ -136,8 +150,9 @@ class AttemptVideo:
         """What a refusal leads to. A generator that stays away may have sent: the hold is kept."""
         if not passing(error):
             await self.spending.release(job, attempt)
-        job = await self._fail(job.id, attempt.id, failure(error))
-        return Submitted(verdict="next" if job.state is JobState.RUNNING else "done")
+        return Submitted(
+            verdict=_after_refusal(await self._fail(job.id, attempt.id, failure(error)))
+        )
 
     def _begin(
         self, identifier: str, iteration: int, model: str, made: Compiled | None
@@ -187,7 +202,7 @@ class AttemptVideo:
             known = job.attempt(identifier)
             if known is None or known.state.ended or job.state.terminal:
                 return None
-            changed = _moved(known, view, moment, charged)
+            changed = moved(known, view, moment, charged)
             if changed == known:
                 return None
             warned = replace(job, warnings=tuple(dict.fromkeys((*job.warnings, *view.warnings))))
@@ -225,21 +240,10 @@ class AttemptVideo:
         return max((started + self.deadline - self.now()).total_seconds(), 0.0)
 
 
+def _after_refusal(job: Job) -> Verdict:
+    return "next" if job.state is JobState.RUNNING and not turned_away(job) else "done"
+
+
 def _ended(job: Job, identifier: str) -> bool:
     known = job.attempt(identifier)
     return known is None or known.state.ended
-
-
-def _moved(known: Attempt, view: GenerationView, moment: datetime, charged: int) -> Attempt:
-    return replace(
-        known,
-        state=_STATES.get(view.state, AttemptState.RUNNING),
-        generation=view.name,
-        model=view.model or known.model,
-        provider=view.provider or known.provider,
-        progress_percent=max(known.progress_percent, view.progress_percent),
-        error=view.error,
-        cost_micros=charged,
-        clip=view.clip,
-        end_time=moment if view.ended else None,
-    )

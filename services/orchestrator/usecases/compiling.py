@@ -88,5 +88,12 @@ def noted(job: Job, model: str, made: Compiled | None) -> Job:
 
 
 def decided(job: Job, model: str) -> bool:
-    """Whether a try has settled what this model is sent."""
-    return model in job.compiled or any(attempt.asked == model for attempt in job.attempts)
+    """Whether a try has settled what this model is sent; one that was never sent has not."""
+    tries = (a for a in job.attempts if a.asked == model)
+    return model in job.compiled or any(a.generation or not a.state.ended for a in tries)
+
+
+def turned_away(job: Job) -> bool:
+    """Whether moderation has refused words of the job before they were sent: nobody gets them."""
+    unsent = (a.error for a in job.attempts if not a.generation and a.error is not None)
+    return any(error.reason == "MODERATED" for error in unsent)

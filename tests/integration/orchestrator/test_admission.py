@@ -11,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from reelmesh.generator.v1 import model_pb2
 from reelmesh.orchestrator.v1 import policy_service_pb2 as pb
 from reelmesh.orchestrator.v1 import video_service_pb2
 from reelmesh.orchestrator.v1.policy_service_pb2_grpc import PolicyServiceStub
+from reelmesh.prompt.v1 import prompt_service_pb2
 from services.common.channels import Channel
 from services.common.errors import (
     FailedPrecondition,
@@ -24,7 +26,8 @@ from services.common.errors import (
 )
 from services.common.http_server import serve_http
 from services.common.identity import Identity
-from tests.fakes.generator_service import Hang, Succeed
+from tests.fakes.generator_service import Hang, Succeed, model
+from tests.fakes.prompt_service import FakePromptService
 from tests.integration.orchestrator.conftest import SIGNER, House, house_on
 from tests.stack import Client
 from tests.stack.client import request
@@ -96,6 +99,30 @@ async def test_what_the_endpoint_flags_ends_before_any_vendor_hears_of_it(
         await set_policy(house, allowed_categories=["violence"])
         fought = await acme.end((await acme.generate("another fight in a bar")).name)
         assert fought.state == fought.STATE_SUCCEEDED
+
+
+async def test_a_translation_is_looked_at_before_a_vendor_hears_of_it(
+    tmp_path: Path, nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def translated(_self: Any, asked: Any, _context: Any) -> Any:
+        made = asked.quantified_prompt
+        made.prompt = "a fight in a bar"
+        return prompt_service_pb2.CompilePromptResponse(quantified_prompt=made)
+
+    monkeypatch.setattr(FakePromptService, "CompilePrompt", translated)
+    async with (
+        judge(flags="fight") as (url, asked),
+        house_on(tmp_path, nats_url, moderation_url=url) as house,
+        house.client() as acme,
+    ):
+        french = model_pb2.Capabilities(text=True, languages=["fr"])
+        house.generator.models = [model(name, capabilities=french) for name in ("one", "two")]
+        refused = await acme.end((await acme.generate("ugomvi katika baa", variations=2)).name)
+        assert refused.state == refused.STATE_FAILED
+        assert "falls under violence" in refused.error.message
+        assert (refused.cost.units, refused.cost.nanos) == (0, 0)
+        assert house.generator.requests == {}
+        assert {body["input"] for body, _ in asked} == {"ugomvi katika baa", "a fight in a bar"}
 
 
 async def test_an_endpoint_that_is_away_lets_pass_with_a_warning_or_refuses(

@@ -1,7 +1,7 @@
 """What a caller may do with a film that is there: read, follow, cancel, resume, remake."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.common.errors import AlreadyEnded, FailedPrecondition, InvalidArgument, ServiceError
@@ -14,6 +14,7 @@ from services.orchestrator.domain.options import check_text
 from services.orchestrator.domain.ports import EventFeed
 from services.orchestrator.usecases.accept import MAX_REQUEST_ID
 from services.orchestrator.usecases.read import QUIET_SECONDS
+from services.orchestrator.usecases.screening import ScreenWords
 
 _log = get_logger(__name__)
 _MAX_FEEDBACK = 2000
@@ -76,6 +77,7 @@ class CommandFilm:
     films: FilmStore
     scripts: ScriptPort
     now: Callable[[], datetime]
+    screening: ScreenWords = field(default_factory=ScreenWords)
 
     async def cancel(self, tenant: str, name: str) -> Film:
         """Ask it to stop; finished shots stay. Raises NotFound, AlreadyEnded."""
@@ -112,7 +114,8 @@ class CommandFilm:
         """Make one shot again and cut a new version; the other shots stay as they are.
 
         Feedback is carried out by the prompt service; while it is away its words are added to the
-        shot's. Raises NotFound, InvalidArgument, AlreadyEnded while the film is under way.
+        shot's. Raises NotFound, InvalidArgument, Moderated, AlreadyEnded while the film is under
+        way.
         """
         check_text("feedback", feedback, _MAX_FEEDBACK)
         check_text("request_id", request_id, MAX_REQUEST_ID)
@@ -121,6 +124,7 @@ class CommandFilm:
             return known
         old = known.numbered(number)
         shot = await self._retold(tenant, old, feedback) if feedback else old
+        await self.screening.film(tenant, known.brief, [shot])
         moment = self.now()
 
         def remake(film: Film) -> Film | None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from services.common.errors import InvalidArgument
@@ -17,6 +17,7 @@ from services.orchestrator.domain.money.scopes import Payer, Scope, ScopeKind, m
 from services.orchestrator.domain.options import check_text
 from services.orchestrator.usecases.accept import MAX_REQUEST_ID
 from services.orchestrator.usecases.films.plan import FilmPlan, FilmSource, PlanFilm
+from services.orchestrator.usecases.screening import ScreenWords
 
 # Settings that films had not from the beginning: left out where they are not used.
 _LATER = frozenset(
@@ -44,6 +45,7 @@ class CreateFilm:
     books: Books
     now: Callable[[], datetime]
     new_id: Callable[[], str]
+    screening: ScreenWords = field(default_factory=ScreenWords)
 
     async def __call__(
         self,
@@ -56,8 +58,8 @@ class CreateFilm:
     ) -> Film:
         """Return the film, the known one for a known request_id.
 
-        Raises what PlanFilm raises, RequestConflict, BudgetExceeded for what cannot hold, and
-        whatever keeps a model that was named from serving.
+        Raises what PlanFilm raises, RequestConflict, BudgetExceeded for what cannot hold, Moderated
+        for words that may not be asked for, and whatever keeps a model that was named from serving.
         """
         check_text("request_id", request_id, MAX_REQUEST_ID)
         fingerprint = fingerprint_of(brief, source)
@@ -68,6 +70,7 @@ class CreateFilm:
         plan = await self.plan(tenant, brief, source)
         for blocker in plan.blockers:
             raise blocker
+        await self.screening.film(tenant, plan.brief, plan.shots)
         film = self._film(tenant, plan, request_id, user)
         await self._require_budgets(film)
         if brief.budget_limit_micros is not None:

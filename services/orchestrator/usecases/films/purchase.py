@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
@@ -25,6 +25,7 @@ from services.orchestrator.domain.money.ledger import Charge, Ledger
 from services.orchestrator.usecases.films.create import payer_of_film
 from services.orchestrator.usecases.films.making import Interrupted
 from services.orchestrator.usecases.patience import ours, passing, patiently
+from services.orchestrator.usecases.screening import ScreenWords
 from services.orchestrator.usecases.spend import close
 
 
@@ -45,11 +46,16 @@ class Purchase:
     ledger: Ledger
     now: Callable[[], datetime]
     deadline: timedelta
+    screening: ScreenWords = field(default_factory=ScreenWords)
 
     async def __call__(
         self, film: Film, task: FilmTask, part: int, work: Work, model: Model
     ) -> Bought:
-        """Raises why it could not be made: ServiceError of the generator, BudgetExceeded."""
+        """Raises why it could not be made: the generator's ServiceError, BudgetExceeded, Moderated.
+
+        The rules look at the words as they are sent; they say the same when a crash repeats this.
+        """
+        await self.screening.quick(film.tenant, _words(work))
         order = WorkOrder(
             request_id=order_id(film, task, part),
             tenant=film.tenant,
@@ -140,6 +146,10 @@ class Purchase:
 def order_id(film: Film, task: FilmTask, part: int) -> str:
     """The generator's request id for a part of a try, stable for ever."""
     return f"{film.id}/{task.id}/{task.version}.{task.attempt}/{part}"
+
+
+def _words(work: Work) -> str:
+    return str(getattr(work, "prompt", "") or getattr(work, "text", ""))
 
 
 def _price(model: Model, work: Work, film: Film) -> int | None:

@@ -1,7 +1,7 @@
 """The steps of films, put together from ports."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,6 +30,7 @@ from services.orchestrator.usecases.films.stop import StopFilm
 from services.orchestrator.usecases.films.visuals import MakeClip, MakePicture
 from services.orchestrator.usecases.patience import Rest, rest
 from services.orchestrator.usecases.read import ReadJobs
+from services.orchestrator.usecases.screening import ScreenWords
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,7 @@ class Clips:
     accept: AcceptVideo
     read: ReadJobs
     compiling: Compiling = field(default_factory=AsItIs)
+    screening: ScreenWords = field(default_factory=ScreenWords)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +106,7 @@ def film_flow(
     """The steps by which films are made."""
     films, works, now = parts.films, parts.works, timing.now
     purchase = Purchase(films=films, works=works, ledger=ledger, now=now, deadline=timing.deadline)
+    purchase = replace(purchase, screening=clips.screening)
     picture = MakePicture(
         films=films, models=models, purchase=purchase, compiling=clips.compiling, now=now
     )

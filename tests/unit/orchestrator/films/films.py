@@ -26,6 +26,7 @@ from services.orchestrator.usecases.films.steps import (
     film_flow,
 )
 from services.orchestrator.usecases.read import ReadJobs
+from services.orchestrator.usecases.screening import ScreenedPrompts, ScreenWords
 from tests.fakes.film_parts import (
     NOW,
     FixedMonitor,
@@ -183,6 +184,7 @@ class Studio:
     rests: Rests = field(default_factory=Rests)
     scripts: FixedScript = field(default_factory=FixedScript)
     prompts: PlainPrompts = field(default_factory=PlainPrompts)
+    screening: ScreenWords = field(default_factory=ScreenWords)
     ids: int = 0
 
     @classmethod
@@ -212,6 +214,8 @@ class Studio:
             monitor=self.monitor,
             library=self.library,
         )
+        texts = load_texts()
+        compiling = CompilePrompt(prompts=self.prompts, models=models, texts=texts)
         return film_flow(
             parts,
             jobs=self.jobs,
@@ -220,7 +224,10 @@ class Studio:
             clips=Clips(
                 accept=accept,
                 read=ReadJobs(jobs=self.jobs, feed=nothing),
-                compiling=CompilePrompt(prompts=self.prompts, models=models, texts=load_texts()),
+                compiling=ScreenedPrompts(
+                    compiling=compiling, screening=self.screening, texts=texts
+                ),
+                screening=self.screening,
             ),
             timing=Timing(now=lambda: NOW, deadline=timedelta(hours=1), rest=self.rests.rest),
         )

@@ -1,0 +1,89 @@
+"""Words looked at as they are about to be sent: a translation may say what the original hid."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from services.orchestrator.domain.films.brief import FilmBrief
+from services.orchestrator.domain.films.shots import Shot
+from services.orchestrator.domain.job import Job
+from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.moderation import depicted
+from services.orchestrator.domain.notices import Notice, Texts
+from services.orchestrator.domain.policy_ports import PoliciesPort
+from services.orchestrator.domain.request import VideoRequest
+from services.orchestrator.domain.values import Compiled, Quantified
+from services.orchestrator.usecases.admission import Screen
+from services.orchestrator.usecases.compiling import Compiling
+from services.orchestrator.usecases.policies import FixedPolicies
+
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScreenWords:
+    """Looks at what a tenant's words have become, by the tenant's policy."""
+
+    screen: Screen = field(default_factory=Screen)
+    policies: PoliciesPort = field(default_factory=FixedPolicies)
+
+    async def quick(self, tenant: str, text: str) -> None:
+        """By rules alone, which say the same whenever they are asked. Raises Moderated."""
+        self.screen.quick(depicted(text), await self.policies.of(tenant))
+
+    async def whole(self, tenant: str, text: str) -> tuple[Notice, ...]:
+        """By rules and endpoint; what is to be told. Raises Moderated, Unavailable."""
+        return await self.screen.whole(depicted(text), await self.policies.of(tenant))
+
+    async def film(self, tenant: str, brief: FilmBrief, shots: Iterable[Shot]) -> None:
+        """Everything that a film would show or say. Raises Moderated, Unavailable."""
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def look(text: str) -> None:
+            async with turns:
+                await self.whole(tenant, text)
+
+        await asyncio.gather(*map(look, words_of(brief, shots)))
+
+
+def words_of(brief: FilmBrief, shots: Iterable[Shot]) -> tuple[str, ...]:
+    """What a film is made from, each text once: a rule is about one of them, not about all."""
+    made_of = (
+        text
+        for shot in shots
+        for text in (
+            brief.wording.put(shot.prompt),
+            shot.sound,
+            *(line.text for line in shot.lines),
+        )
+    )
+    return tuple(dict.fromkeys(text for text in (brief.with_music, *made_of) if text.strip()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScreenedPrompts:
+    """A `Compiling` whose results are looked at before anybody is sent them."""
+
+    compiling: Compiling
+    screening: ScreenWords
+    texts: Texts
+
+    async def __call__(self, job: Job, model: str) -> Compiled | None:
+        """See `Compiling`. Raises Moderated, Unavailable."""
+        return await self._looked_at(job.tenant, await self.compiling(job, model), job.speaks)
+
+    async def ready(
+        self, tenant: str, request: VideoRequest, wanted: Quantified, model: Model
+    ) -> Compiled | None:
+        """See `Compiling.ready`. Raises Moderated, Unavailable."""
+        made = await self.compiling.ready(tenant, request, wanted, model)
+        return await self._looked_at(tenant, made, request.language or wanted.language)
+
+    async def _looked_at(
+        self, tenant: str, made: Compiled | None, language: str
+    ) -> Compiled | None:
+        if made is None:
+            return None
+        told = await self.screening.whole(tenant, made.prompt.prompt)
+        said = (*made.warnings, *self.texts.say(language, told))
+        return replace(made, warnings=tuple(dict.fromkeys(said)))
