@@ -12,6 +12,7 @@ from services.generator.catalogue.rows import FileRow, ModelRow, PriceListRow, P
 from services.generator.domain.catalogue import Catalogue
 from services.generator.domain.durations import Durations
 from services.generator.domain.models import (
+    ANY,
     Inputs,
     Latency,
     Licence,
@@ -88,6 +89,8 @@ _NESTED = {"inputs", "durations", "rules", "price", "licence", "latency"}
 
 def _model(row: ModelRow) -> Model:
     plain = {name: getattr(row, name) for name in ModelRow.model_fields if name not in _NESTED}
+    if ANY in row.languages:
+        plain["languages"] = ()
     durations = row.durations
     return Model(
         **plain,

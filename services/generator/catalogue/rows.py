@@ -24,7 +24,8 @@ def _lowered(value: object) -> object:
 
 
 Resolution = Annotated[str, BeforeValidator(_lowered), Field(pattern=r"^(\d{3,4}p|[248]k)$")]
-Language = Annotated[str, Field(pattern="^[a-z]{2,3}$")]
+Language = Annotated[str, Field(pattern=r"^([a-z]{2,3}|\*)$")]
+_WORDED = frozenset({Operation.VIDEO, Operation.IMAGE, Operation.MUSIC, Operation.SOUND})
 Ratio = Annotated[str, Field(pattern=r"^(\d{1,2}:\d{1,2}|\*)$")]
 
 
@@ -175,6 +176,15 @@ class ModelRow(Row):
     wire: dict[str, Any] = {}  # JSON: what the vendor's body looks like is the vendor's business
     facts_as_of: date
     notes: str = ""
+
+    @model_validator(mode="after")
+    def _tells_its_languages(self) -> Self:
+        """What is worked from words is translated where it has to be, so this must be known."""
+        worded = self.operation in _WORDED and self.inputs.text is not Need.NONE
+        if worded and not self.languages:
+            message = 'languages is missing: what its maker documents, else [en]; ["*"] for any'
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _tells_the_truth(self) -> Self:

@@ -166,7 +166,8 @@ class Model:
     `edits` are what it can do to a given clip. `credentials` holds alternatives: one group of
     environment names suffices, all of its names are needed. `vendor_models` maps the kind of input
     ("text", "image", "extend" …) to the vendor's own name; `wire` is the vendor's own spelling;
-    `languages` are those that its maker documents for prompts, or that are spoken.
+    `languages` are those that its maker documents for prompts ("en" where he is silent), or those
+    that are spoken; empty is any.
     """
 
     id: str

@@ -147,6 +147,20 @@ def test_every_row_is_complete_enough_to_be_shown() -> None:
             assert model.inputs.image is not Need.NONE, model.id
 
 
+ANY_WORDS = {"storyboard"}
+"""Draws whatever it is given, so nothing is translated for it."""
+WORDED = {Operation.VIDEO, Operation.IMAGE, Operation.MUSIC, Operation.SOUND}
+
+
+def test_every_model_that_works_from_words_says_which_languages_it_needs() -> None:
+    worded = [m for m in CATALOGUE if m.operation in WORDED and m.inputs.text is not Need.NONE]
+    assert len(worded) > 60
+    assert {m.id for m in worded if not m.languages} == ANY_WORDS
+    hosted = {m.provider for m in worded if "sw" not in m.languages and "en" in m.languages}
+    vendors = {"runway", "kling", "minimax", "minimax_v2", "luma", "pika", "openai", "google"}
+    assert vendors <= hosted  # their documents name no Swahili: it is translated for them
+
+
 def test_every_variable_that_a_model_needs_is_spelled_as_the_house_spells_them() -> None:
     names = {name for model in CATALOGUE for group in model.credentials for name in group}
     assert all(
@@ -178,6 +192,8 @@ def folder(tmp_path: Path) -> Path:
     ("old", "new", "complaint"),
     [
         ("lifecycle: GA", "lifecycle: ALIVE", "lifecycle"),
+        ("  languages: [en]\n", "", "languages is missing"),
+        ("languages: [en]", "languages: [english]", "languages"),
         ("audio: none", "audio: none\n  colour: blue", "colour"),
         ("as_of: 2026-07-10, ", "", "as_of and source are needed"),
         ("    retire_time: 2026-07-30T00:00:00Z\n", "", "retire_time"),
