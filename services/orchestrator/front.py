@@ -56,11 +56,15 @@ def servicers(
     compare = CompareVideos(
         batch=use_cases.batch, jobs=parts.jobs, ledger=parts.ledger, store=parts.comparisons
     )
+    kept_policies = KeepPolicies(policies=parts.policies, styles=parts.styles)
     return [
         (add_VideoServiceServicer_to_server, videos),
         (add_FilmServiceServicer_to_server, Films(film_use_cases(parts), readiness.draining)),
         (add_BudgetServiceServicer_to_server, Budgets(KeepBudgets(books=books))),
-        (add_PolicyServiceServicer_to_server, Policies(KeepPolicies(policies=parts.policies))),
+        (
+            add_PolicyServiceServicer_to_server,
+            Policies(kept_policies),
+        ),
         (add_CacheServiceServicer_to_server, Cache(kept)),
         (add_ComparisonServiceServicer_to_server, Comparisons(compare, parts.assets)),
     ]

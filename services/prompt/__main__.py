@@ -85,6 +85,7 @@ def _usecases(settings: Settings, endpoint: Endpoint | None, templates: Template
             parser=ScriptFiles(), reader=reader, messages=knowledge.messages, model=model
         ),
         presets=tuple(knowledge.presets.values()),
+        packs=tuple(sorted(knowledge.packs)),
         templates=templates,
     )
 

@@ -30,6 +30,7 @@ class UseCases:
     regenerate: RegeneratePrompt
     break_down: BreakDownScript
     presets: tuple[Preset, ...]
+    packs: tuple[str, ...]
     templates: Templates
 
 
@@ -125,10 +126,12 @@ class PromptServicer(PromptServiceServicer):
     async def ListPresets(  # the name in the contract
         self, request: pb.ListPresetsRequest, context: Any
     ) -> pb.ListPresetsResponse:
-        """The presets of all packs, by id."""
+        """The presets of all packs, by id, and the packs."""
         chosen = (p for p in self._do.presets if request.pack in {"", p.pack})
         ordered = sorted(chosen, key=lambda preset: preset.id)
-        return pb.ListPresetsResponse(presets=[analysis.preset_to(preset) for preset in ordered])
+        return pb.ListPresetsResponse(
+            presets=[analysis.preset_to(preset) for preset in ordered], packs=self._do.packs
+        )
 
 
 def _patience(context: Any) -> float | None:

@@ -312,7 +312,7 @@ class Capabilities(_message.Message):
 
     @_builtins.property
     def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Languages of prompts that its maker documents, such as "en"; empty means that none is documented."""
+        """Languages of prompts that its maker documents, "en" where he is silent; empty means any."""
 
     @_builtins.property
     def operations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -1087,7 +1087,7 @@ class VideoModel(_message.Message):
 
     @_builtins.property
     def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Languages of prompts that its maker documents, such as "en"; empty means that none is documented."""
+        """Languages of prompts that its maker documents, "en" where he is silent; empty means any."""
 
     def __init__(
         self,

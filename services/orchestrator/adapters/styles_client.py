@@ -1,6 +1,6 @@
 """Templates and presets over gRPC, on behalf of a tenant."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from reelmesh.prompt.v1 import prompt_pb2, prompt_service_pb2
@@ -9,7 +9,7 @@ from services.common.channels import Channel
 from services.common.identity import Identity, acting_as
 from services.orchestrator.adapters.wire import from_duration
 from services.orchestrator.domain.request import ASPECT_RATIOS, CAMERA_MOTIONS, RESOLUTIONS
-from services.orchestrator.domain.styles import Filled, StylePreset
+from services.orchestrator.domain.styles import Filled, Looks, StylePreset
 
 FILL = "/reelmesh.prompt.v1.PromptService/FillTemplate"
 PRESETS = "/reelmesh.prompt.v1.PromptService/ListPresets"
@@ -43,11 +43,11 @@ class StylesClient:
             defaults=_fields(found.defaults),
         )
 
-    async def presets(self, tenant: str) -> Sequence[StylePreset]:
-        """See `StylesPort.presets`."""
+    async def looks(self, tenant: str) -> Looks:
+        """See `StylesPort.looks`."""
         with acting_as(Identity(tenant)):
             answer = await self._stub.ListPresets(prompt_service_pb2.ListPresetsRequest())
-        return tuple(
+        presets = (
             StylePreset(
                 id=found.id,
                 pack=found.pack,
@@ -56,6 +56,7 @@ class StylesClient:
             )
             for found in answer.presets
         )
+        return Looks(presets=tuple(presets), packs=tuple(answer.packs))
 
 
 def _fields(said: prompt_pb2.VideoParameters) -> dict[str, Any]:

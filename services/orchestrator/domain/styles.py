@@ -1,6 +1,6 @@
 """Templates and style presets of the prompt service, as far as jobs and films keep them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -24,11 +24,19 @@ class StylePreset:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Looks:
+    """All presets and culture packs that are installed; a pack may have no presets."""
+
+    presets: tuple[StylePreset, ...] = ()
+    packs: tuple[str, ...] = ()
+
+
 class StylesPort(Protocol):
     """The prompt service's templates and presets, on behalf of a tenant."""
 
     async def fill(self, tenant: str, template: str, values: Mapping[str, str]) -> Filled:
         """A template with its holes filled. Raises NotFound, InvalidArgument, Unavailable."""
 
-    async def presets(self, tenant: str) -> Sequence[StylePreset]:
-        """Every preset that is installed. Raises Unavailable."""
+    async def looks(self, tenant: str) -> Looks:
+        """Everything that is installed. Raises Unavailable."""

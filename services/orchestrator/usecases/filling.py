@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from services.common.errors import InvalidArgument, Unavailable
 from services.orchestrator.domain.request import VideoRequest
-from services.orchestrator.domain.styles import StylePreset, StylesPort
+from services.orchestrator.domain.styles import Looks, StylePreset, StylesPort
 
 
 def as_styled(request: VideoRequest, packs: tuple[str, ...] = ()) -> VideoRequest:
@@ -32,14 +32,19 @@ async def installed(
     """
     if not (preset or packs):
         return None
-    known = {found.id: found for found in await styles.presets(tenant)}
+    looks = await styles.looks(tenant)
+    known = {found.id: found for found in looks.presets}
     if preset and preset not in known:
         raise InvalidArgument(field, f"{preset!r} is not known", allowed=sorted(known))
-    names = sorted({found.pack for found in known.values()})
-    for pack in packs:
-        if pack not in names:
-            raise InvalidArgument("packs", f"{pack!r} is not known", allowed=names)
+    require_packs(looks, packs)
     return known.get(preset)
+
+
+def require_packs(looks: Looks, packs: Sequence[str], field: str = "packs") -> None:
+    """Raise InvalidArgument for a pack that is not installed, naming those that are."""
+    for pack in packs:
+        if pack not in looks.packs:
+            raise InvalidArgument(field, f"{pack!r} is not known", allowed=looks.packs)
 
 
 @dataclass(frozen=True, kw_only=True)

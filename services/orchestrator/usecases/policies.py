@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from services.orchestrator.domain.options import Routing
 from services.orchestrator.domain.policy import TenantPolicy
 from services.orchestrator.domain.policy_ports import PolicyBook
+from services.orchestrator.domain.styles import StylesPort
+from services.orchestrator.usecases.filling import knowing, require_packs
 
 
 @dataclass(frozen=True)
@@ -23,13 +25,20 @@ class KeepPolicies:
     """PolicyService."""
 
     policies: PolicyBook
+    styles: StylesPort | None = None
 
     async def get(self, tenant: str) -> TenantPolicy:
         """The tenant's policy as it holds now."""
         return await self.policies.of(tenant)
 
     async def set(self, tenant: str, policy: TenantPolicy) -> TenantPolicy:
-        """Replace it; returns it as it holds now."""
+        """Replace it; returns it as it holds now.
+
+        Raises InvalidArgument for a culture pack that is not installed, Unavailable while nobody
+        can tell.
+        """
+        if policy.packs:
+            require_packs(await knowing(self.styles).looks(tenant), policy.packs, "policy.packs")
         return await self.policies.set(tenant, policy)
 
     async def preferences(self, tenant: str, user: str) -> Routing:

@@ -206,6 +206,16 @@ async def test_what_no_template_or_preset_can_be_is_refused_by_name(studio: Stud
                 template=await made_template(studio, "A house without them"),
             )
         )
+    narnia: dict[str, Any] = {"source": source, "packs": ["narnia"]}
+    for call in (
+        studio.films.CreateFilm(films_pb.CreateFilmRequest(**narnia)),
+        studio.films.PlanFilm(
+            films_pb.PlanFilmRequest(request=films_pb.CreateFilmRequest(**narnia))
+        ),
+        studio.policies.SetPolicy(SetPolicyRequest(policy=Policy(packs=["narnia"]))),
+    ):
+        with pytest.raises(InvalidArgument, match=r"packs.*'narnia' is not known.*kenya"):
+            await call
     assert studio.sent == []
 
 

@@ -10,11 +10,13 @@ from services.orchestrator.domain.cache.keys import exact_key, shape_key
 from services.orchestrator.domain.films.asking import shot_request
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.shots import Shot
-from services.orchestrator.domain.styles import Filled, StylePreset
+from services.orchestrator.domain.policy import TenantPolicy
+from services.orchestrator.domain.styles import Filled, Looks, StylePreset
 from services.orchestrator.usecases.filling import FillRequest, as_styled
 from services.orchestrator.usecases.films.create import fingerprint_of
 from services.orchestrator.usecases.films.plan import FilmSource
 from services.orchestrator.usecases.films.wording import WordFilm
+from services.orchestrator.usecases.policies import KeepPolicies
 from tests.unit.orchestrator.examples import WANTED, request
 
 NEWS = StylePreset(
@@ -40,8 +42,8 @@ class Shelf:
         name = f"templates/house@{self.version}"
         return Filled(name=name, text=text, defaults={"style": "anime", "fps": 30})
 
-    async def presets(self, tenant):
-        return (NEWS, DAWN)
+    async def looks(self, tenant):
+        return Looks(presets=(NEWS, DAWN), packs=("iceland", "kenya"))
 
 
 def house(**more):
@@ -86,7 +88,8 @@ def test_what_adds_to_the_words_is_part_of_what_a_clip_is_known_by():
     ("asked", "fault"),
     [
         (request(preset="nouvelles"), r"preset.*dawn, news"),
-        (request(packs=("narnia",)), r"packs.*kenya, styles"),
+        (request(packs=("narnia",)), r"packs.*iceland, kenya"),
+        (request(packs=("styles",)), r"packs.*iceland, kenya"),  # presets alone are no pack
         (
             house(prompt="a door", template_values={"who": "x", "prompt": "a gate"}),
             r"template_values\.prompt",
@@ -128,3 +131,32 @@ async def test_a_films_template_needs_a_hole_for_the_shots():
             await WordFilm(styles=shelf)("acme", brief)
     with pytest.raises(InvalidArgument, match="style_preset"):
         await WordFilm(styles=Shelf())("acme", FilmBrief(style_preset="nouvelles"))
+
+
+async def test_a_film_with_a_pack_that_is_not_installed_is_refused_with_those_that_are():
+    film = WordFilm(styles=Shelf())
+    with pytest.raises(InvalidArgument, match=r"packs.*'narnia' is not known.*iceland, kenya"):
+        await film("acme", FilmBrief(packs=("kenya", "narnia")))
+    with pytest.raises(InvalidArgument, match=r"packs.*iceland, kenya"):
+        await film("acme", FilmBrief(), ("narnia",))
+    assert (await film("acme", FilmBrief(packs=("iceland",)))).packs == ("iceland",)
+
+
+async def test_a_tenant_enables_only_packs_that_are_installed():
+    class Book:
+        kept = None
+
+        async def set(self, tenant, policy):
+            self.kept = policy
+            return policy
+
+    book: Any = Book()
+    keep = KeepPolicies(policies=book, styles=Shelf())
+    with pytest.raises(InvalidArgument, match=r"policy\.packs.*iceland, kenya"):
+        await keep.set("acme", TenantPolicy(packs=("narnia",)))
+    with pytest.raises(Unavailable):
+        await KeepPolicies(policies=book).set("acme", TenantPolicy(packs=("kenya",)))
+    assert book.kept is None
+    await keep.set("acme", TenantPolicy(packs=("kenya",)))
+    await KeepPolicies(policies=book).set("acme", TenantPolicy())
+    assert book.kept == TenantPolicy()
