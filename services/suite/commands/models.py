@@ -74,13 +74,13 @@ def pull(
     """
 
     async def work() -> None:
-        from services.generator.catalogue.weights import repositories  # noqa: PLC0415 - brings a service along
+        from services.generator.catalogue.weights import reasons, repositories  # noqa: PLC0415 - brings a service along
         from services.generator.worker.installing import local_model, terms_of  # noqa: PLC0415 - brings a service along
 
         row = local_model(model)
         where = repository or repositories().get(model, "")
         if not where:
-            message = f"nobody has said where the weights of {model} are"
+            message = f"{model} has none: {reasons()[model]}"
             raise InvalidArgument("repository", message, allowed=("owner/name",))
         out.print(terms_of(row), soft_wrap=True)
         agreed = accept_licence or await asyncio.to_thread(typer.confirm, "Accept this licence?")

@@ -66,3 +66,4 @@ async def test_who_does_not_agree_gets_nothing_and_unknown_models_are_named(
     nowhere = await told(hub, tmp_path, "pull", "bark", "--accept-licence")
     assert nowhere.exit_code != 0
     assert "owner/name" in nowhere.output
+    assert "LOCAL_BARK_PATH" in nowhere.output  # what to do instead

@@ -1,9 +1,7 @@
 import pytest
 
 from services.common.errors import FailedPrecondition, InvalidArgument
-from services.generator.catalogue.weights import repositories
 from services.generator.domain.weights import RemoteFile, needed
-from services.generator.engines.local.installed import local_models
 
 
 def chosen(*paths: str) -> list[str]:
@@ -40,8 +38,3 @@ def test_a_path_that_leads_out_of_its_folder_is_refused(path: str) -> None:
 def test_without_safetensors_nothing_is_taken() -> None:
     with pytest.raises(FailedPrecondition, match="no weights in safetensors"):
         chosen("config.json", "pytorch_model.bin")
-
-
-def test_every_repository_belongs_to_a_local_model() -> None:
-    assert repositories().keys() <= {model.id for model in local_models()}
-    assert all(name.count("/") == 1 for name in repositories().values())
