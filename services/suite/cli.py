@@ -29,6 +29,7 @@ from services.suite.commands import (
     simulate,
     vendor_keys,
     words,
+    worker,
 )
 from services.suite.commands.session import EXIT_CODES
 from services.suite.settings import quiet_libraries
@@ -62,6 +63,7 @@ def reelmesh(
 
 for module in (
     serve,
+    worker,
     demo,
     simulate,
     generate,

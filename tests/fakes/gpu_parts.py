@@ -45,6 +45,8 @@ class Card:
         self.warm_ups = 0
         self.looks = 0
         self.warm_up_errors: list[Exception] = []
+        self.answers = asyncio.Event()
+        self.answers.set()
         self.seen: list[Work] = []
 
     @property
@@ -53,6 +55,7 @@ class Card:
 
     async def look(self) -> None:
         self.looks += 1
+        await self.answers.wait()
 
     def memory(self) -> Memory:
         return Memory(used=7, total=80)

@@ -23,7 +23,7 @@ from services.generator.worker.gpu.settings import WorkerSettings
 from tests.fakes.clips import make_clip
 from tests.fakes.waiting import until
 
-FAKE = "tests.fakes.gpu_process"
+FAKE = ("-m", "tests.fakes.gpu_process")
 
 
 class Bench:
@@ -96,11 +96,11 @@ class GpuProcess:
         }
         self._process: asyncio.subprocess.Process | None = None
 
-    async def start(self, module: str = FAKE) -> None:
+    async def start(self, *command: str) -> None:
         environment = {**os.environ, **self._settings}  # noqa: TID251 - a child inherits it
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", module, env=environment, stdout=log, stderr=log
+                sys.executable, *(command or FAKE), env=environment, stdout=log, stderr=log
             )
 
     def send(self, number: signal.Signals) -> None:

@@ -31,6 +31,9 @@ def main() -> None:
     stops: dict[str, threading.Event] = {}
     for line in sys.stdin:
         message = json.loads(line)
+        if "state" in message:
+            say({"id": message["state"], "done": {"loaded": [], "used": 1, "total": 2**30}})
+            continue
         if "cancel" in message:
             stops.setdefault(message["cancel"], threading.Event()).set()
             continue

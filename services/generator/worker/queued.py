@@ -7,7 +7,7 @@ what became of it. Where the queue has forgotten both, it is put again.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from services.common.errors import (
@@ -116,8 +116,8 @@ class QueueBackend:
         """Return the work with assets in the place of bytes: a message has room for a megabyte."""
         task: Any = work.order.task
         changes: dict[str, Media] = {}
-        for name in ("image", "last_image"):
-            media = getattr(task, name, None)
+        for name in (field.name for field in fields(task)):
+            media = getattr(task, name)
             if isinstance(media, Media) and media.data:
                 asset = await self._storage.keep(work.tenant, media, f"{work.id}-{name}")
                 changes[name] = asset_media(asset.removeprefix("assets/"))

@@ -3,10 +3,11 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,11 +22,11 @@ from services.common.errors import (
 from services.common.events import DEAD_PREFIX, RESULTS_STREAM, WORK_STREAM
 from services.generator.adapters.work_places import consumer_name
 from services.generator.domain.facts import Cost, Progress
-from services.generator.domain.gpu_work import queue_of
+from services.generator.domain.gpu_work import Queue, queue_of
 from services.generator.domain.media import Media
 from services.generator.domain.orders import Priority
 from services.generator.domain.ports import Lost, Made
-from services.generator.domain.tasks import VideoTask
+from services.generator.domain.tasks import MusicTask, UpscaleTask, VideoTask
 from services.generator.domain.workers import WorkerState
 from services.generator.worker.fleet import hearing_of_workers
 from tests.fakes.gpu_parts import Card, Hall, followed
@@ -377,6 +378,59 @@ async def test_a_worker_that_ends_finishes_what_it_can_and_hands_back_the_rest(h
         assert isinstance((await followed(backend, stuck))[-1], Made)
 
 
+async def test_nobody_counts_on_a_worker_that_finishes_its_last_work(hall: Hall) -> None:
+    card, backend, work = Card(hall.model), hall.backend(), hall.work()
+    await backend.submit(work)
+    async with (
+        hearing_of_workers(hall.queue, believed=5.0) as fleet,
+        hall.worker(card, "old", grace=30.0) as shift,
+    ):
+        await until(lambda: card.begun)
+        shift.ending.set()
+        await until(lambda: WorkerState.DRAINING in {one.state for one in fleet.workers})
+        assert not shift._bench.health.ready
+        assert not fleet.serves(hall.model)
+        assert [one.work for one in fleet.workers] == [work.id]
+        card.go.set()
+        await until(lambda: not fleet.workers)
+    assert isinstance(await backend.look(work, work.id), Made)
+
+
+class Defect:
+    """Queues that cannot be looked through."""
+
+    met = 0
+
+    def __iter__(self) -> Iterator[Queue]:
+        self.met += 1
+        raise RuntimeError("a defect")
+
+
+async def test_a_worker_goes_on_whatever_breaks_between_two_pieces_of_work(hall: Hall) -> None:
+    card, backend, work = Card(hall.model), hall.backend(), hall.work()
+    card.go.set()
+    async with hall.worker(card) as shift:
+        intake = shift._bench.intake
+        await until(lambda: shift._bench.health.ready)
+        queues, defect = intake._queues, Defect()
+        intake._queues = defect  # type: ignore[assignment] # it breaks when it is looked through
+        await backend.submit(work)
+        await until(lambda: defect.met > 1)
+        intake._queues = queues
+        assert isinstance((await followed(backend, work))[-1], Made)
+
+
+async def test_a_device_that_does_not_answer_is_told_as_it_was(hall: Hall) -> None:
+    card = Card(hall.model)
+    async with hearing_of_workers(hall.queue, believed=5.0) as fleet, hall.worker(card, "numb"):
+        await until(lambda: fleet.serves(hall.model))
+        card.answers.clear()
+        before = card.looks
+        await until(lambda: card.looks > before + 3)  # not one look that hangs for ever
+        [told] = [one for one in fleet.workers if one.name == "numb"]
+        assert (told.state, told.memory_used) == (WorkerState.READY, 7)
+
+
 async def test_a_worker_is_ready_when_its_warm_up_ran_and_tells_how_it_stands(hall: Hall) -> None:
     card, backend, work = Card(hall.model), hall.backend(), hall.work()
     async with AsyncExitStack() as stack:
@@ -424,6 +478,23 @@ async def test_large_pictures_go_by_storage_and_not_over_the_bus(hall: Hall) -> 
     [seen] = card.seen
     assert isinstance(seen.task, VideoTask)
     assert seen.task.image is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [
+        ("melody", lambda media: MusicTask(prompt="a march", melody=media)),
+        ("media", lambda media: UpscaleTask(media=media)),
+    ],
+)
+async def test_recordings_go_by_storage_as_well(hall: Hall, name: str, task: Any) -> None:
+    recording = bytes(2 * 1024 * 1024)  # more than a message holds
+    work = hall.work()
+    given = task(Media(data=recording, media_type="audio/flac"))
+    work = replace(work, task=given, order=replace(work.order, task=given))
+    await hall.backend().submit(work)
+    assert hall.storage.assets[f"{work.id}-{name}"] == recording
+    assert await hall.queue.waits(hall.queues()[0], work.id)
 
 
 async def test_a_bus_that_does_not_confirm_leaves_the_outcome_open(

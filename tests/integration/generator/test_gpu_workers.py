@@ -22,7 +22,7 @@ from services.common.events import RESULTS_STREAM, WORK_STREAM
 from services.generator.__main__ import running
 from services.generator.settings import Settings
 from tests.fakes.checkpoints import Shelf
-from tests.fakes.gpu_process import FAKE, GpuProcess
+from tests.fakes.gpu_process import GpuProcess
 from tests.fakes.waiting import until
 from tests.servers import Nats
 from tests.servers.process import free_ports
@@ -77,10 +77,10 @@ class Yard:
             self.stub = GeneratorServiceStub(channel)
             yield
 
-    async def worker(self, name: str, module: str = FAKE, **settings: str) -> GpuProcess:
+    async def worker(self, name: str, *command: str, **settings: str) -> GpuProcess:
         process = GpuProcess(name, self.folder, {**self._environment, **settings})
         self.workers.append(process)
-        await process.start(module)
+        await process.start(*command)
         await until(lambda: self.there(name, Worker.STATE_READY, Worker.STATE_BUSY), 200)
         return process
 
@@ -166,10 +166,9 @@ async def test_a_model_of_a_real_family_is_tried_before_ready_and_served_from_me
     checkpoint = Shelf(yard.folder / "checkpoints").get("ltx_video")
     await yard.worker(
         "w1",
-        "services.generator.worker.gpu",
+        *("-c", "from services.suite.cli import main; main()", "worker"),
+        *("--preload", "ltx_video", "--tier", "cinema"),
         LOCAL_LTX_VIDEO_PATH=str(checkpoint),
-        GPU_WORKER_PRELOAD='["ltx_video"]',
-        GPU_WORKER_TIER="cinema",
         HF_HUB_OFFLINE="1",
     )
     await until(lambda: _lies_loaded(yard, "ltx_video"), 20)

@@ -47,6 +47,11 @@ class Card:
         self.seen: list[Work] = []
         self.errors: list[Exception] = []
         self.warm_ups = 0
+        self.warm_up_errors: list[Exception] = []
+        self.open = 0
+        self.begun = asyncio.Event()
+        self.go = asyncio.Event()
+        self.go.set()
 
     @property
     def engine(self) -> "Card":
@@ -60,6 +65,8 @@ class Card:
 
     async def warm_up(self) -> None:
         self.warm_ups += 1
+        if self.warm_up_errors:
+            raise self.warm_up_errors.pop(0)
 
     def suffix(self, work: Work) -> str:
         return ".mp4"
@@ -71,6 +78,8 @@ class Card:
         if self.errors:
             raise self.errors.pop(0)
         on_progress(0.5)
+        self.begun.set()
+        await self.go.wait()
         await asyncio.to_thread(make_clip, destination, frames=24)
         data = destination.read_bytes()
         digest = hashlib.sha256(data).hexdigest()
@@ -97,7 +106,11 @@ def card() -> Card:
 async def handler(card: Card, s3: Bucket, tmp_path: Path) -> AsyncIterator[Handler]:
     @asynccontextmanager
     async def opened(_: WorkerSettings, _storage: object) -> AsyncIterator[Card]:
-        yield card
+        card.open += 1
+        try:
+            yield card
+        finally:
+            card.open -= 1
 
     settings = WorkerSettings(data_dir=tmp_path / "pod", checkpoints={})
     told: list[str] = []
@@ -203,6 +216,31 @@ async def test_a_handler_answers_whatever_happens(handler: Handler, card: Card) 
         assert answer["error"].startswith("INTERNAL: ")
     assert "video_url" in await handler(good)
     assert card.warm_ups == 1
+
+
+async def test_a_card_that_does_not_warm_up_is_let_go_before_it_is_opened_again(
+    handler: Handler, card: Card
+) -> None:
+    card.warm_up_errors = [Internal("out of memory")]
+    answer = await handler({"id": "j1", "input": {"prompt": "a goat"}})
+    assert (answer["error"], answer["refresh_worker"]) == ("INTERNAL: out of memory", True)
+    assert card.open == 0  # its memory would be lost to the next
+    assert "video_url" in await handler({"id": "j2", "input": {"prompt": "a goat"}})
+    assert (card.open, card.warm_ups) == (1, 2)
+
+
+async def test_a_job_that_runpod_stops_is_told_as_stopped_and_leaves_nothing(
+    handler: Handler, card: Card, tmp_path: Path
+) -> None:
+    card.go.clear()
+    job = asyncio.create_task(handler({"id": "j1", "input": {"prompt": "a goat"}}))
+    await card.begun.wait()
+    job.cancel()
+    with pytest.raises(asyncio.CancelledError):  # swallowed, it would count as done
+        await job
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    card.go.set()
+    assert "video_url" in await handler({"id": "j2", "input": {"prompt": "a goat"}})
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from services.suite.commands import generate, session
 from services.suite.commands.display import money
 
 COMMANDS = [
-    ["serve"], ["demo"], ["simulate"], ["generate"], ["plan"], ["batch"], ["prompt"], ["script"],
+    ["serve"], ["worker"], ["demo"],
+    ["simulate"], ["generate"], ["plan"], ["batch"], ["prompt"], ["script"],
     ["models"], ["models", "pull"], ["models", "list"], ["models", "verify"],
     ["jobs"], ["show"], ["watch"], ["cancel"], ["doctor"], ["migrate"],
     ["keys", "create"], ["keys", "list"], ["keys", "revoke"],

@@ -1,15 +1,17 @@
 """Local models as the generator asks for them: a task in, a finished file out."""
 
 import asyncio
+import base64
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from services.common.errors import InvalidArgument, NoDevice
+from services.common.errors import FailedPrecondition, InvalidArgument, NoDevice
 from services.generator.domain.limits import Fit
 from services.generator.domain.media import Media
-from services.generator.domain.models import Model
+from services.generator.domain.models import Model, Need
 from services.generator.domain.orders import asset_media
 from services.generator.domain.ports import Work
 from services.generator.domain.records import from_record, to_record
@@ -31,7 +33,11 @@ _KINDS = {
 }
 _SOUND = (".flac", "audio/flac")
 _MEDIA = ("image", "last_image", "media", "melody")
-_TRIAL_WORDS, _TRIAL_STEPS = "a stone on a beach", 2
+_TRIAL_WORDS, _TRIAL_STEPS = "a stone on a beach", 2  # some schedules do not know a single step
+_TRIAL_PICTURE = base64.b64decode(  # one grey pixel, as PNG
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+)
+_UNTRIED = frozenset({Operation.UPSCALE, Operation.CAPTIONS})
 
 
 class LocalEngine:
@@ -100,24 +106,32 @@ class LocalEngine:
     async def warm_up(self, model: Model, folder: Path) -> None:
         """Load a model and run it once at its smallest, so that the first request finds it warm.
 
-        Raises what `make` raises.
+        Raises what `make` raises, and FailedPrecondition for a model that works on a recording.
         """
+        if model.operation in _UNTRIED or model.clones_voice:
+            message = f"{model.id} cannot be preloaded: nothing is known to try it with"
+            raise FailedPrecondition(message)
         name = f"warm-up-{model.id}"
         ask = Ask(
             identifier=name,
             operation=model.operation,
-            source=self._sources[model.id],
+            source=self._source(model),
             shape=least_shape(model),
             prompt=_TRIAL_WORDS,
             seed=0,
             options={"steps": _TRIAL_STEPS},
         )
-        path = folder / f"{name}{_KINDS.get(model.operation, _SOUND)[0]}"
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        trial = folder / name
+        path = trial / f"made{_KINDS.get(model.operation, _SOUND)[0]}"
+        await asyncio.to_thread(trial.mkdir, parents=True, exist_ok=True)
         try:
+            if model.inputs.image is Need.REQUIRED:
+                picture = trial / "image"
+                await asyncio.to_thread(picture.write_bytes, _TRIAL_PICTURE)
+                ask = replace(ask, files={"image": str(picture)})
             await self._process.make(name, to_record(ask), str(path), lambda _fraction: None)
         finally:
-            await asyncio.to_thread(path.unlink, missing_ok=True)
+            await asyncio.shield(asyncio.to_thread(shutil.rmtree, trial, ignore_errors=True))
 
     def _source(self, model: Model) -> Source:
         """Return its checkpoint. Raises NoDevice; InvalidArgument for what only serves others."""

@@ -12,18 +12,22 @@ from services.generator.worker.gpu.running import Opened, running
 from services.generator.worker.gpu.settings import WorkerSettings
 
 
-async def _serve(settings: WorkerSettings, opened: Opened) -> None:
+async def serve(settings: WorkerSettings, opened: Opened) -> None:
+    """Work until SIGTERM or SIGINT; what is under way then ends, or is given back.
+
+    Raises FailedPrecondition (nothing installed, the device is taken), Unavailable (no bus).
+    """
     async with running(settings, opened):
         await wait_for_signal()
 
 
 def main(opened: Opened = card.opened) -> None:
-    """Work until SIGTERM or SIGINT; what is under way then ends, or is given back."""
+    """Serve as the environment says; the command `reelmesh worker` has options besides."""
     settings = WorkerSettings()
     configure_logging(settings)
     give_way(settings)
     try:
-        uvloop.run(_serve(settings, opened))
+        uvloop.run(serve(settings, opened))
     except ServiceError as error:
         sys.exit(error.message)
 

@@ -2,44 +2,19 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 from services.common.errors import FailedPrecondition, Unavailable
 from services.common.telemetry import get_logger
 from services.generator.catalogue.loader import load_catalogue
-from services.generator.domain.facts import Identity
 from services.generator.domain.gpu_work import Tier, tier_of_card
-from services.generator.domain.models import Model
-from services.generator.domain.orders import Order
-from services.generator.domain.ports import Work
 from services.generator.domain.storage_port import AssetStorage
-from services.generator.domain.tasks import (
-    ImageTask,
-    Json,
-    MusicTask,
-    Operation,
-    SoundTask,
-    SpeechTask,
-    Task,
-    VideoTask,
-)
 from services.generator.domain.vram import Device
 from services.generator.engines.local.engine import LocalEngine
 from services.generator.engines.local.installed import sources
 from services.generator.engines.local.probe import Source
-from services.generator.engines.local.process import ModelProcess
+from services.generator.engines.local.process import MODULE, ModelProcess
 from services.generator.worker.gpu.equipment import Memory
 from services.generator.worker.gpu.settings import WorkerSettings
-
-_WORDS = "a stone on a beach"
-_SHORT: Mapping[str, Json] = {"local": {"steps": 2}}  # some schedules do not know a single step
-_TASKS: Mapping[Operation, Task] = {
-    Operation.VIDEO: VideoTask(prompt=_WORDS, duration_seconds=1, options=_SHORT),
-    Operation.IMAGE: ImageTask(prompt=_WORDS, options=_SHORT),
-    Operation.MUSIC: MusicTask(prompt=_WORDS, duration_seconds=1, options=_SHORT),
-    Operation.SOUND: SoundTask(prompt=_WORDS, duration_seconds=1, options=_SHORT),
-    Operation.SPEECH: SpeechTask(text="One."),
-}
 
 log = get_logger(__name__)
 
@@ -88,49 +63,20 @@ class Card:
     async def warm_up(self) -> None:
         """Start the process, and run every model that is to be preloaded once."""
         await self._process.start()
-        self._settings.scratch.mkdir(parents=True, exist_ok=True)
         catalogue = load_catalogue()
         for name in self._settings.preload:
-            model = catalogue.get(name)
-            await self._try(model)
-            log.info("warmed_up", model=model.id)
-
-    async def _try(self, model: Model) -> None:
-        work = trial_of(model)
-        path = self._settings.scratch / f"warm-up-{model.id}{self.engine.suffix(work)}"
-        try:
-            await self.engine.make(work, path, on_progress=lambda _fraction: None)
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def trial_of(model: Model) -> Work:
-    """Return the smallest piece of work that runs every part of a model."""
-    task = _TASKS.get(model.operation)
-    if task is None:
-        message = f"{model.id} cannot be preloaded: nothing is known to try it with"
-        raise FailedPrecondition(message)
-    if isinstance(task, VideoTask):
-        slow = model.fps_range[0] if model.fps_range else None
-        task = replace(task, fps=slow, resolution=(*model.resolutions, "")[0])
-    name = f"warm-up-{model.id}"
-    return Work(
-        id=name,
-        tenant="",
-        model=model,
-        identity=Identity(provider=model.provider),
-        task=task,
-        order=Order(request_id=name, request_hash=name, model=model.id, task=task),
-    )
+            await self.engine.warm_up(catalogue.get(name), self._settings.scratch)
+            log.info("warmed_up", model=name)
 
 
 @asynccontextmanager
 async def opened(
-    settings: WorkerSettings, storage: AssetStorage | None = None
+    settings: WorkerSettings, storage: AssetStorage | None = None, *, module: str = MODULE
 ) -> AsyncIterator[Card]:
     """Give the equipment of this machine while the block runs; its process ends with it.
 
-    Raises FailedPrecondition where nothing is installed, InvalidArgument for a bad path.
+    Raises FailedPrecondition where nothing is installed or the device is not there,
+    InvalidArgument for a bad path, Unavailable where the process does not start.
     """
     found = sources(settings.checkpoints, settings.models, offline=settings.offline)
     if not found:
@@ -139,8 +85,13 @@ async def opened(
             "LOCAL_<MODEL>_PATH"
         )
         raise FailedPrecondition(message)
-    process = ModelProcess(settings.device)
+    pinned = [found[name].key for name in settings.preload if name in found]
+    process = ModelProcess(settings.device, loras=settings.loras, pinned=pinned, module=module)
     try:
-        yield Card(process, (await process.start()).device, found, settings, storage)
+        device = (await process.start()).device
+        if device.kind == "cuda" and device.index != settings.device:
+            message = f"there is no GPU {settings.device} here, the last is {device.index}"
+            raise FailedPrecondition(f"{message} (GPU_WORKER_DEVICE)")
+        yield Card(process, device, found, settings, storage)
     finally:
         await process.close()

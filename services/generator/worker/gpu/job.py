@@ -31,6 +31,7 @@ from services.generator.worker.local import made_of
 
 _TOLD_EVERY = 0.25
 _QUIET = 3600.0
+_MOST = 99  # what is made is not yet stored
 
 log = get_logger(__name__)
 
@@ -150,7 +151,7 @@ class Job:
             product = await self._at.engine.make(work, path, on_progress=self._progress)
             return await self._store(order, path, product)
         finally:
-            path.unlink(missing_ok=True)
+            await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def _store(self, order: WorkOrder, path: Path, product: Product) -> Verdict:
         """Store it under the generation's id: whoever is first, everybody gets the same asset."""
@@ -184,7 +185,7 @@ class Job:
         raise AssertionError  # unreachable: the last attempt returns or raises
 
     def _progress(self, fraction: float) -> None:
-        self._news.tell(int(fraction * 100))
+        self._news.tell(min(_MOST, int(fraction * 100)))
 
     async def _hear(self, _: Any) -> None:
         self._stop.set()

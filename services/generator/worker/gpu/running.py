@@ -2,9 +2,11 @@
 
 import asyncio
 import fcntl
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from services.common import clock
 from services.common.background import background
@@ -49,6 +51,7 @@ async def running(settings: WorkerSettings, opened: Opened) -> AsyncIterator[Run
     """Work while the block runs; drains on exit. Raises FailedPrecondition, Unavailable."""
     async with AsyncExitStack() as stack:
         own_device(settings, stack)
+        await asyncio.to_thread(emptied, settings.scratch)
         metrics, readiness = Metrics(settings.service), Readiness()
         health = Health(metrics, gpu_rate=settings.gpu_rate)
         bus = await stack.enter_async_context(
@@ -86,7 +89,6 @@ async def _shift(
     log.info("queues", tier=equipment.tier, engines=sorted({queue.engine for queue in queues}))
     intake = WorkIntake(bus, queues, ack_wait=settings.ack_wait_seconds)
     await stack.enter_async_context(intake.open())
-    settings.scratch.mkdir(parents=True, exist_ok=True)
     bench = Bench(
         name=settings.worker_name,
         queue=WorkQueue(bus),
@@ -140,6 +142,12 @@ def own_device(settings: WorkerSettings, stack: AsyncExitStack) -> None:
     except OSError as error:
         message = f"another worker has device {settings.device} (GPU_WORKER_DEVICE)"
         raise FailedPrecondition(message) from error
+
+
+def emptied(folder: Path) -> None:
+    """Make a folder with nothing in it: a worker that was killed left what it was at."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
 
 
 async def _ended(shift: Shift, working: asyncio.Task[None]) -> None:

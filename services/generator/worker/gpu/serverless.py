@@ -25,7 +25,7 @@ from services.generator.domain.orders import Order
 from services.generator.domain.ports import Work
 from services.generator.domain.tasks import VideoTask
 from services.generator.worker.gpu.equipment import Equipment
-from services.generator.worker.gpu.running import Opened
+from services.generator.worker.gpu.running import Opened, emptied
 from services.generator.worker.gpu.settings import WorkerSettings
 
 PROVIDER_MODEL = "runpod_serverless"
@@ -94,7 +94,7 @@ class Handler:
             )
             url = await self._bucket.put(path, product.content_type)
         finally:
-            path.unlink(missing_ok=True)
+            await asyncio.to_thread(path.unlink, missing_ok=True)
         return {
             "video_url": url,
             "sha256": product.sha256,
@@ -110,10 +110,13 @@ class Handler:
         }
 
     async def _ready(self) -> Equipment:
+        """Open the card once; one that does not warm up is let go, or its memory would be held."""
         if self._card is None:
-            self._settings.scratch.mkdir(parents=True, exist_ok=True)
-            card = await self._stack.enter_async_context(self._opened(self._settings, None))
-            await card.warm_up()
+            await asyncio.to_thread(emptied, self._settings.scratch)
+            async with AsyncExitStack() as stack:
+                card = await stack.enter_async_context(self._opened(self._settings, None))
+                await card.warm_up()
+                self._stack = stack.pop_all()
             self._card = card
         return self._card
 

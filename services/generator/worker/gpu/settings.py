@@ -3,6 +3,7 @@
 import socket
 from pathlib import Path
 from typing import ClassVar, Self
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -43,8 +44,9 @@ class WorkerSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="GPU_WORKER_")
     service: ClassVar[str] = "gpu-worker"
 
-    address: str = "127.0.0.1:50055"
-    """host:port of its health service; it answers nothing else."""
+    address: str = "127.0.0.1:0"
+    """host:port of its health service, which answers nothing else; port 0 picks a free one, so that
+    the workers of one machine do not meet."""
     storage_address: str = Field("127.0.0.1:50053", validation_alias="STORAGE_ADDRESS")
     """Where results go and references come from."""
     name: str = ""
@@ -54,7 +56,10 @@ class WorkerSettings(ServiceSettings):
     engines: tuple[str, ...] = ()
     """Engines whose work is taken, such as ["wan_2_2_5b"]; unset is every model installed here."""
     preload: tuple[str, ...] = ()
-    """Models that are loaded and tried before the worker is ready, such as ["wan_2_2_5b"]."""
+    """Models that are loaded and tried before the worker is ready, such as ["wan_2_2_5b"]; they are
+    never evicted."""
+    loras: Path | None = None
+    """Folder of adapters, `name.safetensors`, that requests may name; unset is none."""
     checkpoints: dict[str, str] = Field(default_factory=local_environment, repr=False)
     """Where checkpoints lie, by the variables LOCAL_<MODEL>_PATH: a folder, or owner/name@revision
     of a hub."""
@@ -65,7 +70,8 @@ class WorkerSettings(ServiceSettings):
     tier: Tier | None = None
     """Class of card whose work is taken, and that of smaller ones; unset goes by the memory."""
     scratch_folder: Path | None = None
-    """Where results lie until storage has them; unset is `scratch` in the data folder."""
+    """Where results lie until storage has them, in a folder with the worker's name that is emptied
+    when it starts; unset is `scratch` in the data folder."""
     ack_wait_seconds: float = Field(30.0, gt=0)
     """Silence after which another worker takes the work over; a sign of life comes thrice in it."""
     deliveries: int = Field(3, ge=1)
@@ -85,8 +91,8 @@ class WorkerSettings(ServiceSettings):
 
     @property
     def scratch(self) -> Path:
-        """Where results lie until storage has them."""
-        return self.scratch_folder or self.data_dir / "scratch"
+        """Where results lie until storage has them: a folder of this worker's own."""
+        return (self.scratch_folder or self.data_dir / "scratch") / quote(self.worker_name, safe="")
 
     @property
     def models(self) -> Path:

@@ -42,21 +42,21 @@ class Shift:
 
     async def work(self) -> None:
         """Work until `ending` is set; what is under way then may finish within the grace."""
-        health = self._bench.health
         while not self.ending.is_set():
-            if not health.ready and not await self._warmed():
+            try:
+                await self._turn()
+            except Exception:  # a worker that stopped here would look well and do nothing
+                log.exception("turn_broke")
                 await self._pause(self._rest)
-                continue
-            delivery = await self._next()
-            if delivery is not None:
-                await self._carry_out(delivery)
-        health.drain()
-        self._news.set()
+        self._drain()
 
     async def announce(self, every: float) -> None:
         """Say over and over how it stands; see `WorkerReport`."""
         while True:
-            await self._equipment.look()
+            # A device that does not answer is told as it was, for silence would mean a dead worker.
+            with suppress(TimeoutError, ServiceError):
+                async with asyncio.timeout(every):
+                    await self._equipment.look()
             with suppress(Unavailable):
                 await self._say(self._report())
             with suppress(TimeoutError):
@@ -68,6 +68,18 @@ class Shift:
         """Say good-bye."""
         with suppress(Unavailable):
             await self._say(self._report())
+
+    async def _turn(self) -> None:
+        if not self._bench.health.ready and not await self._warmed():
+            await self._pause(self._rest)
+            return
+        delivery = await self._next()
+        if delivery is not None:
+            await self._carry_out(delivery)
+
+    def _drain(self) -> None:
+        self._bench.health.drain()
+        self._news.set()
 
     def _changed(self, doing: str) -> None:
         self._doing = doing
@@ -100,6 +112,7 @@ class Shift:
         await asyncio.wait({job, ending}, return_when=asyncio.FIRST_COMPLETED)
         ending.cancel()
         if not job.done():
+            self._drain()  # nobody is to count on this worker any more
             await asyncio.wait({job}, timeout=self._grace)
         job.cancel()
         (result,) = await asyncio.gather(job, return_exceptions=True)

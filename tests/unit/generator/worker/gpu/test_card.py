@@ -1,34 +1,51 @@
 """The equipment of a worker over a model process that answers as it is told; no torch here."""
 
+import json
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from services.common.errors import FailedPrecondition, Internal, InvalidArgument, Unavailable
+from services.common.errors import (
+    FailedPrecondition,
+    Internal,
+    InvalidArgument,
+    NoDevice,
+    Unavailable,
+)
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.gpu_work import Queue, Tier
 from services.generator.domain.orders import Priority
-from services.generator.domain.tasks import Operation, VideoTask
+from services.generator.domain.tasks import ImageTask, Operation
 from services.generator.domain.vram import GIB, Device
 from services.generator.engines.local.installed import local_models, source_of, sources
 from services.generator.engines.local.process import Hello
-from services.generator.worker.gpu.card import Card, opened, trial_of
-from services.generator.worker.gpu.running import own_device, queues_of
+from services.generator.worker.gpu.card import Card, opened
+from services.generator.worker.gpu.running import emptied, own_device, queues_of
 from services.generator.worker.gpu.settings import WorkerSettings
+from tests.fakes.local_work import local_work
 
 H100 = Device(kind="cuda", name="H100", total_bytes=int(79.6 * GIB), capability=(9, 0))
 
 
+LOAD, STEP = 40.0, 3.0
+
+
 class Process:
-    """Stands in for `ModelProcess`: notes orders, writes an empty file for each."""
+    """Stands in for `ModelProcess`: notes orders, writes a file for each, and counts the seconds.
+
+    What is not loaded takes LOAD seconds of its `clock` to come.
+    """
 
     def __init__(self, device: Device = H100) -> None:
         self.device = device
         self.orders: list[dict[str, Any]] = []
         self.loaded: list[str] = []
+        self.pictures: list[tuple[int, int]] = []
         self.alive = True
+        self.clock = 0.0
 
     async def start(self) -> Hello:
         return Hello(device=self.device, budget=self.device.total_bytes)
@@ -37,9 +54,16 @@ class Process:
         self.orders.append(order)
         if not self.alive:
             raise Internal("out of memory")
+        for file in order["files"].values():
+            with Image.open(file) as picture:
+                self.pictures.append(picture.size)
         Path(path).write_bytes(b"clip")
         shape = {"width": 8, "height": 8, "frames": 8, "fps": 8.0}
-        seconds = {"seconds": 1.0, "busy_seconds": 1.0, "load_seconds": 2.0}
+        key = str(order["source"]["location"])
+        loading = 0.0 if key in self.loaded else LOAD
+        self.loaded = sorted({*self.loaded, key})
+        self.clock += loading + STEP
+        seconds = {"seconds": 1.0, "busy_seconds": STEP, "load_seconds": loading}
         return {"shape": shape, "warnings": [], "method": "cuda", **seconds}
 
     async def state(self) -> Any:
@@ -64,16 +88,49 @@ async def test_what_is_to_be_there_from_the_start_is_run_once_in_its_smallest_sh
     tmp_path: Path,
 ) -> None:
     process = Process()
-    made = card(tmp_path, process, "wan_2_2_5b", "sdxl", preload=("wan_2_2_5b", "sdxl"))
+    names = ("wan_2_2_5b", "sdxl", "stability_svd")
+    made = card(tmp_path, process, *names, preload=names)
     await made.warm_up()
-    clip, picture = process.orders
-    assert (clip["shape"]["frames"], clip["shape"]["height"]) == (8, 480)
+    clip, picture, moved = process.orders
+    assert (clip["shape"]["frames"], clip["shape"]["height"]) == (24, 480)
     assert clip["options"] == {"steps": 2}
     assert picture["operation"] == Operation.IMAGE
-    assert list((tmp_path / "scratch").iterdir()) == []
+    assert (clip["files"], list(moved["files"])) == ({}, ["image"])  # it makes none from words
+    assert process.pictures == [(1, 1)]
+    assert list(settings(tmp_path).scratch.iterdir()) == []
     process.alive = False
     with pytest.raises(Internal, match="out of memory"):
         await made.warm_up()
+
+
+@pytest.mark.parametrize("name", ["real_esrgan", "whisper", "xtts_v2"])
+async def test_what_works_on_a_recording_is_not_preloaded(tmp_path: Path, name: str) -> None:
+    with pytest.raises(FailedPrecondition, match=f"{name} cannot be preloaded"):
+        await card(tmp_path, Process(), name, preload=(name,)).warm_up()
+
+
+async def test_what_is_not_installed_is_not_preloaded(tmp_path: Path) -> None:
+    with pytest.raises(NoDevice, match="set LOCAL_SDXL_PATH"):
+        await card(tmp_path, Process(), "wan_2_2_5b", preload=("sdxl",)).warm_up()
+
+
+async def test_after_the_warm_up_the_first_work_takes_no_longer_than_the_next(
+    tmp_path: Path,
+) -> None:
+    process = Process()
+    made = card(tmp_path, process, "sdxl", preload=("sdxl",))
+    await made.warm_up()
+    work = [local_work(ImageTask(prompt="a heron"), "sdxl", name) for name in ("g1", "g2")]
+    took = []
+    for each in work:
+        before = process.clock
+        path = tmp_path / f"{each.id}.png"
+        product = await made.engine.make(each, path, on_progress=lambda _: None)
+        took.append((process.clock - before, product.load_seconds))
+    assert took == [(STEP, 0.0)] * 2
+    cold = card(tmp_path / "cold", Process(), "sdxl")
+    product = await cold.engine.make(work[0], tmp_path / "c.png", on_progress=lambda _: None)
+    assert product.load_seconds == LOAD
 
 
 async def test_it_says_which_models_lie_in_memory_and_nothing_when_the_process_died(
@@ -139,20 +196,30 @@ def test_checkpoints_are_named_by_variable_or_lie_where_they_were_pulled(tmp_pat
         source_of(wan, "somebody/model")
 
 
-@pytest.mark.parametrize("model", [model.id for model in local_models() if model.needs_device])
-def test_every_model_that_needs_a_card_can_be_tried_or_says_why_not(model: str) -> None:
-    row = load_catalogue().get(model)
-    if row.operation not in {
-        Operation.VIDEO,
-        Operation.IMAGE,
-        Operation.MUSIC,
-        Operation.SOUND,
-        Operation.SPEECH,
-    }:
-        with pytest.raises(FailedPrecondition, match="cannot be preloaded"):
-            trial_of(row)
-        return
-    work = trial_of(row)
-    assert work.model is row
-    if isinstance(work.task, VideoTask):
-        assert work.task.duration_seconds == 1
+async def test_what_is_preloaded_is_never_evicted_and_adapters_are_found(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "models" / "sdxl" / "unet").mkdir(parents=True)
+    asked = settings(tmp_path, preload=("sdxl",), loras=tmp_path / "loras")
+    async with opened(asked, module="tests.fakes.model_process") as made:
+        order = json.loads(made._process._argv[-1])
+    assert order["pinned"] == [str(tmp_path / "models" / "sdxl")]
+    assert order["loras"] == str(tmp_path / "loras")
+
+
+async def test_a_card_that_is_not_there_is_not_shared_with_its_neighbour(tmp_path: Path) -> None:
+    (tmp_path / "models" / "sdxl" / "unet").mkdir(parents=True)
+    asked = settings(tmp_path, device=3, loras=tmp_path / "on a card")  # has the process say so
+    with pytest.raises(FailedPrecondition, match="no GPU 3 here, the last is 0"):
+        async with opened(asked, module="tests.fakes.model_process"):
+            raise AssertionError
+
+
+def test_what_a_killed_worker_left_is_gone_and_its_neighbours_work_is_not(tmp_path: Path) -> None:
+    mine, other = settings(tmp_path, name="n/1").scratch, settings(tmp_path, device=1).scratch
+    for folder in (mine, other):
+        (folder / "g1.work").mkdir(parents=True)
+    emptied(mine)
+    assert list(mine.iterdir()) == []
+    assert mine.parent == other.parent == tmp_path / "scratch"  # a name is one folder, not two
+    assert [path.name for path in other.iterdir()] == ["g1.work"]
