@@ -16,7 +16,8 @@ from services.generator.domain.shapes import Shape
 from services.generator.engines.local.trials import TRIALS, Sized
 
 _ROUND = 512  # CUDA's caching allocator gives out multiples of it
-_DEPTHS = ("num_layers", "num_single_layers", "num_refiner_layers")
+# The last one puts the face into every so many layers: into the first of the two that are left.
+_DEPTHS = ("num_layers", "num_single_layers", "num_refiner_layers", "inject_face_latents_blocks")
 _log = get_logger(__name__)
 
 

@@ -1,7 +1,7 @@
 """What a step of each denoiser is given at a shape: sizes alone, to be tried on fake tensors."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from services.generator.domain.shapes import Shape
@@ -51,6 +51,21 @@ def _wan(config: Config, shape: Shape) -> dict[str, Any]:
     return given
 
 
+def _wan_animate(config: Config, shape: Shape) -> dict[str, Any]:
+    """A segment of 77 frames at most, and the picture of the one who moves before it."""
+    frames = min(shape.frames, 77)
+    count, height, width = _latent(replace(shape, frames=frames), time=4, side=8)
+    face = config["motion_encoder_size"]
+    return {
+        "hidden_states": sized(1, config["in_channels"], count + 1, height, width),
+        "timestep": sized(1, dtype="int64"),
+        "encoder_hidden_states": sized(1, 512, config["text_dim"]),
+        "encoder_hidden_states_image": sized(1, 257, config["image_dim"]),
+        "pose_hidden_states": sized(1, config["latent_channels"], count, height, width),
+        "face_pixel_values": sized(1, 3, frames, face, face),
+    }
+
+
 def _hunyuan(config: Config, shape: Shape) -> dict[str, Any]:
     return {
         "hidden_states": sized(1, config["in_channels"], *_latent(shape, time=4, side=8)),
@@ -95,6 +110,7 @@ def _latent(shape: Shape, *, time: int, side: int) -> tuple[int, int, int]:
 TRIALS: Mapping[str, Callable[[Config, Shape], dict[str, Any]]] = {
     "LTXVideoTransformer3DModel": _ltx,
     "WanTransformer3DModel": _wan,
+    "WanAnimateTransformer3DModel": _wan_animate,
     "HunyuanVideoTransformer3DModel": _hunyuan,
     "CogVideoXTransformer3DModel": _cogvideox,
     "FluxTransformer2DModel": _flux,

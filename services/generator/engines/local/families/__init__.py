@@ -12,6 +12,7 @@ from services.generator.engines.local.families.ltx_video import LtxVideo
 from services.generator.engines.local.families.sdxl import StableDiffusionXL
 from services.generator.engines.local.families.svd import StableVideo
 from services.generator.engines.local.families.upscaler import Upscaler
+from services.generator.engines.local.families.wan_animate import WanAnimate
 from services.generator.engines.local.families.whisper import Whisper
 from services.generator.engines.local.families.xtts_v2 import XttsV2
 from services.generator.engines.local.family import Family
@@ -21,6 +22,7 @@ FAMILIES: tuple[Family, ...] = (
     LtxVideo(),
     Ltx2(),
     *wan.FAMILIES,
+    WanAnimate(),
     *hunyuan_video.FAMILIES,
     *cogvideox.FAMILIES,
     StableVideo(),

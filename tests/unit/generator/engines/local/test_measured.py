@@ -5,6 +5,7 @@ import pytest
 from services.generator.domain.shapes import Shape, tokens
 from services.generator.domain.vram import GIB
 from services.generator.engines.local.families.ltx_video import LtxVideo
+from services.generator.engines.local.families.wan_animate import WanAnimate
 from services.generator.engines.local.measured import denoise_bytes
 from services.generator.engines.local.probe import CheckpointFacts, ComponentFacts
 
@@ -21,6 +22,11 @@ WAN_1_3B = {**WAN, "num_attention_heads": 12, "attention_head_dim": 128, "ffn_di
 WAN_5B = {
     **WAN, "in_channels": 48, "out_channels": 48, "num_attention_heads": 24,
     "attention_head_dim": 128, "ffn_dim": 14336,
+}  # fmt: skip
+ANIMATE = {
+    "num_attention_heads": 40, "attention_head_dim": 128, "ffn_dim": 13824, "num_layers": 40,
+    "in_channels": 36, "latent_channels": 16, "out_channels": 16, "text_dim": 4096,
+    "image_dim": 1280, "motion_encoder_size": 512, "inject_face_latents_blocks": 5,
 }  # fmt: skip
 HUNYUAN = {
     "in_channels": 16, "out_channels": 16, "text_embed_dim": 4096, "pooled_projection_dim": 768,
@@ -66,6 +72,18 @@ def test_a_step_needs_what_was_published(kind, config, size, gib) -> None:
 )
 def test_every_denoiser_needs_what_was_published(kind, config, size, gib) -> None:
     assert measured(kind, config, *size) == pytest.approx(gib, rel=0.05)
+
+
+def test_a_step_that_nobody_has_published_needs_what_its_family_says() -> None:
+    part = ComponentFacts(class_name="x", parameters=1, config=ANIMATE)
+    facts = CheckpointFacts(
+        class_name="WanAnimatePipeline", components={"transformer": part}, index={}, digest=""
+    )
+    shape = Shape(frames=77, width=832, height=480)
+    step = WanAnimate().footprint(facts, shape).denoise / GIB
+    kept = 12 * 77 * 832 * 480 / GIB  # of the frames that are there already, in float32
+    found = measured("WanAnimateTransformer3DModel", ANIMATE, 77, 832, 480)
+    assert found == pytest.approx(step - kept, rel=0.05)
 
 
 def test_a_denoiser_that_nobody_knows_how_to_try_is_left_to_its_family() -> None:
