@@ -3,12 +3,14 @@
 import asyncio
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from services.common.errors import ServiceError
 from services.generator.domain.captions import CaptionsTask, CheckTask
 from services.generator.domain.compositions import ComposeTask
+from services.generator.domain.facts import Quality
 from services.generator.domain.media import Media
 from services.generator.domain.ports import Work
 from services.generator.domain.records import from_record, to_record
@@ -61,7 +63,7 @@ class MediaRoom:
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         try:
             files = await self._files(work, folder)
-            task = await self._heard(work, files)
+            task, spoken = await self._heard(work, files)
             on_progress(_FETCH_SHARE)
             made = folder / f"made{destination.suffix}"
             order = {
@@ -75,19 +77,20 @@ class MediaRoom:
             await asyncio.to_thread(made.replace, destination)
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
-        return from_record(Product, done)
+        product = from_record(Product, done)
+        return replace(product, quality=spoken) if spoken else product
 
-    async def _heard(self, work: Work, files: Files) -> Task:
-        """Return the task with the times of its words, where somebody hears them."""
+    async def _heard(self, work: Work, files: Files) -> tuple[Task, Quality | None]:
+        """Return the task with the times of its words, and how well they are said, if heard."""
         if self._hearing is None or not isinstance(work.task, CaptionsTask):
-            return work.task
+            return work.task, None
         audio = files["audio"][0]
-        task = await timed(self._hearing, work.id, work.task, audio, files["recordings"])
+        task, quality = await timed(self._hearing, work.id, work.task, audio, files["recordings"])
         if task.audio is None:
             files["audio"] = [None]
         if len(files["recordings"]) != len(task.lines):
             files["recordings"] = [None] * len(task.lines)
-        return task
+        return task, quality
 
     async def _files(self, work: Work, folder: Path) -> Files:
         """Bring every reference here; returns paths by the names that the worker knows."""

@@ -68,3 +68,8 @@ def unspaced(character: str) -> bool:
 def is_sound(word: str) -> bool:
     """Whether a word is heard at all: a dash alone is not."""
     return not _WORDLESS.match(word)
+
+
+def spelt(word: str) -> str:
+    """Return a word as it is compared with another: without case and punctuation."""
+    return "".join(c for c in unicodedata.normalize("NFKC", word).casefold() if c.isalnum())

@@ -53,11 +53,15 @@ class RunOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sound:
-    """Samples (channels, n) from -1 to 1 at `rate` a second; `words` are (text, start, end) s."""
+    """Samples (channels, n) from -1 to 1 at `rate` a second; `words` are (text, start, end) s.
+
+    `heard` is what was recognised in it, by a model that hears.
+    """
 
     samples: Samples
     rate: int
     words: tuple[tuple[str, float, float], ...] = ()
+    heard: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from services.common.errors import ServiceError
 from services.common.telemetry import get_logger
-from services.generator.domain.facts import WordTime
 from services.generator.domain.records import from_record, to_record
 from services.generator.domain.shapes import Shape
 from services.generator.domain.tasks import Operation
+from services.generator.engines.heard import Heard, checked
 from services.generator.engines.local.asks import Ask
 from services.generator.engines.local.made import Made
 from services.generator.engines.local.probe import Source
@@ -26,10 +26,8 @@ class Hearing:
         self._process = process
         self._source = source
 
-    async def words(
-        self, identifier: str, audio: Path, text: str, language: str
-    ) -> tuple[WordTime, ...]:
-        """Return when each word of `text` is heard; none where it cannot tell.
+    async def words(self, identifier: str, audio: Path, text: str, language: str) -> Heard:
+        """Return when each word of `text` is heard, and how many were; nothing where it cannot.
 
         Captions then go by where sound is: they are set in any case.
         """
@@ -48,8 +46,9 @@ class Hearing:
             made = await self._process.make(identifier, to_record(ask), str(heard), _unheeded)
         except ServiceError as error:
             log.warning("words not heard", error=error.message, generation=identifier)
-            return ()
-        return from_record(Made, made).words
+            return Heard()
+        told = from_record(Made, made)
+        return checked(text, told.words, told.heard)
 
 
 def _unheeded(fraction: float) -> None:

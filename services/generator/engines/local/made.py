@@ -8,7 +8,10 @@ from services.generator.domain.shapes import Shape
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """What was written: the facts of the file, and what it took in seconds."""
+    """What was written: the facts of the file, and what it took in seconds.
+
+    `words` are when they are heard, `heard` is what was recognised, where the model tells.
+    """
 
     shape: Shape
     seconds: float
@@ -18,3 +21,4 @@ class Made:
     load_seconds: float
     served: int = 1
     words: tuple[WordTime, ...] = ()
+    heard: str = ""

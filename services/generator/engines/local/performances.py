@@ -70,7 +70,7 @@ def _sampled(path: Path, most: int, fps: float, size: tuple[int, int]) -> list[A
         with av.open(str(path)) as recording:
             stream = recording.streams.video[0]
             length = 1 / float(stream.average_rate or fps)
-            shown = [(frame.time or 0.0, frame) for frame in recording.decode(stream)]
+            shown: list[Any] = [(frame.time or 0.0, frame) for frame in recording.decode(stream)]
     except (FFmpegError, IndexError) as error:
         field = f"{_FOLDER}/{path.parent.name}"
         raise InvalidArgument(field, f"{path.name} cannot be read") from error

@@ -221,6 +221,7 @@ def _made(plan: Plan, result: Result, shape: Shape) -> Made:
         load_seconds=result.load_seconds,
         served=result.served,
         words=_words(result.output),
+        heard=result.output.heard if isinstance(result.output, Sound) else "",
     )
 
 

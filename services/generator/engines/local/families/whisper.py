@@ -1,7 +1,8 @@
-"""Whisper hears when each word of a known text is spoken: where the decoder looks as it reads it.
+"""Whisper hears when each word of a known text is spoken, and what was said in its place.
 
-The cross-attention of the heads that follow the sound, and the one path through it that never goes
-back (dynamic time warping), as in openai/whisper's timing.py.
+Times are where the decoder looks as it reads the text: the cross-attention of the heads that follow
+the sound, and the one path through it that never goes back (dynamic time warping), as in
+openai/whisper's timing.py. It hears thirty seconds at once, and longer recordings by windows.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from services.generator.domain.shapes import Shape
 from services.generator.domain.tasks import Operation
 from services.generator.domain.vram import GIB, Footprint, Plan
 from services.generator.engines.local.family import OnStep, Output, Resident, RunOrder, Sound
+from services.generator.engines.local.listening import Ears, Word, listened
 from services.generator.engines.local.probe import CheckpointFacts, Source
 from services.generator.engines.local.sampling import load_model, load_words
 from services.generator.engines.local.tunes import recording
@@ -21,7 +23,6 @@ from services.generator.media.words import split, spoken
 RATE = 16_000
 _PLACE = 0.02  # seconds that a place of the encoder's output stands for
 _SMOOTHED = 7  # places that the median is taken over
-Word = tuple[str, float, float]
 
 
 class Whisper:
@@ -50,43 +51,75 @@ class Whisper:
         return Resident(pipeline=model, source=source, plan=plan, parts={"words": words})
 
     def run(self, resident: Resident, order: RunOrder, on_step: OnStep) -> Sequence[Output]:
-        """Return the recording with its words. Raises InvalidArgument for more than it hears."""
-        on_step(0, 1)
+        """Return the recording with its words and what was heard. Raises InvalidArgument."""
         samples = recording(order.files["audio"], RATE, "audio")
-        longest = resident.pipeline.config.max_source_positions * _PLACE
-        if not 0 < samples.shape[0] / RATE <= longest:
-            message = f"lasts {samples.shape[0] / RATE:g} s"
-            raise InvalidArgument("audio", message, allowed=(f"up to {longest:g} s",))
-        words = heard(resident, samples, order.prompts[0], order.language)
-        on_step(1, 1)
-        return [Sound(samples=samples[None], rate=RATE, words=tuple(words))]
+        seconds = samples.shape[0] / RATE
+        words = split(spoken(order.prompts[0]))
+        if not words or not seconds:
+            raise InvalidArgument("text" if seconds else "audio", "has no word that could be heard")
+        head = _head(resident.pipeline, order.language)
+
+        def part(start: float, end: float) -> Any:
+            return samples[round(start * RATE) : round(end * RATE)]
+
+        ears = Ears(
+            longest=resident.pipeline.config.max_source_positions * _PLACE,
+            told=lambda start, end: recognised(resident, part(start, end), head),
+            timed=lambda start, end, some: heard(resident, part(start, end), some, head),
+        )
+        whole = max(1, round(seconds))
+        found, told = listened(
+            words, seconds, ears, lambda second: on_step(int(second * whole / seconds), whole)
+        )
+        on_step(whole, whole)
+        return [Sound(samples=samples[None], rate=RATE, words=tuple(found), heard=told)]
 
 
-def heard(resident: Resident, samples: Any, text: str, language: str) -> list[Word]:
-    """Return each word of `text` with its start and end in seconds, none before another."""
+def recognised(resident: Resident, samples: Any, head: Sequence[int]) -> str:
+    """Return what is said in at most thirty seconds."""
     import torch
 
-    model, words = resident.pipeline, split(spoken(text))
-    tokens = [
-        resident.parts["words"].tokenizer(f" {word}", add_special_tokens=False).input_ids
-        for word in words
-    ]
-    head = _head(model, language)
+    model, words = resident.pipeline, resident.parts["words"].tokenizer
+    ids = torch.tensor([head], device=model.device)
+    with torch.inference_mode():
+        made = model.generate(
+            _features(resident, samples),
+            decoder_input_ids=ids,
+            max_new_tokens=model.config.max_target_positions // 2 - len(head),
+            do_sample=False,
+        )
+    return str(words.decode(made[0], skip_special_tokens=True)).strip()
+
+
+def heard(
+    resident: Resident, samples: Any, words: Sequence[str], head: Sequence[int]
+) -> list[Word]:
+    """Return each word with its start and end in seconds, none before another.
+
+    Raises InvalidArgument for more words than are said in thirty seconds.
+    """
+    import torch
+
+    model, tokenizer = resident.pipeline, resident.parts["words"].tokenizer
+    tokens = [tokenizer(f" {word}", add_special_tokens=False).input_ids for word in words]
     ids = [*head, *(token for each in tokens for token in each), model.config.eos_token_id]
-    if not words or len(ids) > model.config.max_target_positions:
-        raise InvalidArgument("text", "has no word, or more than thirty seconds of them")
-    features = resident.parts["words"].feature_extractor(
-        samples, sampling_rate=RATE, return_tensors="pt"
-    )
+    if len(ids) > model.config.max_target_positions:
+        raise InvalidArgument("text", "has more words than are said in thirty seconds")
     with torch.inference_mode():
         seen = model(
-            input_features=features.input_features.to(model.device, model.dtype),
+            input_features=_features(resident, samples),
             decoder_input_ids=torch.tensor([ids], device=model.device),
             output_attentions=True,
         ).cross_attentions
     seconds = samples.shape[0] / RATE
     starts = _starts(_looked_at(model, seen, seconds), len(head), len(ids))
     return _timed(words, [len(each) for each in tokens], starts, seconds)
+
+
+def _features(resident: Resident, samples: Any) -> Any:
+    extractor, model = resident.parts["words"].feature_extractor, resident.pipeline
+    found = extractor(samples, sampling_rate=RATE, return_tensors="pt").input_features
+    return found.to(model.device, model.dtype)
 
 
 def _head(model: Any, language: str) -> list[int]:

@@ -9,6 +9,7 @@ import pytest
 from services.generator.domain.orders import asset_media
 from services.generator.domain.shapes import Shape
 from services.generator.domain.tasks import SpeechTask, UpscaleTask
+from services.generator.engines.heard import Heard
 from services.generator.engines.local.encoding import write_clip
 from services.generator.engines.local.engine import LocalEngine
 from services.generator.engines.local.hearing import Hearing
@@ -87,8 +88,11 @@ async def test_one_process_enlarges_a_stored_clip_speaks_and_hears(shelf, tmp_pa
     assert (large.width, large.height, large.fps) == (256, 192, 12.0)
     assert (large.content_type, large.duration_seconds) == ("video/mp4", 0.25)
     assert [word.text for word in speech.words] == ["Hello", "world."]
-    assert [word.text for word in heard] == ["Hello", "world."]
-    assert 0 <= heard[0].start_seconds <= heard[1].start_seconds <= speech.duration_seconds
-    assert unheard == ()
+    assert [word.text for word in heard.words] == ["Hello", "world."]
+    assert (
+        0 <= heard.words[0].start_seconds <= heard.words[1].start_seconds <= speech.duration_seconds
+    )
+    assert (heard.of, unheard) == (2, Heard())
+    assert heard.wrong  # its weights are random: it hears something else
     assert speech.content_type == "audio/flac"
     assert 0 < speech.words[-1].end_seconds <= speech.duration_seconds + 0.05

@@ -23,7 +23,7 @@ WAN_5B = {
     **WAN, "in_channels": 48, "out_channels": 48, "num_attention_heads": 24,
     "attention_head_dim": 128, "ffn_dim": 14336,
 }  # fmt: skip
-ANIMATE = {
+ANIMATE: dict[str, object] = {
     "num_attention_heads": 40, "attention_head_dim": 128, "ffn_dim": 13824, "num_layers": 40,
     "in_channels": 36, "latent_channels": 16, "out_channels": 16, "text_dim": 4096,
     "image_dim": 1280, "motion_encoder_size": 512, "inject_face_latents_blocks": 5,

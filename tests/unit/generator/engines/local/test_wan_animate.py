@@ -13,7 +13,7 @@ from services.generator.domain.shapes import Shape
 from services.generator.domain.vram import GIB, Device, Plan
 from services.generator.engines.local.encoding import write_clip
 from services.generator.engines.local.families import recognise, wan_animate
-from services.generator.engines.local.family import RunOrder
+from services.generator.engines.local.family import Frames, RunOrder
 from services.generator.engines.local.installed import local_models
 from services.generator.engines.local.performances import followed, performance
 from services.generator.engines.local.probe import Source, probe
@@ -26,7 +26,7 @@ EMOTIONS = {"neutral": 40, "joy": 220}
 
 def recording(path, *greys, fps=30.0):
     path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.repeat(np.uint8(greys), 32 * 32 * 3).reshape(len(greys), 32, 32, 3)
+    pixels = np.repeat(np.array(greys, np.uint8), 32 * 32 * 3).reshape(len(greys), 32, 32, 3)
     write_clip(path, iter([pixels]), like=Shape(width=32, height=32, frames=len(greys), fps=fps))
     return path
 
@@ -63,6 +63,7 @@ def actor(installed):
             options={"emotion": emotion} if emotion else {},
         )
         made = family.run(resident, order, on_step)[0]
+        assert isinstance(made, Frames)
         return np.concatenate(list(made.chunks)), tuple(resident.notes)
 
     return act

@@ -13,7 +13,7 @@ from services.generator.domain.shapes import Shape
 from services.generator.domain.tasks import Operation
 from services.generator.domain.vram import Device, Plan
 from services.generator.engines.local.families import recognise, whisper
-from services.generator.engines.local.family import RunOrder
+from services.generator.engines.local.family import RunOrder, Stopped
 from services.generator.engines.local.probe import Source, probe
 
 pytestmark = pytest.mark.xdist_group("torch")
@@ -37,12 +37,12 @@ def spoken(path, seconds, rate=24_000):
     return path
 
 
-def hear(loaded, path, text=TEXT, language="sw"):
+def hear(loaded, path, text=TEXT, language="sw", on_step=lambda *_: None):
     family, resident = loaded
     order = RunOrder(
         prompts=(text,), seeds=(0,), shape=Shape(), language=language, files={"audio": path}
     )
-    return family.run(resident, order, lambda *_: None)[0]
+    return family.run(resident, order, on_step)[0]
 
 
 @pytest.mark.parametrize("language", ["", "en", "sw-KE"])
@@ -82,9 +82,37 @@ def test_the_heads_that_follow_the_sound_are_the_ones_that_count():
     assert not torch.equal(upper, whisper._looked_at(others, seen, 2.0))
 
 
-def test_what_is_longer_than_it_hears_or_of_no_language_it_knows_is_refused(loaded, tmp_path):
-    with pytest.raises(InvalidArgument, match="up to 30 s"):
-        hear(loaded, spoken(tmp_path / "long.wav", 30.5, 8000))
+def test_what_is_longer_than_it_hears_at_once_is_heard_by_windows(loaded, tmp_path):
+    steps = []
+    path = spoken(tmp_path / "long.wav", 41.0, 8000)
+    made = hear(loaded, path, text=f"{TEXT} " * 4, on_step=lambda *each: steps.append(each))
+    assert [word for word, _, _ in made.words] == WORDS * 4
+    times = [time for _, start, end in made.words for time in (start, end)]
+    assert times == sorted(times)
+    assert 0 <= times[0] < times[-1] <= 41.0
+    assert times[-1] > 30.0  # beyond what it hears at once
+    assert made.heard
+    assert steps[0] == (0, 41)
+    assert steps[-1] == (41, 41)
+    assert len(steps) > 2
+
+
+def test_a_run_that_nobody_waits_for_ends_between_two_windows(loaded, tmp_path):
+    def stop(done, total):
+        if done:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        hear(loaded, spoken(tmp_path / "a.wav", 41.0, 8000), on_step=stop)
+
+
+def test_what_it_recognises_is_told_and_the_same_each_time(loaded, tmp_path):
+    path = spoken(tmp_path / "a.wav", 2.0)
+    one, other = hear(loaded, path).heard, hear(loaded, path).heard
+    assert one == other != ""
+
+
+def test_what_has_no_words_or_a_language_it_does_not_know_is_refused(loaded, tmp_path):
     path = spoken(tmp_path / "a.wav", 1.0)
     with pytest.raises(InvalidArgument) as caught:
         hear(loaded, path, language="xx")
