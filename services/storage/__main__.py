@@ -146,7 +146,11 @@ async def _parts(settings: Settings, database: Database, stack: AsyncExitStack) 
     blobs = await open_blobs(settings, disk, stack)
     assets, search = SqlAssets(database, now=clock.now), SqlSearch(database)
     staging = FolderStaging(
-        settings.receiving_folder, disk, new_id=new_id, min_free_bytes=settings.min_free_bytes
+        settings.receiving_folder,
+        disk,
+        new_id=new_id,
+        min_free_bytes=settings.min_free_bytes,
+        summed=settings.on_s3,
     )
     spool = _spool(settings, disk)
     keeper = Keeper(

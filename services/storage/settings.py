@@ -86,7 +86,7 @@ class Settings(ServiceSettings):
     s3_region: str = Field(default="us-east-1", validation_alias="AWS_REGION")
     """Region of the bucket."""
     s3_access_key_id: str = Field(default="", validation_alias="AWS_ACCESS_KEY_ID")
-    """Access key; "" leaves credentials to boto3 (IRSA, instance role, profile)."""
+    """Access key; "" leaves credentials to botocore (IRSA, instance role, profile)."""
     s3_secret_access_key: SecretStr = Field(
         default=SecretStr(""), validation_alias="AWS_SECRET_ACCESS_KEY"
     )

@@ -52,6 +52,12 @@ def translated(error: OSError) -> ServiceError:
     return Unavailable(f"the disk of the storage service fails: {os.strerror(error.errno or 0)}")
 
 
+def sync_file(path: Path) -> None:
+    """Make the bytes of a file survive a power cut."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def sync_folder(folder: Path) -> None:
     """Make new names in ``folder`` survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)

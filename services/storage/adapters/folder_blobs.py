@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from services.common.errors import DataLoss, InvalidArgument
 from services.common.media_urls import MediaGrant
-from services.storage.adapters.disk import sync_folder
+from services.storage.adapters.disk import sync_file, sync_folder
 from services.storage.domain.media_types import served_as, shown_inline
 from services.storage.domain.ports import CHUNK_BYTES, BlobInfo, KeyTakenError
 
@@ -143,6 +143,7 @@ class FolderBlobs:
     def _publish(self, source: Path, key: str, facts: ObjectFacts) -> None:
         target = self._path(key)
         target.parent.mkdir(parents=True, exist_ok=True)
+        sync_file(source)
         try:
             self._link(source, target)
         except FileExistsError as error:
@@ -164,8 +165,7 @@ class FolderBlobs:
         copy = self._temporary()
         try:
             shutil.copyfile(source, copy)
-            with copy.open("rb") as file:
-                os.fsync(file.fileno())
+            sync_file(copy)
             os.link(copy, target)
         finally:
             copy.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
-from services.storage.adapters.disk import sync_folder
+from services.storage.adapters.disk import sync_file, sync_folder
 from services.storage.domain.ports import StagedFile
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class FolderSpool:
         if self._used() + staged.size_bytes > self._max_bytes:
             return False
         path = self._path(asset)
+        sync_file(staged.path)
         try:
             os.link(staged.path, path)
         except FileExistsError:
@@ -76,8 +77,7 @@ class FolderSpool:
     def _copy(self, source: Path, path: Path) -> None:
         half = path.with_suffix(".half")
         shutil.copyfile(source, half)
-        with half.open("rb") as file:
-            os.fsync(file.fileno())
+        sync_file(half)
         half.replace(path)
 
     def _old(self, before: float) -> list[str]:

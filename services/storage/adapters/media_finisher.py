@@ -6,7 +6,6 @@ What carries a signed C2PA manifest is left alone to the byte, because the signa
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -73,11 +72,10 @@ class MediaFinisher:
         if not moved and not labelled:
             return Finished(staged, provenance)
         with staged.path.open("rb") as file:
-            os.fsync(file.fileno())
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         size = staged.path.stat().st_size
         provenance = replace(provenance, labelled=labelled, source_sha256=staged.sha256)
-        return Finished(replace(staged, size_bytes=size, sha256=digest), provenance)
+        return Finished(replace(staged, size_bytes=size, sha256=digest, part_crcs=()), provenance)
 
 
 def _manifest(path: Path, description: Description) -> Manifest:

@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 
 from services.common.media_urls import content_disposition
 from services.storage.adapters.s3_errors import absent
-from services.storage.adapters.s3_upload import PART_BYTES, Sending
+from services.storage.adapters.s3_upload import Sending
 from services.storage.domain.media_types import served_as, shown_inline
-from services.storage.domain.ports import CHUNK_BYTES, BlobInfo, KeyTakenError
+from services.storage.domain.ports import CHUNK_BYTES, PART_BYTES, BlobInfo, KeyTakenError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -39,6 +39,8 @@ class S3Blobs:
         storage_class: str = "",
     ) -> None:
         """Use ``conditional_writes=False`` only with servers that do not know ``If-None-Match``."""
+        config = calls.client.meta.config
+        self._summed = config.request_checksum_calculation == "when_supported"
         self._calls = calls
         self._now = now
         self._prefix = prefix
@@ -49,7 +51,7 @@ class S3Blobs:
         """Send the staged file; the object appears with the last request or not at all."""
         if staged.size_bytes > PART_BYTES or not self._condition:
             await self._free(key)
-        sending = Sending(self._calls, staged.path, key, staged.size_bytes)
+        sending = Sending(self._calls, staged, key, summed=self._summed)
         headers = self._headers(facts)
         if staged.size_bytes <= PART_BYTES:
             await sending.whole({**headers, **self._condition})

@@ -18,7 +18,7 @@ class S3Calls:
     """Runs requests on one bucket off the event loop and words their errors as ours."""
 
     def __init__(self, client: Any, bucket: str, *, threads: int = 8) -> None:
-        """Use a boto3 client, which is made at run time and thread-safe (hence ``Any``)."""
+        """Use a client of botocore, made at run time (hence ``Any``) and thread-safe."""
         self.client = client
         self.bucket = bucket
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="storage-s3")

@@ -1,12 +1,14 @@
-"""The boto3 client of the storage service."""
+"""The S3 client of the storage service."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import boto3
 from botocore.config import Config
+from botocore.session import Session
+
+from services.storage.adapters.s3_models import s3_loader
 
 if TYPE_CHECKING:
     from typing import Any
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Connection:
-    """How the bucket is reached; no keys mean boto3's own chain (IRSA, instance role, profile)."""
+    """How the bucket is reached; without keys botocore finds some: IRSA, instance role, profile."""
 
     endpoint_url: str = ""
     region: str = "us-east-1"
@@ -25,7 +27,7 @@ class S3Connection:
     ca_bundle: str = ""
 
     def client(self) -> Any:
-        """Return a thread-safe client; blocks for some 100 ms while boto3 reads its service model.
+        """Return a thread-safe client; blocks for some 100 ms while botocore reads the model of S3.
 
         Own servers are mostly reached by address, where a bucket cannot be a host name: path style
         there, unless the operator says otherwise.
@@ -33,17 +35,24 @@ class S3Connection:
         style = self.addressing_style
         if style == "auto" and self.endpoint_url:
             style = "path"
+        encrypted = not self.endpoint_url.startswith("http://")
         config = Config(
             signature_version="s3v4",
             max_pool_connections=16,
             connect_timeout=5,
             read_timeout=60,
             retries={"mode": "standard", "total_max_attempts": 4},
-            s3={"addressing_style": style},
+            s3={
+                "addressing_style": style,
+                # As botocore has it where it takes the checksum itself: TLS and one are enough.
+                "payload_signing_enabled": not (encrypted and self.checksums == "when_supported"),
+            },
             request_checksum_calculation=self.checksums,
             response_checksum_validation=self.checksums,
         )
-        return boto3.session.Session().client(
+        session = Session()
+        session.register_component("data_loader", s3_loader())
+        return session.create_client(
             "s3",
             region_name=self.region,
             endpoint_url=self.endpoint_url or None,

@@ -18,10 +18,13 @@ BOTO_ERRORS = (ClientError, BotoCoreError)
 # NoSuchUpload: a repeated completion whose first answer was lost; the caller looks what is there.
 _TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "NoSuchUpload"})
 _FULL = frozenset({"QuotaExceeded", "InsufficientStorage", "XMinioStorageFull", "507"})
-_SET_UP = frozenset(
-    {"NoSuchBucket", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403"}
-)
-_CLOCK = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
+_SET_UP = ("NoSuchBucket", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403")
+_REFUSED = {
+    **dict.fromkeys(_SET_UP, "check bucket and credentials"),
+    "RequestTimeTooSkewed": "this machine's clock differs from its own",
+    "RequestExpired": "this machine's clock differs from its own",
+}
+_DAMAGED = frozenset({"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"})
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
@@ -44,14 +47,10 @@ def translated(error: Exception, key: str) -> ServiceError | KeyTakenError:
         return KeyTakenError(key)
     if reason in _ABSENT:
         return DataLoss(f"the object {key!r} is gone")
+    if reason in _DAMAGED:
+        return DataLoss(f"the bytes for {key!r} are not those that arrived: {reason}")
     if reason in _FULL:
         return ResourceExhausted("the object store is full")
-    if reason in _CLOCK:
-        return FailedPrecondition(
-            f"the object store refuses: {reason}; this machine's clock differs from its own"
-        )
-    if reason in _SET_UP:
-        return FailedPrecondition(
-            f"the object store refuses: {reason}; check bucket and credentials"
-        )
+    if reason in _REFUSED:
+        return FailedPrecondition(f"the object store refuses: {reason}; {_REFUSED[reason]}")
     return Unavailable(f"the object store is away: {reason or type(error).__name__}")

@@ -3,38 +3,72 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from s3transfer.utils import ReadFileChunk
+from services.storage.domain.ports import PART_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from services.storage.adapters.s3_calls import S3Calls
+    from services.storage.domain.ports import StagedFile
 
-PART_BYTES = 8 * 1024 * 1024
 PARTS_IN_FLIGHT = 3
 MAX_PARTS = 10_000
 
 
+class _Body:
+    """So many bytes of a file from ``start`` on, as a file of their own that a request can send."""
+
+    def __init__(self, file: int, start: int, size: int) -> None:
+        self._file = file
+        self._start = start
+        self._size = size
+        self._at = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def read(self, size: int = -1) -> bytes:
+        left = self._size - self._at
+        data = os.pread(self._file, left if size < 0 else min(size, left), self._start + self._at)
+        self._at += len(data)
+        return data
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = min(max(0, base + offset), self._size)
+        return self._at
+
+
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """One file on its way to one key."""
+    """One file on its way to one key; ``summed`` lets the store check what arrives by CRC-32."""
 
     calls: S3Calls
-    path: Path
+    staged: StagedFile
     key: str
-    size_bytes: int
+    summed: bool = True
 
     async def whole(self, headers: Mapping[str, object]) -> None:
         """Send everything in one request."""
+        facts = {**headers, **self._sum(1, PART_BYTES)}
 
         def put() -> None:
-            with self.path.open("rb") as body:
+            with _opened(self.staged.path) as file:
                 self.calls.client.put_object(
-                    Bucket=self.calls.bucket, Key=self.key, Body=body, **headers
+                    Bucket=self.calls.bucket,
+                    Key=self.key,
+                    Body=_Body(file, 0, self.staged.size_bytes),
+                    **facts,
                 )
 
         await self.calls.run(self.key, put)
@@ -72,7 +106,7 @@ class Sending:
         await asyncio.shield(abort)
 
     async def _send(self, upload: str) -> list[dict[str, object]]:
-        size = max(PART_BYTES, -(-self.size_bytes // MAX_PARTS))
+        size = max(PART_BYTES, -(-self.staged.size_bytes // MAX_PARTS))
         room = asyncio.Semaphore(PARTS_IN_FLIGHT)
 
         async def send(number: int) -> dict[str, object]:
@@ -81,26 +115,44 @@ class Sending:
 
         try:
             async with asyncio.TaskGroup() as group:
-                count = -(-self.size_bytes // size)
+                count = -(-self.staged.size_bytes // size)
                 sending = [group.create_task(send(number + 1)) for number in range(count)]
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from failures
         return [task.result() for task in sending]
 
     async def _part(self, upload: str, number: int, size: int) -> dict[str, object]:
+        start = (number - 1) * size
+        length = min(size, self.staged.size_bytes - start)
+        facts = {"UploadId": upload, "PartNumber": number, **self._sum(number, size)}
+
         def put() -> dict[str, object]:
-            body = ReadFileChunk.from_filename(str(self.path), (number - 1) * size, size)
-            with body:
+            with _opened(self.staged.path) as file:
                 answer = self.calls.client.upload_part(
                     Bucket=self.calls.bucket,
                     Key=self.key,
-                    UploadId=upload,
-                    PartNumber=number,
-                    Body=body,
+                    Body=_Body(file, start, length),
+                    **facts,
                 )
             return {"PartNumber": number, **_receipt(answer)}
 
         return await self.calls.run(self.key, put)
+
+    def _sum(self, number: int, size: int) -> dict[str, str]:
+        """Return the CRC-32 of a part as it arrived; where it is not known, botocore takes it."""
+        if not self.summed or size != PART_BYTES or not self.staged.part_crcs:
+            return {}
+        crc = self.staged.part_crcs[number - 1].to_bytes(4, "big")
+        return {"ChecksumCRC32": base64.b64encode(crc).decode()}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        yield file
+    finally:
+        os.close(file)
 
 
 def _receipt(answer: Mapping[str, object]) -> dict[str, object]:

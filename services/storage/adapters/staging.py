@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from services.common.errors import ResourceExhausted
+from services.storage.adapters.part_sums import PartSums
 from services.storage.domain.ports import LEFTOVER, StagedFile
 
 if TYPE_CHECKING:
@@ -25,16 +26,21 @@ _BUFFER_BYTES = 1024 * 1024
 
 
 class FolderStage:
-    """One file being received. Chunks are gathered, then hashed and written in one thread call."""
+    """One file being received. Chunks are gathered, then hashed and written in one thread call.
 
-    def __init__(self, path: Path, max_bytes: int, disk: Disk) -> None:
-        """Receive into ``path``, which is created by the first write."""
+    More is received meanwhile: at most one such call is under way, and one is being gathered.
+    """
+
+    def __init__(self, path: Path, max_bytes: int, disk: Disk, sums: PartSums | None) -> None:
+        """Receive into ``path``, which is created by the first write; ``sums`` are taken along."""
         self._path = path
         self._max_bytes = max_bytes
         self._disk = disk
         self._pending: list[bytes] = []
         self._pending_bytes = 0
+        self._writing: asyncio.Future[None] | None = None
         self._digest = hashlib.sha256()
+        self._sums = sums
         self._file: BinaryIO | None = None
         self._turn = threading.Lock()
         self._discarded = False
@@ -49,12 +55,17 @@ class FolderStage:
         self._pending.append(chunk)
         self._pending_bytes += len(chunk)
         if self._pending_bytes >= _BUFFER_BYTES:
-            await self._disk.run(self._flush)
+            await self._written()
+            pending, self._pending, self._pending_bytes = self._pending, [], 0
+            self._writing = asyncio.ensure_future(self._disk.run(self._write, pending))
+            self._writing.add_done_callback(_heeded)
 
     async def finish(self) -> StagedFile:
-        """Flush, make durable and return the file with its digest."""
+        """Write what is left and return the file with its digests."""
+        await self._written()
         await self._disk.run(self._finish)
-        return StagedFile(self._path, self.size_bytes, self._digest.hexdigest())
+        crcs = self._sums.values if self._sums else ()
+        return StagedFile(self._path, self.size_bytes, self._digest.hexdigest(), crcs)
 
     def discard(self) -> None:
         """Close and remove the file; a published one lives on under its key.
@@ -67,23 +78,35 @@ class FolderStage:
                 self._file.close()
             self._path.unlink(missing_ok=True)
 
-    def _flush(self) -> None:
+    async def _written(self) -> None:
+        """Wait for the write that is under way; raises what it has raised."""
+        if self._writing is not None:
+            await asyncio.shield(self._writing)
+            self._writing = None
+
+    def _write(self, chunks: list[bytes]) -> None:
         with self._turn:
             if self._discarded:
                 return
             if self._file is None:
                 self._file = self._path.open("xb", buffering=0)
-            pending, self._pending, self._pending_bytes = self._pending, [], 0
-            for chunk in pending:
+            for chunk in chunks:
                 self._digest.update(chunk)
+                if self._sums:
+                    self._sums.update(chunk)
                 _write_all(self._file, chunk)
 
     def _finish(self) -> None:
-        self._flush()
+        self._write(self._pending)
         with self._turn:
-            if self._file is not None and not self._discarded:
-                os.fsync(self._file.fileno())
+            if self._file is not None:
                 self._file.close()
+
+
+def _heeded(writing: asyncio.Future[None]) -> None:
+    """Take note of an error: whoever gave the file up has no use for it any more."""
+    if not writing.cancelled():
+        writing.exception()
 
 
 def _write_all(file: BinaryIO, chunk: bytes) -> None:
@@ -97,19 +120,30 @@ class FolderStaging:
     """Staging in one folder, which should share a file system with a folder blob store."""
 
     def __init__(
-        self, folder: Path, disk: Disk, *, new_id: Callable[[], str], min_free_bytes: int = 0
+        self,
+        folder: Path,
+        disk: Disk,
+        *,
+        new_id: Callable[[], str],
+        min_free_bytes: int = 0,
+        summed: bool = False,
     ) -> None:
-        """Keep at least ``min_free_bytes`` of the disk free: others live on it too."""
+        """Keep at least ``min_free_bytes`` of the disk free: others live on it too.
+
+        ``summed`` takes the CRC-32 of parts as well, for an object store that checks them.
+        """
         self._folder = folder
         self._disk = disk
         self._new_id = new_id
         self._min_free_bytes = min_free_bytes
+        self._summed = summed
 
     @asynccontextmanager
     async def receive(self, max_bytes: int) -> AsyncIterator[FolderStage]:
         """Open a stage; what is left of it is removed on exit, also on cancellation."""
         await self._disk.run(self._make_room)
-        stage = FolderStage(self._folder / f"{self._new_id()}{LEFTOVER}", max_bytes, self._disk)
+        path = self._folder / f"{self._new_id()}{LEFTOVER}"
+        stage = FolderStage(path, max_bytes, self._disk, PartSums() if self._summed else None)
         try:
             yield stage
         finally:

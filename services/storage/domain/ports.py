@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     NewId = Callable[[], str]
 
 CHUNK_BYTES = 256 * 1024
+# A larger file goes to an object store in parts of this size, each with a CRC-32 of its own.
+PART_BYTES = 8 * 1024 * 1024
 # How names end in a staging area; what is left there after a crash is swept by it.
 LEFTOVER = ".part"
 
@@ -33,11 +35,16 @@ class KeyTakenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StagedFile:
-    """A whole file on the local disk, hashed, not yet visible to anybody."""
+    """A whole file on the local disk, hashed, not yet visible to anybody.
+
+    ``part_crcs`` are the CRC-32 of every ``PART_BYTES`` of it as they arrived, where they are
+    known: an object store can check the bytes against them.
+    """
 
     path: Path
     size_bytes: int
     sha256: str
+    part_crcs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,10 @@ class Stage(Protocol):
         """Append; raises ``ResourceExhausted`` over the cap or when the disk is full."""
 
     async def finish(self) -> StagedFile:
-        """Flush to disk and return the file with its digest."""
+        """Write what is left and return the file with its digest.
+
+        It need not survive a power cut yet: whoever keeps it on this disk sees to that.
+        """
 
 
 class StagingArea(Protocol):

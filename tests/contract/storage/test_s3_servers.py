@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import socket
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,12 +18,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.common.errors import Unavailable
+from services.common.errors import DataLoss, Unavailable
 from services.common.http_server import serve_http
 from services.storage.adapters.s3_blobs import S3Blobs
 from services.storage.adapters.s3_calls import S3Calls
 from services.storage.adapters.s3_client import S3Connection
-from services.storage.domain.ports import ObjectFacts, StagedFile
+from services.storage.domain.ports import PART_BYTES, ObjectFacts, StagedFile
 from tests.contract.storage.conftest import now
 from tests.contract.storage.test_blobs import asset
 from tests.fakes.s3_faults import S3Faults
@@ -39,7 +40,8 @@ CHECKSUMS = ("x-amz-checksum", "x-amz-sdk-checksum", "x-amz-trailer")
 def staged(tmp_path: Path, size: int) -> StagedFile:
     data, path = os.urandom(size), tmp_path / "file.part"
     path.write_bytes(data)
-    return StagedFile(path, size, hashlib.sha256(data).hexdigest())
+    crcs = tuple(zlib.crc32(data[at : at + PART_BYTES]) for at in range(0, size, PART_BYTES))
+    return StagedFile(path, size, hashlib.sha256(data).hexdigest(), crcs)
 
 
 @asynccontextmanager
@@ -93,6 +95,31 @@ async def test_servers_older_than_checksums_are_served_when_told_so(
             assert await everything(blobs, "k") == file.path.read_bytes()
             await blobs.clone("k", "k2", FACTS)
             assert await everything(blobs, "k2") == file.path.read_bytes()
+
+
+@pytest.mark.parametrize("size", [1000, 9 * MIB], ids=["one request", "parts"])
+@pytest.mark.parametrize("server", ["s3", "s3_tls"])
+async def test_bytes_that_changed_on_the_disk_since_they_arrived_are_refused(
+    request: pytest.FixtureRequest, tmp_path: Path, server: str, size: int
+) -> None:
+    bucket: Bucket = request.getfixturevalue(server)
+    file = staged(tmp_path, size)
+    async with blobs_of(bucket, ca_bundle=str(bucket.verify or "")) as blobs:
+        await blobs.publish(file, "as they arrived", FACTS)
+        data = bytearray(file.path.read_bytes())
+        data[size // 2] ^= 1
+        file.path.write_bytes(data)
+        with pytest.raises(DataLoss, match="BadDigest"):
+            await blobs.publish(file, "k", FACTS)
+        assert await blobs.head("k") is None
+    client = bucket.client()
+    # The server drops an aborted upload a moment after it has said so.
+    for _ in range(100):
+        left = await asyncio.to_thread(client.list_multipart_uploads, Bucket=bucket.bucket)
+        if "Uploads" not in left:
+            break
+        await asyncio.sleep(0.05)
+    assert "Uploads" not in left
 
 
 async def test_objects_get_the_storage_class_that_the_operator_wants(

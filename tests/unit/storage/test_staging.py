@@ -6,6 +6,7 @@ import hashlib
 import os
 import resource
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,6 +18,7 @@ from services.common.errors import ResourceExhausted, Unavailable
 from services.common.ids import new_id
 from services.storage.adapters.disk import Disk, translated
 from services.storage.adapters.staging import FolderStaging
+from services.storage.domain.ports import PART_BYTES
 
 MIB = 1024 * 1024
 
@@ -48,6 +50,35 @@ async def test_chunks_of_any_size_become_one_hashed_file(
     assert list((tmp_path / "staging").iterdir()) == []
 
 
+@pytest.mark.parametrize("size", [1, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES])
+async def test_every_part_gets_the_sum_of_its_own_bytes(
+    tmp_path: Path, disk: Disk, size: int
+) -> None:
+    staging = FolderStaging(tmp_path / "staging", disk, new_id=new_id, summed=True)
+    data = os.urandom(size)
+    async with staging.receive(size) as stage:
+        for start in range(0, size, 700_001):
+            await stage.write(data[start : start + 700_001])
+        staged = await stage.finish()
+        parts = [data[start : start + PART_BYTES] for start in range(0, size, PART_BYTES)]
+        assert staged.part_crcs == tuple(map(zlib.crc32, parts))
+        assert staged.path.read_bytes() == data
+
+
+async def test_a_disk_that_is_full_already_ends_a_source_that_sends_on(
+    staging: FolderStaging, tmp_path: Path
+) -> None:
+    async with staging.receive(100 * MIB) as stage:
+
+        async def send_on() -> None:
+            while True:
+                await stage.write(bytes(MIB))
+
+        with largest_file(MIB), pytest.raises(ResourceExhausted, match="full"):
+            await send_on()
+    assert list((tmp_path / "staging").iterdir()) == []
+
+
 async def test_one_byte_over_the_cap_is_refused(staging: FolderStaging, tmp_path: Path) -> None:
     async with staging.receive(1000) as stage:
         await stage.write(bytes(1000))
@@ -71,8 +102,10 @@ async def test_a_disk_that_takes_no_more_is_resource_exhausted_and_leaves_nothin
     staging: FolderStaging, tmp_path: Path
 ) -> None:
     async with staging.receive(100 * MIB) as stage:
-        with largest_file(MIB), pytest.raises(ResourceExhausted, match="full"):
+        with largest_file(MIB):
             await stage.write(bytes(3 * MIB))
+            with pytest.raises(ResourceExhausted, match="full"):
+                await stage.finish()
     assert list((tmp_path / "staging").iterdir()) == []
 
 
