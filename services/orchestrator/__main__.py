@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import uvloop
@@ -39,7 +38,7 @@ from services.orchestrator.adapters.sql_policies import SqlPolicies
 from services.orchestrator.adapters.sql_records import SqlRecords
 from services.orchestrator.adapters.storage_client import StorageClient
 from services.orchestrator.adapters.styles_client import FILL, PRESETS, StylesClient
-from services.orchestrator.caching import cache_of
+from services.orchestrator.caching import cached
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.durable.orders import DurableOrders
 from services.orchestrator.durable.runtime import migrate_engine
@@ -153,7 +152,7 @@ async def _open(
         feed=feed,
         comparisons=comparisons,
     )
-    return replace(parts, cache=cache_of(settings, parts, metrics)), bus
+    return cached(settings, parts, metrics), bus
 
 
 def _models(

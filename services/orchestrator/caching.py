@@ -1,5 +1,7 @@
 """The cache as a deployment sets it up: where entries are kept, how prompts are compared."""
 
+from dataclasses import replace
+
 from services.common import clock
 from services.common.ids import new_id
 from services.common.telemetry import Metrics
@@ -8,7 +10,8 @@ from services.orchestrator.adapters.embedders.lexical import LexicalEmbedder
 from services.orchestrator.adapters.sql_cache import SqlCache
 from services.orchestrator.domain.cache.entries import Embedder
 from services.orchestrator.settings import Settings
-from services.orchestrator.usecases.caching import Caching, NoCache, VideoCache
+from services.orchestrator.usecases.artefacts import KeptArtefacts
+from services.orchestrator.usecases.caching import VideoCache
 from services.orchestrator.usecases.keep import KeepClip
 from services.orchestrator.usecases.reuse import Reuse
 from services.orchestrator.usecases.similar import Similar
@@ -34,10 +37,10 @@ def _embedder(settings: Settings) -> Embedder:
     return LexicalEmbedder()
 
 
-def cache_of(settings: Settings, parts: Parts, metrics: Metrics) -> Caching:
-    """The cache of a deployment, over the parts that it works on."""
+def cached(settings: Settings, parts: Parts, metrics: Metrics) -> Parts:
+    """The parts of a deployment with its cache, of clips and of all else that films buy."""
     if not settings.cache:
-        return NoCache()
+        return parts
     embedder = _embedder(settings)
     store, policy = SqlCache(parts.database, now=clock.now), settings.cache_policy()
     reuse = Reuse(
@@ -50,7 +53,7 @@ def cache_of(settings: Settings, parts: Parts, metrics: Metrics) -> Caching:
         now=clock.now,
     )
     deadline = settings.job_deadline
-    return VideoCache(
+    cache = VideoCache(
         jobs=parts.jobs,
         models=parts.models,
         policies=parts.policies,
@@ -59,3 +62,5 @@ def cache_of(settings: Settings, parts: Parts, metrics: Metrics) -> Caching:
         similar=Similar(store=store, reuse=reuse, embedder=embedder),
         kept=KeepClip(store=store, embedder=embedder, policy=policy, now=clock.now, new_id=new_id),
     )
+    artefacts = KeptArtefacts(reuse=reuse, policies=parts.policies, new_id=new_id)
+    return replace(parts, cache=cache, films=replace(parts.films, artefacts=artefacts))

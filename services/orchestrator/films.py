@@ -24,6 +24,7 @@ from services.orchestrator.usecases.accept import AcceptVideo
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.films.command import CommandFilm, ReadFilms
 from services.orchestrator.usecases.films.create import CreateFilm
+from services.orchestrator.usecases.films.foresee import ForeseeFilm
 from services.orchestrator.usecases.films.plan import PlanFilm
 from services.orchestrator.usecases.films.steps import (
     Clips,
@@ -110,6 +111,7 @@ def film_use_cases(parts: Parts) -> FilmUseCases:
         history=films.history,
         policies=parts.policies,
         word=WordFilm(styles=parts.styles),
+        foresee=ForeseeFilm(artefacts=films.artefacts, voices=films.voices),
     )
     return FilmUseCases(
         plan=plan,

@@ -44,11 +44,12 @@ class House:
 
 
 @contextmanager
-def house(url: str = "", **simulated: Any) -> Iterator[House]:
+def house(url: str = "", *, cached: bool = False, **simulated: Any) -> Iterator[House]:
     """Every service, on SQLite or a database; from a fixture that is not a coroutine."""
     nats = Nats()
     with simulator_thread(**simulated) as world:
         env = {**NAMED, **variables(world), "GENERATOR_POLL_SECONDS": "0.2"}
+        env["ORCHESTRATOR_CACHE"] = str(cached).lower()
         stack = Stack(nats, url, env=env)
         try:
             stack.start()

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.servers import Postgres
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.stress, pytest.mark.timeout(600)]
+EXAMPLE = (Path(__file__).parents[2] / "examples/five_shots.json").read_text()
 SEED = 20_260_103
 KILLS, SHOTS = 10, 8
 ENDED = {pb.Film.STATE_SUCCEEDED, pb.Film.STATE_FAILED, pb.Film.STATE_CANCELLED}
@@ -108,6 +110,35 @@ async def test_ten_kills_change_nothing_of_a_film_and_its_bill(paid: House) -> N
     spent = film.cost.units * 1_000_000 + film.cost.nanos // 1000
     assert spent == paid.booked_micros() == paid.billed_micros()
     assert spent >= SHOTS * (PICTURE + CLIP)
+
+
+@pytest.fixture
+def reusing() -> Iterator[House]:
+    """A house that serves again what was bought."""
+    with house(cached=True) as found:
+        yield found
+
+
+async def test_five_shots_are_paid_for_once_and_the_second_run_costs_nothing(
+    reusing: House,
+) -> None:
+    request = wanted(5)
+    request.source.shots_json = EXAMPLE
+    async with reusing.stack.client() as client:
+        films: Any = FilmServiceStub(client.channel)
+        first = await watch(films, (await films.CreateFilm(request)).film.name, [])
+        billed, charges = reusing.billed_micros(), len(reusing.world.charges)
+        assert billed == reusing.booked_micros() > 5 * (PICTURE + CLIP)
+        plan = await films.PlanFilm(pb.PlanFilmRequest(request=request))
+        second = await watch(films, (await films.CreateFilm(request)).film.name, [])
+    again = reusing.billed_micros() - billed
+    print(f"first run {billed} micro-USD for {charges} charges, second run {again} micro-USD")
+    assert {first.state, second.state} == {pb.Film.STATE_SUCCEEDED}
+    assert (plan.max_price.units, plan.max_price.nanos) == (0, 0)
+    assert (second.cost.units, second.cost.nanos) == (0, 0)
+    assert second.savings.nanos // 1000 == billed
+    assert (again, len(reusing.world.charges)) == (0, charges)
+    assert reusing.booked_micros() == billed
 
 
 async def test_an_offline_film_asks_no_vendor_though_every_one_is_there(paid: House) -> None:

@@ -388,6 +388,7 @@ class FilmTask(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     ASSETS_FIELD_NUMBER: _builtins.int
     CREDIT_FIELD_NUMBER: _builtins.int
+    SAVINGS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id within the film, such as "shot-003.image"."""
     type: _builtins.str
@@ -442,6 +443,10 @@ class FilmTask(_message.Message):
     def assets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Every asset that it made, such as one for each line that is spoken."""
 
+    @_builtins.property
+    def savings(self) -> _money_pb2.Money:
+        """What was saved by using again what was bought before; in a plan what would be."""
+
     def __init__(
         self,
         *,
@@ -465,10 +470,11 @@ class FilmTask(_message.Message):
         end_time: _timestamp_pb2.Timestamp | None = ...,
         assets: _abc.Iterable[_builtins.str] | None = ...,
         credit: _builtins.str = ...,
+        savings: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "end_time", b"end_time", "error", b"error", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "end_time", b"end_time", "error", b"error", "savings", b"savings", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "assets", b"assets", "cost", b"cost", "credit", b"credit", "dependencies", b"dependencies", "end_time", b"end_time", "error", b"error", "id", b"id", "job", b"job", "model", b"model", "placeholder", b"placeholder", "priority", b"priority", "progress_percent", b"progress_percent", "sha256", b"sha256", "shot", b"shot", "start_time", b"start_time", "state", b"state", "type", b"type", "version", b"version", "warning", b"warning"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "assets", b"assets", "cost", b"cost", "credit", b"credit", "dependencies", b"dependencies", "end_time", b"end_time", "error", b"error", "id", b"id", "job", b"job", "model", b"model", "placeholder", b"placeholder", "priority", b"priority", "progress_percent", b"progress_percent", "savings", b"savings", "sha256", b"sha256", "shot", b"shot", "start_time", b"start_time", "state", b"state", "type", b"type", "version", b"version", "warning", b"warning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

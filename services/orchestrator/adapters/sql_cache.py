@@ -171,9 +171,12 @@ class SqlCache:
             .scalar_subquery()
         )
         soon = (entries.expire_time > self._now()) & (entries.expire_time < wanted.until)
+        if wanted.after is not None:
+            soon &= sa.tuple_(entries.expire_time, entries.id) > sa.tuple_(*_after(wanted.after))
+        # What is no clip has no shape, and no job that could be done once more.
         statement = (
             sa.select(entries.document)
-            .where(soon & (often >= wanted.uses))
+            .where(soon & (entries.shape != "") & (often >= wanted.uses))
             .order_by(entries.expire_time, entries.id)
             .limit(wanted.limit)
         )
@@ -188,3 +191,12 @@ class SqlCache:
         async with self._database.begin() as connection:
             await connection.execute(stale)
             return (await connection.execute(old)).rowcount
+
+
+def _after(entry: Entry) -> tuple[sa.BindParameter[datetime], sa.BindParameter[str]]:
+    """The place of an entry in the order of expiry."""
+    columns = cache_entries.c
+    return (
+        sa.bindparam("expires", entry.expire_time, type_=columns.expire_time.type),
+        sa.bindparam("place", entry.id, type_=columns.id.type),
+    )

@@ -22,7 +22,7 @@ def film_message(film: Film) -> pb.Film:
         asset=newest.asset if newest else "",
         version=film.version,
         cost=to_money(film.cost_micros),
-        savings=to_money(0),
+        savings=to_money(sum(task.saved_micros for task in film.tasks)),
         warnings=load_texts().say(language, film.warnings),
         error=to_error(film.error),
         sequence=film.sequence,
@@ -69,6 +69,7 @@ def task_message(task: FilmTask, language: str = "en") -> pb.FilmTask:
         end_time=to_timestamp(task.end_time),
         credit="; ".join(piece.credit for piece in task.pieces if piece.credit),
         assets=[piece.asset for piece in task.pieces],
+        savings=to_money(task.saved_micros),
     )
 
 
@@ -84,6 +85,7 @@ def plan_message(plan: FilmPlan) -> pb.PlanFilmResponse:
         message.model = bought[0].model if bought else task.model
         known = [item.told_micros for item in bought if item.told_micros is not None]
         message.cost.CopyFrom(to_money(sum(known)))
+        message.savings.CopyFrom(to_money(sum(item.saved_micros or 0 for item in bought)))
         tasks.append(message)
     return pb.PlanFilmResponse(
         tasks=tasks,

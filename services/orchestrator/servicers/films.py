@@ -134,7 +134,7 @@ class Films(FilmServiceServicer):
         While storage is away the rest is told.
         """
         message = film_message(film)
-        jobs = [task.job for task in film.tasks if task.job]
+        jobs = [film.id, *(task.job for task in film.tasks if task.job)]
         sums = await self._use.ledger.totals(film.tenant, jobs)
         saved = sum(each.savings_micros for each in sums.values())
         message.savings.CopyFrom(to_money(saved))

@@ -6,7 +6,7 @@ replicas, and reports tell it apart.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -52,9 +52,8 @@ class MakeAhead:
     async def __call__(self) -> int:
         """One round; returns how many jobs it has begun."""
         moment = self.now()
-        wanted = Fading(until=moment + LEAD, since=moment - LATELY, uses=OFTEN, limit=PAGE)
         begun, spent = 0, set[str]()
-        for entry in await self.store.fading(wanted):
+        async for entry in self._fading(moment):
             rules = (await self.policies.of(entry.tenant)).cache
             if entry.tenant in spent or not rules.enabled or not rules.ahead_micros:
                 continue
@@ -66,6 +65,14 @@ class MakeAhead:
                 _log.info("not_made_ahead", entry=entry.id, reason=error.reason)
         return begun
 
+    async def _fading(self, moment: datetime) -> AsyncIterator[Entry]:
+        """All that is worth it, page by page: tenants that pay nothing hide nobody else's."""
+        wanted = Fading(until=moment + LEAD, since=moment - LATELY, uses=OFTEN, limit=PAGE)
+        while page := await self.store.fading(wanted):
+            for entry in page:
+                yield entry
+            wanted = replace(wanted, after=page[-1])
+
     async def _again(self, entry: Entry, rules: CacheRules, moment: datetime) -> bool:
         """Ask for the entry's job once more. Raises what `AcceptVideo` raises."""
         try:
@@ -76,6 +83,9 @@ class MakeAhead:
         scope = Scope(ScopeKind.PROJECT, project)
         await self.books.set_limit(entry.tenant, scope, rules.ahead_micros, "")
         cache = replace(job.request.cache, mode=CacheMode.REFRESH)
-        request = replace(job.request, project=project, cache=cache)
+        # Its words are those of its template already, which would be put into it once more.
+        request = replace(
+            job.request, project=project, cache=cache, template="", template_values={}, asked=""
+        )
         _, known = await self.accept(entry.tenant, request, f"ahead-{job.id}", job.user)
         return not known

@@ -125,7 +125,7 @@ class VideoCache:
             choice = await self._choice(job)
             near = await self.similar.found(job, job.keys, job.quantified, choice)
             mine = [attempt for attempt in near if attempt.iteration == iteration]
-            job = await self.reuse.serve(job, SEMANTIC, mine)
+            job = await self.reuse.serve(job, SEMANTIC, mine, only=iteration)
         await self.reuse.book(job)
         await self.reuse.tell(job)
         return job.state is not JobState.RUNNING or job.clip(iteration) is not None

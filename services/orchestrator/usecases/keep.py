@@ -35,7 +35,6 @@ class KeepClip:
             return
         if not rules.enabled:
             return
-        lifetime = min(self.policy.lifetime, rules.lifetime or self.policy.lifetime)
         moment = self.now()
         vector = () if clip.placeholder else await self._vector(job)
         await self.store.put(
@@ -54,7 +53,7 @@ class KeepClip:
                 job=job.id,
                 user=job.user,
                 create_time=moment,
-                expire_time=moment + lifetime,
+                expire_time=moment + self.policy.lasts(rules),
                 embedder=self.embedder.name if vector else "",
                 vector=vector,
             )

@@ -23,7 +23,7 @@ from services.orchestrator.domain.cache.policy import (
 )
 from services.orchestrator.domain.job import Job, JobState
 from services.orchestrator.domain.models import Model
-from services.orchestrator.domain.money.ledger import Ledger, charge_of
+from services.orchestrator.domain.money.ledger import Charge, Ledger, charge_of
 from services.orchestrator.domain.ports import JobStore
 from services.orchestrator.domain.values import Attempt, AttemptState, Keys, Quantified, Reused
 
@@ -158,12 +158,16 @@ class Reuse:
             ),
         )
 
-    async def serve(self, job: Job, kind: str, attempts: Sequence[Attempt]) -> Job:
+    async def serve(
+        self, job: Job, kind: str, attempts: Sequence[Attempt], *, only: int | None = None
+    ) -> Job:
         """Put what was found on the job's record and count it; returns the job after it.
 
-        What a look-up of this kind has not found for the other variations is counted as missed.
+        What was looked for and not found is counted as missed: every variation without a clip, or
+        the one in `only`.
         """
-        for _ in range(len(missing(job)) - len(attempts)):
+        looked_for = len(missing(job)) if only is None else 1
+        for _ in range(looked_for - len(attempts)):
             self.counting.miss(job.tenant, kind)
         if not attempts:
             return job
@@ -180,26 +184,33 @@ class Reuse:
     async def book(self, job: Job) -> None:
         """Put down what cached clips have saved: in the ledger, and as uses of their entries."""
         served = [(a, a.reused) for a in job.attempts if a.reused is not None]
-        for attempt, reused in served:
-            if reused.saved_micros:
-                await self.ledger.save(charge_of(job, attempt), reused.saved_micros)
-        new = await self.store.use([_use(job, a, r) for a, r in served])
-        for attempt, reused in served:
-            if attempt.id in new:
-                self.counting.hit(job.tenant, reused.kind, reused.provider, reused.saved_micros)
+        await self.count([(charge_of(job, a), _use(job, a, r)) for a, r in served])
+
+    async def count(self, served: Sequence[tuple[Charge, Use]]) -> None:
+        """Put down uses, each with the charge that it was instead of; once for each attempt."""
+        for charge, use in served:
+            if use.saved_micros:
+                await self.ledger.save(charge, use.saved_micros)
+        new = await self.store.use([use for _, use in served])
+        for _, use in served:
+            if use.attempt in new:
+                self.counting.hit(use.tenant, use.kind, use.provider, use.saved_micros)
 
     async def tell(self, job: Job) -> None:
-        """Let storage count the uses of its assets.
+        """Let storage count the uses of its assets."""
+        for attempt in job.attempts:
+            if attempt.reused is not None:
+                await self.told(_use(job, attempt, attempt.reused))
+
+    async def told(self, use: Use) -> None:
+        """Let storage count a use of an asset.
 
         While it is away a use stays uncounted there: the ledger and the cache's own counts have it.
         """
-        for attempt in job.attempts:
-            if attempt.reused is None:
-                continue
-            try:
-                await self.clips.reused(_use(job, attempt, attempt.reused))
-            except ServiceError as error:
-                _log.warning("reuse_not_counted", attempt=attempt.id, reason=error.reason)
+        try:
+            await self.clips.reused(use)
+        except ServiceError as error:
+            _log.warning("reuse_not_counted", attempt=use.attempt, reason=error.reason)
 
 
 def _use(job: Job, attempt: Attempt, reused: Reused) -> Use:

@@ -77,7 +77,7 @@ class Twins:
         if key in found and self.reuse.may_serve(job, found[key], choice):
             why = f"videoJobs/{found[key].job} made the same at the same time"
             served = self.reuse.attempt(job, iteration, found[key], kind=TWIN, reason=why)
-            await self.reuse.serve(job, TWIN, [served])
+            await self.reuse.serve(job, TWIN, [served], only=iteration)
             return True
         if maker == job.id:
             return False

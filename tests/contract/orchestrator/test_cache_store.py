@@ -25,6 +25,7 @@ from services.orchestrator.domain.cache.entries import (
     Stats,
     Use,
 )
+from services.orchestrator.domain.films.tasks import Word
 from tests.fakes.memory_cache import MemoryCache
 from tests.unit.orchestrator.examples import CLIP, NOW
 
@@ -207,6 +208,23 @@ async def test_what_is_served_often_and_expires_soon_is_found_the_soonest_first(
         assert len(await store.fading(replace(wanted, limit=1))) == 1
         twice = await store.fading(replace(wanted, uses=2))
         assert [e.key for e in twice] == ["key2", "key4", "key3"]
+        rest = await store.fading(replace(wanted, uses=2, after=twice[0]))
+        assert [e.key for e in rest] == ["key4", "key3"]
+        assert await store.fading(replace(wanted, uses=2, after=twice[-1])) == []
+
+
+async def test_what_is_no_clip_is_found_by_its_key_and_never_made_again_by_itself(database_url):
+    spoken = entry(
+        shape="", expire_time=NOW + timedelta(hours=1), words=(Word(text="a", start=0, end=0.5),)
+    )
+    async with opened(database_url) as (store, _):
+        await store.put(spoken)
+        assert await store.find("acme", ["key1"]) == {"key1": spoken}
+        await store.use([use(1, spoken)])
+        wanted = Fading(
+            until=NOW + timedelta(days=2), since=NOW - timedelta(days=1), uses=1, limit=5
+        )
+        assert await store.fading(wanted) == []
 
 
 async def test_a_deleted_asset_takes_its_entries_along(database_url):

@@ -1,21 +1,23 @@
-"""Clips that can be served again, and what is promised of whoever keeps them."""
+"""What can be served again, and what is promised of whoever keeps it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.orchestrator.domain.films.tasks import Word
 from services.orchestrator.domain.options import ImageInput
 from services.orchestrator.domain.values import Clip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A stored clip, by what it was made from. Money in micro-USD.
+    """A stored clip, picture or recording, by what it was made from. Money in micro-USD.
 
     `prompt` is the caller's, `sent` what was made of it. `job` made the clip, `user` is the API key
     that asked for it, `vector` the meaning of its prompt as `embedder` sees it; both are empty
-    where it can only be found by its key.
+    where it can only be found by its key. Pictures and recordings are of films: `job` is the film,
+    they have neither shape nor prompt, and `words` are those that are spoken.
     """
 
     id: str
@@ -35,6 +37,7 @@ class Entry:
     user: str = ""
     embedder: str = ""
     vector: tuple[float, ...] = ()
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,12 +106,16 @@ class Near:
 
 @dataclass(frozen=True, kw_only=True)
 class Fading:
-    """What is worth making again: expires before `until`, used `uses` times since `since`."""
+    """Clips worth making again: they expire before `until`, used `uses` times since `since`.
+
+    At most `limit` of them, those that come behind `after`.
+    """
 
     until: datetime
     since: datetime
     uses: int
     limit: int
+    after: Entry | None = None
 
 
 class CacheStore(Protocol):

@@ -81,6 +81,15 @@ def shape_key(
     )
 
 
+def artefact_key(tenant: str, model: str, wanted: Mapping[str, Any]) -> str:
+    """The key of what is no clip, such as a picture or a spoken line.
+
+    `wanted` has all that changes what is seen or heard, "kind" among it; a reference is in it by
+    its digest.
+    """
+    return _digest({"version": VERSION, "tenant": tenant, "model": model, "artefact": wanted})
+
+
 def seed_of(seed: int, iteration: int) -> int:
     """The seed of a variation: one more for each, so that none is drawn twice."""
     return (seed + iteration - 1) % (1 << 32)

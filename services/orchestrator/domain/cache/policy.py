@@ -8,7 +8,7 @@ from services.orchestrator.domain.gates import forbids
 from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.models import Model, find
 from services.orchestrator.domain.options import CacheMode
-from services.orchestrator.domain.policy import TenantPolicy
+from services.orchestrator.domain.policy import CacheRules, TenantPolicy
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.values import Candidate, Clip
 
@@ -39,6 +39,10 @@ class CachePolicy:
     def used_by(self, request: VideoRequest) -> bool:
         """Whether the request may be served from the cache, and leave a clip there."""
         return self.enabled and request.cache.mode is not CacheMode.OFF
+
+    def lasts(self, rules: CacheRules) -> timedelta:
+        """How long what is made now may serve again, as the deployment and the tenant have it."""
+        return min(self.lifetime, rules.lifetime or self.lifetime)
 
     def keeps(self, clip: Clip) -> bool:
         """Whether the clip may be served again."""

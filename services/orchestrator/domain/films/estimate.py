@@ -12,12 +12,17 @@ GRAIN_MICROS = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One thing to be made; prices None where nobody knows."""
+    """One thing to be made; prices None where nobody knows.
+
+    `saved_micros` is what it cost when it was made, where it would be served from the cache; None
+    where it would be made.
+    """
 
     task: str
     type: TaskType
     model: str
     price_micros: int | None
+    saved_micros: int | None = None
 
     @property
     def told_micros(self) -> int | None:

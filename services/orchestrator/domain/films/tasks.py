@@ -79,7 +79,7 @@ class FilmTask:
     tries, `repeats` those that a restart of ours has interrupted; `reduced` says that this try asks
     for less. `model` is the model asked for, "" where one is chosen. `job` is the video job that
     makes it, `order` the generator's request id in work now. `takes` are what earlier versions
-    made; `taken` is the version that its pieces are of, 0 for the newest.
+    made; `taken` is the version that its pieces are of, 0 for the newest. Money in micro-USD.
     """
 
     id: str
@@ -102,6 +102,7 @@ class FilmTask:
     taken: int = 0
     words: Words | None = None
     cost_micros: int = 0
+    saved_micros: int = 0
     warning: Warned = ""
     error: Failure | None = None
     start_time: datetime | None = None

@@ -47,11 +47,12 @@ class SoundWork:
 
 @dataclass(frozen=True, kw_only=True)
 class UpscaleWork:
-    """A clip made `factor` times as wide and as high."""
+    """A clip made `factor` times as wide and as high; `sha256` is the clip's, where it is known."""
 
     asset: str
     seconds: float
     factor: int = 2
+    sha256: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

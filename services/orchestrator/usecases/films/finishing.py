@@ -9,7 +9,7 @@ from services.orchestrator.domain.films.choosing import ModelChoice
 from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.ports import LibraryPort
 from services.orchestrator.domain.films.tasks import FilmTask, Piece
-from services.orchestrator.domain.films.works import UpscaleWork
+from services.orchestrator.domain.films.wants import larger
 from services.orchestrator.domain.ports import ModelsPort
 from services.orchestrator.usecases.films.making import Made
 from services.orchestrator.usecases.films.purchase import Purchase
@@ -33,10 +33,9 @@ class MakeLarger:
         choice = ModelChoice(
             await self.models.models(film.tenant), offline=film.brief.rules.offline
         )
-        work = UpscaleWork(asset=clip.asset, seconds=clip.duration_seconds)
-        bought = await self.purchase(film, task, 0, work, choice.for_task(task))
+        bought = await self.purchase(film, task, 0, larger(clip), choice.for_task(task))
         pieces = (bought.view.piece,) if bought.view.piece else ()
-        return Made(pieces=pieces, cost_micros=bought.cost_micros)
+        return Made(pieces=pieces, cost_micros=bought.cost_micros, saved_micros=bought.saved_micros)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,14 @@ from services.orchestrator.domain.notices import Warned
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """What a task made, what it cost in micro-USD, and what of it is less than was asked for."""
+    """What a task made, and what of it is less than was asked for.
+
+    What it cost and what the cache has saved are in micro-USD.
+    """
 
     pieces: tuple[Piece, ...] = ()
     cost_micros: int = 0
+    saved_micros: int = 0
     warning: Warned = ""
     cut: Cut | None = None
 

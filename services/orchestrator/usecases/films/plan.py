@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from services.common.errors import InvalidArgument, ServiceError
+from services.orchestrator.domain.cache.policy import Choice
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.estimate import Estimate
 from services.orchestrator.domain.films.layout import Layout
@@ -28,6 +29,7 @@ from services.orchestrator.domain.notices import Notice, Said, Warned
 from services.orchestrator.domain.policy_ports import PoliciesPort
 from services.orchestrator.domain.ports import ModelsPort
 from services.orchestrator.domain.routing import Router
+from services.orchestrator.usecases.films.foresee import ForeseeFilm, Sketch
 from services.orchestrator.usecases.films.pricing import Pricing
 from services.orchestrator.usecases.films.wording import WordFilm
 from services.orchestrator.usecases.policies import FixedPolicies
@@ -68,6 +70,7 @@ class PlanFilm:
     history: HistoryStore
     policies: PoliciesPort = field(default_factory=FixedPolicies)
     word: WordFilm = field(default_factory=WordFilm)
+    foresee: ForeseeFilm | None = None
 
     async def __call__(self, tenant: str, brief: FilmBrief, source: FilmSource) -> FilmPlan:
         """Raises InvalidArgument for what cannot be a film, Unavailable while a part is away."""
@@ -82,8 +85,11 @@ class PlanFilm:
         strategy = await self._strategy(brief, shots, models)
         stock = strategy.visual_approach is VisualApproach.STOCK_ONLY
         layout = Layout(brief, shots, stock=stock)
-        pricing = Pricing(brief, models, partial(self.router.decide, policy=policy))
         tasks = layout.tasks()
+        choice = Choice(models, policy)
+        sketch = Sketch(tenant=tenant, brief=brief, shots=shots, tasks=tasks, choice=choice)
+        there = await self.foresee(sketch) if self.foresee else {}
+        pricing = Pricing(brief, models, partial(self.router.decide, policy=policy), there)
         items = tuple(item for task in tasks for item in pricing.items(task, shots))
         batches = layout.graph.get_optimal_execution_batches()
         return FilmPlan(
@@ -93,7 +99,7 @@ class PlanFilm:
             batches=tuple(tuple(node.task_id for node in batch) for batch in batches),
             estimate=Estimate(items=items),
             strategy=_picked(strategy, picked) if auto else strategy,
-            p50_seconds=pricing.p50_seconds(len(shots), strategy.max_concurrency),
+            p50_seconds=pricing.p50_seconds(strategy.max_concurrency),
             warnings=(*warnings, *_too_long(shots), *pricing.told(items)),
             blockers=tuple(pricing.blockers),
         )

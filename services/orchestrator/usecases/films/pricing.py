@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from services.common.errors import InvalidArgument, ServiceError
+from services.orchestrator.domain.cache.entries import Entry
 from services.orchestrator.domain.films.asking import shot_request
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.choosing import ModelChoice
@@ -14,6 +15,7 @@ from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.notices import Because, Notice, Said
 from services.orchestrator.domain.values import Decision
 from services.orchestrator.usecases.accept import as_asked
+from services.orchestrator.usecases.films.foresee import There
 
 # What is bought besides clips; captions and the cut are made here.
 _BOUGHT = frozenset(
@@ -25,15 +27,21 @@ class Pricing:
     """Prices and times of a film's tasks on the models that would make them."""
 
     def __init__(
-        self, brief: FilmBrief, models: Sequence[Model], decide: Callable[..., Decision]
+        self,
+        brief: FilmBrief,
+        models: Sequence[Model],
+        decide: Callable[..., Decision],
+        there: There,
     ) -> None:
-        """Start without blockers."""
+        """Start without blockers; what is there already costs nothing."""
         self._brief = brief
+        self._there = there
         self._models = models
         self._decide = decide
         self._choice = ModelChoice(models, offline=brief.rules.offline, language=brief.language)
         self._clips: dict[tuple[str, float], tuple[Model | None, int | None]] = {}
         self._clip_seconds: float | None = None
+        self._fresh = 0
         self.blockers: list[ServiceError] = []
         self.missing: list[Notice] = []
 
@@ -47,6 +55,9 @@ class Pricing:
         """What the task would buy."""
         shot = next((s for s in shots if s.shot_id == task.shot), None)
         if task.type is TaskType.ANIMATION and shot is not None:
+            if found := self._there.get((task.id, 0)):
+                return (_found(task, found),)
+            self._fresh += 1
             model, price = self._clip(task, shot)
             return (_item(task, model, price),)
         if task.type not in _BOUGHT:
@@ -56,12 +67,19 @@ class Pricing:
             return ()  # it will be missing, which costs nothing
         texts = [line.text for line in shot.lines] if shot and task.type is TaskType.AUDIO else [""]
         seconds = shot.duration_seconds if shot else sum(s.duration_seconds for s in shots)
-        return tuple(_item(task, model, self._price(model, seconds, len(t))) for t in texts)
+        return tuple(
+            _found(task, self._there[task.id, part])
+            if (task.id, part) in self._there
+            else _item(task, model, self._price(model, seconds, len(text)))
+            for part, text in enumerate(texts)
+        )
 
-    def p50_seconds(self, shots: int, width: int) -> float | None:
-        """Typical time of the clips, so many at once; None where nobody knows."""
+    def p50_seconds(self, width: int) -> float | None:
+        """Typical time of the clips that would be made, so many at once; None: nobody knows."""
         each = self._clip_seconds
-        return None if each is None else each * -(-shots // width)
+        if not self._fresh and self._there:
+            return 0.0
+        return None if each is None else each * -(-self._fresh // width)
 
     def _clip(self, task: FilmTask, shot: Shot) -> tuple[Model | None, int | None]:
         key = (task.model, shot.duration_seconds)
@@ -111,3 +129,13 @@ class Pricing:
 
 def _item(task: FilmTask, model: Model | None, price: int | None) -> Item:
     return Item(task=task.id, type=task.type, model=model.id if model else "", price_micros=price)
+
+
+def _found(task: FilmTask, entry: Entry) -> Item:
+    return Item(
+        task=task.id,
+        type=task.type,
+        model=entry.model,
+        price_micros=0,
+        saved_micros=entry.cost_micros,
+    )

@@ -1,9 +1,10 @@
 """One generation for a film: held, asked for, followed to its end, settled. Repeatable."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
 
@@ -14,14 +15,17 @@ from services.common.errors import (
     ServiceError,
     Unavailable,
 )
+from services.orchestrator.domain.cache.keys import artefact_key
 from services.orchestrator.domain.films.estimate import unit_price_micros
 from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.ports import FilmStore, WorkPort
-from services.orchestrator.domain.films.tasks import FilmTask
+from services.orchestrator.domain.films.tasks import FilmTask, Piece
+from services.orchestrator.domain.films.wants import known_by
 from services.orchestrator.domain.films.works import SpeechWork, Work, WorkOrder, WorkView
 from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.money.budgets import exceeded
 from services.orchestrator.domain.money.ledger import Charge, Ledger
+from services.orchestrator.usecases.artefacts import Artefacts, NoArtefacts
 from services.orchestrator.usecases.films.create import payer_of_film
 from services.orchestrator.usecases.films.making import Interrupted
 from services.orchestrator.usecases.patience import ours, passing, patiently
@@ -31,15 +35,30 @@ from services.orchestrator.usecases.spend import close
 
 @dataclass(frozen=True)
 class Bought:
-    """What came of it, and what was charged."""
+    """What came of it, and what was charged, or saved where it was there already."""
 
     view: WorkView
     cost_micros: int
+    saved_micros: int = 0
+
+
+@dataclass(frozen=True)
+class Worded:
+    """Work whose words are made ready for the model, which is left out where it is there already.
+
+    `known_by` is equal for equal wishes, whatever words are made of them.
+    """
+
+    known_by: Mapping[str, Any]
+    ready: Callable[[], Awaitable[Work]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Purchase:
-    """Buys what is not a clip. The same part of the same try is never paid for twice."""
+    """Buys what is not a clip. The same part of the same try is never paid for twice.
+
+    What the tenant has bought before serves again, unless the film or its tenant does without.
+    """
 
     films: FilmStore
     works: WorkPort
@@ -47,31 +66,40 @@ class Purchase:
     now: Callable[[], datetime]
     deadline: timedelta
     screening: ScreenWords = field(default_factory=ScreenWords)
+    artefacts: Artefacts = field(default_factory=NoArtefacts)
 
     async def __call__(
-        self, film: Film, task: FilmTask, part: int, work: Work, model: Model
+        self, film: Film, task: FilmTask, part: int, work: Work | Worded, model: Model
     ) -> Bought:
         """Raises why it could not be made: the generator's ServiceError, BudgetExceeded, Moderated.
 
-        The rules look at the words as they are sent; they say the same when a crash repeats this.
+        The rules look at the words as they are wanted and as they are sent; they say the same when
+        a crash repeats this.
         """
         await self.screening.quick(film.tenant, _words(work))
-        order = WorkOrder(
-            request_id=order_id(film, task, part),
-            tenant=film.tenant,
-            model=model.id,
-            work=work,
-            film=film.name,
-            creative_id=film.creative_id,
-            labels={"film": film.id, "task": task.id},
-        )
-        charge = self._charge(film, task, order, model)
+        charge = self._charge(film, task, order_id(film, task, part), model)
+        key = _key(film, task, work, model)
+        # What was ordered is gone on with: it may be there by now, and nothing was saved by that.
+        if key and task.order != charge.attempt:
+            served = await self.artefacts.serve(charge, key)
+            if served is not None:
+                return Bought(_there(served.piece, model), 0, served.saved_micros)
+        ready = await self._ready(film, work)
+        order = _order(film, task, charge, ready, model)
         await self._on_record(film, task, order.request_id)
-        view = await self._asked(order, charge, _price(model, work, film))
-        view = await self._followed(order, view)
+        view = await self._followed(order, await self._asked(order, charge))
         cost = await close(self.ledger, charge, view)
         _require_success(view)
+        if key and view.piece is not None:
+            await self.artefacts.keep(charge, key, view.piece, cost)
         return Bought(view, cost)
+
+    async def _ready(self, film: Film, work: Work | Worded) -> Work:
+        if not isinstance(work, Worded):
+            return work
+        ready = await work.ready()
+        await self.screening.quick(film.tenant, _words(ready))
+        return ready
 
     async def _followed(self, order: WorkOrder, begun: WorkView) -> WorkView:
         """The generation when it has ended."""
@@ -86,10 +114,10 @@ class Purchase:
             raise DeadlineExceeded(late) from None
         return newest
 
-    def _charge(self, film: Film, task: FilmTask, order: WorkOrder, model: Model) -> Charge:
+    def _charge(self, film: Film, task: FilmTask, attempt: str, model: Model) -> Charge:
         return Charge(
             payer=payer_of_film(film, task.start_time or self.now()),
-            attempt=order.request_id,
+            attempt=attempt,
             model=model.id,
             provider=model.provider,
         )
@@ -106,13 +134,12 @@ class Purchase:
 
         await self.films.change(film.id, note)
 
-    async def _asked(self, order: WorkOrder, charge: Charge, price: int | None) -> WorkView:
-        """The generation as it is now. What it may cost is its price: the same body every time."""
-        await self._hold(charge, price)
-        limited = replace(order, max_price_micros=price)
+    async def _asked(self, order: WorkOrder, charge: Charge) -> WorkView:
+        """The generation as it is now."""
+        await self._hold(charge, order.max_price_micros)
         try:
             return await patiently(
-                lambda: self.works.create(limited), seconds=self.deadline.total_seconds()
+                lambda: self.works.create(order), seconds=self.deadline.total_seconds()
             )
         except ServiceError as error:
             if not passing(error):  # it was never sent
@@ -148,8 +175,42 @@ def order_id(film: Film, task: FilmTask, part: int) -> str:
     return f"{film.id}/{task.id}/{task.version}.{task.attempt}/{part}"
 
 
-def _words(work: Work) -> str:
+def _words(work: Work | Worded) -> str:
+    if isinstance(work, Worded):
+        return str(work.known_by["prompt"])
     return str(getattr(work, "prompt", "") or getattr(work, "text", ""))
+
+
+def _order(film: Film, task: FilmTask, charge: Charge, work: Work, model: Model) -> WorkOrder:
+    """What it may cost is its price: the same body every time."""
+    return WorkOrder(
+        request_id=charge.attempt,
+        tenant=film.tenant,
+        model=model.id,
+        work=work,
+        film=film.name,
+        creative_id=film.creative_id,
+        max_price_micros=_price(model, work, film),
+        labels={"film": film.id, "task": task.id},
+    )
+
+
+def _key(film: Film, task: FilmTask, work: Work | Worded, model: Model) -> str:
+    """What the cache knows the work by; "" for what is not to be served from there, or kept.
+
+    What is wanted once more is wanted otherwise.
+    """
+    wanted = work.known_by if isinstance(work, Worded) else known_by(work)
+    if wanted is None or not film.brief.use_cache or task.version > 1:
+        return ""
+    return artefact_key(film.tenant, model.id, wanted)
+
+
+def _there(piece: Piece, model: Model) -> WorkView:
+    """What was there already, as if it had just been made."""
+    return WorkView(
+        name="", state="succeeded", sequence=0, model=model.id, provider=model.provider, piece=piece
+    )
 
 
 def _price(model: Model, work: Work, film: Film) -> int | None:

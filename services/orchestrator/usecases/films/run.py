@@ -126,6 +126,7 @@ class RunFilm:
                 lambda t: replace(
                     t.done(moment, made.pieces, warning),
                     cost_micros=t.cost_micros + made.cost_micros,
+                    saved_micros=t.saved_micros + made.saved_micros,
                 ),
             )
             cuts = (*film.cuts, made.cut) if made.cut else film.cuts

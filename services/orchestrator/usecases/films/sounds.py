@@ -9,15 +9,13 @@ from services.orchestrator.domain.films.choosing import ModelChoice
 from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.ports import FilmStore, VoiceStore
 from services.orchestrator.domain.films.shots import Line
-from services.orchestrator.domain.films.tasks import FilmTask, Piece
-from services.orchestrator.domain.films.timeline import length, spans
-from services.orchestrator.domain.films.works import MusicWork, SoundWork, SpeechWork, Work
+from services.orchestrator.domain.films.tasks import FilmTask
+from services.orchestrator.domain.films.wants import music_of, sound_of, speech_of
+from services.orchestrator.domain.films.works import Work
 from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.ports import ModelsPort
 from services.orchestrator.usecases.films.making import Made
 from services.orchestrator.usecases.films.purchase import Purchase
-
-_MOST_EFFECT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,18 +31,20 @@ class MakeSpeech:
     async def __call__(self, film: Film, task: FilmTask) -> Made:
         """See `Maker`."""
         model = await _choose(self.models, film, task)
-        cost = task.cost_micros
-        pieces = list(film.task(task.id).pieces)
+        spoken = replace(task, pieces=film.task(task.id).pieces)
         lines = film.shot(task.shot).lines
-        for part, line in enumerate(lines[len(pieces) :], start=len(pieces)):
-            voice = await self._voice(film, model, line)
-            work = SpeechWork(text=line.text, language=film.brief.language, voice=voice)
+        for part, line in enumerate(lines[len(spoken.pieces) :], start=len(spoken.pieces)):
+            work = speech_of(film.brief, line, await self._voice(film, model, line))
             bought = await self.purchase(film, task, part, work, model)
-            if bought.view.piece:
-                pieces.append(bought.view.piece)
-            cost += bought.cost_micros
-            await self._keep(film, task, tuple(pieces), cost)
-        return Made(pieces=tuple(pieces))
+            piece = bought.view.piece
+            spoken = replace(
+                spoken,
+                pieces=(*spoken.pieces, piece) if piece else spoken.pieces,
+                cost_micros=spoken.cost_micros + bought.cost_micros,
+                saved_micros=spoken.saved_micros + bought.saved_micros,
+            )
+            await self._keep(film, spoken)
+        return Made(pieces=spoken.pieces)
 
     async def _voice(self, film: Film, model: Model, line: Line) -> str:
         """The speaker's voice; who has none is given one, once and for all."""
@@ -57,20 +57,23 @@ class MakeSpeech:
         chosen = cast(line.speaker, known, tuple(taken.values()), film.brief.language)
         return await self.voices.assign(film.tenant, model.id, line.speaker, chosen)
 
-    async def _keep(
-        self, film: Film, task: FilmTask, pieces: tuple[Piece, ...], cost_micros: int
-    ) -> None:
+    async def _keep(self, film: Film, spoken: FilmTask) -> None:
         """Put down the lines that are spoken: they are not spoken again after a crash."""
-        moment, done = self.now(), 100 * len(pieces) // len(film.shot(task.shot).lines)
+        moment, pieces = self.now(), spoken.pieces
+        done = 100 * len(pieces) // len(film.shot(spoken.shot).lines)
 
         def keep(current: Film) -> Film | None:
-            if len(current.task(task.id).pieces) >= len(pieces):
+            if len(current.task(spoken.id).pieces) >= len(pieces):
                 return None
             return current.with_task(
                 moment,
-                task.id,
+                spoken.id,
                 lambda t: replace(
-                    t, pieces=pieces, cost_micros=cost_micros, progress_percent=min(done, 99)
+                    t,
+                    pieces=pieces,
+                    cost_micros=spoken.cost_micros,
+                    saved_micros=spoken.saved_micros,
+                    progress_percent=min(done, 99),
                 ),
             )
 
@@ -87,15 +90,7 @@ class MakeMusic:
     async def __call__(self, film: Film, task: FilmTask) -> Made:
         """See `Maker`."""
         model = await _choose(self.models, film, task)
-        durations = [shot.duration_seconds for shot in film.shots]
-        default = film.brief.transition or film.brief.rules.transition
-        seconds = length(spans(film.shots, durations, default))
-        moods = [shot.mood for shot in film.shots if shot.mood]
-        work = MusicWork(
-            prompt=film.brief.with_music,
-            seconds=min(seconds, model.max_duration or seconds),
-            mood=max(moods, key=moods.count, default=""),
-        )
+        work = music_of(film.brief, film.shots, model)
         return await _one(self.purchase, film, task, work, model)
 
 
@@ -110,9 +105,7 @@ class MakeSound:
         """See `Maker`."""
         shot = film.shot(task.shot)
         model = await _choose(self.models, film, task)
-        most = min(model.max_duration or _MOST_EFFECT_SECONDS, shot.duration_seconds)
-        work = SoundWork(prompt=shot.sound, seconds=most)
-        return await _one(self.purchase, film, task, work, model)
+        return await _one(self.purchase, film, task, sound_of(shot, model), model)
 
 
 async def _choose(models: ModelsPort, film: Film, task: FilmTask) -> Model:
@@ -126,4 +119,4 @@ async def _choose(models: ModelsPort, film: Film, task: FilmTask) -> Model:
 async def _one(purchase: Purchase, film: Film, task: FilmTask, work: Work, model: Model) -> Made:
     bought = await purchase(film, task, 0, work, model)
     pieces = (bought.view.piece,) if bought.view.piece else ()
-    return Made(pieces=pieces, cost_micros=bought.cost_micros)
+    return Made(pieces=pieces, cost_micros=bought.cost_micros, saved_micros=bought.saved_micros)

@@ -1,7 +1,7 @@
 """The steps of films, put together from ports."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from services.orchestrator.domain.films.resources import ResourceMonitor
 from services.orchestrator.domain.money.ledger import Ledger
 from services.orchestrator.domain.ports import JobStore, ModelsPort
 from services.orchestrator.usecases.accept import AcceptVideo
+from services.orchestrator.usecases.artefacts import Artefacts, NoArtefacts
 from services.orchestrator.usecases.compiling import AsItIs, Compiling
 from services.orchestrator.usecases.films.assembly import MakeCaptions, MakeCut
 from services.orchestrator.usecases.films.finishing import MakeLarger, MakeThumbnail
@@ -44,6 +45,7 @@ class FilmParts:
     voices: VoiceStore
     monitor: ResourceMonitor
     library: LibraryPort
+    artefacts: Artefacts = field(default_factory=NoArtefacts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +107,15 @@ def film_flow(
 ) -> FilmFlow:
     """The steps by which films are made."""
     films, works, now = parts.films, parts.works, timing.now
-    purchase = Purchase(films=films, works=works, ledger=ledger, now=now, deadline=timing.deadline)
-    purchase = replace(purchase, screening=clips.screening)
+    purchase = Purchase(
+        films=films,
+        works=works,
+        ledger=ledger,
+        now=now,
+        deadline=timing.deadline,
+        artefacts=parts.artefacts,
+        screening=clips.screening,
+    )
     picture = MakePicture(
         films=films, models=models, purchase=purchase, compiling=clips.compiling, now=now
     )

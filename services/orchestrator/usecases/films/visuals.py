@@ -17,6 +17,7 @@ from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.ports import FilmStore, LibraryPort
 from services.orchestrator.domain.films.tasks import FilmTask, Piece, Words
+from services.orchestrator.domain.films.wants import picture_known_by
 from services.orchestrator.domain.films.works import PictureWork
 from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.models import Model
@@ -26,7 +27,7 @@ from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.usecases.accept import AcceptVideo, as_asked
 from services.orchestrator.usecases.compiling import Compiling
 from services.orchestrator.usecases.films.making import Made
-from services.orchestrator.usecases.films.purchase import Purchase
+from services.orchestrator.usecases.films.purchase import Purchase, Worded
 from services.orchestrator.usecases.read import ReadJobs
 
 # Progress of a clip is put down in steps of so many percent.
@@ -50,16 +51,20 @@ class MakePicture:
             await self.models.models(film.tenant), offline=film.brief.rules.offline
         )
         model = choice.for_task(task)
-        words = await self._worded(film, task, model)
-        work = PictureWork(
-            prompt=words.prompt,
-            negative_prompt=words.negative_prompt,
-            aspect_ratio=film.brief.aspect_ratio,
-            seed=shot.seed if task.version == 1 else None,
-        )
+
+        async def ready() -> PictureWork:
+            words = await self._worded(film, task, model)
+            return PictureWork(
+                prompt=words.prompt,
+                negative_prompt=words.negative_prompt,
+                aspect_ratio=film.brief.aspect_ratio,
+                seed=shot.seed if task.version == 1 else None,
+            )
+
+        work = Worded(picture_known_by(film.brief, shot), ready)
         bought = await self.purchase(film, task, 0, work, model)
         pieces = (bought.view.piece,) if bought.view.piece else ()
-        return Made(pieces=pieces, cost_micros=bought.cost_micros)
+        return Made(pieces=pieces, cost_micros=bought.cost_micros, saved_micros=bought.saved_micros)
 
     async def _worded(self, film: Film, task: FilmTask, model: Model) -> Words:
         """What the model is sent; put down before, so that a crash in between sends the same."""
@@ -198,7 +203,8 @@ def _made(job: Job) -> Made:
         model=attempt.model,
         placeholder=clip.placeholder,
     )
-    return Made(pieces=(piece,), cost_micros=job.cost_micros)
+    saved = attempt.reused.saved_micros if attempt.reused else 0
+    return Made(pieces=(piece,), cost_micros=job.cost_micros, saved_micros=saved)
 
 
 def _why(job: Job) -> ServiceError:

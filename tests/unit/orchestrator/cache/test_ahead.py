@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from services.orchestrator.domain.money.scopes import Scope, ScopeKind
 from services.orchestrator.domain.options import CacheMode, CacheOptions
 from services.orchestrator.domain.policy import CacheRules, TenantPolicy
 from services.orchestrator.domain.routing import Router
+from services.orchestrator.usecases import ahead
 from services.orchestrator.usecases.accept import AcceptVideo
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.ahead import LEAD, OFTEN, MakeAhead
@@ -146,6 +148,39 @@ async def test_it_never_spends_beyond_its_own_budget_also_when_rounds_overlap():
     assert press.spent() == 2 * COST
     fresh = [e for e in press.shop.store.entries.values() if e.job.startswith("n")]
     assert len(fresh) == 2
+
+
+async def test_tenants_that_pay_for_nothing_hide_nobody_elses_clips(monkeypatch):
+    monkeypatch.setattr(ahead, "PAGE", 2)
+    press = Press()
+    await press.loved("j1")
+    [mine] = press.shop.store.entries.values()
+    uses = [*press.shop.store.uses.values()]
+    for number in range(5):  # they come first, and their tenants have no money for it
+        other = replace(mine, id=f"0{number}", tenant=f"t{number}")
+        await press.shop.store.put(other)
+        await press.shop.store.use([replace(use, tenant=other.tenant) for use in uses])
+    desk = press.shop.policies
+
+    class Generous:
+        async def of(self, tenant, user=""):
+            return desk.policy if tenant == "acme" else TenantPolicy()
+
+    press.shop.policies = Generous()
+    press.late()
+    assert await press.round() == 1
+
+
+async def test_words_of_a_template_are_not_put_into_it_once_more():
+    press = Press()
+    known = {"template": "promptTemplates/t/versions/1", "template_values": {"prompt": "a boat"}}
+    await press.loved("j1", prompt="a boat in the style of t", **known)
+    press.late()
+    assert await press.round() == 1
+    [job] = await press.go()
+    assert job.request.prompt == "a boat in the style of t"
+    [entry] = press.shop.store.entries.values()
+    assert entry.job == job.id, "it has the place of the old one"
 
 
 async def test_a_clip_that_cannot_be_made_again_stays():

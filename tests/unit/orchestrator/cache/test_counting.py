@@ -43,3 +43,13 @@ async def test_counters_equal_an_oracle_after_a_random_trace():
     savings = [await shop.totals(f"j{n:02}", t) for n in range(60) for t in ("acme", "other")]
     assert sum(saved for _, saved in savings) == hits.total() * COST
     assert sum(cost for cost, _ in savings) == misses.total() * COST
+
+
+async def test_a_look_up_is_counted_once_for_each_variation_that_it_was_for():
+    shop = workshop(lambda i: "ok" if i.startswith("old") else "fail")
+    await shop.make("old", prompt="A red robot walks on the moon")
+    # All models fail: each variation then asks for what is near in meaning, and one finds it.
+    await shop.make("new", 3, prompt="A red robot walks on the moon.")
+    hits = Counter(kind for _, kind, *_ in shop.tally.hits)
+    misses = Counter(kind for _, kind in shop.tally.misses)
+    assert (hits, misses) == (Counter(semantic=1), Counter(exact=4, semantic=2))

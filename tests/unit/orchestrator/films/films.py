@@ -17,6 +17,7 @@ from services.orchestrator.domain.values import Clip, Decision, Failure
 from services.orchestrator.flows.film import cancel_film, make_film
 from services.orchestrator.usecases.accept import AcceptVideo
 from services.orchestrator.usecases.afford import Affording
+from services.orchestrator.usecases.artefacts import Artefacts, NoArtefacts
 from services.orchestrator.usecases.compiling import CompilePrompt
 from services.orchestrator.usecases.films.steps import (
     Clips,
@@ -185,6 +186,7 @@ class Studio:
     scripts: FixedScript = field(default_factory=FixedScript)
     prompts: PlainPrompts = field(default_factory=PlainPrompts)
     screening: ScreenWords = field(default_factory=ScreenWords)
+    artefacts: Artefacts = field(default_factory=NoArtefacts)
     ids: int = 0
 
     @classmethod
@@ -213,6 +215,7 @@ class Studio:
             voices=self.voices,
             monitor=self.monitor,
             library=self.library,
+            artefacts=self.artefacts,
         )
         texts = load_texts()
         compiling = CompilePrompt(prompts=self.prompts, models=models, texts=texts)
