@@ -97,7 +97,7 @@ async def _build(
     storage = await _storage(settings, stack)
     nodes = await gpu_nodes(settings, storage, stack)
     here = await models_here(settings, storage, stack)
-    ours = await local_backends(settings, storage, stack, here.hearing)
+    ours = await local_backends(settings, storage, stack, here.hearing, here.seeing)
     backends = ModelBackends(
         {**ours, **nodes.backends, **here.backends},
         configured_providers(settings.vendors),

@@ -283,23 +283,37 @@ class Quality(_message.Message):
 
     SCORE_FIELD_NUMBER: _builtins.int
     FINDINGS_FIELD_NUMBER: _builtins.int
+    PROMPT_MATCH_FIELD_NUMBER: _builtins.int
+    NOT_MEASURED_FIELD_NUMBER: _builtins.int
     score: _builtins.float
     """1.0 when nothing is wrong, less for each finding, never below 0."""
+    prompt_match: _builtins.float
+    """How much pictures look like the words they are to show, 0 to 1, the mean of all that were looked at; absent where
+    nobody could tell.
+    """
     @_builtins.property
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
         """What is wrong, worst first."""
+
+    @_builtins.property
+    def not_measured(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What was not measured, such as "prompt_match" where no model for it is installed."""
 
     def __init__(
         self,
         *,
         score: _builtins.float = ...,
         findings: _abc.Iterable[Global___Finding] | None = ...,
+        prompt_match: _builtins.float | None = ...,
+        not_measured: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_prompt_match", b"_prompt_match", "prompt_match", b"prompt_match"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "score", b"score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_prompt_match", b"_prompt_match", "findings", b"findings", "not_measured", b"not_measured", "prompt_match", b"prompt_match", "score", b"score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__prompt_match: _TypeAlias = _typing.Literal["prompt_match"]  # noqa: Y015
+    _WhichOneofArgType__prompt_match: _TypeAlias = _typing.Literal["_prompt_match", b"_prompt_match"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__prompt_match) -> _WhichOneofReturnType__prompt_match | None: ...
 
 Global___Quality: _TypeAlias = Quality  # noqa: Y015
 
@@ -316,7 +330,7 @@ class Finding(_message.Message):
     EXPLANATION_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """"black", "frozen", "silent", "clipped", "too_short", "too_long", "no_sound", "no_picture", "unreadable",
-    "captions_overlap", "captions_empty" or "captions_beyond_end".
+    "captions_overlap", "captions_empty", "captions_beyond_end" or "off_prompt".
     """
     penalty: _builtins.float
     """What it takes off the score."""
@@ -1017,12 +1031,15 @@ class ComposeTask(_message.Message):
         TRANSITION_DURATION_FIELD_NUMBER: _builtins.int
         GAIN_DB_FIELD_NUMBER: _builtins.int
         MUTE_FIELD_NUMBER: _builtins.int
+        SHOWS_FIELD_NUMBER: _builtins.int
         transition: Global___ComposeTask.Transition.ValueType
         """Optional. How it follows the clip before it; the first clip has none."""
         gain_db: _builtins.float
         """Optional. Change of the clip's own sound in dB, -60 to 12."""
         mute: _builtins.bool
         """Optional. Leave the clip's own sound out."""
+        shows: _builtins.str
+        """Optional. What is to be seen in it; a check tells how much its picture looks like that."""
         @_builtins.property
         def media(self) -> Global___Media:
             """Required. Video, with or without sound; or a picture, which then needs `duration`."""
@@ -1049,10 +1066,11 @@ class ComposeTask(_message.Message):
             transition_duration: _duration_pb2.Duration | None = ...,
             gain_db: _builtins.float = ...,
             mute: _builtins.bool = ...,
+            shows: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "media", b"media", "start", b"start", "transition_duration", b"transition_duration"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "gain_db", b"gain_db", "media", b"media", "mute", b"mute", "start", b"start", "transition", b"transition", "transition_duration", b"transition_duration"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "gain_db", b"gain_db", "media", b"media", "mute", b"mute", "shows", b"shows", "start", b"start", "transition", b"transition", "transition_duration", b"transition_duration"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

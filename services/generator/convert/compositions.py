@@ -82,6 +82,7 @@ def _clip(number: int, clip: generation_pb2.ComposeTask.Clip) -> Clip:
             transition_seconds=seconds(clip, "transition_duration"),
             gain_db=clip.gain_db,
             mute=clip.mute,
+            shows=clip.shows,
         )
 
 

@@ -91,7 +91,11 @@ def _output(output: Output) -> generation_pb2.Output:
 
 
 def _quality(quality: Quality) -> generation_pb2.Quality:
-    message = generation_pb2.Quality(score=quality.score)
+    message = generation_pb2.Quality(
+        score=quality.score,
+        prompt_match=quality.prompt_match,
+        not_measured=quality.not_measured,
+    )
     for found in quality.findings:
         told = message.findings.add(
             kind=found.kind, penalty=found.penalty, explanation=found.explanation

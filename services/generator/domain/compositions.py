@@ -15,6 +15,7 @@ from services.generator.domain.media import NO_OPTIONS, Json, Media
 MAX_CLIPS = 500
 MAX_TRACKS = 1000
 MAX_PIXELS = 7680
+MAX_WORDS = 5000
 DEFAULT_OVERLAP_SECONDS = 0.5
 
 
@@ -58,7 +59,10 @@ class Encoding(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
-    """One clip of the cut; `duration_seconds` None takes all that is left."""
+    """One clip of the cut; `duration_seconds` None takes all that is left.
+
+    `shows` is what is to be seen in it, for a check of the cut.
+    """
 
     media: Media
     start_seconds: float = 0.0
@@ -67,6 +71,7 @@ class Clip:
     transition_seconds: float | None = None
     gain_db: float = 0.0
     mute: bool = False
+    shows: str = ""
 
     def __post_init__(self) -> None:
         """Refuse numbers that mean nothing."""
@@ -74,6 +79,8 @@ class Clip:
         within("duration", self.duration_seconds, 0.001, 86_400)
         within("transition_duration", self.transition_seconds, 0.001, 60)
         within("gain_db", self.gain_db, -60, 12)
+        if len(self.shows) > MAX_WORDS:
+            raise InvalidArgument("shows", f"must have at most {MAX_WORDS} characters")
 
     @property
     def overlap_seconds(self) -> float:

@@ -74,10 +74,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """What was found when media was looked at: 1.0 is faultless, 0 the worst."""
+    """What was found when media was looked at: 1.0 is faultless, 0 the worst.
+
+    `prompt_match` is how much pictures look like their words, 0 to 1, None where nobody could tell;
+    `not_measured` names what was to be looked at and could not be.
+    """
 
     score: float
     findings: tuple[Finding, ...] = ()
+    prompt_match: float | None = None
+    not_measured: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

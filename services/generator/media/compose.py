@@ -38,7 +38,10 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composed:
-    """What was made: pixels, frames, seconds; how; and how loud it became."""
+    """What was made: pixels, frames, seconds; how; and how loud it became.
+
+    `places` are the seconds at which each clip begins and ends.
+    """
 
     width: int
     height: int
@@ -49,6 +52,7 @@ class Composed:
     encoded_frames: int
     loudness: Loudness | None
     warnings: tuple[str, ...] = ()
+    places: tuple[tuple[float, float], ...] = ()
     quality: Quality | None = None
 
 
@@ -78,6 +82,7 @@ def compose(task: ComposeTask, files: Inputs, path: Path, progress: Progress) ->
         encoded_frames=sum(part.end - part.start for part in cut.plan if part.clip is None),
         loudness=loudness,
         warnings=tuple(f"captions: {each} could not be drawn" for each in sorted(burner.missing)),
+        places=tuple(_places(cut)),
         quality=check(path, "film", _expected(cut, captions), thorough=False, heard=heard)
         if task.check
         else None,
@@ -85,13 +90,17 @@ def compose(task: ComposeTask, files: Inputs, path: Path, progress: Progress) ->
 
 
 def _expected(cut: Cut, captions: Sequence[Caption]) -> Expected:
-    rate = cut.target.rate
     stills = [
-        (float(place.at / rate), float(place.end / rate))
-        for place, facts in zip(cut.clips, cut.facts, strict=True)
+        place
+        for place, facts in zip(_places(cut), cut.facts, strict=True)
         if facts.picture is not None and facts.picture.still
     ]
     return Expected(seconds=float(cut.seconds), captions=captions, still=stills)
+
+
+def _places(cut: Cut) -> Iterator[tuple[float, float]]:
+    rate = cut.target.rate
+    yield from ((float(place.at / rate), float(place.end / rate)) for place in cut.clips)
 
 
 def _write(cut: Cut, path: Path, sound: Path, burner: Burner, progress: Progress) -> None:

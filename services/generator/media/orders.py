@@ -13,10 +13,11 @@ from services.generator.domain.tasks import MusicTask, SoundTask, SpeechTask
 from services.generator.media.captioning import caption
 from services.generator.media.captions import read
 from services.generator.media.checks import Expected, check
-from services.generator.media.compose import Inputs, Progress, compose
+from services.generator.media.compose import Composed, Inputs, Progress, compose
 from services.generator.media.effects import sound
 from services.generator.media.music import play
 from services.generator.media.speech import say
+from services.generator.media.stills import still
 
 FLAC = "audio/flac"
 Facts = dict[str, Any]
@@ -48,7 +49,20 @@ def _compose(order: Mapping[str, Any], path: Path, progress: Progress) -> Facts:
         "method": made.method,
         "warnings": list(made.warnings),
         "quality": to_record(made.quality),
+        "shown": _shown(task, inputs, made, path.parent) if order.get("look") else [],
     }
+
+
+def _shown(task: ComposeTask, files: Inputs, made: Composed, folder: Path) -> list[Facts]:
+    """Write a still from the middle of every clip that has words; returns where they are."""
+    found = []
+    for number, (clip, file) in enumerate(zip(task.clips, files.clips, strict=True)):
+        start, end = made.places[number]
+        picture = folder / f"shown-{number}.png"
+        if clip.shows and still(file, picture, clip.start_seconds + (end - start) / 2):
+            words = {"number": number, "picture": str(picture), "words": clip.shows}
+            found.append({**words, "start": start, "seconds": end - start})
+    return found
 
 
 def _speech(order: Mapping[str, Any], path: Path, progress: Progress) -> Facts:

@@ -3,6 +3,7 @@
 from contextlib import AsyncExitStack
 
 from services.generator.domain.storage_port import AssetStorage
+from services.generator.engines.looked_at import Sees
 from services.generator.engines.media_room import MODULE, MediaRoom
 from services.generator.engines.placeholder import Placeholder
 from services.generator.engines.spoken_captions import Hears
@@ -20,6 +21,7 @@ async def local_backends(
     storage: AssetStorage,
     stack: AsyncExitStack,
     hearing: Hears | None = None,
+    seeing: Sees | None = None,
 ) -> dict[str, LocalBackend]:
     """Return the engines by provider; their processes end with `stack`."""
     storyboard = StoryboardEngine(
@@ -31,7 +33,7 @@ async def local_backends(
     workers = Workers(MODULE, settings.cores)
     stack.push_async_callback(workers.close)
     placeholder = Placeholder(storyboard, watermark=settings.placeholder_watermark)
-    room = MediaRoom(workers, storage, hearing)
+    room = MediaRoom(workers, storage, hearing, seeing)
     return {
         name: LocalBackend(
             placeholder if name == "reelmesh" else room, settings.scratch, limit=settings.cores

@@ -20,6 +20,7 @@ from services.generator.engines.local.hearing import HEARING, Hearing
 from services.generator.engines.local.installed import PROVIDER, local_models, sources
 from services.generator.engines.local.popularity import Popularity
 from services.generator.engines.local.process import MODULE, ModelProcess
+from services.generator.engines.local.seeing import SEEING, Seeing
 from services.generator.settings import Settings
 from services.generator.worker.local import LocalBackend
 
@@ -43,6 +44,7 @@ class Here:
     standings: Mapping[str, Standing] = field(default_factory=dict)
     mode: Mode | None = None
     hearing: Hearing | None = None
+    seeing: Seeing | None = None
 
     def beside(self, around: Around) -> Around:
         """Return `around` with how the models of this machine stand."""
@@ -96,7 +98,8 @@ async def models_here(
     rate = settings.gpu_rate
     backend = LocalBackend(engine, settings.scratch, limit=_AT_ONCE, gpu_rate=rate)
     hearing = Hearing(process, found[HEARING]) if HEARING in found else None
-    return Here({PROVIDER: backend}, standings, mode, hearing)
+    seeing = Seeing(process, found[SEEING]) if SEEING in found else None
+    return Here({PROVIDER: backend}, standings, mode, hearing, seeing)
 
 
 def _not_installed(model: str, reason: str) -> Standing:

@@ -162,6 +162,7 @@ def _clip(clip: CutClip) -> pb.ComposeTask.Clip:
             to_duration(clip.transition_seconds) if clip.transition_seconds else None
         ),
         mute=clip.mute,
+        shows=clip.shows,
     )
 
 
@@ -203,6 +204,10 @@ def _view(generation: pb.Generation) -> WorkView:
         piece=_piece(generation) if done else None,
         quality=output.quality.score if output.HasField("quality") else None,
         findings=tuple(finding.explanation for finding in output.quality.findings),
+        prompt_match=(
+            output.quality.prompt_match if output.quality.HasField("prompt_match") else None
+        ),
+        not_measured=tuple(output.quality.not_measured),
     )
 
 

@@ -118,6 +118,8 @@ def _cut(cut: Cut) -> pb.FilmCut:
         create_time=to_timestamp(cut.create_time),
         quality=cut.quality,
         findings=cut.findings,
+        prompt_match=cut.prompt_match,
+        not_measured=cut.not_measured,
         shots=cut.shots,
         restored=cut.restored,
     )

@@ -135,7 +135,11 @@ def show_film(film: Film) -> None:
     for cut in film.cuts:
         seconds = cut.duration.seconds + cut.duration.nanos / 1e9
         quality = f", quality {cut.quality:.2f}" if cut.HasField("quality") else ""
+        match = f", pictures like their words {cut.prompt_match:.2f}"
+        quality += match if cut.HasField("prompt_match") else ""
         out.print(Text(f"  cut {cut.version}    {cut.asset}, {seconds:g} s{quality}"))
+        if cut.not_measured:
+            out.print(Text(f"           not measured: {', '.join(cut.not_measured)}", style="dim"))
         for finding in cut.findings:
             out.print(Text(f"           {finding}", style="yellow"))
     if film.content_url:

@@ -51,6 +51,8 @@ class Cut:
     create_time: datetime
     quality: float | None = None
     findings: tuple[str, ...] = ()
+    prompt_match: float | None = None
+    not_measured: tuple[str, ...] = ()
     shots: Mapping[str, str] = field(default_factory=dict)
     restored: int = 0
 

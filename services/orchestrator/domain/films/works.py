@@ -80,13 +80,17 @@ class CaptionsWork:
 
 @dataclass(frozen=True, kw_only=True)
 class CutClip:
-    """A clip of the cut: how much of it, and how it follows the one before; seconds."""
+    """A clip of the cut: how much of it, and how it follows the one before; seconds.
+
+    `shows` are the words that its picture is compared with, "" for not at all.
+    """
 
     asset: str
     duration: float | None = None
     transition: str = "cut"
     transition_seconds: float = 0.0
     mute: bool = False
+    shows: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,3 +146,5 @@ class WorkView(GenerationView):
     piece: Piece | None = None
     quality: float | None = None
     findings: tuple[str, ...] = ()
+    prompt_match: float | None = None
+    not_measured: tuple[str, ...] = ()

@@ -95,8 +95,10 @@ class Reel:
                 duration=span.duration,
                 transition=span.transition,
                 transition_seconds=span.overlap,
+                # A storyboard writes its words: there is nothing to compare them with.
+                shows="" if clip.placeholder else shot.prompt,
             )
-            for clip, span in zip(self.clips, self.spans, strict=True)
+            for shot, clip, span in zip(self.shots, self.clips, self.spans, strict=True)
         )
 
     def _pieces(self, kind: TaskType) -> tuple[tuple[Piece, ...], ...]:
@@ -171,6 +173,8 @@ class MakeCut:
             create_time=self.now(),
             quality=view.quality,
             findings=view.findings,
+            prompt_match=view.prompt_match,
+            not_measured=view.not_measured,
             shots={s.shot_id: c.sha256 for s, c in zip(reel.shots, reel.clips, strict=True)},
         )
         return Made(pieces=(piece,), warning=_warning(film, task, reel, cut), cut=cut)
