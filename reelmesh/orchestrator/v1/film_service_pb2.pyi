@@ -279,6 +279,8 @@ class FilmCut(_message.Message):
     FINDINGS_FIELD_NUMBER: _builtins.int
     SHOTS_FIELD_NUMBER: _builtins.int
     RESTORED_FIELD_NUMBER: _builtins.int
+    PROMPT_MATCH_FIELD_NUMBER: _builtins.int
+    NOT_MEASURED_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """1, 2, 3 …"""
     asset: _builtins.str
@@ -289,6 +291,10 @@ class FilmCut(_message.Message):
     """1.0 when nothing is wrong with it, less for every finding; absent when it was not looked at."""
     restored: _builtins.int
     """Version that this one is the same as, for a cut that was gone back to; 0 for a cut of its own."""
+    prompt_match: _builtins.float
+    """How much its pictures look like the words of their shots, 0 to 1, the mean of all shots that were looked at; absent
+    where nobody could tell.
+    """
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """Length."""
@@ -305,6 +311,10 @@ class FilmCut(_message.Message):
     def shots(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """SHA-256 of each shot's clip, by the id of the shot."""
 
+    @_builtins.property
+    def not_measured(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What of its quality was not measured, such as "prompt_match" where no model for it is installed."""
+
     def __init__(
         self,
         *,
@@ -317,13 +327,20 @@ class FilmCut(_message.Message):
         findings: _abc.Iterable[_builtins.str] | None = ...,
         shots: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         restored: _builtins.int = ...,
+        prompt_match: _builtins.float | None = ...,
+        not_measured: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "create_time", b"create_time", "duration", b"duration", "quality", b"quality"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_prompt_match", b"_prompt_match", "_quality", b"_quality", "create_time", b"create_time", "duration", b"duration", "prompt_match", b"prompt_match", "quality", b"quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "asset", b"asset", "create_time", b"create_time", "duration", b"duration", "findings", b"findings", "quality", b"quality", "restored", b"restored", "sha256", b"sha256", "shots", b"shots", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_prompt_match", b"_prompt_match", "_quality", b"_quality", "asset", b"asset", "create_time", b"create_time", "duration", b"duration", "findings", b"findings", "not_measured", b"not_measured", "prompt_match", b"prompt_match", "quality", b"quality", "restored", b"restored", "sha256", b"sha256", "shots", b"shots", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__prompt_match: _TypeAlias = _typing.Literal["prompt_match"]  # noqa: Y015
+    _WhichOneofArgType__prompt_match: _TypeAlias = _typing.Literal["_prompt_match", b"_prompt_match"]  # noqa: Y015
     _WhichOneofReturnType__quality: _TypeAlias = _typing.Literal["quality"]  # noqa: Y015
     _WhichOneofArgType__quality: _TypeAlias = _typing.Literal["_quality", b"_quality"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__prompt_match) -> _WhichOneofReturnType__prompt_match | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__quality) -> _WhichOneofReturnType__quality | None: ...
 
 Global___FilmCut: _TypeAlias = FilmCut  # noqa: Y015

@@ -22,6 +22,7 @@ from services.orchestrator.usecases.artefacts import Artefacts, NoArtefacts
 from services.orchestrator.usecases.compiling import AsItIs, Compiling
 from services.orchestrator.usecases.films.assembly import MakeCaptions, MakeCut
 from services.orchestrator.usecases.films.finishing import MakeLarger, MakeThumbnail
+from services.orchestrator.usecases.films.making import Maker
 from services.orchestrator.usecases.films.pacing import FilmPace, Pacing
 from services.orchestrator.usecases.films.preview import MakePreview
 from services.orchestrator.usecases.films.purchase import Purchase
@@ -135,15 +136,7 @@ def film_flow(
             TaskType.IMAGE: picture,
             TaskType.ANIMATION: clip,
             TaskType.RETRIEVAL: clip,
-            TaskType.UPSCALE: MakeLarger(models=models, purchase=purchase),
-            TaskType.AUDIO: MakeSpeech(
-                films=films, models=models, purchase=purchase, voices=parts.voices, now=now
-            ),
-            TaskType.MUSIC: MakeMusic(models=models, purchase=purchase),
-            TaskType.SOUND: MakeSound(models=models, purchase=purchase),
-            TaskType.CAPTIONS: MakeCaptions(models=models, purchase=purchase),
-            TaskType.COMPOSITION: MakeCut(models=models, purchase=purchase, now=now),
-            TaskType.THUMBNAIL: MakeThumbnail(library=parts.library),
+            **_other_makers(parts, models, purchase, now),
         },
         pacing=pacing,
         history=parts.history,
@@ -153,3 +146,21 @@ def film_flow(
     )
     stopping = StopFilm(films=films, jobs=jobs, works=works)
     return FilmFlow(running=running, stopping=stopping, pacing=pacing)
+
+
+def _other_makers(
+    parts: FilmParts, models: ModelsPort, purchase: Purchase, now: Callable[[], datetime]
+) -> dict[TaskType, Maker]:
+    """The makers of everything that is no shot's picture."""
+    speech = MakeSpeech(
+        films=parts.films, models=models, purchase=purchase, voices=parts.voices, now=now
+    )
+    return {
+        TaskType.UPSCALE: MakeLarger(models=models, purchase=purchase),
+        TaskType.AUDIO: speech,
+        TaskType.MUSIC: MakeMusic(models=models, purchase=purchase),
+        TaskType.SOUND: MakeSound(models=models, purchase=purchase),
+        TaskType.CAPTIONS: MakeCaptions(models=models, purchase=purchase),
+        TaskType.COMPOSITION: MakeCut(models=models, purchase=purchase, now=now),
+        TaskType.THUMBNAIL: MakeThumbnail(library=parts.library),
+    }
