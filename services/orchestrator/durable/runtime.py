@@ -150,6 +150,8 @@ def _config(settings: EngineSettings) -> DBOSConfig:
         "sys_db_pool_size": 8,
         # The engine repeats what a lost connection broke; to ask first would cost every step twice.
         "db_engine_kwargs": {"pool_pre_ping": False},
+        # Nobody here waits for the engine's messages; its listener keeps a stop waiting that long.
+        "notification_listener_polling_interval_sec": settings.polling_seconds,
         "run_migrations": False,  # `migrate_engine` has done it
         "log_level": "WARNING",
     }

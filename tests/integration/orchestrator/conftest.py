@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from reelmesh.generator.v1.generator_service_pb2_grpc import add_GeneratorServiceServicer_to_server
 from reelmesh.prompt.v1.prompt_service_pb2_grpc import add_PromptServiceServicer_to_server
@@ -75,6 +76,18 @@ async def house_on(
 async def house(tmp_path: Path, nats_url: str) -> AsyncIterator[House]:
     """A fresh orchestrator on SQLite."""
     async with house_on(tmp_path, nats_url) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_house(
+    tmp_path_factory: pytest.TempPathFactory, nats_url: str
+) -> AsyncIterator[House]:
+    """One orchestrator on SQLite for a file whose tests leave nothing behind and start no other.
+
+    They run on its loop: mark them with `pytest.mark.asyncio(loop_scope="module")`.
+    """
+    async with house_on(tmp_path_factory.mktemp("house"), nats_url) as found:
         yield found
 
 
