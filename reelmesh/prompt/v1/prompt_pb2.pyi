@@ -679,6 +679,7 @@ class Dialogue(_message.Message):
     SPEAKER_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     CUES_FIELD_NUMBER: _builtins.int
+    CUE_WORDS_FIELD_NUMBER: _builtins.int
     speaker: _builtins.str
     """Who speaks, after aliases were merged."""
     text: _builtins.str
@@ -687,16 +688,21 @@ class Dialogue(_message.Message):
     def cues(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Non-verbal cues in order, such as "laughs"."""
 
+    @_builtins.property
+    def cue_words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of each cue how many words of `text` come before it."""
+
     def __init__(
         self,
         *,
         speaker: _builtins.str = ...,
         text: _builtins.str = ...,
         cues: _abc.Iterable[_builtins.str] | None = ...,
+        cue_words: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cues", b"cues", "speaker", b"speaker", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cue_words", b"cue_words", "cues", b"cues", "speaker", b"speaker", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,6 +24,7 @@ from services.generator.media.synthesis import (
     tone,
     wander,
 )
+from services.generator.media.utterances import cough, gasp, groan, laugh, sigh, sob
 
 Recipe = Callable[[np.random.Generator, float], Wave]
 _LEVEL_DB = -22.0
@@ -188,6 +189,7 @@ RECIPES: dict[str, Recipe] = {
     "wind": _wind, "rain": _rain, "thunder": _thunder, "waves": _waves, "fire": _fire,
     "footsteps": _steps, "knock": _knock, "whoosh": _whoosh, "birds": _birds,
     "crickets": _crickets, "heartbeat": _heartbeat, "bell": _bell, "engine": _engine,
+    "laugh": laugh, "sigh": sigh, "groan": groan, "gasp": gasp, "cough": cough, "sob": sob,
 }  # fmt: skip
 _WORDS = {
     "wind": r"wind\w*|breeze|gust\w*|storm|upepo",
@@ -202,6 +204,12 @@ _WORDS = {
     "crickets": r"crickets?|insects?|night|savanna\w*|usiku",
     "heartbeat": r"heart\w*|pulse|moyo",
     "bell": r"bells?|chime\w*|gong|ding|kengele",
+    "laugh": r"laugh\w*|giggl\w*|chuckl\w*|kicheko|anacheka",
+    "sigh": r"sigh\w*|anapumua",
+    "groan": r"groan\w*|moan\w*|anaguna",
+    "gasp": r"gasp\w*|anashtuka",
+    "cough": r"cough\w*|clear\w* (?:\w+ )?throat|anakohoa",
+    "sob": r"sob\w*|weep\w*|crying|cries|analia",
     "engine": r"engine|car|motor\w*|truck|matatu|bus|traffic|gari",
 }
 

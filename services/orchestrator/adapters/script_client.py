@@ -7,6 +7,7 @@ from reelmesh.prompt.v1.prompt_service_pb2_grpc import PromptServiceStub
 from services.common.channels import Channel
 from services.common.identity import Identity, acting_as
 from services.orchestrator.adapters.wire import from_duration
+from services.orchestrator.domain.films.cues import apart, emotion_in, is_heard
 from services.orchestrator.domain.films.ports import Breakdown
 from services.orchestrator.domain.films.shots import MAX_WORDS, Line, Shot
 from services.orchestrator.domain.request import CAMERA_MOTIONS
@@ -71,13 +72,15 @@ def _retold(shot: Shot, answer: prompt_service_pb2.RegeneratePromptResponse) -> 
 def _shot(shot: prompt_pb2.Shot, scene: prompt_pb2.Scene, looks: dict[str, str]) -> Shot:
     place = shot.landscape or scene.landscape
     seconds = from_duration(shot.duration) or _USUAL
+    told = [line for each in shot.dialogue if (line := _line(each))]
+    lines, cues = apart(told)
     return Shot(
         shot_id=f"shot-{shot.number:03d}",
         prompt=_seen(shot, scene, looks),
         duration_seconds=min(max(seconds, _SHORTEST), _LONGEST),
-        lines=tuple(
-            Line(text=line.text, speaker=line.speaker) for line in shot.dialogue if line.text
-        ),
+        lines=lines,
+        cues=cues,
+        emotion=emotion_in(cue for each in shot.dialogue for cue in each.cues),
         characters=tuple(shot.characters),
         landscapes=(place,) if place else (),
         mood=shot.mood or scene.mood,
@@ -85,6 +88,19 @@ def _shot(shot: prompt_pb2.Shot, scene: prompt_pb2.Scene, looks: dict[str, str])
         shot_type=shot.shot_type,
         camera_motion=shot.camera_motion if shot.camera_motion in CAMERA_MOTIONS else "",
     )
+
+
+def _line(said: prompt_pb2.Dialogue) -> Line | None:
+    """A line with its laughs and sighs where they are heard; None where there is nothing to hear.
+
+    Directions that make no sound are left out: they were taken from the words already.
+    """
+    words = said.text.split()
+    places = [*said.cue_words, *[0] * len(said.cues)]
+    for cue, place in reversed(list(zip(said.cues, places, strict=False))):
+        words[place:place] = [f"[{cue}]"] if is_heard(cue) else []
+    text = " ".join(words)
+    return Line(text=text, speaker=said.speaker) if text else None
 
 
 def _seen(shot: prompt_pb2.Shot, scene: prompt_pb2.Scene, looks: dict[str, str]) -> str:

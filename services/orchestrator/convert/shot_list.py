@@ -7,7 +7,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.common.errors import InvalidArgument, Violation
-from services.orchestrator.domain.films.shots import MAX_SHOTS, MAX_WORDS, TRANSITIONS, Line, Shot
+from services.orchestrator.domain.films.cues import apart, directions, emotion_in
+from services.orchestrator.domain.films.shots import (
+    EMOTIONS,
+    MAX_SHOTS,
+    MAX_WORDS,
+    TRANSITIONS,
+    Line,
+    Shot,
+)
 from services.orchestrator.domain.request import CAMERA_MOTIONS
 from services.orchestrator.usecases.films.plan import FilmSource
 
@@ -44,6 +52,7 @@ class ShotFile(BaseModel):
     landscapes: Names = Field([], description="Where it is.")
     styles: Names = Field([], description="What it looks like.")
     mood: str = Field("", max_length=128, description='Such as "tense".')
+    emotion: Literal["", *EMOTIONS] = Field("", description="What faces show.")  # type: ignore[valid-type]  # as below
     time_of_day: str = Field("", max_length=128, description='Such as "sunset".')
     shot_type: str = Field("", max_length=128, description='Such as "close_up".')
     camera_motion: Literal["", *CAMERA_MOTIONS] = Field("", description="How the camera moves.")  # type: ignore[valid-type]  # a tuple of words is one
@@ -127,12 +136,16 @@ def _shot(file: ShotFile) -> Shot:
         "animation": file.video_provider,
         "audio": file.audio_provider,
     }
+    said = _lines(file)
+    lines, cues = apart(said)
     same = "negative_prompt mood time_of_day shot_type camera_motion sound transition seed"
     return Shot(
         shot_id=file.shot_id,
         prompt=file.prompt,
         duration_seconds=file.duration,
-        lines=_lines(file),
+        lines=lines,
+        cues=cues,
+        emotion=file.emotion or emotion_in(directions(said)),
         characters=tuple(file.characters),
         landscapes=tuple(file.landscapes),
         styles=tuple(file.styles),

@@ -52,7 +52,9 @@ def _shot_to(shot: Shot) -> prompt_pb2.Shot:
         action=shot.action,
         characters=shot.characters,
         dialogue=[
-            prompt_pb2.Dialogue(speaker=line.speaker, text=line.text, cues=line.cues)
+            prompt_pb2.Dialogue(
+                speaker=line.speaker, text=line.text, cues=line.cues, cue_words=line.places
+            )
             for line in shot.dialogue
         ],
         duration=duration_of(shot.duration_seconds),

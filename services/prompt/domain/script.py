@@ -35,11 +35,15 @@ class Action:
 
 @dataclass(frozen=True)
 class Line:
-    """What somebody says, with the non-verbal cues taken out of the words."""
+    """What somebody says, with the non-verbal cues taken out of the words.
+
+    `places` tells of each cue how many words come before it.
+    """
 
     speaker: str
     text: str
     cues: tuple[str, ...] = ()
+    places: tuple[int, ...] = ()
 
 
 Element = Heading | Action | Line

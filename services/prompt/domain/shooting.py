@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from services.prompt.domain.casting import Cast
@@ -93,7 +93,7 @@ def shoot(
                 camera_motion=said.get("camera_motion", "static"),
                 characters=tuple(dict.fromkeys(named)),
                 dialogue=tuple(
-                    Line(name, line.text, line.cues)
+                    replace(line, speaker=name)
                     for name, line in zip(speakers, draft.lines, strict=True)
                 ),
                 mood=said.get("mood") or mood,

@@ -45,6 +45,7 @@ def shot_request(
         project=brief.project,
         language=brief.language,
         facets=facets_of(shot),
+        options={"local": {"emotion": shot.emotion}} if shot.emotion else {},
     )
 
 
@@ -72,5 +73,8 @@ def _words(brief: FilmBrief, shot: Shot) -> str:
     """The prompt with the film's style, and with its people where they are not named in it."""
     styles = [s for s in (brief.rules.style, *shot.styles) if s and s not in shot.prompt]
     absent = [c for c in shot.characters if c.lower() not in shot.prompt.lower()]
-    parts = [shot.prompt, f"with {', '.join(absent)}" if absent else "", ", ".join(styles)]
+    people = f"with {', '.join(absent)}" if absent else ""
+    # Models that follow no face's emotion read of it.
+    face = f"faces show {shot.emotion}" if shot.emotion else ""
+    parts = [shot.prompt, people, face, ", ".join(styles)]
     return ". ".join(part for part in parts if part)

@@ -58,7 +58,7 @@ class Layout:
             self._before_composition(
                 self._add_for(shot, TaskType.UPSCALE, model("upscale", {}), clip)
             )
-        if shot.sound:
+        if shot.sound or shot.cues:
             sound = model("sound", {})
             self._before_composition(self._add_for(shot, TaskType.SOUND, sound, SCRIPT))
         if not shot.lines:

@@ -24,6 +24,8 @@ TRANSITIONS = (
     "slide_up",
     "slide_down",
 )
+# What a face can show: the basic emotions, and none.
+EMOTIONS = ("neutral", "joy", "sadness", "anger", "fear", "surprise", "disgust")
 # What a shot may name a model for.
 PROVIDED = ("image", "animation", "audio")
 
@@ -44,10 +46,23 @@ class Line:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cue:
+    """A sound without words, such as "laughing", heard before the line of this number.
+
+    A number beyond the last line is after all of them.
+    """
+
+    sound: str
+    line: int = 0
+    speaker: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Shot:
     """One shot. `providers` names models by kind of task and wins over the film's.
 
-    `background` shots may be made by a cheaper model, unless one is named for them.
+    `background` shots may be made by a cheaper model, unless one is named for them. `emotion` is
+    what faces show.
     """
 
     shot_id: str
@@ -55,10 +70,12 @@ class Shot:
     duration_seconds: float = 5.0
     negative_prompt: str = ""
     lines: tuple[Line, ...] = ()
+    cues: tuple[Cue, ...] = ()
     characters: tuple[str, ...] = ()
     landscapes: tuple[str, ...] = ()
     styles: tuple[str, ...] = ()
     mood: str = ""
+    emotion: str = ""
     time_of_day: str = ""
     shot_type: str = ""
     camera_motion: str = ""
@@ -78,6 +95,7 @@ class Shot:
             raise InvalidArgument("duration", "is out of range", allowed=("1 to 60 seconds",))
         for name, longest in (("prompt", MAX_WORDS), ("negative_prompt", 2000), ("sound", 500)):
             check_text(name, getattr(self, name), longest)
+        check_one_of("emotion", self.emotion, EMOTIONS)
         check_one_of("transition", self.transition, TRANSITIONS)
         check_one_of("camera_motion", self.camera_motion, CAMERA_MOTIONS)
         for kind in self.providers:

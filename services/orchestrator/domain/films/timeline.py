@@ -1,8 +1,9 @@
-"""When each shot and each word comes in the cut, in seconds. Pure."""
+"""When each shot, each word and each laugh comes in the cut, in seconds. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.orchestrator.domain.films.cues import CUE_SECONDS
 from services.orchestrator.domain.films.shots import Shot
 from services.orchestrator.domain.films.tasks import Piece
 
@@ -59,18 +60,45 @@ def spoken(
     shots: Sequence[Shot], found: Sequence[Span], pieces: Sequence[Sequence[Piece]]
 ) -> tuple[Spoken, ...]:
     """Every line where it is spoken: within its shot, but never over the line before it."""
-    lines: list[Spoken] = []
-    free = 0.0
+    return tuple(line for lines, _ in _told(shots, found, pieces) for line in lines)
+
+
+def sounded(
+    shots: Sequence[Shot], found: Sequence[Span], pieces: Sequence[Sequence[Piece]]
+) -> tuple[tuple[float, ...], ...]:
+    """When each cue of each shot is heard: as soon as the words before it have ended.
+
+    `pieces` are the lines' as they are spoken.
+    """
+    return tuple(cues for _, cues in _told(shots, found, pieces))
+
+
+def _told(
+    shots: Sequence[Shot], found: Sequence[Span], pieces: Sequence[Sequence[Piece]]
+) -> list[tuple[list[Spoken], tuple[float, ...]]]:
+    """The lines of each shot with their times, and the times of its cues."""
+    told: list[tuple[list[Spoken], tuple[float, ...]]] = []
+    ended = free = 0.0
     for shot, span, made in zip(shots, found, pieces, strict=True):
-        begin = span.start + LEAD_SECONDS
-        for line, piece in zip(shot.lines, made, strict=False):
-            start = max(begin, free)
-            lines.append(Spoken(text=line.text, speaker=line.speaker, start=start, piece=piece))
-            free = start + piece.duration_seconds + GAP_SECONDS
-    return tuple(lines)
+        lines: list[Spoken] = []
+        cues: list[float] = []
+        ended = max(span.start + LEAD_SECONDS, ended)
+        free = max(span.start + LEAD_SECONDS, free)
+        for place in range(len(shot.lines) + 1):
+            for _ in (cue for cue in shot.cues if cue.line == place):
+                cues.append(ended)
+                ended = free = ended + CUE_SECONDS
+            if place < min(len(shot.lines), len(made)):
+                line, piece = shot.lines[place], made[place]
+                lines.append(Spoken(text=line.text, speaker=line.speaker, start=free, piece=piece))
+                ended = free + piece.duration_seconds
+                free = ended + GAP_SECONDS
+        told.append((lines, tuple(cues)))
+    return told
 
 
 def speaking_seconds(shot: Shot) -> float:
     """About how long a shot's words take."""
     pauses = LEAD_SECONDS + GAP_SECONDS * max(len(shot.lines) - 1, 0)
-    return shot.characters_spoken / CHARACTERS_PER_SECOND + pauses if shot.lines else 0.0
+    spoken_seconds = shot.characters_spoken / CHARACTERS_PER_SECOND + CUE_SECONDS * len(shot.cues)
+    return spoken_seconds + pauses if shot.lines or shot.cues else 0.0

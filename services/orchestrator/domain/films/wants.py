@@ -6,6 +6,7 @@ from typing import Any
 
 from services.orchestrator.domain.films.asking import shot_request
 from services.orchestrator.domain.films.brief import FilmBrief
+from services.orchestrator.domain.films.cues import effects_of
 from services.orchestrator.domain.films.shots import Line, Shot
 from services.orchestrator.domain.films.tasks import Piece
 from services.orchestrator.domain.films.timeline import length, spans
@@ -39,10 +40,13 @@ def music_of(brief: FilmBrief, shots: Sequence[Shot], model: Model) -> MusicWork
     )
 
 
-def sound_of(shot: Shot, model: Model) -> SoundWork:
-    """The effect of a shot, no longer than the shot."""
-    most = min(model.max_duration or MOST_EFFECT_SECONDS, shot.duration_seconds)
-    return SoundWork(prompt=shot.sound, seconds=most)
+def sounds_of(shot: Shot, model: Model) -> tuple[SoundWork, ...]:
+    """The effect of a shot and its cues, none longer than the model makes one."""
+    most = model.max_duration or MOST_EFFECT_SECONDS
+    return tuple(
+        SoundWork(prompt=effect.prompt, seconds=min(most, effect.seconds))
+        for effect in effects_of(shot)
+    )
 
 
 def larger(clip: Piece) -> UpscaleWork:

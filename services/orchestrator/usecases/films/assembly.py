@@ -11,7 +11,7 @@ from services.orchestrator.domain.films.film import Cut, Film
 from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.shots import Shot
 from services.orchestrator.domain.films.tasks import FilmTask, Piece
-from services.orchestrator.domain.films.timeline import Span, length, spans, spoken
+from services.orchestrator.domain.films.timeline import Span, length, sounded, spans, spoken
 from services.orchestrator.domain.films.works import (
     CaptionLine,
     CaptionsWork,
@@ -79,10 +79,17 @@ class Reel:
 
     def tracks(self) -> tuple[CutTrack, ...]:
         """Dialogue, effects and music at their times."""
-        lines = spoken(self.shots, self.spans, self._pieces(TaskType.AUDIO))
+        voices = self._pieces(TaskType.AUDIO)
+        lines = spoken(self.shots, self.spans, voices)
         found = [CutTrack(asset=x.piece.asset, role="dialogue", at=x.start) for x in lines]
-        for span, pieces in zip(self.spans, self._pieces(TaskType.SOUND), strict=True):
-            found += [CutTrack(asset=p.asset, role="effect", at=span.start) for p in pieces]
+        cues = sounded(self.shots, self.spans, voices)
+        sounds = self._pieces(TaskType.SOUND)
+        for shot, span, times, pieces in zip(self.shots, self.spans, cues, sounds, strict=True):
+            starts = (*((span.start,) if shot.sound else ()), *times)
+            found += [
+                CutTrack(asset=piece.asset, role="effect", at=start)
+                for start, piece in zip(starts, pieces, strict=False)
+            ]
         music = [t for t in self.film.tasks if t.type is TaskType.MUSIC]
         found += [CutTrack(asset=p.asset, role="music", loop=True) for t in music for p in t.pieces]
         return tuple(found)

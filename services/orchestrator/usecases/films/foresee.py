@@ -1,6 +1,6 @@
 """What of a film is there already, bought for another one. Nothing is written, counted or made."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -22,7 +22,7 @@ from services.orchestrator.domain.films.wants import (
     larger,
     music_of,
     picture_known_by,
-    sound_of,
+    sounds_of,
     speech_of,
 )
 from services.orchestrator.domain.films.works import Work
@@ -104,7 +104,7 @@ class ForeseeFilm:
             if task.type is TaskType.AUDIO:
                 works = await self._lines(sketch, task, model)
             else:
-                works = {0: _PLAIN[task.type](sketch, task, model)}
+                works = dict(enumerate(_PLAIN[task.type](sketch, task, model)))
             for part, known in works.items():
                 wanted[task.id, part] = artefact_key(sketch.tenant, model.id, known)
         return wanted
@@ -125,11 +125,13 @@ def _known(work: Work) -> KnownBy:
 
 
 # What is known of a task by the film as it is planned; a shot's lines are told one by one.
-_PLAIN: Mapping[TaskType, Callable[[Sketch, FilmTask, Model], KnownBy]] = {
-    TaskType.IMAGE: lambda film, task, _: picture_known_by(film.brief, film.shot[task.shot]),
-    TaskType.MUSIC: lambda film, _, model: _known(music_of(film.brief, film.shots, model)),
-    TaskType.SOUND: lambda film, task, model: _known(sound_of(film.shot[task.shot], model)),
-    TaskType.AUDIO: lambda *_: {},
+_PLAIN: Mapping[TaskType, Callable[[Sketch, FilmTask, Model], Sequence[KnownBy]]] = {
+    TaskType.IMAGE: lambda film, task, _: [picture_known_by(film.brief, film.shot[task.shot])],
+    TaskType.MUSIC: lambda film, _, model: [_known(music_of(film.brief, film.shots, model))],
+    TaskType.SOUND: lambda film, task, model: [
+        _known(work) for work in sounds_of(film.shot[task.shot], model)
+    ],
+    TaskType.AUDIO: lambda *_: (),
 }
 
 

@@ -7,6 +7,7 @@ from services.orchestrator.domain.cache.entries import Entry
 from services.orchestrator.domain.films.asking import shot_request
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.choosing import ModelChoice
+from services.orchestrator.domain.films.cues import effects_of
 from services.orchestrator.domain.films.estimate import Item, unit_price_micros
 from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.shots import Shot
@@ -65,6 +66,9 @@ class Pricing:
         model = self._model(task)
         if model is None and not task.model:
             return ()  # it will be missing, which costs nothing
+        if shot and task.type is TaskType.SOUND:
+            sounds = [self._price(model, each.seconds, 0) for each in effects_of(shot)]
+            return tuple(_item(task, model, price) for price in sounds)
         texts = [line.text for line in shot.lines] if shot and task.type is TaskType.AUDIO else [""]
         seconds = shot.duration_seconds if shot else sum(s.duration_seconds for s in shots)
         return tuple(

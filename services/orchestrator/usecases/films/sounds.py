@@ -9,8 +9,8 @@ from services.orchestrator.domain.films.choosing import ModelChoice
 from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.ports import FilmStore, VoiceStore
 from services.orchestrator.domain.films.shots import Line
-from services.orchestrator.domain.films.tasks import FilmTask
-from services.orchestrator.domain.films.wants import music_of, sound_of, speech_of
+from services.orchestrator.domain.films.tasks import FilmTask, Piece
+from services.orchestrator.domain.films.wants import music_of, sounds_of, speech_of
 from services.orchestrator.domain.films.works import Work
 from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.ports import ModelsPort
@@ -96,7 +96,7 @@ class MakeMusic:
 
 @dataclass(frozen=True, kw_only=True)
 class MakeSound:
-    """The sound effect of a shot."""
+    """The sound effect of a shot, and whoever laughs or sighs in it."""
 
     models: ModelsPort
     purchase: Purchase
@@ -105,7 +105,14 @@ class MakeSound:
         """See `Maker`."""
         shot = film.shot(task.shot)
         model = await _choose(self.models, film, task)
-        return await _one(self.purchase, film, task, sound_of(shot, model), model)
+        pieces: list[Piece] = []
+        cost = saved = 0
+        for part, work in enumerate(sounds_of(shot, model)):
+            bought = await self.purchase(film, task, part, work, model)
+            pieces += [bought.view.piece] if bought.view.piece else []
+            cost += bought.cost_micros
+            saved += bought.saved_micros
+        return Made(pieces=tuple(pieces), cost_micros=cost, saved_micros=saved)
 
 
 async def _choose(models: ModelsPort, film: Film, task: FilmTask) -> Model:

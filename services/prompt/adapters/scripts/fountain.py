@@ -68,9 +68,15 @@ def actions(text: str) -> list[Element]:
 
 def spoken(speaker: str, text: str, cues: list[str] | None = None) -> Line:
     """A line with the non-verbal cues taken out of the words."""
-    found = [(match[1] or match[2]).strip() for match in _CUE.finditer(text)]
-    words = " ".join(_plain(_CUE.sub(" ", text)).split())
-    return Line(speaker.strip(), words, (*(cues or []), *found))
+    matches = list(_CUE.finditer(text))
+    found = [(match[1] or match[2]).strip() for match in matches]
+    before = [len(_words(text[: match.start()])) for match in matches]
+    places = (*(0 for _ in cues or []), *before)
+    return Line(speaker.strip(), " ".join(_words(text)), (*(cues or []), *found), places)
+
+
+def _words(text: str) -> list[str]:
+    return _plain(_CUE.sub(" ", text)).split()
 
 
 def _plain(text: str) -> str:
