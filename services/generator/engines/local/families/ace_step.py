@@ -1,8 +1,10 @@
 """ACE-Step 1.5: music, and songs with lyrics, from a few seconds to minutes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from services.generator.domain.shapes import Shape
+from services.generator.domain.songs import measure_of, song
 from services.generator.domain.tasks import Operation
 from services.generator.domain.vram import GIB, Footprint, Plan
 from services.generator.engines.local import clips
@@ -20,7 +22,10 @@ _PER_SECOND = 16 * 2**20  # bytes to decode a second of 48 kHz stereo
 
 
 class AceStep:
-    """Lyrics with marks such as "[verse]" and "[chorus]" are sung; without any nobody sings."""
+    """Lyrics with marks such as "[verse]" and "[chorus]" are sung; without any nobody sings.
+
+    They are laid on bars: `options.local.tempo` and `metre`, else the slowest that holds them.
+    """
 
     name = "ace_step"
     operation = Operation.MUSIC
@@ -53,11 +58,15 @@ class AceStep:
     def run(self, resident: Resident, order: RunOrder, on_step: OnStep) -> Sequence[Output]:
         """Return one piece for each seed. Raises InvalidArgument for one that is too long."""
         pipeline, seconds = resident.pipeline, seconds_of(order, _LONGEST, _SECONDS)
+        measure = measure_of(order.options, order.lyrics, seconds)
+        words = song(order.lyrics, seconds, measure).words
         given = {
             "prompt": list(order.prompts),
             "lyrics": [order.lyrics or _SILENT] * len(order.prompts),
             "vocal_language": order.language or "en",
             "audio_duration": seconds,
+            "bpm": measure.tempo,
+            "timesignature": str(measure.metre),
             "num_inference_steps": order.steps or _STEPS,
             "guidance_scale": clips.guided(order, _GUIDANCE),
             "generator": generators(order.seeds),
@@ -65,4 +74,5 @@ class AceStep:
         }
         made = run_pipeline(pipeline, given, on_step).audios
         rate = int(pipeline.vae.config.sampling_rate)
-        return [sound(audio, rate, seconds) for audio in made]
+        times = tuple((word.text, word.start_seconds, word.end_seconds) for word in words)
+        return [replace(sound(audio, rate, seconds), words=times) for audio in made]

@@ -238,7 +238,31 @@ def test_a_last_picture_is_taken_where_the_checkpoint_has_a_place_for_it(loaded,
 
 def test_lyrics_change_a_song(loaded):
     model = loaded("ace_step", TUNE)
-    assert not same(model.make()[0], model.make(lyrics="[verse]\nthe river sings")[0])
+    given = {"shape": Shape(seconds=2.0)}
+    assert not same(
+        model.make(**given)[0], model.make(lyrics="[verse]\nthe river sings", **given)[0]
+    )
+
+
+def test_the_lines_of_a_song_begin_with_bars(loaded):
+    model = loaded("ace_step", TUNE)
+
+    def sung(**options):
+        order = RunOrder(
+            prompts=("a slow song",), seeds=(7,), steps=1, shape=Shape(seconds=4.0),
+            lyrics="[verse]\nThe river sings\nto me", options=options,
+        )  # fmt: skip
+        return model.family.run(model.resident, order, lambda *_: None)[0]
+
+    made = sung(tempo=120)  # two seconds a bar
+    assert [(word, start) for word, start, _ in made.words] == [
+        ("The", 0.0), ("river", pytest.approx(2 / 3)), ("sings", pytest.approx(4 / 3)),
+        ("to", 2.0), ("me", 3.0),
+    ]  # fmt: skip
+    assert made.words[-1][2] == made.samples.shape[1] / made.rate == 4.0
+    assert not np.array_equal(made.samples, sung(tempo=180).samples)  # the model is told of it
+    with pytest.raises(InvalidArgument, match=r"options\.local\.tempo"):
+        sung(tempo=10)
 
 
 def test_a_sound_that_is_longer_than_the_checkpoint_makes_is_refused(loaded):
