@@ -1,13 +1,14 @@
 """The deployment examples for GPU nodes hold together, and with the code that they start."""
 
-import importlib
 import json
 import re
-import tomllib
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -19,6 +20,7 @@ from services.generator.domain.orders import Priority
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
+PYTHON = sys.executable
 SETTINGS = set(re.findall(r"^#(\w+)=", (ROOT / ".env.example").read_text(), re.M))
 
 
@@ -112,19 +114,37 @@ def test_each_device_has_one_worker() -> None:
     assert len(devices) == len(set(devices))
 
 
-@pytest.mark.parametrize("name", ["gpu-worker", "runpod-worker"])
-def test_an_image_installs_extras_that_exist_and_starts_a_module_that_exists(name: str) -> None:
-    text = (DEPLOY / "docker" / f"{name}.Dockerfile").read_text()
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
-        "optional-dependencies"
-    ]
-    assert set(re.findall(r"'\.\[([\w-]+)\]'", text)) <= extras.keys()
-    for path in re.findall(r"^COPY (.+) \S+$", text, re.M):
-        assert all((ROOT / part).exists() for part in path.split()), path
-    assert not re.search(r"pip install.*(torchvision|torchaudio)", text)
-    [command] = re.findall(r"^CMD (\[.+\])$", text, re.M)
-    module = json.loads(command)[2]
-    where = ROOT.joinpath(*module.split("."))
-    assert where.with_suffix(".py").exists() or (where / "__main__.py").exists()
-    if name == "gpu-worker":
-        assert importlib.import_module(f"{module}.__main__").main
+KEDA = {"scaleTargetRef", "minReplicaCount", "maxReplicaCount", "pollingInterval", "cooldownPeriod"}
+LAG = {"natsServerMonitoringEndpoint", "account", "stream", "consumer", "lagThreshold"}
+
+
+def test_compose_keeps_to_the_compose_specification() -> None:
+    command = [PYTHON, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    run([*command, str(DEPLOY / "compose/gpu.yaml")])
+
+
+@pytest.mark.parametrize("name", ["k8s/gpu-worker.yaml", "k8s/vllm-omni.yaml"])
+@pytest.mark.parametrize("version", ["1.30", "1.37"])
+def test_manifests_keep_to_the_schema_of_kubernetes(name: str, version: str) -> None:
+    checked = []
+    for document in documents(name):
+        if document["apiVersion"].startswith("keda.sh"):  # has no schema there
+            assert document["spec"].keys() == {*KEDA, "triggers"}
+            for trigger in document["spec"]["triggers"]:
+                assert (trigger["type"], trigger["metadata"].keys()) == ("nats-jetstream", LAG)
+        else:
+            kubernetes_validate.validate(document, version, strict=True)
+            checked.append(document["kind"])
+    assert "Deployment" in checked
+
+
+def test_a_misspelt_field_does_not_pass() -> None:
+    [document, *_] = documents("k8s/gpu-worker.yaml")
+    document["spec"]["template"]["spec"]["containers"][0]["readynessProbe"] = {}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(document, "1.37", strict=True)
+
+
+def run(command: list[str]) -> None:
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stdout + told.stderr
