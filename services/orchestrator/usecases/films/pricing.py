@@ -66,16 +66,11 @@ class Pricing:
         model = self._model(task)
         if model is None and not task.model:
             return ()  # it will be missing, which costs nothing
-        if shot and task.type is TaskType.SOUND:
-            sounds = [self._price(model, each.seconds, 0) for each in effects_of(shot)]
-            return tuple(_item(task, model, price) for price in sounds)
-        texts = [line.text for line in shot.lines] if shot and task.type is TaskType.AUDIO else [""]
-        seconds = shot.duration_seconds if shot else sum(s.duration_seconds for s in shots)
         return tuple(
             _found(task, self._there[task.id, part])
             if (task.id, part) in self._there
-            else _item(task, model, self._price(model, seconds, len(text)))
-            for part, text in enumerate(texts)
+            else _item(task, model, self._price(model, seconds, characters))
+            for part, (seconds, characters) in enumerate(_parts(task, shot, shots))
         )
 
     def p50_seconds(self, width: int) -> float | None:
@@ -143,3 +138,14 @@ def _found(task: FilmTask, entry: Entry) -> Item:
         price_micros=0,
         saved_micros=entry.cost_micros,
     )
+
+
+def _parts(task: FilmTask, shot: Shot | None, shots: Sequence[Shot]) -> list[tuple[float, int]]:
+    """Seconds and characters of each thing that a task buys."""
+    if shot is None:
+        return [(sum(each.duration_seconds for each in shots), 0)]
+    if task.type is TaskType.SOUND:
+        return [(effect.seconds, 0) for effect in effects_of(shot)]
+    if task.type is TaskType.AUDIO:
+        return [(shot.duration_seconds, len(line.text)) for line in shot.lines]
+    return [(shot.duration_seconds, 0)]
