@@ -27,6 +27,7 @@ from services.suite.commands import (
     models,
     serve,
     simulate,
+    templates,
     vendor_keys,
     words,
     worker,
@@ -83,6 +84,7 @@ for module in (
 ):
     module.register(app)
 app.add_typer(bills.app, name="bill", rich_help_panel="Operation")
+app.add_typer(templates.app, name="templates", rich_help_panel="Words")
 app.add_typer(models.app, name="models", rich_help_panel="Jobs")
 app.add_typer(keys.app, name="keys", rich_help_panel="Operation")
 app.add_typer(vendor_keys.app, name="vendor-keys", rich_help_panel="Operation")

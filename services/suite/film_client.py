@@ -42,6 +42,7 @@ ENDED = frozenset({Film.STATE_SUCCEEDED, Film.STATE_FAILED, Film.STATE_CANCELLED
 KINDS = {"image_provider": "image", "video_provider": "animation", "audio_provider": "audio"}
 _PATIENCE = 30.0
 _PAUSE = 0.5
+_LEFT_OUT: tuple[object, ...] = (None, "", [], {})
 
 
 @asynccontextmanager
@@ -68,7 +69,7 @@ def dollars(amount: str | Decimal | int) -> Money:
 def film_request(path: Path, options: Mapping[str, Any]) -> CreateFilmRequest:
     """The request for a file: shots where it ends in .json, else a script.
 
-    `options` are fields of CreateFilmRequest and `*_provider`; what is None or "" is left out.
+    `options` are fields of CreateFilmRequest and `*_provider`; what is None or empty is left out.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -76,7 +77,7 @@ def film_request(path: Path, options: Mapping[str, Any]) -> CreateFilmRequest:
         raise InvalidArgument("file", f"{path} cannot be read: {error}") from error
     shots = path.suffix.lower() == ".json"
     source = FilmSource(shots_json=text) if shots else FilmSource(script=text)
-    given = {name: value for name, value in options.items() if value not in {None, ""}}
+    given = {name: value for name, value in options.items() if value not in _LEFT_OUT}
     providers = {kind: given.pop(name) for name, kind in KINDS.items() if name in given}
     limit = given.pop("budget_limit", None)
     return CreateFilmRequest(

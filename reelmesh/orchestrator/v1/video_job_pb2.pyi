@@ -382,7 +382,7 @@ class QuantifiedPrompt(_message.Message):
 
     @_builtins.property
     def provenance(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Field name to "caller", "rules", "llm" or "default"."""
+        """Field name to "caller", "rules", "preset", "llm" or "default"."""
 
     @_builtins.property
     def llm_cost(self) -> _money_pb2.Money:

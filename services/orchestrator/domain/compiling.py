@@ -39,7 +39,7 @@ class CompileOrder:
 
 
 def exact(wanted: Quantified) -> tuple[str, ...]:
-    """What the caller has set himself; what was read from words or is a default may give way."""
+    """What the caller has set himself; what words say, a preset or a default may give way."""
     return tuple(name for name in BINDING if wanted.provenance.get(name) == "caller")
 
 
@@ -125,5 +125,6 @@ def _kept(order: CompileOrder, name: str, value: str) -> str:
 
     What was read from the caller's words stands in them and is not said twice.
     """
-    mine = order.wanted.provenance.get(name) == "caller" and not order.untouched
+    chosen = order.wanted.provenance.get(name) in {"caller", "preset"}
+    mine = chosen and not order.untouched
     return value if mine or getattr(order.model, name) else ""

@@ -1,12 +1,13 @@
-"""Whose value counts: the caller's, then the text's, then a model's guess, then a default."""
+"""Whose value counts: the caller's, his preset's, the text's, a model's guess, a default."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from services.prompt.domain.fitting import Notice
 from services.prompt.domain.parameters import (
     FIELDS,
     MAX_VARIATIONS,
+    NOTHING_SAID,
     ParameterValue,
     VideoParameters,
     in_words,
@@ -38,27 +39,42 @@ class Merged:
     notices: tuple[Notice, ...]
 
 
-def merge(caller: VideoParameters, reading: Reading, guessed: VideoParameters | None) -> Merged:
+def merge(
+    caller: VideoParameters,
+    reading: Reading,
+    guessed: VideoParameters | None,
+    preset: VideoParameters = NOTHING_SAID,
+) -> Merged:
     """The caller always wins; where the text says otherwise there is a notice."""
     values: dict[str, ParameterValue] = {}
     provenance: dict[str, Provenance] = {}
     for name in FIELDS:
-        for source, value in _candidates(name, caller, reading, guessed):
+        for source, value in _candidates(name, caller, reading, guessed, preset):
             if value:
                 values[name], provenance[name] = value, source
                 break
     parameters = VideoParameters(**values)  # type: ignore[arg-type]  # checked on building
-    return Merged(parameters, provenance, (*_conflicts(caller, reading), *_capped(caller, reading)))
+    told = (
+        *_conflicts("conflict", caller, reading),
+        *_conflicts("preset_conflict", preset, reading, but=caller.said()),
+        *_capped(caller, reading),
+    )
+    return Merged(parameters, provenance, told)
 
 
 def _candidates(
-    name: str, caller: VideoParameters, reading: Reading, guessed: VideoParameters | None
+    name: str,
+    caller: VideoParameters,
+    reading: Reading,
+    guessed: VideoParameters | None,
+    preset: VideoParameters,
 ) -> tuple[tuple[Provenance, ParameterValue], ...]:
     read = reading.parameters.get(name)
     said = None if name in reading.implied else read
     guess = _trusted_guess(name, guessed) if guessed else None
     return (
         (Provenance.CALLER, caller.get(name)),
+        (Provenance.PRESET, preset.get(name)),
         (Provenance.RULES, said),
         (Provenance.LLM, guess),
         (Provenance.RULES, read),
@@ -74,15 +90,17 @@ def _trusted_guess(name: str, guessed: VideoParameters) -> ParameterValue:
     return guessed.get(name)
 
 
-def _conflicts(caller: VideoParameters, reading: Reading) -> list[Notice]:
+def _conflicts(
+    key: str, kept: VideoParameters, reading: Reading, but: Collection[str] = ()
+) -> list[Notice]:
     notices = []
-    for name in caller.said():
+    for name in kept.said():
         read = reading.parameters.get(name)
-        if not read or name in reading.implied or name in _NO_CONFLICT:
+        if not read or name in reading.implied or name in {*_NO_CONFLICT, *but}:
             continue
-        mine, theirs = in_words(caller.get(name)), in_words(read)
+        mine, theirs = in_words(kept.get(name)), in_words(read)
         if _plain(mine) != _plain(theirs):
-            notices.append(Notice("conflict", {"field": name, "caller": mine, "inferred": theirs}))
+            notices.append(Notice(key, {"field": name, "caller": mine, "inferred": theirs}))
     return notices
 
 

@@ -28,9 +28,13 @@ class Enhance(StrEnum):
 
 
 class Provenance(StrEnum):
-    """Where a parameter came from; the order of trust is the order here."""
+    """Where a parameter came from; the order of trust is the order here.
+
+    A preset is named by the caller, yet only what he has set himself is binding for a model.
+    """
 
     CALLER = "caller"
+    PRESET = "preset"
     RULES = "rules"
     LLM = "llm"
     DEFAULT = "default"
@@ -78,8 +82,9 @@ class Quantified:
 
 
 def chosen_by_caller(provenance: Mapping[str, Provenance]) -> tuple[str, ...]:
-    """Names of the parameters that the caller has set himself."""
-    return tuple(name for name, told in provenance.items() if told is Provenance.CALLER)
+    """Names of the parameters that the caller has set himself, or by the preset that he named."""
+    chosen = {Provenance.CALLER, Provenance.PRESET}
+    return tuple(name for name, told in provenance.items() if told in chosen)
 
 
 ANY = "*"

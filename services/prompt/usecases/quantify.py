@@ -15,7 +15,7 @@ from services.prompt.domain.language_model import (
     LanguageModelFailedError,
 )
 from services.prompt.domain.merging import Merged, merge
-from services.prompt.domain.parameters import VideoParameters
+from services.prompt.domain.parameters import NOTHING_SAID, VideoParameters
 from services.prompt.domain.ports import LONG_CHARACTERS, Reader, Reading
 from services.prompt.domain.quantified import (
     RULES,
@@ -86,8 +86,9 @@ class QuantifyPrompt:
         preset = self._knowledge.preset(request.preset)
         work = _Work(request, await self._read(request), preset)
         await self._ask(work, patience)
-        chosen = request.parameters.over(preset.parameters) if preset else request.parameters
-        merged = merge(chosen, work.reading, work.draft.parameters if work.draft else None)
+        guessed = work.draft.parameters if work.draft else None
+        brought = preset.parameters if preset else NOTHING_SAID
+        merged = merge(request.parameters, work.reading, guessed, brought)
         work.notices += merged.notices
         base, prompt = self._worded(work, merged)
         prompt, parameters = self._fitted(work, merged, base, prompt)

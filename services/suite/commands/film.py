@@ -13,6 +13,14 @@ from services.common.ids import new_id
 from services.suite.commands.film_display import show_plan
 from services.suite.commands.films import Watch, finish_film, follow_film, save_film
 from services.suite.commands.session import EXIT_CODES, Address, ApiKey, AsJson, print_json, run
+from services.suite.commands.styling import (
+    Look,
+    Pack,
+    Template,
+    Values,
+    template_name,
+    template_values,
+)
 from services.suite.film_client import film_request, films_at
 
 Source = Annotated[
@@ -31,6 +39,10 @@ def film(
     video_provider: Annotated[str, typer.Option(help="Model that makes clips.")] = "",
     audio_provider: Annotated[str, typer.Option(help="Model that speaks.")] = "",
     preset: Preset = "",
+    style_preset: Look = "",
+    template: Template = "",
+    values: Values = None,
+    pack: Pack = None,
     mode: Annotated[str, typer.Option(help="sequential, parallel or adaptive.")] = "",
     concurrency: Annotated[int, typer.Option(min=0, max=10, help="Tasks at once; 0 is 3.")] = 0,
     resolution: Annotated[str, typer.Option(help='Such as "720p" or "1080p".')] = "",
@@ -66,6 +78,10 @@ def film(
     """Make a film of shots or a script, from pictures to sound and captions.
 
     Example: reelmesh film examples/five_shots.json --watch --output film.mp4
+
+    With a look and a culture: reelmesh film scene.fountain --style-preset anime --pack kenya
+
+    Every shot in a template's {prompt}: reelmesh film shots.json --template 01m8 --set who=Asha
     """
 
     async def work() -> Film | None:
@@ -78,6 +94,10 @@ def film(
                 "video_provider": video_provider,
                 "audio_provider": audio_provider,
                 "preset": preset,
+                "style_preset": style_preset,
+                "template": template_name(template),
+                "template_values": template_values(values),
+                "packs": pack,
                 "mode": mode,
                 "concurrency": concurrency,
                 "resolution": resolution,

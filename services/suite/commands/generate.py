@@ -27,11 +27,21 @@ from services.suite.commands.session import (
     print_json,
     run,
 )
+from services.suite.commands.styling import (
+    Look,
+    Pack,
+    Template,
+    Values,
+    template_name,
+    template_values,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Prompt = Annotated[str, typer.Argument(help="What is to be seen, in any words.")]
+Prompt = Annotated[
+    str, typer.Argument(help="What is to be seen, in any words; with --template its {prompt}.")
+]
 Model = Annotated[str, typer.Option(help="Id of a model; auto lets the router choose.")]
 Seconds = Annotated[float | None, typer.Option("--duration", help="Seconds, 1 to 60.")]
 Ratio = Annotated[str, typer.Option(help='Such as "16:9", "9:16" or "1:1".')]
@@ -57,7 +67,10 @@ RequestId = Annotated[
 Watch = Annotated[bool, typer.Option("--watch", help="Follow it until it ends.")]
 
 # Options that are fields of the request under the same name.
-_FIELDS = frozenset(field.name for field in GenerateVideoRequest.DESCRIPTOR.fields) - {"duration"}
+_FIELDS = frozenset(field.name for field in GenerateVideoRequest.DESCRIPTOR.fields) - {
+    "duration",
+    "template",
+}
 
 
 def _request(options: Mapping[str, Any]) -> GenerateVideoRequest:
@@ -69,6 +82,9 @@ def _request(options: Mapping[str, Any]) -> GenerateVideoRequest:
             if name in _FIELDS and value is not None and value != ""
         }
     )
+    if not (request.prompt.strip() or options.get("template")):
+        message = "say what is to be seen, or name a --template"
+        raise typer.BadParameter(message, param_hint="PROMPT")
     seconds, budget = options.get("duration"), options.get("budget")
     if seconds is not None:
         request.duration.CopyFrom(Duration(seconds=int(seconds), nanos=round(seconds % 1 * 1e9)))
@@ -78,12 +94,15 @@ def _request(options: Mapping[str, Any]) -> GenerateVideoRequest:
         request.budget_limit.CopyFrom(limit)
     if options.get("no_placeholder"):
         request.routing.CopyFrom(Routing(allow_placeholder=False))
+    request.packs.extend(options.get("pack") or ())
+    request.template = template_name(options.get("template", ""))
+    request.template_values.update(template_values(options.get("values")))
     return request
 
 
 def generate(
     context: typer.Context,
-    prompt: Prompt,
+    prompt: Prompt = "",
     model: Model = "",
     duration: Seconds = None,
     aspect_ratio: Ratio = "",
@@ -93,6 +112,10 @@ def generate(
     seed: Seed = None,
     style: Style = "",
     negative_prompt: Negative = "",
+    template: Template = "",
+    values: Values = None,
+    preset: Look = "",
+    pack: Pack = None,
     project: Project = "",
     creative_id: Creative = "",
     budget: Budget = None,
@@ -106,6 +129,10 @@ def generate(
     """Make a video from a prompt.
 
     Example: reelmesh generate "A dhow at sunset, slow pan" --duration 5 --aspect-ratio 9:16 --watch
+
+    With a look and a culture: reelmesh generate "Sunrise, wide" --preset cinematic --pack kenya
+
+    With a template: reelmesh generate --template 01m8@2 --set animal=lion --set "place=the Mara"
     """
 
     async def work() -> VideoJob:
@@ -125,12 +152,16 @@ def generate(
 
 def plan(
     context: typer.Context,
-    prompt: Prompt,
+    prompt: Prompt = "",
     model: Model = "",
     duration: Seconds = None,
     aspect_ratio: Ratio = "",
     resolution: Resolution = "",
     variations: Variations = 1,
+    template: Template = "",
+    values: Values = None,
+    preset: Look = "",
+    pack: Pack = None,
     budget: Budget = None,
     as_json: AsJson = False,
     address: Address = "",

@@ -18,11 +18,19 @@ from reelmesh.prompt.v1.prompt_service_pb2_grpc import PromptServiceStub
 from services.common.channels import Channel
 from services.common.telemetry import configure_logging
 from services.suite.commands.session import EXIT_CODES, ApiKey, AsJson, print_json, run
+from services.suite.commands.styling import (
+    Look,
+    Pack,
+    Template,
+    Values,
+    template_name,
+    template_values,
+)
 from services.suite.commands.words_display import show_breakdown, show_prompt
 from services.suite.settings import ClientSettings, load_env_file
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator
 
     from reelmesh.prompt.v1.prompt_service_pb2_grpc import PromptServiceAsyncStub
 
@@ -80,16 +88,10 @@ def prompt(
     enhance: Annotated[
         Literal["auto", "on", "off"], typer.Option(help="How far your words may be changed.")
     ] = "auto",
-    preset: Annotated[str, typer.Option(help='A look, such as "news".')] = "",
-    pack: Annotated[
-        list[str] | None, typer.Option(help='Such as "kenya"; may be repeated.')
-    ] = None,
-    template: Annotated[
-        str, typer.Option(help='"templates/{id}", with or without "@{version}".')
-    ] = "",
-    value: Annotated[
-        list[str] | None, typer.Option(help="NAME=TEXT for a hole of the template.")
-    ] = None,
+    preset: Look = "",
+    pack: Pack = None,
+    template: Template = "",
+    values: Values = None,
     feedback: Annotated[str, typer.Option(help='A change, such as "slower, no people".')] = "",
     language: Language = "",
     env_file: EnvFile = Path(".env"),
@@ -114,8 +116,8 @@ def prompt(
         language=language,
         preset=preset,
         packs=pack or (),
-        template=template,
-        template_values=dict(_named(value or ())),
+        template=template_name(template),
+        template_values=template_values(values),
     )
 
     async def work() -> tuple[prompt_pb2.QuantifiedPrompt, pb.RegeneratePromptResponse | None]:
@@ -137,15 +139,6 @@ def _length(seconds: float | None) -> Duration | None:
     if seconds is None:
         return None
     return Duration(seconds=int(seconds), nanos=round(seconds % 1 * 1e9))
-
-
-def _named(values: Iterable[str]) -> Iterable[tuple[str, str]]:
-    for each in values:
-        name, equals, text = each.partition("=")
-        if not equals:
-            message = f"{each!r} must look like animal=lion"
-            raise typer.BadParameter(message, param_hint="--value")
-        yield name, text
 
 
 def script(

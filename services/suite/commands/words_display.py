@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _WHENCE = {
     "caller": "you set it",
     "rules": "your words say it",
+    "preset": "the preset",
     "llm": "the language model's guess",
     "default": "the default",
 }

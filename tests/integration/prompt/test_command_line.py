@@ -70,7 +70,7 @@ def test_a_brief_script_leaves_the_shots_out_and_reads_standard_input() -> None:
     [
         (["prompt", ""], "prompt: must not be empty"),
         (["prompt", "a cat", "--preset", "nope"], "cinematic"),
-        (["prompt", "a cat", "--value", "x"], "animal=lion"),
+        (["prompt", "a cat", "--set", "x"], "animal=lion"),
         (["script", "/does/not/exist"], "No such file"),
         (["script", "/dev/null"], "script: must not be empty"),
     ],

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.common.errors import InvalidArgument, Unavailable
 from services.common.wording import cut, units
 from services.orchestrator.adapters.messages import load_texts
-from services.orchestrator.domain.compiling import CompileOrder, is_ready, plainly
+from services.orchestrator.domain.compiling import CompileOrder, exact, is_ready, plainly
 from services.orchestrator.domain.job import JobState
 from services.orchestrator.domain.options import Enhance, Fit
 from services.orchestrator.domain.routing import Router
@@ -84,6 +84,13 @@ async def test_a_try_that_a_crash_interrupts_sends_what_it_sent_before(seed, var
             continue
     assert jobs.jobs["j1"].state is JobState.SUCCEEDED
     assert len({sent.prompt for sent in generator.sent.values()}) == 1
+
+
+def test_only_what_the_caller_has_set_himself_is_binding_for_a_model():
+    wanted = replace(WANTED, provenance={"duration": "caller", "fps": "preset", "style": "preset"})
+    assert exact(wanted) == ("duration",)
+    made, _ = plainly(order(hosted("m"), wanted=replace(wanted, style="news")))
+    assert made.style == "news"  # nobody has said it in the words yet
 
 
 async def test_a_prompt_service_that_is_lost_holds_up_no_job():

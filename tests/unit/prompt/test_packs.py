@@ -3,6 +3,7 @@
 import ast
 import re
 import string
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,8 +69,28 @@ async def test_a_preset_sets_what_the_caller_left_open(quantify: QuantifyPrompt)
     assert result.parameters.mood == "tense"
     assert result.parameters.time_of_day == "dawn"
     assert result.parameters.landscapes == ("Mount Kenya",)
-    assert result.provenance["time_of_day"] is Provenance.CALLER
+    assert result.provenance["time_of_day"] is Provenance.PRESET
+    assert result.provenance["mood"] is Provenance.CALLER
     assert "peaks of Mount Kenya at first light" in result.prompt
+
+
+async def test_a_preset_gives_way_to_the_model_and_tells_where_the_words_say_otherwise(
+    quantify: QuantifyPrompt,
+) -> None:
+    asked = QuantifyRequest(
+        prompt="Ripoti ya habari, sekunde 5, picha 60 kwa sekunde. A news desk, 60 fps",
+        preset="news",
+        language="en",
+        limits=Limits(fps=(24,)),
+    )
+    result = await quantify(asked)
+    assert result.provenance["fps"] is Provenance.PRESET
+    assert result.parameters.fps == 24
+    told = [text for text in result.warnings if "preset" in text]
+    assert told == ['The preset sets fps to "30" but the text says "60"; "30" was kept.']
+    mine = replace(asked, parameters=VideoParameters(fps=60), limits=None)
+    assert (await quantify(mine)).parameters.fps == 60
+    assert not [text for text in (await quantify(mine)).warnings if "fps" in text]
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
 """The command line without a suite: help, texts and money."""
 
+from pathlib import Path
+
 import pytest
 from google.type.money_pb2 import Money
 from typer.testing import CliRunner
 
+from reelmesh.orchestrator.v1.film_service_pb2 import CreateFilmRequest
 from services.common import errors
 from services.suite.cli import app
 from services.suite.commands import generate, session
 from services.suite.commands.display import money
+from services.suite.film_client import film_request
 
 COMMANDS = [
     ["serve"], ["worker"], ["demo"],
@@ -19,6 +23,7 @@ COMMANDS = [
     ["export"], ["recipe"], ["assets"], ["link"],
     ["vendor-keys", "add"], ["vendor-keys", "list"], ["vendor-keys", "remove"],
     ["vendor-keys", "secret"],
+    ["templates", "create"], ["templates", "list"], ["templates", "presets"],
     ["film"], ["films", "list"], ["films", "show"], ["films", "cancel"], ["films", "resume"],
     ["films", "remake"],
     ["films", "restore"],
@@ -59,12 +64,53 @@ def test_money_has_as_many_digits_as_it_needs(units: int, nanos: int, text: str)
 
 
 def test_what_the_caller_leaves_out_is_left_to_the_prompt():
-    request = generate._request({"duration": None, "style": "", "seed": 0, "budget": 0.25})
+    request = generate._request(
+        {"prompt": "a cat", "duration": None, "style": "", "seed": 0, "budget": 0.25}
+    )
 
     assert not request.HasField("duration")
     assert not request.HasField("routing")
     assert request.HasField("seed")
     assert (request.budget_limit.units, request.budget_limit.nanos) == (0, 250_000_000)
+    assert (request.template, dict(request.template_values), list(request.packs)) == ("", {}, [])
+
+
+def test_a_template_a_look_and_a_culture_are_asked_for_by_name():
+    given = {"template": "01m8@2", "values": ["who=Asha", "sum=1+1=2"], "preset": "news"}
+    request = generate._request({**given, "pack": ["kenya", "iceland"]})
+
+    assert (request.template, request.preset) == ("templates/01m8@2", "news")
+    assert dict(request.template_values) == {"who": "Asha", "sum": "1+1=2"}
+    assert list(request.packs) == ["kenya", "iceland"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["generate"], "name a --template"),
+        (["generate", "--template", "t", "--set", "who"], "animal=lion"),
+        (["generate", "--template", "t", "--set", "=Asha"], "animal=lion"),
+        (["generate", "--template", "t", "--set", "a=1", "--set", "a=2"], "'a' is set twice"),
+        (["plan", "--template", "t", "--set", "who"], "animal=lion"),
+    ],
+)
+def test_wrong_usage_is_told_before_anybody_is_asked(arguments: list[str], words: str):
+    answer = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+
+    assert answer.exit_code == 2
+    assert words in answer.stderr
+
+
+def test_a_film_carries_template_look_and_cultures(tmp_path: Path):
+    script = tmp_path / "a.fountain"
+    script.write_text("INT. HOUSE - DAY", encoding="utf-8")
+    styled = {"style_preset": "anime", "template_values": {"who": "Asha"}, "packs": ["kenya"]}
+    request = film_request(script, {**styled, "template": "templates/t", "captions": ""})
+    plain = film_request(script, {"template_values": {}, "packs": None, "template": ""})
+
+    assert dict(request.template_values) == {"who": "Asha"}
+    assert (list(request.packs), request.style_preset) == (["kenya"], "anime")
+    assert plain == CreateFilmRequest(source=plain.source)
 
 
 @pytest.mark.parametrize(
