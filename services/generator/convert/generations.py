@@ -11,6 +11,7 @@ from services.common.errors import ServiceError
 from services.common.status import BY_REASON, to_status
 from services.generator.domain.facts import Cost, Failure, Output, Quality
 from services.generator.domain.generation import Generation
+from services.generator.domain.sentences import told
 
 _STATES = generation_pb2.Generation.State
 _SAME = (
@@ -29,6 +30,9 @@ def generation_to_proto(generation: Generation) -> generation_pb2.Generation:
         provider=generation.identity.provider,
         progress_percent=generation.progress,
     )
+    for warning in generation.warnings:
+        known = told(warning)
+        message.told.add(key=known.key, values=known.values, texts=known.texts)
     for name in _TIMES:
         moment: datetime | None = getattr(generation, name)
         if moment is not None:

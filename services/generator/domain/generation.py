@@ -12,6 +12,7 @@ from typing import Any
 
 from services.common.errors import AlreadyEnded, InvalidArgument
 from services.generator.domain.facts import Cost, Failure, Identity, Output, Progress
+from services.generator.domain.sentences import Said, said
 
 MAX_REQUEST_ID = 200
 
@@ -175,7 +176,7 @@ class Generation:
 
     def with_late_result(self, asset: str, output: Output, cost: Cost | None) -> "Generation":
         """Return an ended one with the result that came too late; its state is unchanged."""
-        late = "the result arrived after the end; it is kept"
+        late = said(Said.LATE_RESULT)
         return self._amended(asset=asset, output=output, cost=cost, warnings=self._warned(late))
 
     def with_late_cost(self, cost: Cost) -> "Generation":

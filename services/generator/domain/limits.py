@@ -19,6 +19,7 @@ from services.generator.domain.fitting import (
 )
 from services.generator.domain.models import ANY, Carried, Model, Need, Sound
 from services.generator.domain.pictures import check_picture
+from services.generator.domain.sentences import Said, said
 from services.generator.domain.tasks import Media, Task, operation_of
 from services.generator.domain.voices import check_speech
 
@@ -148,8 +149,10 @@ class _Check:
         value, maximum = self._get("seed"), self.model.seed_maximum
         if value is None or (maximum is not None and value <= maximum):
             return
-        allowed, why = ((), "has no seed") if maximum is None else ((f"0-{maximum}",), "")
-        self._take("seed", value, allowed, maximum, why=why)
+        if maximum is None:
+            self._leave("seed", Said.NO_SEED, None)
+        else:
+            self._take("seed", value, (f"0-{maximum}",), maximum)
 
     def count(self) -> None:
         value, most = getattr(self.task, "count", 1), self.model.max_variations
@@ -160,13 +163,13 @@ class _Check:
     def audio(self) -> None:
         value, sound = self._get("audio"), self.model.audio
         if value is True and sound is Sound.NONE:
-            self._take("audio", True, (False,), None, why="makes silent clips")
+            self._leave("audio", Said.SILENT_CLIPS, None, allowed=(False,))
         if value is False and sound is Sound.ALWAYS:
-            self._take("audio", False, (True,), None, why="always makes sound")
+            self._leave("audio", Said.ALWAYS_SOUND, None, allowed=(True,))
 
     def words(self) -> None:
         if self._get("negative_prompt") and not self.model.negative_prompt:
-            self._take("negative_prompt", "set", (), "", why="has no negative prompt")
+            self._leave("negative_prompt", Said.NO_NEGATIVE_PROMPT, "")
         self._carry("style", self.model.style, "Style: {}.")
         self._carry("camera_motion", self.model.camera_motion, "Camera: {}.")
         self._prompt()
@@ -176,18 +179,18 @@ class _Check:
         if not value or carried is Carried.FIELD:
             return
         if carried is Carried.REFUSED:
-            self._take(name, value, (), "", why="has no field for it")
+            self._leave(name, Said.NO_FIELD, "")
             return
         prompt = f"{self.task.prompt.rstrip()} {sentence.format(value)}".strip()
         self.task = replace(self.task, prompt=prompt, **{name: ""})
-        self.warnings.append(f"{name}: {self.model.id} has no field for it; added to the prompt")
+        self.warnings.append(said(Said.PUT_IN_WORDS, field=name, model=self.model.id))
 
     def _prompt(self) -> None:
         name = "text" if hasattr(self.task, "text") else "prompt"
         if self.model.inputs.text is Need.NONE and self._get(name):
             # Every request carries a prompt: a model that reads none leaves it out, aloud.
             self._set(name, "")
-            self.warnings.append(f"{name}: {self.model.id} works from a picture alone; left out")
+            self.warnings.append(said(Said.PICTURE_ALONE, field=name, model=self.model.id))
         text, limit = self._get(name) or "", self.model.max_prompt_length
         if self.model.inputs.text is Need.REQUIRED and not text.strip():
             raise InvalidArgument(name, f"{self.model.id} needs one")
@@ -214,17 +217,27 @@ class _Check:
                 allowed = kept if narrow or kept else rule.allowed
         return allowed
 
-    def _take(
-        self, name: str, value: object, allowed: Iterable[object], near: object, *, why: str = ""
-    ) -> None:
+    def _take(self, name: str, value: object, allowed: Iterable[object], near: object) -> None:
         """Refuse `value`, or with NEAREST put `near` in its place and say so."""
         model = self.model.id
-        fault = f"{model} {why}" if why else f"{value} is not offered by {model}"
-        if self.fit is Fit.STRICT and (not self.exact or name in self.exact):
-            raise InvalidArgument(name, fault, allowed=tuple(allowed))
+        if near in {None, ""}:
+            told = said(Said.VALUE_LEFT_OUT, field=name, value=value, model=model)
+        else:
+            told = said(Said.VALUE_TAKEN, field=name, value=value, model=model, taken=near)
+        self._or_refuse(name, told, allowed)
         self._set("duration_seconds" if name == "duration" else name, near)
-        taken = "left out" if near in {None, ""} else f"{near} is taken"
-        self.warnings.append(f"{name}: {fault}; {taken}")
+
+    def _leave(self, name: str, why: Said, nothing: object, allowed: Iterable[object] = ()) -> None:
+        """Refuse what the model cannot do at all, or with NEAREST leave it out and say so."""
+        self._or_refuse(name, said(why, field=name, model=self.model.id), allowed)
+        self._set(name, nothing)
+
+    def _or_refuse(self, name: str, told: str, allowed: Iterable[object]) -> None:
+        """Note the liberty, or refuse with the part of the sentence that says what is wrong."""
+        if self.fit is Fit.STRICT and (not self.exact or name in self.exact):
+            fault = told.removeprefix(f"{name}: ").rpartition("; ")[0]
+            raise InvalidArgument(name, fault, allowed=tuple(allowed))
+        self.warnings.append(told)
 
     def _get(self, name: str) -> Any:
         return getattr(self.task, name, None)

@@ -7,6 +7,7 @@ from pathlib import Path
 from services.common.errors import InvalidArgument
 from services.generator.domain.captions import CaptionLine, CaptionsTask
 from services.generator.domain.facts import WordTime
+from services.generator.domain.sentences import Said, said
 from services.generator.media.alignment import aligned
 from services.generator.media.captions import Utterance, captioned, limits_of, write
 from services.generator.media.words import split, spoken
@@ -24,8 +25,8 @@ def caption(
     limits = limits_of(task, text)
     captions, hurried = captioned(utterances, limits)
     write(captions, path, task.format)
-    share = f"{hurried} of {len(captions)} captions pass faster than {limits.speed:g} characters a"
-    warning = f"captions: {share} second, because the speech does"
+    speed = f"{limits.speed:g}"
+    warning = said(Said.CAPTIONS_HURRIED, hurried=hurried, count=len(captions), speed=speed)
     return captions[-1].end, (warning,) if hurried else ()
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from services.generator.domain.compositions import CaptionMode, ComposeTask, Role, Track
 from services.generator.domain.facts import Quality
+from services.generator.domain.sentences import Said, said
 from services.generator.media.attaching import attach
 from services.generator.media.burning import Burner, spans
 from services.generator.media.captions import Caption, read
@@ -81,7 +82,9 @@ def compose(task: ComposeTask, files: Inputs, path: Path, progress: Progress) ->
         method=cut.method,
         encoded_frames=sum(part.end - part.start for part in cut.plan if part.clip is None),
         loudness=loudness,
-        warnings=tuple(f"captions: {each} could not be drawn" for each in sorted(burner.missing)),
+        warnings=tuple(
+            said(Said.CAPTIONS_NOT_DRAWN, characters=each) for each in sorted(burner.missing)
+        ),
         places=tuple(_places(cut)),
         quality=check(path, "film", _expected(cut, captions), thorough=False, heard=heard)
         if task.check

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from services.common.errors import InvalidArgument
+from services.generator.domain.sentences import Said, said
 from services.generator.domain.tasks import SoundTask
 from services.generator.media.sounds import write_flac
 from services.generator.media.synthesis import (
@@ -40,7 +41,7 @@ def sound(task: SoundTask, path: Path) -> tuple[float, int, tuple[str, ...]]:
     name, known = recipe_of(task.prompt)
     seed = _seed(task.prompt) if task.seed is None else task.seed
     write_flac(path, effect(name, seconds, seed, loop=bool(task.loop)), RATE)
-    warning = f"prompt: no effect is known for it; {name} is taken (known: {', '.join(RECIPES)})"
+    warning = said(Said.EFFECT_UNKNOWN, effect=name, known=", ".join(RECIPES))
     return seconds, seed, () if known else (warning,)
 
 

@@ -8,6 +8,7 @@ from services.common.errors import Aborted, InvalidArgument, NotFound, ServiceEr
 from services.generator.domain.generation import MAX_REQUEST_ID, Generation, tombstone
 from services.generator.domain.orders import Order
 from services.generator.domain.ports import Backends, Clock, Entry, Ledger, NewId
+from services.generator.domain.sentences import Said, said
 from services.generator.domain.vendor_keys import OwnKeys
 from services.generator.usecases.admission import Admission, Admitted
 from services.generator.usecases.hub import Hub
@@ -162,7 +163,7 @@ class Generations:
         try:
             backend = await self._backends.serving(generation.identity, generation.tenant)
         except ServiceError:  # its credential was taken away meanwhile
-            return f"{generation.identity.provider} may still bill it"
+            return said(Said.MAY_BE_BILLED, provider=generation.identity.provider)
         return backend.still_billed(generation)
 
     async def _next(

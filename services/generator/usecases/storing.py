@@ -16,6 +16,7 @@ from services.generator.domain.facts import Cost, Output
 from services.generator.domain.models import Model
 from services.generator.domain.ports import Entry, Made
 from services.generator.domain.pricing import estimate_micros
+from services.generator.domain.sentences import Said, said
 from services.generator.domain.storage_port import AssetStorage, Stored
 
 _FIRST_WAIT_SECONDS = 0.5
@@ -62,7 +63,8 @@ class Storing:
         if not outlandish(told, expected.micros if expected else None):
             return ""
         price = "unknown" if expected is None else f"{expected.micros} micro-USD"
-        return f"it reports {told} micro-USD for {entry.generation.name}, the price is {price}"
+        name = entry.generation.name
+        return said(Said.PRICE_OUT_OF_LINE, told=told, generation=name, price=price)
 
     def assumed(self, entry: Entry) -> Cost | None:
         """Return the catalogue's price, for work that was begun and of which no vendor speaks."""

@@ -19,6 +19,7 @@ from services.generator.domain.circuit import Circuit
 from services.generator.domain.facts import Cost, Failure
 from services.generator.domain.generation import Generation
 from services.generator.domain.ports import NAMED, Accepted, Content, Lost, Made, Update, Work
+from services.generator.domain.sentences import Said, said
 from services.generator.domain.tasks import Media
 from services.generator.providers import adapter as vendor
 from services.generator.providers.adapter import media_type_of
@@ -170,8 +171,8 @@ class HostedBackend:
     def still_billed(self, generation: Generation) -> str:
         """Return what a cancel cannot take back."""
         if self._at.adapter.cancels:
-            return f"{self._at.provider} was asked to stop; what it did until then may be billed"
-        return f"{self._at.provider} cannot be stopped and bills it in full"
+            return said(Said.STOP_ASKED, provider=self._at.provider)
+        return said(Said.CANNOT_STOP, provider=self._at.provider)
 
     def _submission(self, work: Work) -> vendor.Submission:
         return vendor.Submission(

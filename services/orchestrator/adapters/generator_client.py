@@ -16,6 +16,7 @@ from services.orchestrator.adapters.wire import (
     from_timestamp,
     to_duration,
     to_money,
+    told_of,
 )
 from services.orchestrator.domain.compiling import exact
 from services.orchestrator.domain.options import Fit, ImageInput
@@ -154,7 +155,7 @@ def _view(generation: generation_pb2.Generation) -> GenerationView:
         cost_micros=(from_money("cost", generation.cost) if generation.HasField("cost") else None),
         clip=_clip(generation) if state == "succeeded" else None,
         error=from_error(generation.error),
-        warnings=tuple(generation.warnings),
+        warnings=told_of(generation.warnings, [told.texts for told in generation.told]),
     )
 
 

@@ -1,5 +1,6 @@
 """Small conversions that every client and the servicer need: times, money, errors."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from google.protobuf.duration_pb2 import Duration
@@ -9,6 +10,7 @@ from google.type.money_pb2 import Money
 
 from services.common.errors import InvalidArgument, ServiceError
 from services.common.status import BY_REASON, from_status, to_status
+from services.orchestrator.domain.notices import Translated
 from services.orchestrator.domain.values import Failure
 
 _MICROS = 1_000_000
@@ -90,3 +92,9 @@ def from_error(status: Status) -> Failure | None:
         metadata=error.metadata,
         retry_after_seconds=error.retry_after,
     )
+
+
+def told_of(warnings: Iterable[str], texts: Sequence[Mapping[str, str]]) -> tuple[Translated, ...]:
+    """What a generation has to say, in the languages that its generator knows; before, English."""
+    in_english = ({"en": sentence} for sentence in warnings)
+    return tuple(Translated(dict(each)) for each in (texts or in_english))

@@ -16,6 +16,7 @@ from services.orchestrator.adapters.wire import (
     from_timestamp,
     to_duration,
     to_money,
+    told_of,
 )
 from services.orchestrator.domain.films.tasks import Piece, Word
 from services.orchestrator.domain.films.works import (
@@ -200,7 +201,7 @@ def _view(generation: pb.Generation) -> WorkView:
         eta=from_timestamp(generation.eta),
         cost_micros=from_money("cost", generation.cost) if generation.HasField("cost") else None,
         error=from_error(generation.error),
-        warnings=tuple(generation.warnings),
+        warnings=told_of(generation.warnings, [told.texts for told in generation.told]),
         piece=_piece(generation) if done else None,
         quality=output.quality.score if output.HasField("quality") else None,
         findings=tuple(finding.explanation for finding in output.quality.findings),

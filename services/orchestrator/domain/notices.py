@@ -56,6 +56,17 @@ class Notice:
     parts: tuple["Notice", ...] = ()
 
 
+@dataclass(frozen=True)
+class Translated:
+    """A sentence of another service, which brings its languages with it."""
+
+    texts: Mapping[str, str]
+
+    def said(self, language: str) -> str:
+        """The sentence in this language, else in English."""
+        return self.texts.get(language) or self.texts.get("en", "")
+
+
 # A sentence in its language already, or one that is put into words where it is shown.
 Warned: TypeAlias = str | Notice
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from services.orchestrator.domain.compiling import CompileOrder
 from services.orchestrator.domain.job import Job, JobState
 from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.notices import Translated
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.values import Clip, Compiled, Failure, Quantified
 
@@ -173,7 +174,7 @@ class GenerationView:
     cost_micros: int | None = None
     clip: Clip | None = None
     error: Failure | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Translated, ...] = ()
 
     @property
     def ended(self) -> bool:

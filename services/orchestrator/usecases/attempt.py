@@ -205,7 +205,8 @@ class AttemptVideo:
             changed = moved(known, view, moment, charged)
             if changed == known:
                 return None
-            warned = replace(job, warnings=tuple(dict.fromkeys((*job.warnings, *view.warnings))))
+            said = (told.said(job.speaks) for told in view.warnings)
+            warned = replace(job, warnings=tuple(dict.fromkeys((*job.warnings, *said))))
             stage = Stage.STORING if view.state == "storing" else Stage.GENERATING
             return warned.advanced(
                 moment, changed, stage=stage, source=view.progress_source, eta=view.eta

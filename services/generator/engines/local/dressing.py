@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from services.generator.domain.sentences import Said, said
 from services.generator.engines.local import memory
 from services.generator.engines.local.adapters import adapted
 from services.generator.engines.local.family import OnStep, Resident, Stopped
@@ -46,7 +47,7 @@ def tiling(model: Resident) -> Iterator[None]:
                 raise
         memory.collect()
         decoder.enable_tiling()
-        model.notes.append("memory ran out while decoding; decoded in tiles")
+        model.notes.append(said(Said.DECODED_IN_TILES))
         return whole(*given, **more)
 
     if model.plan.tiled:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from services.common.errors import NoDevice
 from services.common.telemetry import get_logger
+from services.generator.domain.sentences import Said, said
 from services.generator.domain.vram import Plan
 from services.generator.engines.local import memory
 
@@ -41,5 +42,5 @@ def climb(
 
 def _warned(plan: Plan, failed: Plan) -> Plan:
     name, now = failed.rung.name.lower(), plan.rung.name.lower()
-    warning = f"memory ran out {name}; made {now} instead"
+    warning = said(Said.MEMORY_RAN_OUT, failed=name, now=now)
     return replace(plan, warnings=(*plan.warnings, warning))

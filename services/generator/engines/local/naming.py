@@ -1,5 +1,6 @@
 """What loaded models are told apart by, and how the making of a result is put on record."""
 
+from services.generator.domain.sentences import Said, said
 from services.generator.domain.vram import Plan
 from services.generator.engines.local.asks import Ask
 
@@ -16,7 +17,7 @@ def checkpoint_of(key: str) -> str:
 
 def given_up(plan: Plan) -> tuple[str, ...]:
     """Return what a caller should know of a plan that is not exact."""
-    short = f"the weights were used in eight bits: {plan.device.name} has no room for them whole"
+    short = said(Said.EIGHT_BITS, device=plan.device.name)
     return (short,) if plan.quantised else ()
 
 

@@ -15,6 +15,7 @@ from av.error import FFmpegError
 from PIL import Image
 
 from services.common.errors import InvalidArgument
+from services.generator.domain.sentences import Said, said
 
 PLAIN = "neutral"
 """The emotion where none is asked for, or the one asked for is not installed."""
@@ -41,9 +42,9 @@ def performance(folder: Path, emotion: str) -> Performance:
     found = there.get(emotion or PLAIN, there.get(PLAIN))
     warning = ""
     if emotion and emotion not in there:
-        shown = PLAIN if found else "no expression"
-        known = ", ".join(sorted(there)) or "none"
-        warning = f"emotion: no {emotion} is installed ({known}); {shown} was followed"
+        known = ", ".join(sorted(there)) or "-"
+        key = Said.EMOTION_TAKEN if found else Said.EMOTION_LEFT_OUT
+        warning = said(key, emotion=emotion, known=known, taken=PLAIN)
     if found is None:
         return Performance(warning=warning)
     pose = found / _POSE

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from services.generator.domain.facts import WordTime
 from services.generator.domain.segments import Segment, segments
+from services.generator.domain.sentences import Said, said
 from services.generator.domain.shapes import Shape
 from services.generator.domain.tasks import Operation
 from services.generator.domain.vram import Plan
@@ -168,14 +169,10 @@ class Run:
         count, needed = sum(part.new for part in parts), self.work.needed
         if self.work.family.longest and count < needed:
             longest = plan.shape.frames >= self.work.family.longest
-            why = (
-                "the model makes no more"
-                if longest
-                else f"the rest needs more than {plan.device.name} has"
-            )
-            return (f"{count} of {needed} frames: {why}",)
+            key = Said.FRAMES_OF_MODEL if longest else Said.FRAMES_OF_DEVICE
+            return (said(key, count=count, needed=needed, device=plan.device.name),)
         if len(parts) > 1:
-            return (f"made in {len(parts)} runs of up to {plan.shape.frames} frames, blended",)
+            return (said(Said.MADE_IN_RUNS, runs=len(parts), frames=plan.shape.frames),)
         return ()
 
 

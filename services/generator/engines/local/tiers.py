@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from services.common.errors import InvalidArgument
+from services.generator.domain.sentences import Said, said
 from services.generator.engines.local.loading import denoisers
 
 
@@ -57,7 +58,7 @@ def caching(pipeline: Any, tier: Tier) -> Iterator[tuple[str, ...]]:
             part.enable_cache(_config(part, tier))
             begun.append(part)
         lacking = len(able) < len(parts) or (not parts and tier.cached)
-        yield (f"{tier} is made as lossless: this model has no step cache",) if lacking else ()
+        yield (said(Said.NO_STEP_CACHE, tier=tier),) if lacking else ()
     finally:
         for part in begun:
             part.disable_cache()

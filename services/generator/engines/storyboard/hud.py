@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
+from services.generator.domain.sentences import Said, said
 from services.generator.engines.storyboard.palette import Colour, mix
 from services.generator.media import fonts
 from services.generator.media.typography import Setter, draw
@@ -171,7 +172,7 @@ class Hud:
         if self._spec.title:
             top = self._title(pen, (left, top, width))
         if end - top < round(layout.caption_size * 0.65) + 4:
-            self.warnings.append("caption left out: the frame is too small for type")
+            self.warnings.append(said(Said.CAPTION_LEFT_OUT))
             return
         text = self._setter.clean(self._spec.prompt)
         smallest = max(8, round(layout.caption_size * 0.5))
@@ -182,13 +183,11 @@ class Hud:
         slack = 0 if self._spec.title else max(0, (end - top - used) // 3)
         draw(pen, block, (left, top + slack, width), _bytes(_PAPER))
         if block.truncated:
-            self.warnings.append("caption shortened: the prompt is longer than the frame can show")
+            self.warnings.append(said(Said.CAPTION_SHORTENED))
         self._small_print(pen, clock)
         if self._setter.missing:
             names = ", ".join(sorted(self._setter.missing))
-            self.warnings.append(
-                f"caption: no installed font draws these characters, left out: {names}"
-            )
+            self.warnings.append(said(Said.CAPTION_CHARACTERS, characters=names))
 
     def _title(self, pen: ImageDraw.ImageDraw, box: tuple[int, int, int]) -> int:
         size = self._layout.slate_size

@@ -92,6 +92,7 @@ class Purchase:
         _require_success(view)
         if key and view.piece is not None:
             await self.artefacts.keep(charge, key, view.piece, cost)
+        await self._tell(film, task, view)
         return Bought(view, cost)
 
     async def _ready(self, film: Film, work: Work | Worded) -> Work:
@@ -100,6 +101,19 @@ class Purchase:
         ready = await work.ready()
         await self.screening.quick(film.tenant, _words(ready))
         return ready
+
+    async def _tell(self, film: Film, task: FilmTask, view: WorkView) -> None:
+        """Put down in the film's language what its maker had to say."""
+        said = [f"{task.id}: {told.said(film.brief.language)}" for told in view.warnings]
+        moment = self.now()
+
+        def note(current: Film) -> Film | None:
+            fresh = [sentence for sentence in said if sentence not in current.warnings]
+            kept = (*current.warnings, *fresh)
+            return current.changed(moment, warnings=kept) if fresh else None
+
+        if said:
+            await self.films.change(film.id, note)
 
     async def _followed(self, order: WorkOrder, begun: WorkView) -> WorkView:
         """The generation when it has ended."""
