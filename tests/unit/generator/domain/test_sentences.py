@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -125,7 +126,7 @@ def test_no_warning_is_written_in_one_language_alone() -> None:
 
 
 def test_every_liberty_that_is_taken_for_any_model_is_told_in_every_language() -> None:
-    wild = {
+    wild: dict[str, Any] = {
         "prompt": "a dhow",
         "duration_seconds": 7.3,
         "aspect_ratio": "3:7",
