@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import cache, composition, films, generator, jobs, network, storage
+from benchmarks import cache, composition, encoding, films, generator, jobs, network, storage
 from benchmarks.table import Row, markdown
 
 BENCHMARKS = {
@@ -14,6 +14,7 @@ BENCHMARKS = {
     "generator": generator.rows,
     "storage": storage.rows,
     "composition": composition.rows,
+    "encoding": encoding.rows,
     "films": films.rows,
     "cache": cache.rows,
     "network": network.rows,
