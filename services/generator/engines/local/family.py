@@ -84,14 +84,7 @@ class Picture:
     pixels: Pixels
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """How much a picture looks like words, as the family measures it."""
-
-    value: float
-
-
-Output: TypeAlias = Frames | Picture | Sound | Score
+Output: TypeAlias = Frames | Picture | Sound
 
 
 @dataclass(slots=True, kw_only=True)

@@ -88,6 +88,17 @@ class Host:
         Raises Stopped when nobody waits for it any more, NoDevice when nothing fits,
         InvalidArgument, and what the libraries raise.
         """
+        work, facts = self._work(ask, path, watch)
+        run = Run(self.residency, self._batcher, work, self._budget(), self._write)
+        ways = self._ways(work, facts)
+        return climb(ways, run, give_up=lambda plan: self.residency.drop(key_of(ask, plan)))
+
+    def plan(self, ask: Ask) -> Plan:
+        """Return how it would be tried first; nothing is loaded. Raises as `carry_out` does."""
+        work, facts = self._work(ask, Path(), Watch())
+        return next(self._ways(work, facts))
+
+    def _work(self, ask: Ask, path: Path, watch: Watch) -> tuple[Work, CheckpointFacts]:
         family, facts = self.family_of(ask)
         work = Work(
             ask=ask,
@@ -97,9 +108,7 @@ class Host:
             wishes=wishes_of(ask.options, ask.source.model, self._loras),
             needed=needed_frames(family, ask.shape),
         )
-        run = Run(self.residency, self._batcher, work, self._budget(), self._write)
-        ways = self._ways(work, facts)
-        return climb(ways, run, give_up=lambda plan: self.residency.drop(key_of(ask, plan)))
+        return work, facts
 
     def family_of(self, ask: Ask) -> tuple[Family, CheckpointFacts]:
         """Return who loads the checkpoint, and what is in it. Raises InvalidArgument."""

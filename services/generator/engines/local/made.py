@@ -22,4 +22,3 @@ class Made:
     served: int = 1
     words: tuple[WordTime, ...] = ()
     heard: str = ""
-    score: float | None = None

@@ -6,6 +6,7 @@ from typing import Any
 from services.common.telemetry import get_logger
 from services.generator.domain.vram import Plan
 from services.generator.engines.local.attention import attention_for
+from services.generator.engines.local.compiling import compiles
 from services.generator.engines.local.family import Resident
 from services.generator.engines.local.loading import denoisers
 from services.generator.engines.local.precision import has_fp8
@@ -64,6 +65,8 @@ def _compiled(denoiser: Any, plan: Plan) -> dict[str, str]:
     """
     if plan.moved or not getattr(denoiser, "_repeated_blocks", None):
         return {}
+    if lacking := compiles(plan.device):
+        return {"compiled": f"no, {lacking}"}
     denoiser.compile_repeated_blocks(fullgraph=True, dynamic=True)
     return {"compiled": "blocks"}
 

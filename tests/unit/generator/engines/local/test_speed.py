@@ -11,6 +11,7 @@ from services.generator.domain.shapes import Shape
 from services.generator.domain.vram import GIB, Device, Plan, Rung
 from services.generator.engines.local import attention, speed
 from services.generator.engines.local.attention import NATIVE, candidates, fastest
+from services.generator.engines.local.compiling import compiles
 from services.generator.engines.local.family import Resident
 from services.generator.engines.local.precision import dtype_for, has_fp8
 from services.generator.engines.local.probe import Source
@@ -119,6 +120,7 @@ def resident(device: Device, rung: Rung = Rung.RESIDENT, dims: int = 5) -> Resid
 @pytest.fixture
 def one_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "attention_for", lambda _part, _device: "flash")
+    monkeypatch.setattr(speed, "compiles", lambda _device: "")
 
 
 @pytest.mark.xdist_group("torch")
@@ -130,6 +132,25 @@ def test_a_card_gets_its_kernel_compiled_blocks_and_its_layout(one_kernel, dims,
     assert model.pipeline.vae.told == [f"torch.{layout}"]
     told = {"attention": "flash", "compiled": "blocks", "channels": "last"}
     assert model.plan == replace(resident(H200).plan, settings=told)
+
+
+def test_without_a_compiler_nothing_is_compiled_and_the_record_says_why(
+    one_kernel, monkeypatch
+) -> None:
+    monkeypatch.setattr(speed, "compiles", lambda _device: "Failed to find C compiler")
+    model = resident(H200)
+    model.pipeline.vae = None
+    told = speed.tuned(model).plan.settings
+    assert told["compiled"] == "no, Failed to find C compiler"
+    assert model.pipeline.transformer.told == ["flash"]
+
+
+@pytest.mark.xdist_group("torch")
+@pytest.mark.timeout(300)  # imports torch
+def test_compiling_is_tried_before_it_is_relied_on() -> None:
+    """There is no card here: whatever torch says of it is the reason, and nothing is raised."""
+    assert compiles(CPU) == "a processor gains nothing by it"
+    assert compiles(H200) != ""
 
 
 @pytest.mark.xdist_group("torch")
