@@ -1,79 +1,144 @@
 """Measures local models on this machine's first device: `python -m benchmarks.gpu [MODEL …]`.
 
-The same architecture with random weights, stock diffusers and ours in one run. `--tiny` runs tiny
-checkpoints in float32, on any machine, where the pixels must be the same.
+The same architecture with random weights, stock diffusers and ours in one run; nothing is
+downloaded. `--smoke` runs every family once at its published size. `--tiny` takes tiny checkpoints
+in float32, where the pixels must be the same, and `--shallow` one layer of the real widths: both
+run on any machine and try every line that a card will run.
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.gpu.architectures import CASES, TINY, Case, checkpoint
-from benchmarks.gpu.runs import Bench, cosine, psnr
+from benchmarks.gpu.architectures import Made
+from benchmarks.gpu.cases import SMOKE, SPEED, TINY_SHAPE, Case
+from benchmarks.gpu.machine import facts
+from benchmarks.gpu.runs import Bench, Measured, cosine, psnr
+from benchmarks.gpu.sizes import SIZES
+from benchmarks.gpu.smoke import peak_row
+from benchmarks.gpu.smoke import rows as smoked
 from benchmarks.table import Row, markdown
 from services.generator.domain.vram import GIB, Device
 from services.generator.engines.local import memory
 
 TIERS = {"lossless": ">= 1.8 x", "standard": "between", "fast": ">= 3 x"}
+_RANDOM = "of random weights, which tell nothing of real ones"
 
 
-def rows(case: Case, folder: Path, device: Device, steps: int, *, tiny: bool) -> list[Row]:
-    """What one model is worth here."""
-    at = checkpoint(case, folder, device.place, tiny=tiny)
-    bench = Bench(case, at, device, steps)
-    size = f"{case.name}, {case.frames} frames of {case.width}x{case.height}"
+class Deadline:
+    """Seconds that the whole run may take."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def allows(self, seconds: float) -> bool:
+        """Whether something that takes so long would end in time."""
+        return time.monotonic() + seconds < self._end
+
+
+def rows(
+    case: Case, checkpoint: Path, device: Device, *, steps: int, tiny: bool, end: Deadline
+) -> Iterator[Row]:
+    """What one model is worth here; what there is no time for is said."""
+    bench = Bench(case, checkpoint, device, steps)
+    shape = case.shape
+    size = f"{case.name}, {shape.frames} frames of {shape.width}x{shape.height}"
+    published = "tiny" if tiny else f"{SIZES[case.checkpoint].billions:.1f}"
+    billions = f"{bench.denoiser / 1e9:.1f} thousand millions"
+    yield Row(f"{size}: parameters of the denoiser", billions, published)
     predicted, stock = bench.plan, bench.stock()
-    found = [
-        Row(
-            f"{size}: parameters of the denoiser",
-            f"{bench.denoiser / 1e9:.1f} thousand millions",
-            "tiny" if tiny else f"{case.parameters:.1f}",
-        ),
-        Row("  stock, a step", f"{stock.step:.3f} s", "diffusers alone, eager"),
-        Row("  stock, the clip", f"{stock.whole:.2f} s for {steps} steps", ""),
-    ]
+    yield Row("  stock, a step", f"{stock.step:.3f} s", "diffusers alone, eager")
+    yield Row("  stock, the clip", f"{stock.whole:.2f} s for {steps} steps", "")
+    full = stock.step
     for tier, wanted in TIERS.items():
+        if not end.allows(2 * stock.whole):
+            yield Row(f"  {tier}", "not measured: the time is over (--seconds)", wanted)
+            continue
         ours = bench.ours(tier)
-        ratio = stock.step / ours.step if ours.step else 0.0
-        alike = f"{psnr(stock.frames, ours.frames):.1f} dB, {cosine(stock.frames, ours.frames):.5f}"
-        aim = "the same pixels" if tiny and tier == "lossless" else "stock"
-        found += [
-            Row(f"  {tier}, a step", f"{ours.step:.3f} s, {ratio:.2f} x", "" if tiny else wanted),
-            Row(f"  {tier}, the clip", f"{ours.whole:.2f} s ({ours.method})", ""),
-            Row(f"  {tier}, PSNR and cosine", alike, aim),
-        ]
+        full = ours.step if tier == "lossless" else full
+        yield from _compared(tier, stock, ours, full=full, tiny=tiny)
         if ours.peak and tier == "lossless":
-            off = abs(predicted.peak - ours.peak) / ours.peak
-            told = f"{predicted.peak / GIB:.1f} GiB, {ours.peak / GIB:.1f} measured: {off:.0%} off"
-            found.append(Row("  peak, predicted", told, "<= 15 % off"))
-            found.append(Row("  peak, stock", f"{stock.peak / GIB:.1f} GiB", ""))
+            yield peak_row(predicted.peak, ours.peak)
+            yield Row("  peak, stock", f"{stock.peak / GIB:.1f} GiB", "")
     bench.close()
-    return found
+
+
+def _compared(
+    tier: str, stock: Measured, ours: Measured, *, full: float, tiny: bool
+) -> Iterator[Row]:
+    ratio = stock.step / ours.step if ours.step else 0.0
+    alike = f"{psnr(stock.frames, ours.frames):.1f} dB, {cosine(stock.frames, ours.frames):.5f}"
+    exact = tiny and tier == "lossless"
+    yield Row(f"  {tier}, a step", f"{ours.step:.3f} s, {ratio:.2f} x", "" if tiny else TIERS[tier])
+    yield Row(f"  {tier}, the clip", f"{ours.whole:.2f} s ({ours.method})", "")
+    yield Row(f"  {tier}, PSNR and cosine", alike, "the same pixels" if exact else "stock")
+    if tier != "lossless":
+        short = f"{ours.skipped(full)} of {len(ours.steps)}, {_RANDOM}"
+        yield Row(f"  {tier}, steps left out by the cache", short, "")
+
+
+def measure(asked: argparse.Namespace, device: Device, scratch: Path) -> Iterator[Row]:
+    """Build, measure and remove one model after the other: a disk holds few of them at once."""
+    end = Deadline(asked.seconds)
+    small = asked.tiny or asked.shallow
+    made = Made(device=device.place, tiny=asked.tiny, shallow=asked.shallow)
+    known = SMOKE if asked.smoke else SPEED
+    begun, longest = time.monotonic(), 0.0
+    for name in asked.models or known:
+        if not end.allows(longest):
+            yield Row(name, "not measured: the time is over (--seconds)", "")
+            continue
+        case = replace(known[name], shape=TINY_SHAPE) if small and not asked.smoke else known[name]
+        place = made.checkpoint(case.checkpoint, asked.folder or scratch)
+        try:
+            if asked.smoke:
+                yield from smoked(case, place, device)
+            else:
+                yield from rows(case, place, device, steps=asked.steps, tiny=asked.tiny, end=end)
+        finally:
+            if asked.folder is None:
+                shutil.rmtree(place)
+        begun, longest = time.monotonic(), max(longest, time.monotonic() - begun)
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the command line; ends the process where it makes no sense."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
+    parser.add_argument("models", nargs="*", help=f"of {', '.join(SMOKE)} [default: all]")
+    parser.add_argument("--smoke", action="store_true", help="every family once, two steps")
+    parser.add_argument("--tiny", action="store_true", help="tiny checkpoints, on any machine")
+    parser.add_argument("--shallow", action="store_true", help="one layer, on any machine")
+    parser.add_argument("--steps", type=int, default=4, help="steps of each clip, at least 3")
+    parser.add_argument("--seconds", type=float, default=540, help="begin nothing that ends later")
+    parser.add_argument("--folder", type=Path, help="where checkpoints are kept between runs")
+    asked = parser.parse_args(arguments)
+    known = SMOKE if asked.smoke else SPEED
+    unknown = [name for name in asked.models if name not in known]
+    if unknown:
+        parser.error(f"{unknown[0]} is not measured; allowed: {', '.join(known)}")
+    if asked.steps < 3:
+        parser.error("--steps: 3 at least, the first is not counted")
+    return asked
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print the table of each model as it ends, and all of them together."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
-    parser.add_argument("models", nargs="*", help=f"of {', '.join(CASES)} [default: all]")
-    parser.add_argument("--tiny", action="store_true", help="tiny checkpoints, on any machine")
-    parser.add_argument("--steps", type=int, default=8, help="steps of each clip")
-    parser.add_argument("--folder", type=Path, help="where checkpoints are kept between runs")
-    asked = parser.parse_args(arguments)
-    device = memory.processor() if asked.tiny else memory.devices()[0]
-    if device.kind == "cpu" and not asked.tiny:
-        sys.exit("no GPU is here: --tiny runs on any machine")
-    cases = TINY if asked.tiny else CASES
-    every: list[Row] = []
+    """Print each row as it is measured, and the whole table at the end."""
+    asked = parsed(arguments)
+    small = asked.tiny or asked.shallow
+    device = memory.processor() if small else memory.devices()[0]
+    if device.kind == "cpu" and not small:
+        sys.exit("no GPU is here: --tiny and --shallow run on any machine")
+    every = list(facts(device))
     with tempfile.TemporaryDirectory() as scratch:
-        for name in asked.models or cases:
-            found = rows(
-                cases[name], asked.folder or Path(scratch), device, asked.steps, tiny=asked.tiny
-            )
-            print(markdown(found), file=sys.stderr, flush=True)
-            every += found
-    print(f"{device.name}\n\n{markdown(every)}")
+        for row in measure(asked, device, Path(scratch)):
+            print(f"{row.name}: {row.value}", file=sys.stderr, flush=True)
+            every.append(row)
+    print(markdown(every))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +13,41 @@ import diffusers
 import numpy as np
 import torch
 
-from benchmarks.gpu.architectures import Case
-from services.generator.domain.planning import Room, plans
+from benchmarks.gpu.cases import Case
 from services.generator.domain.shapes import Shape
-from services.generator.domain.tasks import Operation
 from services.generator.domain.vram import Device, Plan
 from services.generator.engines.local import memory
 from services.generator.engines.local.asks import Ask
 from services.generator.engines.local.family import Frames, Resident, RunOrder
 from services.generator.engines.local.host import Host
 from services.generator.engines.local.order import Watch
-from services.generator.engines.local.precision import dtype_for
 from services.generator.engines.local.probe import Source
 from services.generator.engines.local.residency import Residency
 from services.generator.engines.local.writing import Clip
 
 PROMPT = "a lighthouse at dusk, waves breaking, slow pan"
+_WARM_UP_STEPS = 2
+_SHORT = 0.6  # of a whole step: what a step takes whose blocks were left out
 
 
 @dataclass
 class Measured:
-    """Seconds a step (median), seconds in all, peak bytes on the card (0: none), the frames."""
+    """Seconds of each step but the first and in all, peak bytes (0: no card), the frames."""
 
-    step: float = 0.0
+    steps: list[float] = field(default_factory=list)
     whole: float = 0.0
     peak: int = 0
     frames: Any = None
     method: str = ""
+
+    @property
+    def step(self) -> float:
+        """The mean: a step cache makes some short and leaves others long."""
+        return statistics.fmean(self.steps) if self.steps else 0.0
+
+    def skipped(self, full: float) -> int:
+        """How many steps were clearly shorter than a full one."""
+        return sum(each < _SHORT * full for each in self.steps)
 
 
 @dataclass
@@ -54,20 +62,23 @@ class Meter:
             torch.cuda.synchronize(self.device.index)
         self.moments.append(time.perf_counter())
 
-    def seconds(self) -> float:
-        """The median, without the first: it holds the words' encoder, or a compiler at work."""
-        gaps = [b - a for a, b in zip(self.moments, self.moments[1:], strict=False)]
-        return statistics.median(gaps[1:] or gaps) if gaps else 0.0
+    def seconds(self, steps: int) -> list[float]:
+        """Of each step without the first, which holds the words' encoder, or a kernel's start.
+
+        What comes after the steps (decoding, writing) is told of as well and is left out.
+        """
+        gaps = [b - a for a, b in zip(self.moments, self.moments[1:], strict=False)][:steps]
+        return gaps[1:] or gaps
 
 
 @contextmanager
-def measured(device: Device, into: Measured) -> Iterator[Meter]:
+def measured(device: Device, into: Measured, steps: int) -> Iterator[Meter]:
     memory.collect()
     if device.kind == "cuda":
         torch.cuda.reset_peak_memory_stats(device.index)
     meter, begun = Meter(device), time.perf_counter()
     yield meter
-    into.whole, into.step = time.perf_counter() - begun, meter.seconds()
+    into.whole, into.steps = time.perf_counter() - begun, meter.seconds(steps)
     if device.kind == "cuda":
         into.peak = torch.cuda.max_memory_allocated(device.index)
 
@@ -79,26 +90,24 @@ class Bench:
         self._case, self._device, self._steps = case, device, steps
         self._source = Source(model=case.name, location=str(folder), offline=True)
         self._kept: list[Any] = []
-        self._host = Host(
+        self.host = Host(
             device,
             Residency(self._budget, let_go=memory.let_go),
             budget=self._budget,
             write=self._keep,
         )
-        self._family, self._facts = self._host.family_of(self._ask("lossless"))
+        self._family, self._facts = self.host.family_of(self._ask("lossless"))
 
     @property
     def plan(self) -> Plan:
         """How ours would run it here, with the predicted bytes."""
-        dtype = dtype_for(self._device, self._family.name)
-        room = Room(device=self._device, budget=self._budget(), dtype=dtype)
-        shape = self._family.snap(self._shape)
-        return next(plans(room, lambda s: self._family.footprint(self._facts, s), shape))
+        return self.host.plan(self._ask("lossless"))
 
     @property
     def denoiser(self) -> int:
         """Parameters of what works at every step."""
-        return self._facts.components["transformer"].parameters
+        parts = self._facts.components
+        return next(parts[name].parameters for name in ("transformer", "unet") if name in parts)
 
     def stock(self) -> Measured:
         """What diffusers does by itself: loaded whole, eager, its own attention, no tiles."""
@@ -107,53 +116,38 @@ class Bench:
         pipeline = getattr(diffusers, name).from_pretrained(
             self._source.location, torch_dtype=getattr(torch, plan.dtype), local_files_only=True
         )
-        pipeline.set_progress_bar_config(disable=True)
         resident = Resident(pipeline=pipeline.to(plan.device.place), source=self._source, plan=plan)
-        for _ in range(2):  # the first warms up
-            with measured(self._device, result) as meter:
-                [output] = self._family.run(resident, self._order(plan.shape), meter.step)
-                assert isinstance(output, Frames)
-                result.frames = np.concatenate(list(output.chunks))
+        with measured(self._device, result, self._steps) as meter:
+            [output] = self._family.run(resident, self._order(plan.shape), meter.step)
+            assert isinstance(output, Frames)
+            result.frames = np.concatenate(list(output.chunks))
         memory.let_go(resident)
         return result
 
     def ours(self, tier: str) -> Measured:
-        """What our host does in this tier of quality, loaded and warmed up before."""
-        result = Measured()
+        """What our host does in this tier of quality, loaded, compiled and warmed up before."""
+        result, warm_up = Measured(), self._ask(tier)
+        warm_up = replace(warm_up, options={**warm_up.options, "steps": _WARM_UP_STEPS})
         with tempfile.TemporaryDirectory() as folder:
-            for _ in range(2):
-                with measured(self._device, result) as meter:
-                    watch = Watch(on_progress=meter.step)
-                    made = self._host.carry_out(self._ask(tier), Path(folder) / "clip.mp4", watch)
+            path = Path(folder) / "clip.mp4"
+            self.host.carry_out(warm_up, path, Watch())
+            with measured(self._device, result, self._steps) as meter:
+                watch = Watch(on_progress=meter.step)
+                made = self.host.carry_out(self._ask(tier), path, watch)
         result.method, result.frames = made.method, self._kept[-1]
         return result
 
     def close(self) -> None:
         """Free the card."""
-        for key in self._host.residency.loaded:
-            self._host.residency.drop(key)
+        for key in self.host.residency.loaded:
+            self.host.residency.drop(key)
 
     def _budget(self) -> int:
         return memory.free_bytes(self._device)
 
-    @property
-    def _shape(self) -> Shape:
-        case = self._case
-        seconds = case.frames / case.fps
-        return Shape(
-            width=case.width, height=case.height, frames=case.frames, fps=case.fps, seconds=seconds
-        )
-
     def _ask(self, tier: str) -> Ask:
-        return Ask(
-            identifier="bench",
-            operation=Operation.VIDEO,
-            source=self._source,
-            shape=self._shape,
-            prompt=PROMPT,
-            seed=7,
-            options={"steps": self._steps, "tier": tier},
-        )
+        options = {"steps": self._steps, "tier": tier}
+        return self._case.ask(self._source, PROMPT, options)
 
     def _order(self, shape: Shape) -> RunOrder:
         return RunOrder(prompts=(PROMPT,), seeds=(7,), shape=shape, steps=self._steps)
@@ -167,14 +161,14 @@ class Bench:
 def psnr(one: Any, other: Any) -> float:
     """Of frames of 0 to 255, in dB; infinite where they are the same."""
     one, other = _common(one, other)
-    error = np.mean((one.astype(np.float64) - other.astype(np.float64)) ** 2)
+    error = np.mean((one.astype(np.float32) - other) ** 2, dtype=np.float64)
     return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
 
 
 def cosine(one: Any, other: Any) -> float:
     """Of the pixels about the middle grey: 1 is the same picture."""
     one, other = _common(one, other)
-    a, b = (frames.astype(np.float64).ravel() - 127.5 for frames in (one, other))
+    a, b = (frames.astype(np.float32).ravel() - 127.5 for frames in (one, other))
     return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
 
 

@@ -20,11 +20,16 @@ _ROOMS = {
     "ace_step": ("ace_step",),
     "voices": ("musicgen", "musicgen_melody", "bark"),
     "whisper": ("whisper",),
-    "clip": ("clip",),
     "kokoro": ("kokoro",),
     "nets": ("real_esrgan", "real_esrgan_video", "real_esrgan_x2"),
 }  # fmt: skip
 NAMES = tuple(name for names in _ROOMS.values() for name in names)
+
+
+def room_of(name):
+    """Return the module that builds a checkpoint, in its `CHECKPOINTS`."""
+    room = next(room for room, names in _ROOMS.items() if name in names)
+    return f"tests.fakes.checkpoints.{room}"
 
 
 class Shelf:
@@ -36,7 +41,6 @@ class Shelf:
     def get(self, name):
         folder = self._folder / name
         if not folder.exists():
-            room = next(room for room, names in _ROOMS.items() if name in names)
-            made = import_module(f"tests.fakes.checkpoints.{room}").CHECKPOINTS[name]()
+            made = import_module(room_of(name)).CHECKPOINTS[name]()
             made.save_pretrained(folder)
         return folder

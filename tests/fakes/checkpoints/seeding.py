@@ -1,12 +1,28 @@
 """Random weights that are the same each time."""
 
+from contextlib import contextmanager
+
 import torch
+
+_makers = []
 
 
 def seeded(make, *given, **named):
     """Return what `make` makes when the random numbers begin anew."""
     torch.manual_seed(0)
+    if _makers:
+        return _makers[-1](make, *given, **named)
     return make(*given, **named)
+
+
+@contextmanager
+def made_by(maker):
+    """Have every part of a checkpoint made by `maker(make, *given, **named)` in the block."""
+    _makers.append(maker)
+    try:
+        yield
+    finally:
+        _makers.pop()
 
 
 def fill_codebooks(encodec):

@@ -1,15 +1,70 @@
-"""The script for GPU machines runs here on a tiny checkpoint, and ours is the equal of stock."""
+"""The script for GPU machines runs here: tiny, and with one layer of the real widths."""
 
 import subprocess
 import sys
+from importlib import import_module
+from typing import Any
 
 import pytest
 
+from tests.fakes.checkpoints import room_of
 
-@pytest.mark.stress
-@pytest.mark.xdist_group("torch")
-@pytest.mark.timeout(400)
+pytestmark = [
+    pytest.mark.stress,
+    pytest.mark.xdist_group("torch"),
+    pytest.mark.timeout(400),
+]
+
+
+def told(*words: str) -> str:
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.gpu", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def test_the_lossless_tier_gives_stocks_own_pixels() -> None:
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.gpu", "--tiny", "--steps", "3"]
-    run = subprocess.run([*command, "ltx_video"], capture_output=True, text=True, check=True)
-    assert "|   lossless, PSNR and cosine | inf dB, 1.00000 | the same pixels |" in run.stdout
+    table = told("--tiny", "--steps", "3", "ltx_video")
+    assert "|   lossless, PSNR and cosine | inf dB, 1.00000 | the same pixels |" in table
+    for tier in ("standard", "fast"):
+        assert f"|   {tier}, steps left out by the cache | " in table
+    assert "| compiles | no: a processor gains nothing by it |" in table
+
+
+def test_what_there_is_no_time_for_is_said_and_nothing_hangs() -> None:
+    table = told("--tiny", "--steps", "3", "--seconds", "0", "ltx_video")
+    assert "not measured: the time is over" in table
+
+
+@pytest.mark.parametrize("family", ["stable_audio", "wan_2_1_14b"])
+def test_a_family_runs_at_its_published_widths(family: str) -> None:
+    table = told("--shallow", "--smoke", family)
+    assert f"| {family}: " in table
+    assert "failed" not in table
+    assert "| runs |" in table
+
+
+@pytest.mark.parametrize(
+    ("name", "tolerance"),
+    [
+        ("wan_2_1", 0.05), ("wan_2_1_i2v", 0.05), ("wan_2_2_5b", 0.05), ("ltx_video", 0.05),
+        ("ltx_2", 0.05), ("hunyuan_video", 0.05), ("hunyuan_video_1_5", 0.05), ("cogvideox", 0.05),
+        ("stability_svd", 0.05), ("flux_dev", 0.05), ("stable_audio", 0.05), ("ace_step", 0.05),
+        ("sdxl", 0.15),  # much of it takes in words, which stay tiny
+    ],
+)  # fmt: skip
+def test_a_denoiser_has_its_published_size(name: str, tolerance: float) -> None:
+    from benchmarks.gpu.architectures import Made
+    from benchmarks.gpu.sizes import SIZES
+
+    with Made(device="meta").growing(name):
+        made: Any = import_module(room_of(name)).CHECKPOINTS[name]()
+    denoiser = getattr(made, "transformer", None) or made.unet
+    assert type(denoiser).__name__ == SIZES[name].denoiser
+    billions = sum(weight.numel() for weight in denoiser.parameters()) / 1e9
+    assert billions == pytest.approx(SIZES[name].billions, rel=tolerance)
+
+
+@pytest.mark.parametrize("words", [("sora",), ("--steps", "2"), ("--smoke", "whisper")])
+def test_what_makes_no_sense_is_refused(words: tuple[str, ...]) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        told("--tiny", *words)
+    assert refused.value.returncode == 2
