@@ -97,7 +97,9 @@ class ScriptedWorks:
     """Makes each order as `script` says by its request id: "ok", "fail", "refused", "hang"
     or "interrupted".
 
-    `begun` counts every order once, however often it is asked for; `cost` is what it costs.
+    `begun` counts every order once, however often it is asked for; `cost` is what it costs,
+    `quality` what is found in a cut: its score, how much its pictures look like their words, and
+    what was not measured.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class ScriptedWorks:
         self.script, self.cost, self.seconds = script, cost, seconds
         self.begun: dict[str, WorkOrder] = {}
         self.cancelled: set[str] = set()
+        self.quality: tuple[float, float | None, tuple[str, ...]] = (1.0, None, ("prompt_match",))
         self.refusal: ServiceError = Unavailable("busy", metadata={"provider": "vendor"})
 
     async def create(self, order: WorkOrder) -> WorkView:
@@ -138,6 +141,10 @@ class ScriptedWorks:
     async def cancel(self, tenant: str, request_id: str) -> None:
         self.cancelled.add(request_id)
 
+    def _quality(self) -> dict[str, Any]:
+        score, match, missing = self.quality
+        return {"quality": score, "prompt_match": match, "not_measured": missing}
+
     def _view(self, request_id: str, state: str) -> WorkView:
         digest = hashlib.sha256(request_id.encode()).hexdigest()
         done = state == "succeeded"
@@ -157,7 +164,7 @@ class ScriptedWorks:
             model=model,
             provider="vendor",
             piece=piece if done else None,
-            quality=1.0 if done and "composition" in request_id else None,
+            **(self._quality() if done and "composition" in request_id else {}),
             cost_micros=self.cost(request_id) if done else 0,
             error=fault if state == "failed" else None,
         )

@@ -14,6 +14,10 @@ def _dot(one: Sequence[float], two: Sequence[float]) -> float:
     return sum(a * b for a, b in zip(one, two, strict=True))
 
 
+def _place(entry: Entry) -> tuple[datetime, str]:
+    return entry.expire_time, entry.id
+
+
 @dataclass
 class MemoryCache:
     """`CacheStore` in dictionaries; `now` is set by the test."""
@@ -89,8 +93,9 @@ class MemoryCache:
             )
 
         soon = [e for e in self.entries.values() if self.now < e.expire_time < wanted.until]
-        often = [e for e in soon if uses(e) >= wanted.uses]
-        return sorted(often, key=lambda e: e.expire_time)[: wanted.limit]
+        often = [e for e in soon if e.shape and uses(e) >= wanted.uses]
+        rest = [e for e in often if wanted.after is None or _place(e) > _place(wanted.after)]
+        return sorted(rest, key=_place)[: wanted.limit]
 
     async def expire(self) -> int:
         old = [k for k, e in self.entries.items() if e.expire_time <= self.now]

@@ -103,6 +103,7 @@ class Generation(_message.Message):
     SUBMIT_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     SUBMISSIONS_FIELD_NUMBER: _builtins.int
+    TOLD_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"generations/{id}"."""
     tenant_name: _builtins.str
@@ -145,7 +146,7 @@ class Generation(_message.Message):
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Sentences on what was coerced or left out."""
+        """Sentences on what was coerced or left out, in English."""
 
     @_builtins.property
     def output(self) -> Global___Output:
@@ -162,6 +163,10 @@ class Generation(_message.Message):
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """When it reached a terminal state."""
+
+    @_builtins.property
+    def told(self) -> _containers.RepeatedCompositeFieldContainer[Global___Told]:
+        """The same sentences for programs and in every language, in the order of `warnings`."""
 
     def __init__(
         self,
@@ -188,14 +193,89 @@ class Generation(_message.Message):
         submit_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         submissions: _builtins.int = ...,
+        told: _abc.Iterable[Global___Told] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "eta", b"eta", "output", b"output", "submit_time", b"submit_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "cost", b"cost", "cost_source", b"cost_source", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "eta", b"eta", "model", b"model", "name", b"name", "output", b"output", "placeholder", b"placeholder", "progress_percent", b"progress_percent", "progress_source", b"progress_source", "provider", b"provider", "provider_job_id", b"provider_job_id", "request_id", b"request_id", "sequence", b"sequence", "state", b"state", "submissions", b"submissions", "submit_time", b"submit_time", "tenant_name", b"tenant_name", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "cost", b"cost", "cost_source", b"cost_source", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "eta", b"eta", "model", b"model", "name", b"name", "output", b"output", "placeholder", b"placeholder", "progress_percent", b"progress_percent", "progress_source", b"progress_source", "provider", b"provider", "provider_job_id", b"provider_job_id", "request_id", b"request_id", "sequence", b"sequence", "state", b"state", "submissions", b"submissions", "submit_time", b"submit_time", "tenant_name", b"tenant_name", "told", b"told", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Generation: _TypeAlias = Generation  # noqa: Y015
+
+@_typing.final
+class Told(_message.Message):
+    """Something that a person should know."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ValuesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class TextsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    KEY_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    TEXTS_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """What is told, such as "value_taken"; empty for a sentence that this version does not know."""
+    @_builtins.property
+    def values(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What it is told of, by name, such as "field" and "model"."""
+
+    @_builtins.property
+    def texts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The sentence by language, "en" and "sw"; a strange one in English alone."""
+
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        values: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        texts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "texts", b"texts", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Told: _TypeAlias = Told  # noqa: Y015
 
 @_typing.final
 class Output(_message.Message):

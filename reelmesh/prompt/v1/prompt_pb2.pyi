@@ -190,7 +190,7 @@ class QuantifiedPrompt(_message.Message):
 
     @_builtins.property
     def provenance(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Where each parameter came from: field name to "caller", "rules", "llm" or "default"."""
+        """Where each parameter came from: field name to "caller", "rules", "preset", "llm" or "default"."""
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -18,6 +18,7 @@ from services.generator.domain.storage_port import AssetStorage
 from services.generator.domain.tasks import Operation, Task, operation_of
 from services.generator.engines.bringing import bring
 from services.generator.engines.engine import Product
+from services.generator.engines.looked_at import Sees, Shown, looked_at
 from services.generator.engines.spoken_captions import Hears, timed
 from services.generator.engines.workers import Workers
 
@@ -42,12 +43,20 @@ class MediaRoom:
     """
 
     def __init__(
-        self, workers: Workers, storage: AssetStorage, hearing: Hears | None = None
+        self,
+        workers: Workers,
+        storage: AssetStorage,
+        hearing: Hears | None = None,
+        seeing: Sees | None = None,
     ) -> None:
-        """`hearing` times the words of recordings, where a model for it is installed."""
+        """`hearing` times the words of recordings, `seeing` compares pictures with their words.
+
+        Each is there where a model for it is installed.
+        """
         self._workers = workers
         self._storage = storage
         self._hearing = hearing
+        self._seeing = seeing
 
     def suffix(self, work: Work) -> str:
         """Return the file name suffix of what a task makes."""
@@ -71,14 +80,27 @@ class MediaRoom:
                 "task": to_record(task),
                 "files": files,
                 "path": str(made),
+                "look": self._seeing is not None,
             }
             async with self._workers.one() as worker:
                 done = await worker.ask(order, _later(on_progress))
+            product = await self._looked_at(work, done)
             await asyncio.to_thread(made.replace, destination)
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
-        product = from_record(Product, done)
         return replace(product, quality=spoken) if spoken else product
+
+    async def _looked_at(self, work: Work, done: dict[str, Any]) -> Product:
+        """Return the product with how much its pictures look like their words."""
+        shown = [from_record(Shown, each) for each in done.pop("shown", [])]
+        product = from_record(Product, done)
+        task = work.task
+        if not isinstance(task, ComposeTask) or product.quality is None:
+            return product
+        if not any(clip.shows for clip in task.clips):
+            return product
+        quality = await looked_at(self._seeing, work.id, shown, product.quality)
+        return replace(product, quality=quality)
 
     async def _heard(self, work: Work, files: Files) -> tuple[Task, Quality | None]:
         """Return the task with the times of its words, and how well they are said, if heard."""

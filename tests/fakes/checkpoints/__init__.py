@@ -20,6 +20,7 @@ _ROOMS = {
     "ace_step": ("ace_step",),
     "voices": ("musicgen", "musicgen_melody", "bark"),
     "whisper": ("whisper",),
+    "clip": ("clip",),
     "kokoro": ("kokoro",),
     "nets": ("real_esrgan", "real_esrgan_video", "real_esrgan_x2"),
 }  # fmt: skip

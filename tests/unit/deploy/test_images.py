@@ -153,7 +153,7 @@ def closure(extra: str) -> set[str]:
 @cache
 def within(name: str, *extras: str) -> frozenset[str]:
     """A distribution and all that it asks for."""
-    found = {canonicalize_name(name)}
+    found: set[str] = {canonicalize_name(name)}
     try:
         asked = requires(name) or []
     except PackageNotFoundError:

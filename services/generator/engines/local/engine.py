@@ -141,6 +141,8 @@ class LocalEngine:
             raise NoDevice(f"{model.id} is not installed: set {variable} to its checkpoint")
         if model.operation is Operation.CAPTIONS:
             raise InvalidArgument("model", f"{model.id} hears words: name `captions` to set them")
+        if model.operation is Operation.CHECK:
+            raise InvalidArgument("model", f"{model.id} looks at films as they are cut")
         return source
 
     async def _files(self, work: Work, folder: Path) -> dict[str, str]:

@@ -84,7 +84,14 @@ class Picture:
     pixels: Pixels
 
 
-Output: TypeAlias = Frames | Picture | Sound
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """How much a picture looks like words, as the family measures it."""
+
+    value: float
+
+
+Output: TypeAlias = Frames | Picture | Sound | Score
 
 
 @dataclass(slots=True, kw_only=True)

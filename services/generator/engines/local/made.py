@@ -22,3 +22,4 @@ class Made:
     served: int = 1
     words: tuple[WordTime, ...] = ()
     heard: str = ""
+    score: float | None = None

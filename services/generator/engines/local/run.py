@@ -16,7 +16,7 @@ from services.generator.domain.vram import Plan
 from services.generator.engines.local.batching import Batcher
 from services.generator.engines.local.continuing import joined
 from services.generator.engines.local.dressing import dressed, watching
-from services.generator.engines.local.family import Frames, Pixels, Resident, RunOrder, Sound
+from services.generator.engines.local.family import Frames, Pixels, Resident, RunOrder, Score, Sound
 from services.generator.engines.local.made import Made
 from services.generator.engines.local.naming import given_up, key_of, method_of
 from services.generator.engines.local.order import Work
@@ -219,6 +219,7 @@ def _made(plan: Plan, result: Result, shape: Shape) -> Made:
         served=result.served,
         words=_words(result.output),
         heard=result.output.heard if isinstance(result.output, Sound) else "",
+        score=result.output.value if isinstance(result.output, Score) else None,
     )
 
 

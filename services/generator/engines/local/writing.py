@@ -1,5 +1,6 @@
 """What a run has given, brought off the device and written as it was asked for."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 
 from services.generator.domain.shapes import Shape
 from services.generator.engines.local.encoding import write_clip, write_picture, write_sound
-from services.generator.engines.local.family import Frames, Output, Picture, Pixels, Sound
+from services.generator.engines.local.family import Frames, Output, Picture, Pixels, Score, Sound
 from services.generator.engines.local.interpolation import count_at, interpolated
 
 
@@ -36,7 +37,7 @@ class Clip:
         return Sound(samples=samples, rate=self.sounds[0].rate)
 
 
-Written: TypeAlias = Clip | Picture | Sound
+Written: TypeAlias = Clip | Picture | Sound | Score
 
 
 def brought(output: Output | Clip) -> Written:
@@ -63,6 +64,9 @@ def written(path: Path, output: Written, asked: Shape) -> Shape:
     if isinstance(output, Picture):
         write_picture(path, output, (asked.width, asked.height))
         return replace(asked, seconds=0.0)
+    if isinstance(output, Score):
+        path.write_text(json.dumps({"score": output.value}), encoding="utf-8")
+        return asked
     return replace(asked, seconds=write_sound(path, output, asked.seconds))
 
 

@@ -4,6 +4,7 @@ from services.common.errors import InvalidArgument
 from services.generator.engines.local.families import cogvideox, hunyuan_video, musicgen, wan
 from services.generator.engines.local.families.ace_step import AceStep
 from services.generator.engines.local.families.bark import Bark
+from services.generator.engines.local.families.clip import Clip
 from services.generator.engines.local.families.effects import AudioLdm2, StableAudio
 from services.generator.engines.local.families.flux import Flux
 from services.generator.engines.local.families.kokoro import Kokoro
@@ -37,6 +38,7 @@ FAMILIES: tuple[Family, ...] = (
     XttsV2(),
     Upscaler(),
     Whisper(),
+    Clip(),
 )
 
 

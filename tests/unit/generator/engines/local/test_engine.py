@@ -5,6 +5,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from services.generator.domain.orders import asset_media
 from services.generator.domain.shapes import Shape
@@ -15,6 +16,7 @@ from services.generator.engines.local.engine import LocalEngine
 from services.generator.engines.local.hearing import Hearing
 from services.generator.engines.local.probe import Source
 from services.generator.engines.local.process import ModelProcess
+from services.generator.engines.local.seeing import Seeing
 from tests.fakes.generator_parts import MemoryStorage
 from tests.fakes.local_work import clip, local_work
 
@@ -65,6 +67,7 @@ async def test_one_process_enlarges_a_stored_clip_speaks_and_hears(shelf, tmp_pa
     frames = np.random.default_rng(1).integers(0, 255, (3, 48, 64, 3), dtype=np.uint8)
     write_clip(small, iter([frames]), like=Shape(width=64, height=48, frames=3, fps=12.0))
     names = {"real_esrgan": "real_esrgan_video", "kokoro": "kokoro", "whisper": "whisper"}
+    names["clip"] = "clip"
     sources = {
         model: Source(model=model, location=str(shelf.get(name))) for model, name in names.items()
     }
@@ -82,6 +85,11 @@ async def test_one_process_enlarges_a_stored_clip_speaks_and_hears(shelf, tmp_pa
         )
         hearing = Hearing(process, sources["whisper"])
         heard = await hearing.words("g3", tmp_path / "g2.flac", "Hello world.", "en")
+        still = tmp_path / "still.png"
+        Image.new("RGB", (48, 27), "red").save(still)
+        seeing = Seeing(process, sources["clip"])
+        likeness = await seeing.likeness("g5", still, "A red wall")
+        unseen = await seeing.likeness("g6", tmp_path / "none.png", "A red wall")
         unheard = await hearing.words("g4", tmp_path / "g2.flac", "Hello world.", "xx")
     finally:
         await process.close()
@@ -94,5 +102,8 @@ async def test_one_process_enlarges_a_stored_clip_speaks_and_hears(shelf, tmp_pa
     )
     assert (heard.of, unheard) == (2, Heard())
     assert heard.wrong  # its weights are random: it hears something else
+    assert likeness is not None
+    assert -1 <= likeness <= 1
+    assert unseen is None
     assert speech.content_type == "audio/flac"
     assert 0 < speech.words[-1].end_seconds <= speech.duration_seconds + 0.05
