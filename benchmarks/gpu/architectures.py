@@ -39,7 +39,8 @@ class Made:
     def checkpoint(self, name: str, folder: Path) -> Path:
         """Return the folder of a checkpoint, written unless it is there."""
         with self.growing(name):
-            return Shelf(folder).get(name)
+            made: Path = Shelf(folder).get(name)
+        return made
 
     @contextmanager
     def growing(self, name: str) -> Iterator[None]:

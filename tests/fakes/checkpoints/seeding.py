@@ -1,10 +1,11 @@
 """Random weights that are the same each time."""
 
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
-_makers = []
+_makers: list[Any] = []
 
 
 def seeded(make, *given, **named):

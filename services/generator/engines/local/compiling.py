@@ -30,4 +30,4 @@ def compiles(device: Device) -> str:
 
 
 def _twice(x: object) -> object:
-    return x + x  # type: ignore[operator]  # a tensor
+    return x + x  # type: ignore[operator]  # tensors are given
