@@ -1,35 +1,17 @@
 """Fixtures that every test may ask for; servers start on first use, once per test process."""
 
-import gc
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.servers import Bucket, Nats, Postgres, SeaweedFS
 
-# Failures are cut to what the end of a build's output can hold.
-pytest_plugins = ["tests.failure_reports"]
+pytest_plugins = ["tests.failure_reports", "tests.thrift"]
 
 # Tests run beside each other: a library that takes every core for a tiny model only makes all wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # noqa: TID251 - for NumPy, torch and their children
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
-    """Spare the garbage collector what 7,000 tests have loaded.
-
-    It walks 650,000 objects that stay, again and again while they come; later each walk takes half
-    a second and more in which a server of this process answers nobody.
-    """
-    gc.disable()
-    try:
-        return (yield)
-    finally:
-        gc.collect()
-        gc.freeze()
-        gc.enable()
 
 
 @pytest.fixture(scope="session")
