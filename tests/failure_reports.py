@@ -11,11 +11,14 @@ WIDTH = 500
 FOLDER = "build/failures"
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Cut what a failed test wrote, and what its error says, to the last lines of each."""
+    """Cut what a failed test wrote, and what its error says, to the last lines of each.
+
+    First of all and so last in turn: what other hooks add is cut as well.
+    """
     report = yield
     if report.failed and any(_is_long(text) for text in _texts(report).values()):
         file = item.config.rootpath / FOLDER / _file_name(report)

@@ -23,7 +23,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report: Any = yield
     if report.failed and isinstance(item, pytest.Function):
         stacks = {id(value): value for value in item.funcargs.values() if isinstance(value, Stack)}
-        report.sections += [("services", stack.logs()) for stack in stacks.values()]
+        report.sections += [part for stack in stacks.values() for part in stack.logs().items()]
     return report
 
 

@@ -110,10 +110,9 @@ class Stack:
         chosen = self.services[orchestrator] if orchestrator else self.orchestrators[0]
         return Client(chosen.address, IdentitySigner(SIGNING_KEY), Identity(tenant))
 
-    def logs(self) -> str:
-        """The end of every service's log."""
-        ends = (f"===== {n}\n{s.log[-LOG_END:]}" for n, s in self.services.items())
-        return "\n".join(ends)
+    def logs(self) -> dict[str, str]:
+        """The end of each service's log."""
+        return {f"log of {n}": s.log[-LOG_END:] for n, s in self.services.items()}
 
     def close(self) -> None:
         """Kill every service and remove what they kept."""

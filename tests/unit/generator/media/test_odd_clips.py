@@ -4,6 +4,7 @@ import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import av
 import numpy as np
@@ -84,17 +85,27 @@ def test_high_dynamic_range_is_refused_by_its_name(
         probe(clip, "clips[2].media")
 
 
-def test_nothing_of_a_clip_is_held_behind_the_cut(tmp_path: Path) -> None:
+def test_nothing_of_a_clip_is_held_behind_the_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without the collector of cycles, which may come late: decoders hold many frames."""
     clip = make_clip(tmp_path / "a.mp4", frames=6)
     film, held = tmp_path / "film.mp4", []
+    living: WeakSet[Reader] = WeakSet()
+    begin = Reader.__init__
+
+    def noted(reader: Reader, *facts: Any, **more: Any) -> None:
+        living.add(reader)
+        begin(reader, *facts, **more)
+
     task = ComposeTask(
         clips=tuple(Clip(media=ANY) for _ in range(12)), encoding=Encoding.FULL, check=False
     )
 
     def progress(_: float) -> None:
-        held.append(sum(type(each) is Reader for each in gc.get_objects()))
+        held.append(len(living))
 
+    monkeypatch.setattr(Reader, "__init__", noted)
     gc.collect()
     gc.disable()
     try:
