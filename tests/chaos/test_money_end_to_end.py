@@ -142,7 +142,7 @@ def new_shop() -> Iterator[tuple[Stack, World]]:
 async def opened(stack: Stack, world: World) -> AsyncIterator[Shop]:
     stack.heal()
     # The bill is not reset: ids would begin anew, and be taken for those of earlier tests.
-    async with httpx.AsyncClient(base_url=world.url, trust_env=False, timeout=5) as http:
+    async with httpx.AsyncClient(base_url=world.url, trust_env=False, timeout=30) as http:
         (await http.delete("/_sim/scenario")).raise_for_status()
         yield Shop(stack, Simulated(world, http), len(world.charges))
 

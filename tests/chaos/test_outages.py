@@ -98,7 +98,7 @@ async def test_the_event_bus_is_away_for_three_seconds(stack: Stack) -> None:
         await asyncio.sleep(3)
         await stack.nats.restart()
         await assert_all_made(stack, watches)
-    await until(lambda: not (stack.evidence.unpublished()), 15)
+    await until(lambda: not (stack.evidence.unpublished()), 40)
 
 
 async def test_the_generator_is_away_for_five_seconds(stack: Stack) -> None:

@@ -90,7 +90,7 @@ def reelmesh(*arguments: str, seconds: float = 40, **env: str) -> subprocess.Com
     )
 
 
-def wait_until(found: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(found: Callable[[], bool], seconds: float = 40) -> None:
     """Look again and again until it is so."""
     deadline = time.monotonic() + seconds
     while not found():

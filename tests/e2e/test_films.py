@@ -70,7 +70,7 @@ def test_the_example_script_is_a_film_with_voices_captions_and_music(suite: Suit
         request = film_request(ROOT / "examples/scene.fountain", {**SMALL, "captions": "attach"})
         name = films.CreateFilm(request, timeout=30).film.name
         changes = list(films.WatchFilm(pb.WatchFilmRequest(name=name), timeout=250))
-        film = films.GetFilm(pb.GetFilmRequest(name=name), timeout=10).film
+        film = films.GetFilm(pb.GetFilmRequest(name=name), timeout=40).film
     assert film.state == pb.Film.STATE_SUCCEEDED, film.error.message
     assert film.title == "The last ferry"
     assert [task.state for task in film.tasks] == ["succeeded"] * len(film.tasks)

@@ -48,10 +48,10 @@ def test_grpc_makes_a_video_that_decodes_and_lies_where_it_says(suite: Suite):
             resolution="480p",
             request_id="e2e-grpc",
         )
-        job = videos.GenerateVideo(request, timeout=10).job
-        again = videos.GenerateVideo(request, timeout=10)
+        job = videos.GenerateVideo(request, timeout=40).job
+        again = videos.GenerateVideo(request, timeout=40)
         changes = list(videos.WatchVideoJob(WatchVideoJobRequest(name=job.name), timeout=60))
-        ended = videos.GetVideoJob(GetVideoJobRequest(name=job.name), timeout=10).job
+        ended = videos.GetVideoJob(GetVideoJobRequest(name=job.name), timeout=40).job
 
     assert again.replayed
     assert again.job.name == job.name

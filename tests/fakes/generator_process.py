@@ -83,7 +83,7 @@ class GeneratorProcess:
         async with asyncio.timeout(seconds):
             while True:
                 try:
-                    return (await self.stub.CreateGeneration(request, timeout=5)).generation
+                    return (await self.stub.CreateGeneration(request, timeout=15)).generation
                 except ServiceError as error:
                     if not error.retryable:
                         raise

@@ -60,7 +60,7 @@ def simulator_thread(**settings: Any) -> Iterator[World]:
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
     thread.start()
-    assert ready.wait(20), "the simulator does not start"
+    assert ready.wait(50), "the simulator does not start"
     yield worlds[0]
     loop.call_soon_threadsafe(stop.set)
     thread.join(20)
@@ -70,6 +70,6 @@ def simulator_thread(**settings: Any) -> Iterator[World]:
 @asynccontextmanager
 async def fresh(world: World) -> AsyncIterator[Simulated]:
     """Forget what other tests did, and hand out a client."""
-    async with httpx.AsyncClient(base_url=world.url, trust_env=False, timeout=5) as http:
+    async with httpx.AsyncClient(base_url=world.url, trust_env=False, timeout=30) as http:
         (await http.post("/_sim/reset")).raise_for_status()
         yield Simulated(world, http)

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable
 
 
-async def until(condition: Callable[[], object], seconds: float = 10) -> None:
+async def until(condition: Callable[[], object], seconds: float = 30) -> None:
     """Return once the condition holds, itself or when awaited; raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while True:

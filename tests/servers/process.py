@@ -70,7 +70,7 @@ class Server:
         """Whether the process is gone, or was never started."""
         return self._process is None or self._process.poll() is not None
 
-    def wait_until(self, ready: Callable[[], bool], seconds: float = 20) -> None:
+    def wait_until(self, ready: Callable[[], bool], seconds: float = 50) -> None:
         """Poll `ready`; raise with the end of the log when the server dies or is too slow."""
         deadline = time.monotonic() + seconds
         while not ready():
@@ -86,7 +86,7 @@ class Server:
         """Send `sign` and wait until the process is gone; its files stay."""
         if self._process and self._process.poll() is None:
             self._process.send_signal(sign)
-            self._process.wait(10)
+            self._process.wait(30)
 
     def close(self) -> None:
         """End the process and remove its folder."""

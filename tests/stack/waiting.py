@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-async def until(condition: Callable[[], Any], seconds: float, every: float = 0.05) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 30, every: float = 0.05) -> None:
     """Return once `condition` is true, itself or when awaited; raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while True:

@@ -35,7 +35,7 @@ from services.suite.simulator.exports import variables
 from services.suite.simulator.media import Clip, Kind, _plain
 from tests.fakes.simulator import Simulated
 
-PATIENCE = timedelta(seconds=6)
+PATIENCE = timedelta(seconds=25)
 
 
 def now() -> datetime:
@@ -123,7 +123,7 @@ class Drive:
         """Download a result as the machine does."""
         hosts = frozenset({urlsplit(self.sim.world.media_url).netloc})
         policy = UrlPolicy(allowed_hosts=hosts)
-        async with fetching_client(timeout=httpx.Timeout(5)) as http:
+        async with fetching_client(timeout=httpx.Timeout(25)) as http:
             downloader = Downloader(http, policy, now=now)
             async with downloader.open(output, self.adapter) as found:
                 return b"".join([chunk async for chunk in found.chunks])

@@ -206,7 +206,7 @@ async def test_a_late_success_is_owed_after_all(scene: Scene, fault: Fault):
         outcome = await drive.client.submit(scene.wanted)
         assert isinstance(outcome, Accepted)
         assert isinstance(await drive.finish(outcome), Failed)
-        for _ in range(100):
+        for _ in range(1000):
             update = await drive.client.poll(outcome.job)
             if isinstance(update, Succeeded):
                 break

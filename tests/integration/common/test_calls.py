@@ -218,6 +218,6 @@ async def test_calls_are_spread_over_all_addresses() -> None:
         Channel(f"{first.address},{second.address}") as channel,
     ):
         stub: Any = EchoStub(channel)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not (one.calls and two.calls):
                 await stub.GetEcho(text("hi"))

@@ -225,7 +225,7 @@ async def test_a_reader_does_not_wait_for_a_writer(database_url: str, scripts: P
         await migrate(database, scripts)
         async with database.begin() as connection:
             await connection.execute(INCREMENT)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 assert await count(database) == 100
         assert await count(database) == 101
 

@@ -62,7 +62,7 @@ async def test_it_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     assert server.is_running()
     os.kill(parent.pid, signal.SIGKILL)
     await parent.wait()
-    gone, _ = await asyncio.to_thread(psutil.wait_procs, [server], timeout=5)
+    gone, _ = await asyncio.to_thread(psutil.wait_procs, [server], timeout=30)
     assert gone == [server]
 
 

@@ -82,7 +82,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
 
 
 async def eventually(
-    ask: Callable[[], Awaitable[T]], found: Callable[[T], bool], *, seconds: float = 5
+    ask: Callable[[], Awaitable[T]], found: Callable[[T], bool], *, seconds: float = 30
 ) -> T:
     """Ask until the answer is the one, for things that others do in their own time."""
     async with asyncio.timeout(seconds):

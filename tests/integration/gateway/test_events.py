@@ -73,7 +73,7 @@ async def test_a_reader_that_saw_the_end_is_told_not_to_come_back(gateway: Gatew
 
 async def test_silence_is_filled_with_comments(gateway: Gateway):
     await accept(gateway)
-    async with gateway.http.stream("GET", URL) as answer, asyncio.timeout(5):
+    async with gateway.http.stream("GET", URL) as answer, asyncio.timeout(30):
         stream = blocks(answer)
         found = [await anext(stream) for _ in range(5)]
         assert found[0] == {"retry": "2000"}

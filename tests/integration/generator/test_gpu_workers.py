@@ -171,7 +171,7 @@ async def test_a_model_of_a_real_family_is_tried_before_ready_and_served_from_me
         LOCAL_LTX_VIDEO_PATH=str(checkpoint),
         HF_HUB_OFFLINE="1",
     )
-    await until(lambda: _lies_loaded(yard, "ltx_video"), 20)
+    await until(lambda: _lies_loaded(yard, "ltx_video"), 40)
     ended = await yard.end_of((await yard.create(fps=8)).name, 200)
     await one_result(yard, ended)
     assert (ended.output.width, ended.output.height) == (854, 480)
@@ -187,7 +187,7 @@ async def _lies_loaded(yard: Yard, model: str) -> bool:
 async def _serving(address: str) -> bool:
     async with Channel(address) as channel:
         stub: Any = HealthStub(channel)
-        answer = await stub.Check(HealthCheckRequest(), timeout=5)
+        answer = await stub.Check(HealthCheckRequest(), timeout=30)
         return bool(answer.status == HealthCheckResponse.SERVING)
 
 
@@ -212,7 +212,7 @@ async def test_models_are_ready_while_a_worker_serves_them(yard: Yard) -> None:
     assert list(told.loaded_models) == ["ltx_video"]
     assert told.cold_start.ToMicroseconds() > 0
     worker.send(signal.SIGKILL)
-    await until(lambda: _gone(standing), 20)
+    await until(lambda: _gone(standing), 40)
 
 
 async def _gone(standing: Any) -> bool:
@@ -222,7 +222,7 @@ async def _gone(standing: Any) -> bool:
 async def test_a_worker_that_is_killed_is_taken_over_once(yard: Yard) -> None:
     first = await yard.worker("w1")
     generation = await yard.create()
-    await until(yard.made, 20)
+    await until(yard.made, 40)
     first.send(signal.SIGKILL)
     await yard.worker("w2")
     yard.go()
@@ -237,15 +237,15 @@ async def test_a_worker_that_freezes_is_taken_over_and_its_late_result_changes_n
 ) -> None:
     frozen = await yard.worker("w1")
     generation = await yard.create()
-    await until(yard.made, 20)
+    await until(yard.made, 40)
     frozen.send(signal.SIGSTOP)
     await yard.worker("w2")
-    await until(lambda: len(yard.made()) == 2, 20)
+    await until(lambda: len(yard.made()) == 2, 40)
     yard.go()
     ended = await yard.end_of(generation.name)
     assert ended.output.method == "w2"
     frozen.send(signal.SIGCONT)
-    await until(lambda: yard.there("w1", Worker.STATE_READY), 20)  # done with what it was at
+    await until(lambda: yard.there("w1", Worker.STATE_READY), 40)  # done with what it was at
     again = await yard.stub.GetGeneration(pb.GetGenerationRequest(name=generation.name))
     assert again.generation == ended
     await one_result(yard, ended)
@@ -254,7 +254,7 @@ async def test_a_worker_that_freezes_is_taken_over_and_its_late_result_changes_n
 async def test_a_worker_that_is_told_to_end_hands_its_work_back(yard: Yard) -> None:
     first = await yard.worker("w1", GPU_WORKER_DRAIN_SECONDS="0", GPU_WORKER_ACK_WAIT_SECONDS="60")
     generation = await yard.create()
-    await until(yard.made, 20)
+    await until(yard.made, 40)
     first.send(signal.SIGTERM)
     assert await first.ended() == 0
     await yard.worker("w2", GPU_WORKER_ACK_WAIT_SECONDS="60")
@@ -266,7 +266,7 @@ async def test_a_worker_that_is_told_to_end_hands_its_work_back(yard: Yard) -> N
 async def test_a_worker_that_is_told_to_end_finishes_what_it_can(yard: Yard) -> None:
     worker = await yard.worker("w1", GPU_WORKER_DRAIN_SECONDS="30")
     generation = await yard.create()
-    await until(yard.made, 20)
+    await until(yard.made, 40)
     worker.send(signal.SIGTERM)
     await until(lambda: yard.there("w1", Worker.STATE_BUSY, Worker.STATE_DRAINING))
     yard.go()
@@ -277,10 +277,10 @@ async def test_a_worker_that_is_told_to_end_finishes_what_it_can(yard: Yard) -> 
 async def test_a_cancel_stops_the_worker_and_costs_nothing(yard: Yard) -> None:
     await yard.worker("w1")
     generation = await yard.create()
-    await until(yard.made, 20)
+    await until(yard.made, 40)
     answer = await yard.stub.CancelGeneration(pb.CancelGenerationRequest(name=generation.name))
     assert (answer.generation.state, answer.still_billed) == (State.STATE_CANCELLED, "")
-    await until(lambda: yard.there("w1", Worker.STATE_READY), 20)
+    await until(lambda: yard.there("w1", Worker.STATE_READY), 40)
     yard.go()
     following = await yard.create(request_id="job2")
     assert (await yard.end_of(following.name)).state == State.STATE_SUCCEEDED
@@ -297,9 +297,9 @@ async def test_a_generator_that_died_finds_the_result_that_waits_for_it(
     async with yard.generator():
         await yard.worker("w1")
         generation = await yard.create()
-        await until(yard.made, 20)
+        await until(yard.made, 40)
     yard.go()
-    await until(lambda: _stored(yard), 20)
+    await until(lambda: _stored(yard), 40)
     async with yard.generator():
         ended = await yard.end_of(generation.name)
     for worker in yard.workers:
@@ -324,7 +324,7 @@ async def test_a_bus_that_lost_everything_is_filled_from_the_ledger(
 
 async def _lose_and_fill(yard: Yard) -> None:
     names = [(await yard.create(request_id=f"job{number}")).name for number in range(3)]
-    await until(lambda: _queued(yard, 3), 20)
+    await until(lambda: _queued(yard, 3), 40)
     yard.nats.kill()
     for stream in (WORK_STREAM, RESULTS_STREAM):
         for path in yard.nats.directory.rglob(stream):

@@ -165,7 +165,7 @@ async def test_a_killed_replicas_jobs_are_taken_over(
     killed = time.monotonic()
     last = (await second.follow(created.name))[-1]
     assert last.state == State.STATE_SUCCEEDED
-    assert time.monotonic() - killed < 10
+    assert time.monotonic() - killed < 30
     assert len(vendor.bill) == 1
     await first.close()
     await second.close()

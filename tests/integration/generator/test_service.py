@@ -309,7 +309,7 @@ async def test_watches_end_when_the_service_drains(settings: Settings, vendor) -
         created = (await stub.CreateGeneration(paid())).generation
         watch = asyncio.create_task(follow(stub, created.name))
         await asyncio.sleep(0.5)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         seen = await watch
     assert seen[-1].state == State.STATE_RUNNING
     await channel.close()

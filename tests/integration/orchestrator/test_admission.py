@@ -167,7 +167,7 @@ async def test_no_more_jobs_at_once_than_the_quota_and_room_again_when_one_has_e
     batch = video_service_pb2.BatchGenerateVideosRequest(request_id="b", requests=[request("x")])
     with pytest.raises(ResourceExhausted):
         await acme.stub.BatchGenerateVideos(batch)
-    await until(lambda: len(house.generator.requests) == 2, 20)
+    await until(lambda: len(house.generator.requests) == 2, 40)
     await acme.cancel(jobs[0].name)
     await acme.end(jobs[0].name)
     assert (await acme.generate("again")).name

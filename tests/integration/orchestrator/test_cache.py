@@ -141,7 +141,7 @@ async def test_a_deletion_on_the_bus_drops_the_entry(house: House, acme: Client,
     )
     async with await Bus.connect(nats_url) as bus:
         await bus.publish_many([event])
-    await until(lambda: house.evidence.count("orchestrator", "cache_entries") == 0, seconds=20)
+    await until(lambda: house.evidence.count("orchestrator", "cache_entries") == 0, seconds=40)
 
 
 async def test_a_caller_who_sets_nothing_else_gets_the_same_request(house: House, acme: Client):

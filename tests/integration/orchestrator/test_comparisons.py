@@ -43,7 +43,7 @@ async def complete(stub: Any, name: str) -> Any:
         found[:] = [answer.comparison]
         return bool(answer.comparison.complete)
 
-    await until(look, 20)
+    await until(look, 40)
     return found[0]
 
 
@@ -128,7 +128,7 @@ async def test_the_same_over_http_and_from_the_command_line(
     async def complete() -> bool:
         return bool((await http.get(path)).json()["comparison"]["complete"])
 
-    await until(complete, 20)
+    await until(complete, 40)
     rated = {"ratings": [{"arm": "A", "score": 2}, {"arm": "B", "score": 5}]}
     answer = await http.post(f"{path}:rate", json=rated)
     assert {arm["model"] for arm in answer.json()["comparison"]["arms"]} == set(BOTH)

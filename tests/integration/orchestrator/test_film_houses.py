@@ -36,7 +36,7 @@ async def test_workers_that_come_and_go_only_delay_a_film(tmp_path: Path, nats_u
             name = (await films.CreateFilm(wanted(mode="sequential"))).film.name
             for part, gate in held.items():
                 async with running(worker):
-                    await until(partial(asked, house, part), 20)
+                    await until(partial(asked, house, part), 40)
                 gate.set()  # it ends while there is no worker
             async with running(worker):
                 film, _ = await end(films, name)
@@ -53,7 +53,7 @@ async def test_a_window_that_passes_while_no_worker_is_free_costs_nothing(
         films: Any = FilmServiceStub(acme.channel)
         latest = clock.now() + timedelta(seconds=1)
         name = (await films.CreateFilm(wanted(latest_start_time=latest))).film.name
-        await until(lambda: clock.now() > latest, 20)
+        await until(lambda: clock.now() > latest, 40)
         async with running(house.settings.model_copy(update={"role": "worker"})):
             film, _ = await end(films, name)
         assert film.state == State.STATE_FAILED

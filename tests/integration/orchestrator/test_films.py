@@ -113,7 +113,7 @@ async def test_cancelling_stops_what_runs_and_resuming_makes_the_rest(
 ) -> None:
     studio.generator.script = of({"/1/1": Hang()})
     name = (await films.CreateFilm(wanted())).film.name
-    await until(lambda: asked(studio, "/1/1"), 20)
+    await until(lambda: asked(studio, "/1/1"), 40)
     await films.CancelFilm(pb.CancelFilmRequest(name=name))
     film, _ = await end(films, name)
     assert film.state == State.STATE_CANCELLED

@@ -60,11 +60,14 @@ async def test_a_cancel_reaches_the_drive(plant) -> None:
     machine = plant.machine()
     opened, _ = await plant.ledger.open(entry(), "local/1")
     machine.start(opened)
-    await asyncio.sleep(0.02)
+
+    async def runs() -> bool:
+        return (await plant.present(entry())).state is State.RUNNING
+
+    await until(runs)
     cancelled = (await plant.present(entry())).cancelled(at=START)
     await plant.ledger.save(cancelled)
     machine.cancelled(cancelled)
-    await asyncio.sleep(0.02)
-    assert plant.backend.cancelled == ["job-g1"]
+    await until(lambda: plant.backend.cancelled == ["job-g1"])
     plant.backend.hold.set()
     await until_idle(machine)

@@ -37,7 +37,7 @@ async def run_until(pile: Pile, done) -> None:
     """Run the relay until something is so."""
     running = asyncio.create_task(pile.run())
     try:
-        await until(done, 20)
+        await until(done, 40)
     finally:
         running.cancel()
         with suppress(asyncio.CancelledError):

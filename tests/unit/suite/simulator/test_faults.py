@@ -43,11 +43,7 @@ class Ear:
         return Response()
 
     async def wait(self, number: int = 1) -> None:
-        for _ in range(200):
-            if len(self.heard) >= number:
-                return
-            await asyncio.sleep(0.02)
-        raise AssertionError(f"heard {len(self.heard)} of {number}")
+        await until(lambda: len(self.heard) >= number)
 
 
 @pytest.fixture
@@ -191,4 +187,4 @@ async def test_minimax_challenges_before_it_tells(sim: Simulated, ear: Ear):
     async def delivered() -> bool:  # written after the answer that we gave
         return [row["status"] for row in await sim.kept("deliveries")] == [200, 200]
 
-    await until(delivered, 10)
+    await until(delivered, 30)

@@ -48,7 +48,7 @@ async def test_an_unknown_field_is_refused_in_the_vendors_words(sim: Simulated, 
     if "fal-ai" in order.path:  # the queue accepts, the result complains
         address = answer.json()["status_url"].replace("https://queue.fal.run", "/hf/fal-ai")
         query = {"_subdomain": "queue"}
-        for _ in range(100):
+        for _ in range(1000):
             told = await sim.http.get(address, params=query, headers=order.key)
             if told.json()["status"] == "COMPLETED":
                 break
