@@ -53,7 +53,8 @@ serve: setup ## Run every service in one process, data in ./data
 test: check ## Every check and every test, on real servers; the failed ones once more, alone
 	$(BIN)/python -m tests.run $(PYTEST_ARGS)
 
-check: setup-dev lint types imports proto-lint proto-breaking proto-drift ## Format, lint, types, import contracts, protos
+check: setup-dev ## Format, lint, types, import contracts, protos, two at a time
+	@$(MAKE) --jobs 2 --output-sync=target types imports lint proto-lint proto-breaking proto-drift
 
 lint: setup-dev ## Formatting and ruff's rules
 	$(BIN)/ruff format --check --quiet .
@@ -98,13 +99,15 @@ proto: generated ## Regenerate reelmesh/ from protos/
 $(BUILD):
 	@mkdir -p $@
 
-proto-lint: setup-dev | $(BUILD) ## buf STANDARD + COMMENTS on the protos
+.PHONY: described
+described: setup-dev | $(BUILD)
 	@$(PROTOC) --include_imports --include_source_info --descriptor_set_out=$(BUILD)/source.binpb $(PROTO_FILES)
+
+proto-lint: described ## buf STANDARD + COMMENTS on the protos
 	$(BIN)/buf lint $(BUILD)/source.binpb --config buf.yaml
 
-proto-breaking: setup-dev | $(BUILD) ## Changes against protos/baseline.binpb that would break a client
-	@$(PROTOC) --include_imports --include_source_info --descriptor_set_out=$(BUILD)/now.binpb $(PROTO_FILES)
-	$(BIN)/buf breaking $(BUILD)/now.binpb --against protos/baseline.binpb --config buf.yaml
+proto-breaking: described ## Changes against protos/baseline.binpb that would break a client
+	$(BIN)/buf breaking $(BUILD)/source.binpb --against protos/baseline.binpb --config buf.yaml
 
 proto-drift: generated ## Does reelmesh/ still match protos/?
 	diff -r --brief --exclude=__pycache__ $(BUILD)/generated/reelmesh reelmesh
