@@ -109,7 +109,7 @@ async def _build(
     means = means_of(
         settings, books, backends=backends, halting=halting, storage=storage, here=here
     )
-    machine = Machine(means, report)
+    machine = Machine(means, report, rate=settings.polls_per_second)
     await keep_going(settings, books, machine=machine, stack=stack)
     reach = await watch_network(settings, stack)
     around = partial(surroundings, settings, circuits, reach=reach, halting=halting, access=access)

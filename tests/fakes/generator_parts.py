@@ -122,7 +122,9 @@ class MemoryLedger:
             raise RequestConflict(present.request_id)
         return Entry(present, entry.order), False
 
-    async def save(self, generation: Generation, *, owner: str = "", release: bool = False) -> bool:
+    async def save(
+        self, generation: Generation, *, owner: str = "", release: bool = False, soon: bool = False
+    ) -> bool:
         row = self.rows[generation.id]
         stale = self._generation(generation.id).sequence != generation.sequence - 1
         if stale or (owner and self.owners[generation.id] != owner):
@@ -295,6 +297,11 @@ class ScriptedBackend:
         if isinstance(answer, ServiceError):
             raise answer
         return answer
+
+    def pause(
+        self, work: Work, job: str, trouble: int = 0, asked: float | None = None
+    ) -> float | None:
+        return None
 
     async def updates(self, work: Work, job: str) -> AsyncGenerator[Update, None]:
         script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]

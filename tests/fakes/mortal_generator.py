@@ -35,7 +35,8 @@ from services.generator.ledger import SqlHalts, SqlLedger
 from services.generator.ledger.rows import GENERATIONS
 from services.generator.providers import configured
 from services.generator.providers.adapter import Adapter
-from services.generator.providers.client import TIMEOUT, Client, vendor_http
+from services.generator.providers.client import Client
+from services.generator.providers.connections import TIMEOUT, vendor_http
 from services.generator.providers.download import Downloader
 from services.generator.providers.upload import Uploader
 from services.generator.usecases.halting import Halting
@@ -93,9 +94,11 @@ class Ends(SqlLedger):
         self.database = database
         self._ends = ends
 
-    async def save(self, generation: Generation, *, owner: str = "", release: bool = False) -> bool:
+    async def save(
+        self, generation: Generation, *, owner: str = "", release: bool = False, soon: bool = False
+    ) -> bool:
         before = await self.load(generation.id)
-        saved = await super().save(generation, owner=owner, release=release)
+        saved = await super().save(generation, owner=owner, release=release, soon=soon)
         begun = before is not None and not before.generation.state.terminal
         self._ends[generation.id] += saved and begun and generation.state.terminal
         return saved

@@ -49,6 +49,7 @@ class Work:
     identity: Identity
     task: Task
     order: Order
+    begun: datetime | None = None  # when it was sent, as far as that is known
     bell: Bell = field(default_factory=Bell, compare=False)  # rings when there may be news
 
 
@@ -140,6 +141,14 @@ class Backend(Protocol):
         Raises NotFound when the vendor, asked by our own id, says that it has no such work.
         """
 
+    def pause(
+        self, work: Work, job: str, trouble: int = 0, asked: float | None = None
+    ) -> float | None:
+        """Return the seconds until `look` should be called again; None where `updates` tells all.
+
+        `trouble` looks in a row have failed, and the last was told to wait for `asked` seconds.
+        """
+
     def updates(self, work: Work, job: str) -> AsyncGenerator[Update, None]:
         """Yield how it goes, the last one Made or Lost. Can be called again after a restart."""
 
@@ -184,10 +193,13 @@ class Ledger(Callbacks, Protocol):
         A tombstone takes the request in, stays cancelled, and counts as not new.
         """
 
-    async def save(self, generation: Generation, *, owner: str = "", release: bool = False) -> bool:
+    async def save(
+        self, generation: Generation, *, owner: str = "", release: bool = False, soon: bool = False
+    ) -> bool:
         """Write the next state where the row has the one before; False when somebody was faster.
 
-        With `owner` the row must still be that owner's. `release` gives it up.
+        With `owner` the row must still be that owner's. `release` gives it up. What need not be
+        written at once is written `soon`, in one go with others.
         """
 
     async def save_within(self, generation: Generation, *, owner: str, limit: int) -> bool | None:

@@ -80,6 +80,8 @@ _SAME_NAMES = (
     "id", "tenant", "request_id", "request_hash", "sequence", "model", "submissions",
     "provider_job_id", "create_time", "submit_time", "end_time", "deadline",
 )  # fmt: skip
+COLUMNS = (*_SAME_NAMES, "state", "provider", "credential", "cost_micros", "facts")
+"""What `columns_of` returns."""
 _FACTS = ("job", "progress", "progress_source", "asset", "placeholder")
 
 

@@ -27,6 +27,7 @@ from services.generator.ledger.rows import (
     entry_of,
     generation_of,
 )
+from services.generator.ledger.saving import Saving, change, changed
 
 _ROW = GENERATIONS.c
 # A call whose answer was lost may be at work at the vendor for about so long.
@@ -43,6 +44,7 @@ class SqlLedger:
         self._database = database
         dialect: Any = sqlite if database.is_sqlite else postgresql
         self._insert = dialect.insert
+        self._saving = Saving(database)
 
     async def open(self, entry: Entry, owner: str) -> tuple[Entry, bool]:
         """Insert the intent, or return what is there; raises RequestConflict for another body."""
@@ -67,11 +69,11 @@ class SqlLedger:
                 raise RequestConflict(found.request_id)
             return Entry(found, entry.order), False
 
-    async def save(self, generation: Generation, *, owner: str = "", release: bool = False) -> bool:
+    async def save(
+        self, generation: Generation, *, owner: str = "", release: bool = False, soon: bool = False
+    ) -> bool:
         """Write the next state where the row has the one before."""
-        update = _change(generation, owner=owner, release=release)
-        async with told_when_away(), self._database.statement(writes=True) as connection:
-            return bool((await connection.execute(update)).rowcount)
+        return await self._saving.save(generation, owner=owner, release=release, soon=soon)
 
     async def save_within(self, generation: Generation, *, owner: str, limit: int) -> bool | None:
         """Save unless `limit` jobs are under way with its credential."""
@@ -97,8 +99,8 @@ class SqlLedger:
                 await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
             if (await connection.execute(under_way)).scalar_one() >= limit:
                 return None
-            update = _change(generation, owner=owner)
-            return bool((await connection.execute(update)).rowcount)
+            update, values = change(owned=True, release=False), changed(generation, owner)
+            return bool((await connection.execute(update, values)).rowcount)
 
     async def sent(self, provider: str, start: datetime, end: datetime) -> Sequence[Generation]:
         """Return what was sent to a provider in a time."""
@@ -227,16 +229,6 @@ class SqlLedger:
         mine = sa.update(GENERATIONS).where(_ROW.id == identifier, _ROW.owner == owner)
         async with self._database.begin() as connection:
             await connection.execute(mine.values(owner=""))
-
-
-def _change(generation: Generation, *, owner: str = "", release: bool = False) -> sa.Update:
-    update = sa.update(GENERATIONS).where(
-        _ROW.id == generation.id, _ROW.sequence == generation.sequence - 1
-    )
-    if owner:
-        update = update.where(_ROW.owner == owner)
-    values = columns_of(generation)
-    return update.values({**values, "owner": ""} if release else values)
 
 
 async def _find(connection: AsyncConnection, tenant: str, request_id: str) -> Any:

@@ -36,6 +36,7 @@ from services.generator.providers.adapter import (
     text,
     text_of,
 )
+from services.generator.providers.connections import PAID, TIMEOUT
 from services.generator.providers.replies import read_all, reply_of
 from services.generator.providers.tokens import Session
 
@@ -48,14 +49,7 @@ _UNDELIVERED = (
     httpx.UnsupportedProtocol,
     httpx.InvalidURL,
 )
-TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 SUBMIT_TIMEOUT = httpx.Timeout(240.0, connect=10.0)
-
-
-def vendor_http() -> httpx.AsyncClient:
-    """Return an HTTP client fit for vendors: no proxy or netrc of the machine, no redirects."""
-    limits = httpx.Limits(max_connections=256, max_keepalive_connections=64, keepalive_expiry=20)
-    return httpx.AsyncClient(timeout=TIMEOUT, limits=limits, trust_env=False)
 
 
 class Client:
@@ -204,6 +198,7 @@ class Client:
             files=files or None,
             headers={**call.headers, **adapter.auth(self._now())},
             timeout=timeout,
+            extensions={PAID: True} if timeout is SUBMIT_TIMEOUT else None,
         )
         response = await self._http.send(request, stream=True, follow_redirects=False)
         try:

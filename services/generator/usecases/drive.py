@@ -8,16 +8,18 @@ dies, the row says what may have happened, and whoever takes it over goes on wit
 import asyncio
 from contextlib import aclosing, suppress
 
-from services.common.errors import RateLimited, ServiceError, Unavailable, UnknownOutcome
+from services.common.errors import ServiceError, Unavailable, UnknownOutcome
 from services.generator.domain.bell import Bell
-from services.generator.domain.facts import Failure, Identity, Progress
+from services.generator.domain.facts import Failure, Progress
 from services.generator.domain.generation import Generation, State
 from services.generator.domain.ports import Accepted, Backend, Entry, Lost, Made, Work
 from services.generator.domain.steps import Step
 from services.generator.usecases.aftermath import Aftermath
+from services.generator.usecases.claiming import Claiming
 from services.generator.usecases.ending import Ending
 from services.generator.usecases.finding import UNANSWERED, Finding
 from services.generator.usecases.interruption import Interruption
+from services.generator.usecases.looking import Looking, Vigil
 from services.generator.usecases.means import Means
 from services.generator.usecases.row import Row, SupersededError
 
@@ -25,12 +27,16 @@ from services.generator.usecases.row import Row, SupersededError
 class Drive:
     """One generation on its way. `run` once; `cancel` tells it that the row says CANCELLED.
 
-    `wake` tells it that the vendor has called back.
+    `wake` tells it that the vendor has called back. Where there is nothing to do but to look again
+    later, `run` ends with a `vigil`: another drive goes on with it then, for what waits for minutes
+    should hold no more than its row.
     """
 
-    def __init__(self, entry: Entry, means: Means) -> None:
+    def __init__(self, entry: Entry, means: Means, vigil: Vigil | None = None) -> None:
         self.sending = False
         self.broken = False
+        self.vigil: Vigil | None = None
+        self._kept = vigil
         self._row = Row(entry.generation, means.books)
         self._order = entry.order
         self._means = means
@@ -46,6 +52,11 @@ class Drive:
         """The state that was written last."""
         return self._row.generation
 
+    @property
+    def entry(self) -> Entry:
+        """The row as it was written last."""
+        return Entry(self.generation, self._order)
+
     def cancel(self) -> None:
         """Stop what can be stopped."""
         self._interruption.come()
@@ -55,26 +66,25 @@ class Drive:
         self._bell.ring()
 
     async def run(self) -> None:
-        """Go on from where the row stands until it has ended, or nothing more can be done here."""
-        with self._means.books.hub.driving(self.generation):
-            try:
-                backend = await self._serving()
-                work = self._work()
-            except ServiceError as error:
-                if self.generation.submissions and self._row.seconds_left:
-                    raise  # it was paid for: try again, the key may come back
-                await self._row.failed(error)
-                return
-            again = self._row.state is State.FAILED  # whoever drove it was still looking at it
-            try:
-                await self._carry_out(backend, work)
-            except SupersededError:
-                if await self._row.reload():
-                    await self._aftermath().wind_up(backend, work)
-            if self._row.state is State.FAILED and (self._row.kept or again):
-                await self._ending().second_looks(backend, work)
-            if self._row.state.terminal:
-                await backend.forget(work)
+        """Go on from where the row stands until it has ended, or nothing more can be done now."""
+        try:
+            backend = await self._serving()
+            work = self._work()
+        except ServiceError as error:
+            if self.generation.submissions and self._row.seconds_left:
+                raise  # it was paid for: try again, the key may come back
+            await self._row.failed(error)
+            return
+        again = self._row.state is State.FAILED  # whoever drove it was still looking at it
+        try:
+            await self._carry_out(backend, work)
+        except SupersededError:
+            if await self._row.reload():
+                await self._aftermath().wind_up(backend, work)
+        if self._row.state is State.FAILED and (self._row.kept or again):
+            await self._ending().second_looks(backend, work)
+        if self._row.state.terminal:
+            await backend.forget(work)
 
     async def _serving(self) -> Backend:
         present = self.generation
@@ -83,18 +93,27 @@ class Drive:
     async def _carry_out(self, backend: Backend, work: Work) -> None:
         if self._row.state is State.CANCELLED:
             raise SupersededError
-        # What was sent before a restart gets one more look, however late it is: it may be done.
-        least = self._means.patience.last_look if self.generation.submissions else 0.0
+        until = self._until()
         try:
-            async with asyncio.timeout(max(least, self._row.seconds_left)):
-                self._made = await self._obtain(backend, work)
+            async with asyncio.timeout_at(until):
+                self._made = await self._obtain(backend, work, until)
+            if self.vigil is not None:
+                return
             self._means.turns.leave(self.generation.identity.account)
         except TimeoutError:
             self._made = await self._ending().expire(backend, work)
         if self._made is not None:
             await self._store(self._made)
 
-    async def _obtain(self, backend: Backend, work: Work) -> Made | None:
+    def _until(self) -> float:
+        """Return the moment of the loop's clock at which time is up."""
+        if self._kept is not None:
+            return self._kept.until
+        # What was sent before a restart gets one more look, however late it is: it may be done.
+        least = self._means.patience.last_look if self.generation.submissions else 0.0
+        return asyncio.get_running_loop().time() + max(least, self._row.seconds_left)
+
+    async def _obtain(self, backend: Backend, work: Work, until: float) -> Made | None:
         if self._row.state is State.PENDING:
             self._means.faults.reached(Step.LEDGER_WRITTEN)
             await self._submit(backend, work)
@@ -108,7 +127,10 @@ class Drive:
         if not job:
             await self._ending().lost_answer()
             return None
-        outcome = await self._interruption.unless_come(self._follow(backend, work, job))
+        outcome = await self._outcome(backend, work, job, until)
+        if isinstance(outcome, Vigil):
+            self.vigil = outcome
+            return None
         if isinstance(outcome, Made):
             return outcome
         await self._row.failed(outcome.failure, outcome.cost, keep=backend.remote)
@@ -120,7 +142,7 @@ class Drive:
         except ServiceError as error:
             await self._row.failed(error)
             return
-        if backend.remote and (await self._halted() or not await self._claim_turn()):
+        if backend.remote and not await Claiming(self._row, self._interruption, self._means)():
             return
         self._means.faults.reached(Step.BEFORE_SEND)
         self.sending = True
@@ -139,37 +161,15 @@ class Drive:
         finally:
             self.sending = False
 
-    async def _halted(self) -> bool:
-        provider = self.generation.identity.provider
-        reason = await self._means.halting.reason(provider)
-        if reason:
-            message = f"{provider} is halted until an operator resumes it: {reason}"
-            await self._row.failed(Unavailable(message, metadata={"provider": provider}))
-        return bool(reason)
-
-    async def _claim_turn(self) -> bool:
-        """Write SUBMITTING as soon as the credential has room; False when that took too long."""
-        identity = self.generation.identity
-        limit = self._means.backends.limit(identity)
-        try:
-            async with asyncio.timeout(self._means.patience.queue):
-                await self._interruption.unless_come(self._wait_for_room(identity, limit))
-        except TimeoutError:
-            if self._row.state is State.SUBMITTING:
-                return True  # the turn came at the last moment
-            message = f"{limit} jobs are under way with this credential, and the wait was too long"
-            await self._row.failed(RateLimited(message, limit=identity.account))
-            return False
-        return True
-
-    async def _wait_for_room(self, identity: Identity, limit: int) -> None:
-        if not limit:
-            await self._row.submitting(0)
-            return
-        turns = self._means.turns
-        async with turns.turn(identity.account, self.generation.tenant):
-            while not await self._row.submitting(limit):
-                await turns.room(identity.account)
+    async def _outcome(
+        self, backend: Backend, work: Work, job: str, until: float
+    ) -> Made | Lost | Vigil:
+        looking = Looking(self._row, self._interruption, self._means.faults)
+        if self._kept is not None:
+            return await looking.look(backend, work, job, self._kept)
+        if (pause := backend.pause(work, job)) is not None:
+            return await looking.begin(backend, work, job, Vigil(until, pause))
+        return await self._interruption.unless_come(self._follow(backend, work, job))
 
     async def _follow(self, backend: Backend, work: Work, job: str) -> Made | Lost:
         async with aclosing(backend.updates(work, job)) as updates:
@@ -188,8 +188,7 @@ class Drive:
         return ""
 
     async def _store(self, made: Made) -> None:
-        entry = Entry(self.generation, self._order)
-        alarm = self._means.storing.alarm(entry, made)
+        alarm = self._means.storing.alarm(self.entry, made)
         if alarm:
             provider, now = self.generation.identity.provider, self._means.books.now()
             await self._means.halting.halt(provider, alarm, at=now)
@@ -197,7 +196,7 @@ class Drive:
             told = (*made.warnings, *filter(None, [alarm]))
             await self._row.write(self.generation.storing(told))
         self._means.faults.reached(Step.BEFORE_UPLOAD)
-        entry = Entry(self.generation, self._order)
+        entry = self.entry
         cost = self._means.storing.cost(entry, made)
         try:
             stored = await self._means.storing.store(entry, made)
@@ -230,5 +229,6 @@ class Drive:
             identity=generation.identity,
             task=self._order.task,
             order=self._order,
+            begun=generation.submit_time,
             bell=self._bell,
         )

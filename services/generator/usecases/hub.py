@@ -63,14 +63,13 @@ class Hub:
             if not self._watchers[identifier]:
                 del self._watchers[identifier]
 
-    @contextmanager
-    def driving(self, generation: Generation) -> Iterator[None]:
-        """Mark a generation as one whose every change passes through this hub."""
+    def begin(self, generation: Generation) -> None:
+        """Mark a generation as one whose every change passes through this hub from now on."""
         self._driven[generation.id] = generation
-        try:
-            yield
-        finally:
-            del self._driven[generation.id]
+
+    def end(self, identifier: str) -> None:
+        """Take the mark of `begin` away."""
+        self._driven.pop(identifier, None)
 
     def driven(self, identifier: str) -> Generation | None:
         """Return the present state of a generation whose changes pass through this hub."""

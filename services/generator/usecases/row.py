@@ -107,7 +107,7 @@ class Row:
         early = gained < _STEP_PERCENT and moment - self._noted < _STEP_SECONDS
         if begins or (gained > 0 and not early):
             self._noted = moment
-            await self.write(present.progressed(progress))
+            await _finished(self._write(present.progressed(progress), soon=True))
 
     async def failed(
         self, failure: Failure | ServiceError, cost: Cost | None = None, *, keep: bool = False
@@ -122,12 +122,13 @@ class Row:
         """Write and tell the next state; an ended row is given up in the same write."""
         await _finished(self._write(after))
 
-    async def _write(self, after: Generation, *, keep: bool = False) -> None:
-        if not await self._saved(after, release=after.state.terminal and not keep):
+    async def _write(self, after: Generation, *, keep: bool = False, soon: bool = False) -> None:
+        release = after.state.terminal and not keep
+        if not await self._saved(after, release=release, soon=soon):
             raise SupersededError
         self._told(after)
 
-    async def _saved(self, after: Generation, *, release: bool) -> bool:
+    async def _saved(self, after: Generation, *, release: bool, soon: bool) -> bool:
         """Save, again while the database is away: what runs meanwhile must not be lost with it."""
         ledger, tried = self._books.ledger, False
         async for attempt in AsyncRetrying(
@@ -140,7 +141,7 @@ class Row:
                 if tried and await self._landed(after):
                     return True
                 tried = True
-                return await ledger.save(after, owner=self._books.owner, release=release)
+                return await ledger.save(after, owner=self._books.owner, release=release, soon=soon)
         raise AssertionError  # unreachable: the last attempt returns or raises
 
     async def _landed(self, after: Generation) -> bool:

@@ -16,7 +16,7 @@ from services.common.errors import (
 from services.generator.domain.addresses import CallbackAddresses
 from services.generator.domain.callbacks import Callback
 from services.generator.domain.circuit import Circuit
-from services.generator.domain.facts import Cost, Failure
+from services.generator.domain.facts import Cost, Failure, Progress
 from services.generator.domain.generation import Generation
 from services.generator.domain.ports import NAMED, Accepted, Content, Lost, Made, Update, Work
 from services.generator.domain.sentences import Said, said
@@ -108,35 +108,34 @@ class HostedBackend:
         found = await self._at.client.look_up(self._submission(work))
         return None if found is None else Accepted(job=found.job, shown_id=found.shown_id)
 
-    async def updates(self, work: Work, job: str) -> AsyncGenerator[Update, None]:
-        """Ask again and again; trouble on the way ends nothing, only the deadline does.
+    def pause(self, work: Work, job: str, trouble: int = 0, asked: float | None = None) -> float:
+        """Return how long to wait; 0.0 for a result that lies here, or died with its answer.
 
         Where the vendor is to call back it is asked seldom, in case the callback never comes.
         """
-        if job == SPOOLED or self._at.adapter.at_once:
-            yield await self.look(work, job)
-            return
-        job = self._job(work, job)
-        base = self._at.poll_seconds or self._at.adapter.poll_seconds
-        rhythm = Rhythm(base, 0.0 if self._at.poll_seconds else work.model.latency.p50_seconds or 0)
-        least = self._at.sweep_seconds if self._at.calls_back(work.id) else 0.0
-        begun, tries = self._at.now(), 0
-        asked: float | None = None
+        at = self._at
+        if job == SPOOLED or at.adapter.at_once:
+            return 0.0
+        typical = 0.0 if at.poll_seconds else work.model.latency.p50_seconds or 0.0
+        rhythm = Rhythm(at.poll_seconds or at.adapter.poll_seconds, typical)
+        usual = rhythm.pause(((at.now() - work.begun).total_seconds()) if work.begun else 0.0)
+        if trouble:
+            return after_trouble(usual, trouble, asked)
+        return max(at.sweep_seconds if at.calls_back(work.id) else 0.0, usual)
+
+    async def updates(self, work: Work, job: str) -> AsyncGenerator[Update, None]:
+        """Look again and again; trouble on the way ends nothing, only the deadline does."""
+        trouble, asked = 0, None
         while True:
-            age = (self._at.now() - begun).total_seconds()
-            pause = max(least, rhythm.pause(age))
-            wait = after_trouble(rhythm.pause(age), tries, asked) if tries else pause
-            await self._at.pacer.wait(wait, work.bell)
+            await self._at.pacer.wait(self.pause(work, job, trouble, asked), work.bell)
             try:
-                with self._watched():
-                    update = await self._at.client.poll(job)
-                    self._at.circuit.succeeded()
+                update = await self.look(work, job)
             except (Unavailable, RateLimited, ProviderRefused) as error:
-                tries, asked = tries + 1, error.retry_after
+                trouble, asked = trouble + 1, error.retry_after
                 continue
-            tries, asked = 0, None
-            yield self._told(work, job, update, begun=begun)
-            if not isinstance(update, vendor.Running):
+            trouble, asked = 0, None
+            yield update
+            if not isinstance(update, Progress):
                 return
 
     async def look(self, work: Work, job: str) -> Update:
@@ -144,10 +143,12 @@ class HostedBackend:
         if job == SPOOLED:
             return Made(opened=partial(self._at.spool.opened, work.id))
         if self._at.adapter.at_once:
-            return self._told(work, job, _LOST_ANSWER, begun=self._at.now())
+            return self._told(work, job, _LOST_ANSWER)
         job = self._job(work, job)
-        update = await self._at.client.poll(job)
-        return self._told(work, job, update, begun=self._at.now())
+        with self._watched():
+            update = await self._at.client.poll(job)
+            self._at.circuit.succeeded()
+        return self._told(work, job, update)
 
     async def cancel(self, work: Work, job: str) -> bool:
         """Stop it at the vendor; a finished result is not touched, for some would delete it."""
@@ -193,10 +194,11 @@ class HostedBackend:
             self._at.circuit.failed(self._at.now())
             raise
 
-    def _told(self, work: Work, job: str, update: vendor.Update, *, begun: datetime) -> Update:
+    def _told(self, work: Work, job: str, update: vendor.Update) -> Update:
         match update:
             case vendor.Running():
-                return progress_of(update, work.model.latency, begun=begun, now=self._at.now())
+                now = self._at.now()
+                return progress_of(update, work.model.latency, begun=work.begun or now, now=now)
             case vendor.Succeeded():
                 return self._made(job, update)
             case vendor.Failed():

@@ -12,7 +12,8 @@ from services.common.url_policy import UrlPolicy, fetching_client
 from services.generator.domain.addresses import CallbackAddresses
 from services.generator.domain.circuit import Circuits
 from services.generator.providers.adapter import Adapter
-from services.generator.providers.client import TIMEOUT, Client, vendor_http
+from services.generator.providers.client import Client
+from services.generator.providers.connections import TIMEOUT, vendor_http
 from services.generator.providers.download import Downloader
 from services.generator.providers.upload import Uploader
 from services.generator.settings import Settings

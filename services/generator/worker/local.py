@@ -51,6 +51,9 @@ class LocalBackend:
         """Return None: a call within this process is never left unanswered."""
         return None
 
+    def pause(self, work: Work, job: str, trouble: int = 0, asked: float | None = None) -> None:
+        """Leave it to `updates`, which tells by itself."""
+
     async def updates(self, work: Work, job: str) -> AsyncGenerator[Update, None]:
         """Wait for a place, make it, yield the progress and the result."""
         if job not in self._taken:

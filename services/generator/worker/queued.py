@@ -60,6 +60,9 @@ class QueueBackend:
         await self._put(work)
         return Accepted(job=work.id, queued=True)
 
+    def pause(self, work: Work, job: str, trouble: int = 0, asked: float | None = None) -> None:
+        """Leave it to `updates`, which tells by itself."""
+
     async def updates(self, work: Work, job: str) -> AsyncGenerator[Update, None]:
         """Yield how far it is, and the verdict; trouble with the bus only makes it wait."""
         while True:

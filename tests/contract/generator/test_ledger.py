@@ -77,6 +77,27 @@ async def test_another_body_under_the_same_id_is_a_conflict(ledger: Ledger) -> N
         await ledger.open(conflicting, ME)
 
 
+async def test_what_is_written_soon_is_a_compare_and_set_as_well(ledger: Ledger) -> None:
+    rows = [(await ledger.open(entry(f"g{number}"), ME))[0].generation for number in range(4)]
+    begun = [row.accepted(f"job-{row.id}", "", at=START) for row in rows]
+    told = await asyncio.gather(*(ledger.save(row, owner=ME, soon=True) for row in begun))
+    assert told == [True] * 4
+    further = [row.progressed(Progress(percent=30, source="provider")) for row in begun]
+    await ledger.save(begun[1].cancelled(at=START))  # somebody was faster
+    owners = (ME, ME, ME, OTHER)
+    told = await asyncio.gather(
+        *(
+            ledger.save(row, owner=owner, soon=True)
+            for row, owner in zip(further, owners, strict=True)
+        )
+    )
+    assert told == [True, False, True, False]
+    kept = [await ledger.get("acme", row.id) for row in rows]
+    assert [row.progress for row in kept if row] == [30, 0, 30, 0]
+    assert kept[1] is not None
+    assert kept[1].state is State.CANCELLED
+
+
 async def test_of_many_twins_at_once_one_is_new(ledger: Ledger) -> None:
     opened = await asyncio.gather(
         *(ledger.open(entry(f"g{number}", request_id="r"), ME) for number in range(8))

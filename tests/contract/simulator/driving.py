@@ -29,7 +29,8 @@ from services.generator.providers.adapter import (
     Submission,
     Succeeded,
 )
-from services.generator.providers.client import Client, vendor_http
+from services.generator.providers.client import Client
+from services.generator.providers.connections import vendor_http
 from services.generator.providers.download import Downloader
 from services.suite.simulator.exports import variables
 from services.suite.simulator.media import Clip, Kind, _plain

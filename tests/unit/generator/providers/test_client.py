@@ -16,7 +16,8 @@ from services.generator.providers.adapter import (
     Running,
     Submission,
 )
-from services.generator.providers.client import Client, origin, vendor_http
+from services.generator.providers.client import Client, origin
+from services.generator.providers.connections import vendor_http
 from services.generator.providers.fal import Fal
 from services.generator.providers.runway import Runway
 from tests.unit.generator.providers.raw_server import Request, always, answer, raw_server

@@ -71,6 +71,11 @@ class FaultyVendor(ScriptedBackend):
             return Accepted(job=f"job-{work.id}")
         return None
 
+    def pause(
+        self, work: Work, job: str, trouble: int = 0, asked: float | None = None
+    ) -> float | None:
+        return None
+
     async def updates(self, work: Work, job: str) -> AsyncGenerator[Update, None]:
         assert job == f"job-{work.id}"
         assert self.bill == [work.id]

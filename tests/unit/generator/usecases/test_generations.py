@@ -149,13 +149,13 @@ async def test_a_watch_begins_with_the_present_and_ends_with_the_end(desk, plant
 
     task = asyncio.create_task(watch())
     await asyncio.sleep(0.01)
-    with plant.hub.driving(made):
-        present = made
-        for after in (made.submitting(START), made.submitting(START).cancelled(at=START)):
-            present = after
-            await plant.ledger.save(after)
-            plant.hub.publish(after)
-            await asyncio.sleep(0.01)
+    plant.hub.begin(made)
+    present = made
+    for after in (made.submitting(START), made.submitting(START).cancelled(at=START)):
+        present = after
+        await plant.ledger.save(after)
+        plant.hub.publish(after)
+        await asyncio.sleep(0.01)
     await task
     assert [generation.sequence for generation in seen] == [1, 2, 3]
     assert seen[-1] == present
@@ -174,12 +174,12 @@ async def test_a_slow_watcher_is_told_the_newest_alone(desk, plant) -> None:
     made = await desk.use.create("acme", order())
     watch = desk.use.watch("acme", made.id)
     assert (await anext(watch)).sequence == 1
-    with plant.hub.driving(made):
-        present = made.accepted("j", "", at=START)
-        for percent in range(1, 50):
-            present = present.progressed(Progress(percent=percent))
-            plant.hub.publish(present)
-        assert (await anext(watch)) == present
+    plant.hub.begin(made)
+    present = made.accepted("j", "", at=START)
+    for percent in range(1, 50):
+        present = present.progressed(Progress(percent=percent))
+        plant.hub.publish(present)
+    assert (await anext(watch)) == present
     await watch.aclose()
     assert not plant.hub._watchers
 

@@ -45,7 +45,7 @@ async def test_closing_waits_for_a_call_whose_answer_must_not_be_lost(plant) -> 
     machine = plant.machine()
     opened, _ = await plant.ledger.open(entry(), "local/1")
     machine.start(opened)
-    await asyncio.sleep(0.02)
+    await until(lambda: bool(plant.backend.submitted))
     closing = asyncio.create_task(machine.close(5))
     await asyncio.sleep(0.1)
     assert not closing.done()
@@ -60,11 +60,7 @@ async def test_a_cancel_reaches_the_drive(plant) -> None:
     machine = plant.machine()
     opened, _ = await plant.ledger.open(entry(), "local/1")
     machine.start(opened)
-
-    async def runs() -> bool:
-        return (await plant.present(entry())).state is State.RUNNING
-
-    await until(runs)
+    await until(lambda: plant.ledger.history[-1].state is State.RUNNING)
     cancelled = (await plant.present(entry())).cancelled(at=START)
     await plant.ledger.save(cancelled)
     machine.cancelled(cancelled)

@@ -1,0 +1,44 @@
+"""Connections to vendors: which are shared, and how long an answer is waited for."""
+
+import httpx
+from typing_extensions import override
+
+TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+PAID = "reelmesh_paid"
+"""Marks a paid call among the extensions of a request."""
+
+
+class _Lanes(httpx.AsyncBaseTransport):
+    """Connections for questions, and others for paid calls, which may take minutes to be answered.
+
+    httpcore walks all connections of a pool for each idle one of them, with every request: what is
+    asked fifty times a second must not share a pool with what once came in a rush.
+    """
+
+    def __init__(self) -> None:
+        context = httpx.create_ssl_context(trust_env=False)
+        self._questions, self._paid = (
+            httpx.AsyncHTTPTransport(
+                verify=context,
+                trust_env=False,
+                limits=httpx.Limits(
+                    max_connections=256, max_keepalive_connections=16, keepalive_expiry=20
+                ),
+            )
+            for _ in range(2)
+        )
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        lane = self._paid if PAID in request.extensions else self._questions
+        return await lane.handle_async_request(request)
+
+    @override
+    async def aclose(self) -> None:
+        await self._questions.aclose()
+        await self._paid.aclose()
+
+
+def vendor_http() -> httpx.AsyncClient:
+    """Return an HTTP client fit for vendors: no proxy or netrc of the machine, no redirects."""
+    return httpx.AsyncClient(timeout=TIMEOUT, transport=_Lanes(), trust_env=False)
