@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, M
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from services.common.errors import (
     ProviderRefused,
@@ -29,7 +28,7 @@ from services.generator.providers.upload import Uploader
 from services.generator.worker.ear import Ear
 from services.generator.worker.pace import Pacer, Rhythm, after_trouble
 from services.generator.worker.progress import progress_of
-from services.generator.worker.spool import SPOOLED, Spool
+from services.generator.worker.spool import SPOOLED, Spool, Told
 from services.generator.worker.terms import cost_of_failure
 
 _LOST_ANSWER = vendor.Failed(
@@ -84,9 +83,11 @@ class HostedBackend:
             case vendor.Succeeded():
                 self._at.circuit.succeeded()
                 data = outcome.outputs[0].data
+                made = self._made("", outcome)
                 if data and media_type_of(data[:64]):
-                    await self._at.spool.keep(work.id, data)
-                return self._made("", outcome)
+                    told = Told(seed=made.seed, cost=made.cost, words=made.words)
+                    await self._at.spool.keep(work.id, data, told)
+                return made
             case vendor.Failed():
                 with self._watched():
                     raise self._blamed(outcome.error())
@@ -141,7 +142,7 @@ class HostedBackend:
     async def look(self, work: Work, job: str) -> Update:
         """Ask once; raises Unavailable, RateLimited or ProviderRefused when nobody can tell."""
         if job == SPOOLED:
-            return Made(opened=partial(self._at.spool.opened, work.id))
+            return await self._at.spool.made(work.id)
         if self._at.adapter.at_once:
             return self._told(work, job, _LOST_ANSWER)
         job = self._job(work, job)

@@ -5,27 +5,44 @@ would lose what was paid for.
 """
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from services.generator.domain.ports import CHUNK_BYTES, Content
+from services.generator.domain.facts import Cost, WordTime
+from services.generator.domain.ports import CHUNK_BYTES, Content, Made
+from services.generator.domain.records import from_record, to_record
 from services.generator.providers.adapter import media_type_of
 
 SPOOLED = "spooled"
 """Stands for the vendor's job of a result that lies here."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the answer said beside the result: it cannot be asked for again either."""
+
+    seed: int | None = None
+    cost: Cost | None = None
+    words: tuple[WordTime, ...] = ()
+
+
 class Spool:
-    """One file per generation, whole or not there."""
+    """One file per generation, whole or not there, and one for what was said beside it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def keep(self, generation: str, data: bytes) -> None:
+    async def keep(self, generation: str, data: bytes, told: Told | None = None) -> None:
         """Write the result; it is there after a crash once this returns."""
-        await asyncio.to_thread(self._write, generation, data)
+        facts = json.dumps(to_record(told or Told())).encode()
+        await asyncio.to_thread(self._write, self._facts(generation), facts)
+        await asyncio.to_thread(self._write, self._path(generation), data)
 
     async def has(self, generation: str) -> bool:
         """Tell whether the generation's result lies here."""
@@ -34,6 +51,23 @@ class Spool:
     async def forget(self, generation: str) -> None:
         """Remove it."""
         await asyncio.to_thread(self._path(generation).unlink, missing_ok=True)
+        await asyncio.to_thread(self._facts(generation).unlink, missing_ok=True)
+
+    async def made(self, generation: str) -> Made:
+        """Return the result as it was answered; its bytes alone where nothing more was kept."""
+        try:
+            facts: dict[str, Any] = json.loads(
+                await asyncio.to_thread(self._facts(generation).read_bytes)
+            )
+        except FileNotFoundError:
+            facts = {}
+        told = from_record(Told, facts)
+        return Made(
+            opened=partial(self.opened, generation),
+            seed=told.seed,
+            cost=told.cost,
+            words=told.words,
+        )
 
     @asynccontextmanager
     async def opened(self, generation: str) -> AsyncIterator[Content]:
@@ -43,15 +77,17 @@ class Spool:
             content_type=media_type_of(data[:64]), chunks=_pieces(data), size_bytes=len(data)
         )
 
-    def _write(self, generation: str, data: bytes) -> None:
+    def _write(self, path: Path, data: bytes) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(generation)
-        part = path.with_suffix(".part")
+        part = path.with_suffix(f"{path.suffix}.part")
         with part.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+
+    def _facts(self, generation: str) -> Path:
+        return self._folder / f"{generation}.json"
 
     def _path(self, generation: str) -> Path:
         return self._folder / f"{generation}.result"

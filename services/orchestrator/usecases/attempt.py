@@ -5,15 +5,14 @@ asking again never pays again.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 
-from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
-
-from services.common.errors import BudgetExceeded, DeadlineExceeded, ServiceError, Unavailable
+from services.common.errors import BudgetExceeded, DeadlineExceeded, ServiceError
 from services.orchestrator.domain.cache.policy import CACHED_CONTENT
 from services.orchestrator.domain.job import Job, JobState, Stage
 from services.orchestrator.domain.ports import (
@@ -31,6 +30,7 @@ from services.orchestrator.usecases.compiling import (
     noted,
     turned_away,
 )
+from services.orchestrator.usecases.following import views_to_the_end
 from services.orchestrator.usecases.moving import moved
 from services.orchestrator.usecases.newest import newest
 from services.orchestrator.usecases.ordering import order_of
@@ -101,10 +101,11 @@ class AttemptVideo:
         identifier = attempt_id(job_id, iteration, number)
         job = await self.jobs.read(job_id)
         if not _ended(job, identifier):
+            watch = partial(self.generator.watch, job.tenant, generation)
             try:
                 async with asyncio.timeout(self._left(job)):
                     async with (
-                        aclosing(self._views(job.tenant, generation)) as views,
+                        aclosing(views_to_the_end(watch)) as views,
                         aclosing(newest(views, lambda view: view.ended)) as shown,
                     ):
                         async for view in shown:
@@ -177,21 +178,6 @@ class AttemptVideo:
             return noted(job, model, made).attempting(moment, attempt)
 
         return begin
-
-    async def _views(self, tenant: str, generation: str) -> AsyncGenerator[GenerationView]:
-        seen = 0
-        pause = wait_random_exponential(multiplier=0.1, max=2.0)
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception(passing), wait=pause, reraise=True
-        ):
-            with attempt:
-                async for view in self.generator.watch(tenant, generation, seen):
-                    seen = view.sequence
-                    yield view
-                    if view.ended:
-                        return
-                msg = "the generator ended the watch before the generation ended"
-                raise Unavailable(msg)
 
     async def _advance(self, job: Job, identifier: str, view: GenerationView) -> Job:
         moment, attempt = self.now(), job.attempt(identifier)

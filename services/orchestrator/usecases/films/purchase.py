@@ -1,19 +1,17 @@
 """One generation for a film: held, asked for, followed to its end, settled. Repeatable."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
-
-from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
 
 from services.common.errors import (
     Cancelled,
     DeadlineExceeded,
     GenerationFailed,
     ServiceError,
-    Unavailable,
 )
 from services.orchestrator.domain.cache.keys import artefact_key
 from services.orchestrator.domain.films.estimate import unit_price_micros
@@ -28,6 +26,7 @@ from services.orchestrator.domain.money.ledger import Charge, Ledger
 from services.orchestrator.usecases.artefacts import Artefacts, NoArtefacts
 from services.orchestrator.usecases.films.create import payer_of_film
 from services.orchestrator.usecases.films.making import Interrupted
+from services.orchestrator.usecases.following import views_to_the_end
 from services.orchestrator.usecases.patience import ours, passing, patiently
 from services.orchestrator.usecases.screening import ScreenWords
 from services.orchestrator.usecases.spend import close
@@ -120,7 +119,9 @@ class Purchase:
         newest = begun
         try:
             async with asyncio.timeout(self.deadline.total_seconds()):
-                async for view in self._views(order.tenant, begun.name):
+                async for view in views_to_the_end(
+                    partial(self.works.watch, order.tenant, begun.name)
+                ):
                     newest = view
         except TimeoutError:
             await self.works.cancel(order.tenant, order.request_id)
@@ -168,20 +169,6 @@ class Purchase:
             budgets = await self.ledger.budgets(charge.payer.tenant, charge.scopes())
             if budgets:
                 raise exceeded(min(budgets, key=lambda b: b.left_micros), None)
-
-    async def _views(self, tenant: str, name: str) -> AsyncIterator[WorkView]:
-        seen = 0
-        pause = wait_random_exponential(multiplier=0.1, max=2.0)
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception(passing), wait=pause, reraise=True
-        ):
-            with attempt:
-                async for view in self.works.watch(tenant, name, seen):
-                    seen = view.sequence
-                    yield view
-                    if view.ended:
-                        return
-                raise Unavailable("the generator ended the watch before the generation ended")
 
 
 def order_id(film: Film, task: FilmTask, part: int) -> str:

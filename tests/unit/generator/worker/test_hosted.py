@@ -1,5 +1,6 @@
+import base64
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,16 +11,17 @@ from services.common.errors import ProviderRefused, Unavailable
 from services.common.url_policy import UrlPolicy
 from services.generator.domain.addresses import CallbackAddresses
 from services.generator.domain.circuit import Circuits
-from services.generator.domain.ports import Accepted, Work
-from services.generator.domain.tasks import VideoTask
+from services.generator.domain.ports import Accepted, Made, Work
+from services.generator.domain.tasks import SpeechTask, VideoTask
 from services.generator.providers.client import Client
 from services.generator.providers.download import Downloader
+from services.generator.providers.elevenlabs import ElevenLabs
 from services.generator.providers.runway import Runway
 from services.generator.providers.upload import Uploader
 from services.generator.worker.ear import Ear
 from services.generator.worker.hosted import HostedBackend, Vendor
 from services.generator.worker.pace import Pacer
-from services.generator.worker.spool import Spool
+from services.generator.worker.spool import SPOOLED, Spool
 from tests.fakes.generator_parts import START, entry, paid_model
 
 REST = timedelta(seconds=30)
@@ -107,3 +109,28 @@ async def test_a_rate_limit_rests_nobody(replica: Replica) -> None:
         with pytest.raises(Exception, match="daily"):
             await replica.backend.submit(work())
     assert replica.rested() == frozenset()
+
+
+async def test_a_speech_and_the_times_of_its_words_outlive_the_process(replica: Replica) -> None:
+    at, adapter = replica.backend._at, ElevenLabs(api_key="key-of-elevenlabs")
+    speaking = replace(at, adapter=adapter, client=Client(adapter, at.client._http, now=at.now))
+    alignment = {
+        "characters": list("Habari yako"),
+        "character_start_times_seconds": [number / 10 for number in range(11)],
+        "character_end_times_seconds": [number / 10 + 0.1 for number in range(11)],
+    }
+    sound = base64.b64encode(b"ID3" + bytes(100)).decode()
+    replica.answer = httpx.Response(200, json={"audio_base64": sound, "alignment": alignment})
+    asked = replace(work(), task=SpeechTask(text="Habari yako"))
+    made = await HostedBackend(speaking).submit(asked)
+    assert isinstance(made, Made)
+
+    another_life = HostedBackend(replace(speaking, spool=Spool(at.spool._folder)))
+    found = await another_life.look_up(asked)
+    assert found is not None
+    assert found.job == SPOOLED
+    again = await another_life.look(asked, found.job)
+    assert isinstance(again, Made)
+    assert [word.text for word in again.words] == ["Habari", "yako"]
+    assert again.words == made.words
+    assert replica.calls == 1
