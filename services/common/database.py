@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import asyncpg
 from sqlalchemy import event, exc, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
@@ -27,25 +26,31 @@ if TYPE_CHECKING:
 
 _WRITES = "reelmesh_writes"
 _OURS = (exc.DataError, exc.IntegrityError, exc.NotSupportedError, exc.ProgrammingError)
-# The driver's own errors, which SQLAlchemy lets through while it connects.
-_DRIVER = (
-    ConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.TooManyConnectionsError,
-    exc.TimeoutError,
+# The driver's own errors, which SQLAlchemy lets through while it connects. By name: where the
+# database is SQLite, 2 MiB of a driver for another one stay out of memory.
+_DRIVER = frozenset(
+    {
+        "CannotConnectNowError",
+        "InterfaceError",
+        "InternalClientError",
+        "PostgresConnectionError",
+        "TooManyConnectionsError",
+    }
 )
 
 
 def away(error: BaseException) -> bool:
     """Return whether ``error`` says that the database cannot serve now, and may again soon."""
     if not isinstance(error, exc.DBAPIError):
-        return isinstance(error, _DRIVER)
+        return isinstance(error, ConnectionError | exc.TimeoutError) or _drivers(error)
     if isinstance(error.orig, sqlite3.Error):
         return "locked" in str(error.orig) or "busy" in str(error.orig)
     return not isinstance(error, _OURS)
+
+
+def _drivers(error: BaseException) -> bool:
+    kinds = type(error).__mro__
+    return any(k.__name__ in _DRIVER and k.__module__.startswith("asyncpg.") for k in kinds)
 
 
 @asynccontextmanager

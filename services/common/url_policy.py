@@ -140,15 +140,6 @@ def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour
 
 
-def fetching_client(*, timeout: httpx.Timeout, verify: bool | str = True) -> httpx.AsyncClient:
-    """Return a client fit for ``open_url``: no proxy of the machine, no shared connections.
-
-    Connections are not kept alive: two names on one address must not share a TLS session.
-    """
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=0)
-    return httpx.AsyncClient(timeout=timeout, verify=verify, limits=limits, trust_env=False)
-
-
 @asynccontextmanager
 async def open_url(
     client: httpx.AsyncClient,

@@ -63,7 +63,7 @@ class Settings(ServiceSettings):
     import_allowed_hosts: Annotated[frozenset[str], NoDecode, BeforeValidator(_split)] = frozenset()
     """Hosts (host or host:port) that ImportAsset may reach although private; by commas."""
     import_ca_bundle: str = ""
-    """PEM file of the authorities that ImportAsset trusts; "" is the system's."""
+    """PEM file of the authorities that ImportAsset trusts; "" is those of the package certifi."""
     derive: str = "thumbnail,poster,contact_sheet,preview"
     """Files that are made of every film, separated by commas; "" for none; "hls" may be added."""
     label_generated: bool = True

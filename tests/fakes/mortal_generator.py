@@ -18,7 +18,8 @@ import sqlalchemy as sa
 
 from services.common.channels import Channel
 from services.common.database import Database
-from services.common.url_policy import UrlPolicy, fetching_client
+from services.common.fetching import fetching_client
+from services.common.url_policy import UrlPolicy
 from services.generator.adapters.picture_size import size_of
 from services.generator.adapters.storage_client import StorageClient
 from services.generator.catalogue.loader import load_catalogue

@@ -42,7 +42,7 @@ class Downloader:
         now: Callable[[], datetime],
         max_bytes: int = 4 * 1024**3,
     ) -> None:
-        """Use `http`, made by `url_policy.fetching_client` and closed by the caller."""
+        """Use `http`, made by `fetching.fetching_client` and closed by the caller."""
         self._http = http
         self._policy = policy
         self._now = now

@@ -12,7 +12,7 @@ class Uploader:
     """Uploads under the operator's URL policy."""
 
     def __init__(self, http: httpx.AsyncClient, policy: UrlPolicy) -> None:
-        """Use `http`, made by `url_policy.fetching_client` and closed by the caller."""
+        """Use `http`, made by `fetching.fetching_client` and closed by the caller."""
         self._http = http
         self._policy = policy
 

@@ -8,7 +8,8 @@ from datetime import datetime
 import httpx
 
 from services.common import clock
-from services.common.url_policy import UrlPolicy, fetching_client
+from services.common.fetching import fetching_client
+from services.common.url_policy import UrlPolicy
 from services.generator.domain.addresses import CallbackAddresses
 from services.generator.domain.circuit import Circuits
 from services.generator.providers.adapter import Adapter

@@ -19,11 +19,17 @@ if TYPE_CHECKING:
     from services.storage.domain.ports import StagedFile
 
 PARTS_IN_FLIGHT = 3
+# What one read returns at most. Below 128 KiB the allocator uses the same memory again and again.
+_READ_BYTES = 96 * 1024
 MAX_PARTS = 10_000
 
 
 class _Body:
-    """So many bytes of a file from ``start`` on, as a file of their own that a request can send."""
+    """So many bytes of a file from ``start`` on, as a file of their own that a request can send.
+
+    A read returns at most 96 KiB, however much more is asked for: a few parts at once stay small in
+    memory.
+    """
 
     def __init__(self, file: int, start: int, size: int) -> None:
         self._file = file
@@ -36,7 +42,8 @@ class _Body:
 
     def read(self, size: int = -1) -> bytes:
         left = self._size - self._at
-        data = os.pread(self._file, left if size < 0 else min(size, left), self._start + self._at)
+        wanted = left if size < 0 else min(size, left, _READ_BYTES)
+        data = os.pread(self._file, wanted, self._start + self._at)
         self._at += len(data)
         return data
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from services.storage.adapters.disk import Disk
 
-_BUFFER_BYTES = 1024 * 1024
+_BUFFER_BYTES = 512 * 1024
 
 
 class FolderStage:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import httpx
 
 from services.common.errors import DataLoss, FailedPrecondition, NotFound, ServiceError, Unavailable
-from services.common.url_policy import fetching_client, open_url
+from services.common.fetching import fetching_client
+from services.common.url_policy import open_url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -51,7 +52,7 @@ class UrlSource:
     def __init__(self, policy: UrlPolicy, *, resumes: int = 4, ca_bundle: str = "") -> None:
         self._policy = policy
         self._resumes = resumes
-        self._client = fetching_client(timeout=_TIMEOUT, verify=ca_bundle or True)
+        self._client = fetching_client(timeout=_TIMEOUT, ca_bundle=ca_bundle)
 
     async def close(self) -> None:
         """Close what is open."""

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from services.common.url_policy import UrlPolicy, fetching_client
+from services.common.fetching import fetching_client
+from services.common.url_policy import UrlPolicy
 from services.generator.domain.limits import validate_request
 from services.generator.domain.models import Model, Need
 from services.generator.domain.tasks import (

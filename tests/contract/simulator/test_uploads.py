@@ -8,7 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from services.common.errors import PermissionDenied, ProviderRefused
-from services.common.url_policy import UrlPolicy, fetching_client
+from services.common.fetching import fetching_client
+from services.common.url_policy import UrlPolicy
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.addresses import CallbackAddresses
 from services.generator.domain.circuit import Circuit

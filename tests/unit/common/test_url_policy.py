@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from services.common.errors import InvalidArgument, PermissionDenied, ServiceError, Unavailable
-from services.common.url_policy import UrlPolicy, fetching_client, is_public, open_url
+from services.common.fetching import fetching_client
+from services.common.url_policy import UrlPolicy, is_public, open_url
 
 TIMEOUT = httpx.Timeout(5.0)
 

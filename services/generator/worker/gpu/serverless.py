@@ -16,7 +16,8 @@ from typing import Any, Protocol
 import httpx
 
 from services.common.errors import InvalidArgument, ServiceError, Unavailable
-from services.common.url_policy import UrlPolicy, fetching_client, open_url
+from services.common.fetching import fetching_client
+from services.common.url_policy import UrlPolicy, open_url
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.facts import Identity
 from services.generator.domain.media import Media

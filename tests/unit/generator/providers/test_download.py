@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from services.common.errors import DataLoss, PermissionDenied, ProviderRefused, Unavailable
-from services.common.url_policy import UrlPolicy, fetching_client
+from services.common.fetching import fetching_client
+from services.common.url_policy import UrlPolicy
 from services.generator.providers.adapter import Output, media_type_of
 from services.generator.providers.download import Downloader, ResultExpired
 from services.generator.providers.openai_videos import OpenAIVideos

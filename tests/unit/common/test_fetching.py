@@ -1,0 +1,125 @@
+"""Fetching over real sockets, plain and encrypted, on both event loops."""
+
+import asyncio
+import contextlib
+import ssl
+import tracemalloc
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import uvloop
+
+from services.common.errors import Unavailable
+from services.common.fetching import fetching_client
+from services.common.url_policy import UrlPolicy, open_url
+from tests.servers.seaweedfs import make_certificate
+
+MIB = 1024 * 1024
+BLOCK = bytes(range(256)) * 4096
+TIMEOUT = httpx.Timeout(20)
+LOOPS = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+
+
+@asynccontextmanager
+async def source(
+    mib: int, *, announced: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    """Serve so many MiB on loopback; ``announced`` may promise more than are sent. 0 is silence."""
+    serving: list[asyncio.Task[None] | None] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.append(asyncio.current_task())
+        await reader.readuntil(b"\r\n\r\n")
+        if mib:
+            length = (announced or mib) * MIB
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length)
+        for _ in range(mib):
+            writer.write(BLOCK)
+            await writer.drain()
+        with contextlib.suppress(ConnectionError):
+            if not mib:
+                await reader.read()
+            writer.close()
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        await asyncio.gather(*filter(None, serving))
+
+
+async def received(client: httpx.AsyncClient, url: str) -> int:
+    """Bytes that arrive, each of them the right one."""
+    count = 0
+    async with client.stream("GET", url) as answer:
+        async for chunk in answer.aiter_raw():
+            at = count % MIB
+            assert chunk == (BLOCK + BLOCK)[at : at + len(chunk)]
+            count += len(chunk)
+    return count
+
+
+@LOOPS
+def test_a_fast_source_waits_for_a_slow_reader(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def scenario() -> tuple[int, int]:
+        async with source(32) as port, fetching_client(timeout=TIMEOUT) as client:
+            tracemalloc.start(1)
+            before, _ = tracemalloc.get_traced_memory()
+            count = await received(client, f"http://127.0.0.1:{port}/")
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            return count, peak - before
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        count, held = runner.run(scenario())
+    assert count == 32 * MIB
+    assert held < 6 * MIB, "the source's own block of 1 MiB and what is on its way are counted too"
+
+
+@LOOPS
+def test_an_encrypted_source_is_read_whole_and_its_name_is_checked(
+    new_loop: Callable[[], asyncio.AbstractEventLoop], tmp_path: Path
+) -> None:
+    pem = make_certificate(tmp_path)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(pem, pem.with_suffix(".key"))
+
+    async def scenario() -> None:
+        async def at_home(host: str, port: int) -> list[str]:
+            return ["127.0.0.1"]
+
+        policy = UrlPolicy(allowed_hosts=frozenset({"localhost", "other.test"}), resolve=at_home)
+        async with (
+            source(3, tls=tls) as port,
+            fetching_client(timeout=TIMEOUT, ca_bundle=str(pem)) as client,
+            fetching_client(timeout=TIMEOUT) as stranger,
+        ):
+            async with open_url(client, f"https://localhost:{port}/", policy) as answer:
+                assert await answer.aread() == BLOCK * 3
+            for who, host in ((client, "other.test"), (stranger, "localhost")):
+                with pytest.raises(Unavailable, match="ConnectError"):
+                    async with open_url(who, f"https://{host}:{port}/", policy):
+                        pytest.fail("it was opened")
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(scenario())
+
+
+async def test_a_source_that_breaks_off_or_says_nothing_is_told_apart() -> None:
+    async with source(1, announced=2) as port, fetching_client(timeout=TIMEOUT) as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await received(client, f"http://127.0.0.1:{port}/")
+    with pytest.raises(httpx.ConnectError):
+        async with fetching_client(timeout=TIMEOUT) as client:
+            await client.get("http://127.0.0.1:9/")
+    async with (
+        source(0) as port,
+        fetching_client(timeout=httpx.Timeout(20, read=0.05)) as client,
+    ):
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get(f"http://127.0.0.1:{port}/")
