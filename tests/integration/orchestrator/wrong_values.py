@@ -59,7 +59,7 @@ WRONG: dict[str, list[Wrong]] = {
     "creative_id": [
         Wrong("a/../b", "creative_id", ("[A-Za-z0-9._-]{1,128}",)),
         Wrong("x" * 129, "creative_id", ("[A-Za-z0-9._-]{1,128}",)),
-        Wrong("a\0b", "creative_id", ("[A-Za-z0-9._-]{1,128}",)),
+        Wrong("a\0b", "creative_id", ("NUL",)),
     ],
     "request_id": [
         Wrong("x" * 129, "request_id", ("128",)),

@@ -47,7 +47,7 @@ def _logging() -> Iterator[None]:
 
 async def wrapped(behaviour: Any) -> Any:
     make: Any = grpc.unary_unary_rpc_method_handler
-    handler = make(behaviour, str.upper, str.lower)
+    handler = make(behaviour, lambda content: content.decode().upper(), str.lower)
 
     async def continuation(_: Any) -> Any:
         return handler
@@ -64,7 +64,7 @@ async def test_serializers_are_kept() -> None:
         return request
 
     handler = await wrapped(echo)
-    assert handler.request_deserializer("a") == "A"
+    assert handler.request_deserializer(b"a") == "A"
     assert handler.response_serializer("A") == "a"
 
 
