@@ -403,11 +403,32 @@ class Finding(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class TextsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     KIND_FIELD_NUMBER: _builtins.int
     START_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int
     PENALTY_FIELD_NUMBER: _builtins.int
     EXPLANATION_FIELD_NUMBER: _builtins.int
+    TEXTS_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """"black", "frozen", "silent", "clipped", "too_short", "too_long", "no_sound", "no_picture", "unreadable",
     "captions_overlap", "captions_empty", "captions_beyond_end" or "off_prompt".
@@ -415,7 +436,7 @@ class Finding(_message.Message):
     penalty: _builtins.float
     """What it takes off the score."""
     explanation: _builtins.str
-    """A sentence for people."""
+    """A sentence for people, in English."""
     @_builtins.property
     def start(self) -> _duration_pb2.Duration:
         """When it begins."""
@@ -423,6 +444,10 @@ class Finding(_message.Message):
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """How long it lasts; absent when it holds for the whole."""
+
+    @_builtins.property
+    def texts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The same by language, "en" and "sw"; a strange one in English alone."""
 
     def __init__(
         self,
@@ -432,10 +457,11 @@ class Finding(_message.Message):
         duration: _duration_pb2.Duration | None = ...,
         penalty: _builtins.float = ...,
         explanation: _builtins.str = ...,
+        texts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "explanation", b"explanation", "kind", b"kind", "penalty", b"penalty", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "explanation", b"explanation", "kind", b"kind", "penalty", b"penalty", "start", b"start", "texts", b"texts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -101,12 +101,15 @@ def _quality(quality: Quality) -> generation_pb2.Quality:
         not_measured=quality.not_measured,
     )
     for found in quality.findings:
-        told = message.findings.add(
-            kind=found.kind, penalty=found.penalty, explanation=found.explanation
+        finding = message.findings.add(
+            kind=found.kind,
+            penalty=found.penalty,
+            explanation=found.explanation,
+            texts=told(found.explanation).texts,
         )
-        _span(told.start, found.start_seconds)
+        _span(finding.start, found.start_seconds)
         if found.duration_seconds:
-            _span(told.duration, found.duration_seconds)
+            _span(finding.duration, found.duration_seconds)
     return message
 
 

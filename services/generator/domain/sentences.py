@@ -49,6 +49,20 @@ class Said(StrEnum):
     PRICE_OUT_OF_LINE = "price_out_of_line"
     EMOTION_TAKEN = "emotion_taken"
     EMOTION_LEFT_OUT = "emotion_left_out"
+    FINDING_TOO_SHORT = "finding_too_short"
+    FINDING_TOO_LONG = "finding_too_long"
+    FINDING_NO_PICTURE = "finding_no_picture"
+    FINDING_BLACK = "finding_black"
+    FINDING_FROZEN = "finding_frozen"
+    FINDING_NO_SOUND = "finding_no_sound"
+    FINDING_SILENT = "finding_silent"
+    FINDING_CLIPPED = "finding_clipped"
+    FINDING_CAPTIONS_EMPTY = "finding_captions_empty"
+    FINDING_CAPTIONS_OVERLAP = "finding_captions_overlap"
+    FINDING_CAPTIONS_BEYOND_END = "finding_captions_beyond_end"
+    FINDING_UNREADABLE = "finding_unreadable"
+    FINDING_MISHEARD = "finding_misheard"
+    FINDING_OFF_PROMPT = "finding_off_prompt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +77,11 @@ class Told:
 def said(key: Said, **values: object) -> str:
     """The sentence in English. Raises KeyError for a hole without a value."""
     return sentences()[key]["en"].format(**values)
+
+
+def found_wrong(kind: str, **values: object) -> str:
+    """The sentence of a finding. Raises ValueError for a kind that has none."""
+    return said(Said(f"finding_{kind}"), **values)
 
 
 @cache

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import jiwer
 
 from services.generator.domain.facts import Finding, Quality, WordTime
+from services.generator.domain.sentences import found_wrong
 from services.generator.media.words import is_sound, spelt, split, spoken
 
 
@@ -44,12 +45,12 @@ def quality_of(heard: Sequence[tuple[float, Heard]]) -> Quality | None:
 
 def _finding(start: float, heard: Heard, whole: int) -> Finding:
     rate = heard.wrong / heard.of
-    told = f"{heard.wrong} of {heard.of} words were heard otherwise (word error rate {rate:.2f})"
+    facts = {"wrong": heard.wrong, "count": heard.of, "rate": f"{rate:.2f}"}
     return Finding(
         kind="misheard",
         start_seconds=start,
         penalty=round(min(1.0, heard.wrong / whole), 4),
-        explanation=told,
+        explanation=found_wrong("misheard", **facts),
     )
 
 

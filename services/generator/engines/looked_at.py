@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from services.generator.domain.facts import Finding, Quality
+from services.generator.domain.sentences import found_wrong
 
 MATCH = "prompt_match"
 # CLIPScore (Hessel et al. 2021, equation 1): 2.5 times the cosine, at least 0.
@@ -67,10 +68,11 @@ def judged(quality: Quality, found: Sequence[tuple[Shown, float]]) -> Quality:
 
 def _poor(shown: Shown, match: float, whole: float) -> Finding:
     share = max(_LEAST_SHARE, shown.seconds / whole)
+    told = found_wrong("off_prompt", number=shown.number + 1, match=f"{match:.2f}")
     return Finding(
         kind="off_prompt",
         start_seconds=round(shown.start, 3),
         duration_seconds=round(shown.seconds, 3),
         penalty=round(_WORST * share, 4),
-        explanation=f"clip {shown.number + 1} looks little like its words ({match:.2f} of 1)",
+        explanation=told,
     )

@@ -10,6 +10,7 @@ from av.error import FFmpegError
 
 from services.common.errors import InvalidArgument
 from services.generator.domain.facts import Finding, Quality
+from services.generator.domain.sentences import found_wrong
 from services.generator.media.captions import Caption
 from services.generator.media.opening import opened
 from services.generator.media.probe import Facts, Sound, probe
@@ -64,21 +65,26 @@ def check(
             *_captions(seconds, expected.captions),
         ]
     except (InvalidArgument, FFmpegError) as error:
-        found = [_finding("unreadable", 0, 0, 1, f"it cannot be read: {error}")]
+        found = [_finding("unreadable", 0, 0, 1, why=error)]
     found.sort(key=lambda each: (-each.penalty, each.start_seconds))
     score = max(0.0, 1.0 - sum(each.penalty for each in found))
     return Quality(score=round(score, 4), findings=tuple(found))
 
 
-def _finding(kind: str, start: float, seconds: float, share: float, text: str) -> Finding:
+def _finding(kind: str, start: float, seconds: float, share: float, **values: object) -> Finding:
     penalty = _WORST[kind] * min(1.0, max(_LEAST_SHARE, share))
     return Finding(
         kind=kind,
         start_seconds=round(start, 3),
         duration_seconds=round(seconds, 3),
         penalty=round(penalty, 4),
-        explanation=text,
+        explanation=found_wrong(kind, **values),
     )
+
+
+def _lasting(kind: str, start: float, end: float, whole: float) -> Finding:
+    length = end - start
+    return _finding(kind, start, length, length / whole, seconds=f"{length:.1f}")
 
 
 def _seconds(facts: Facts) -> float:
@@ -92,29 +98,27 @@ def _lengths(seconds: float, expected: Expected) -> Iterator[Finding]:
         return
     kind = "too_short" if seconds < expected.seconds else "too_long"
     share = abs(seconds - expected.seconds) / expected.seconds
-    text = f"it lasts {seconds:.2f} s and should last {expected.seconds:.2f} s"
-    yield _finding(kind, 0, 0, share, text)
+    wanted = f"{expected.seconds:.2f}"
+    yield _finding(kind, 0, 0, share, seconds=f"{seconds:.2f}", wanted=wanted)
 
 
 def _pictures(facts: Facts, field: str, expected: Expected, thorough: bool) -> Iterator[Finding]:
     if facts.picture is None:
         if expected.picture:
-            yield _finding("no_picture", 0, 0, 1, "it holds no picture")
+            yield _finding("no_picture", 0, 0, 1)
         return
     seconds = facts.picture.seconds
     every = thorough and seconds <= _EVERY_FRAME_SECONDS
     looks = list(_looks(facts, field, every=every))
     times = [*(time for time, _, _ in looks), seconds]
     for start, end in _runs(times, [black for _, black, _ in looks], _BLACK_SECONDS):
-        text = f"the picture is black for {end - start:.1f} s"
-        yield _finding("black", start, end - start, (end - start) / seconds, text)
+        yield _lasting("black", start, end, seconds)
     frozen = [
         change < _FROZEN_CHANGE and not black and not _within(time, expected.still)
         for time, black, change in looks
     ]
     for start, end in _runs(times, frozen, _FROZEN_SECONDS):
-        text = f"the picture stands still for {end - start:.1f} s"
-        yield _finding("frozen", start, end - start, (end - start) / seconds, text)
+        yield _lasting("frozen", start, end, seconds)
 
 
 def _looks(facts: Facts, field: str, *, every: bool) -> Iterator[tuple[float, bool, float]]:
@@ -166,16 +170,15 @@ def _sound(
     if expected.silent:
         return
     if facts.sound is None:
-        yield _finding("no_sound", 0, 0, 1, "it holds no sound")
+        yield _finding("no_sound", 0, 0, 1)
         return
     found = heard or _listened(facts, facts.sound, field)
     times = [place * _HEARD_SECONDS for place in range(len(found.quiet))] + [seconds]
     for start, end in _runs(times, found.quiet, min(_SILENT_SECONDS, seconds * 0.9)):
-        text = f"nothing is heard for {end - start:.1f} s"
-        yield _finding("silent", start, end - start, (end - start) / seconds, text)
+        yield _lasting("silent", start, end, seconds)
     if found.clipped > _CLIPPED_PER_SECOND * max(1.0, seconds):
-        text = f"the sound is cut off at full scale {found.clipped} times"
-        yield _finding("clipped", 0, 0, found.clipped / (50 * max(1.0, seconds)), text)
+        share = found.clipped / (50 * max(1.0, seconds))
+        yield _finding("clipped", 0, 0, share, times=found.clipped)
 
 
 class Listening:
@@ -221,11 +224,11 @@ def _captions(seconds: float, captions: Sequence[Caption]) -> Iterator[Finding]:
         length = max(0.0, each.end - each.start)
         text = " ".join(each.lines)[:60]
         if length <= 0 or not text.strip():
-            yield _finding("captions_empty", each.start, length, 1, f"no time to read: {text}")
+            yield _finding("captions_empty", each.start, length, 1, words=text)
         if each.start < ends - 0.001:
-            yield _finding("captions_overlap", each.start, ends - each.start, 1, f"covers: {text}")
+            yield _finding("captions_overlap", each.start, ends - each.start, 1, words=text)
         if each.end > seconds + _LENGTH_SECONDS:
-            yield _finding("captions_beyond_end", each.start, length, 1, f"after the end: {text}")
+            yield _finding("captions_beyond_end", each.start, length, 1, words=text)
         ends = max(ends, each.end)
 
 

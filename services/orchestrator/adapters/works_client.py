@@ -34,6 +34,7 @@ from services.orchestrator.domain.films.works import (
     WorkOrder,
     WorkView,
 )
+from services.orchestrator.domain.notices import Translated
 
 _STATE = pb.Generation.State
 _COMPOSE = pb.ComposeTask
@@ -204,7 +205,10 @@ def _view(generation: pb.Generation) -> WorkView:
         warnings=told_of(generation.warnings, [told.texts for told in generation.told]),
         piece=_piece(generation) if done else None,
         quality=output.quality.score if output.HasField("quality") else None,
-        findings=tuple(finding.explanation for finding in output.quality.findings),
+        findings=tuple(
+            Translated(dict(finding.texts) or {"en": finding.explanation})
+            for finding in output.quality.findings
+        ),
         prompt_match=(
             output.quality.prompt_match if output.quality.HasField("prompt_match") else None
         ),

@@ -27,6 +27,7 @@ DEFAULTS = VideoParameters(
 MAX_GUESSED_SECONDS = 15.0
 # A model may not raise the price: these follow from the text or the caller alone.
 _NEVER_GUESSED = frozenset({"variations", "resolution", "fps"})
+_FORMAT = frozenset({"duration_seconds", "aspect_ratio", "resolution", "fps", "variations"})
 _NO_CONFLICT = frozenset({"negative_prompt", "characters", "landscapes", "quality"})
 
 
@@ -56,7 +57,7 @@ def merge(
     parameters = VideoParameters(**values)  # type: ignore[arg-type]  # checked on building
     told = (
         *_conflicts("conflict", caller, reading),
-        *_conflicts("preset_conflict", preset, reading, but=caller.said()),
+        *_conflicts("preset_conflict", preset, reading, but={*caller.said(), *_FORMAT}),
         *_capped(caller, reading),
     )
     return Merged(parameters, provenance, told)
@@ -72,10 +73,11 @@ def _candidates(
     read = reading.parameters.get(name)
     said = None if name in reading.implied else read
     guess = _trusted_guess(name, guessed) if guessed else None
+    # A look decides how things look; of the frame and the length it only has an idea.
+    brought, told = (Provenance.PRESET, preset.get(name)), (Provenance.RULES, said)
     return (
         (Provenance.CALLER, caller.get(name)),
-        (Provenance.PRESET, preset.get(name)),
-        (Provenance.RULES, said),
+        *((told, brought) if name in _FORMAT else (brought, told)),
         (Provenance.LLM, guess),
         (Provenance.RULES, read),
         (Provenance.DEFAULT, DEFAULTS.get(name)),

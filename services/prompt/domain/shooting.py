@@ -15,7 +15,14 @@ _DETAIL = re.compile(
     re.IGNORECASE,
 )
 _PREFIX = re.compile(
-    r"^\s*(?:INT|EXT|EST|I/E|INT\.?/EXT|ИНТ|ЭКСТ|НАТ|NDANI|NJE)\b[./ -]*", re.IGNORECASE
+    r"^\s*(?:(?:INT\.?/EXT|EXT\.?/INT|I/E|INT|EXT|EST|ИНТ|ЭКСТ|НАТ|NDANI|NJE)\b[./ -]*"
+    r"|(?:SCENE|ONYESHO)\s+\w{1,4}\s*[:.–—-]\s*)",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(
+    r",\s*(?:day|night|dawn|dusk|morning|noon|afternoon|evening|later|continuous|same time"
+    r"|mchana|usiku|asubuhi|jioni|alfajiri|baadaye)$",
+    re.IGNORECASE,
 )
 _TIMES = {
     "DAY": "day",
@@ -112,9 +119,9 @@ def shoot(
 
 
 def location(heading: str) -> str:
-    """The place of a heading such as "INT. ATTIC - NIGHT": attic."""
-    parts = _DASH.split(_PREFIX.sub("", heading.strip(" .#*")))
-    return parts[0].strip(" .").lower() if parts else ""
+    """The place of a heading such as "INT. ATTIC - NIGHT" or "Scene 2: Attic, night": attic."""
+    place = _DASH.split(_PREFIX.sub("", heading.strip(" .#*")))[0]
+    return _CLOCK.sub("", place.strip(" .")).lower()
 
 
 def _cut(scene: SceneDraft, language: str) -> list[_Draft]:

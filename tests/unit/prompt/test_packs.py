@@ -78,19 +78,28 @@ async def test_a_preset_gives_way_to_the_model_and_tells_where_the_words_say_oth
     quantify: QuantifyPrompt,
 ) -> None:
     asked = QuantifyRequest(
-        prompt="Ripoti ya habari, sekunde 5, picha 60 kwa sekunde. A news desk, 60 fps",
-        preset="news",
-        language="en",
-        limits=Limits(fps=(24,)),
+        prompt="A news desk, close-up", preset="news", language="en", limits=Limits(fps=(24,))
     )
     result = await quantify(asked)
     assert result.provenance["fps"] is Provenance.PRESET
     assert result.parameters.fps == 24
+    assert result.parameters.shot_type == "medium"
     told = [text for text in result.warnings if "preset" in text]
-    assert told == ['The preset sets fps to "30" but the text says "60"; "30" was kept.']
-    mine = replace(asked, parameters=VideoParameters(fps=60), limits=None)
+    assert told == [
+        'The preset sets shot_type to "medium" but the text says "close_up"; "medium" was kept.'
+    ]
+    mine = replace(asked, parameters=VideoParameters(shot_type="wide", fps=60), limits=None)
     assert (await quantify(mine)).parameters.fps == 60
-    assert not [text for text in (await quantify(mine)).warnings if "fps" in text]
+    assert not [text for text in (await quantify(mine)).warnings if "preset" in text]
+
+
+async def test_a_frame_and_a_length_that_the_words_name_are_not_the_presets(
+    quantify: QuantifyPrompt,
+) -> None:
+    result = await quantify(QuantifyRequest(prompt="A dhow, 1:1, 60 fps, 7 s", preset="news"))
+    read = result.parameters
+    assert (read.aspect_ratio, read.fps, read.duration_seconds) == ("1:1", 60, 7)
+    assert {result.provenance[name] for name in ("aspect_ratio", "fps")} == {Provenance.RULES}
 
 
 @pytest.mark.parametrize(

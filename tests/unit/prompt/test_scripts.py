@@ -14,6 +14,7 @@ from services.prompt.adapters.rules.reader import RulesReader
 from services.prompt.adapters.scripts.library import ScriptFiles
 from services.prompt.domain.knowledge import Knowledge
 from services.prompt.domain.script import Breakdown, BreakDownRequest, Format
+from services.prompt.domain.shooting import location
 from services.prompt.usecases.break_down import BreakDownScript
 
 pytestmark = pytest.mark.timeout(60)
@@ -265,3 +266,23 @@ LINES = st.sampled_from(
 @given(st.lists(LINES, min_size=1, max_size=40))
 def test_any_order_of_lines_breaks_nothing(lines: list[str]) -> None:
     assert ScriptFiles().parse("\n".join(lines), Format.FOUNTAIN) is not None
+
+
+@pytest.mark.parametrize(
+    ("heading", "place"),
+    [
+        ("INT. ATTIC - NIGHT", "attic"),
+        ("INT./EXT. MATATU - MOVING - DAY", "matatu"),
+        ("EXT/INT MATATU - DAY", "matatu"),
+        ("I/E CAR", "car"),
+        ("Scene 1: Control room, night", "control room"),
+        ("SCENE IV. A heath", "a heath"),
+        ("Onyesho 2: Soko, usiku", "soko"),
+        ("NDANI. NYUMBA - USIKU", "nyumba"),
+        ("EXTERIOR OF A HOUSE", "exterior of a house"),
+        ("The scene of the crime", "the scene of the crime"),
+        ("", ""),
+    ],
+)
+def test_the_place_of_a_heading_is_told_without_its_marks(heading: str, place: str) -> None:
+    assert location(heading) == place

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.orchestrator.domain.films.tasks import Piece, Word
+from services.orchestrator.domain.notices import Translated
 from services.orchestrator.domain.ports import GenerationView
 
 
@@ -145,6 +146,6 @@ class WorkView(GenerationView):
 
     piece: Piece | None = None
     quality: float | None = None
-    findings: tuple[str, ...] = ()
+    findings: tuple[Translated, ...] = ()
     prompt_match: float | None = None
     not_measured: tuple[str, ...] = ()

@@ -179,7 +179,7 @@ class MakeCut:
             duration_seconds=piece.duration_seconds or length(reel.spans),
             create_time=self.now(),
             quality=view.quality,
-            findings=view.findings,
+            findings=tuple(found.said(film.brief.language) for found in view.findings),
             prompt_match=view.prompt_match,
             not_measured=view.not_measured,
             shots={s.shot_id: c.sha256 for s, c in zip(reel.shots, reel.clips, strict=True)},

@@ -16,8 +16,16 @@ from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain import sentences as module
 from services.generator.domain.limits import Fit, validate_request
 from services.generator.domain.models import Need
-from services.generator.domain.sentences import LANGUAGES, Said, said, sentences, told
+from services.generator.domain.sentences import (
+    LANGUAGES,
+    Said,
+    found_wrong,
+    said,
+    sentences,
+    told,
+)
 from services.generator.domain.tasks import Media, VideoTask
+from services.generator.media import checks
 
 SOURCE = Path(services.generator.__file__).parent
 CATALOGUE = (SOURCE / "domain" / "sentences.toml").read_text(encoding="utf-8")
@@ -82,14 +90,24 @@ def test_every_sentence_is_said_somewhere() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "Said"
     }
-    assert used == {key.name for key in Said}
+    assert used == {key.name for key in Said if not key.startswith("finding_")}
+
+
+def test_every_kind_of_finding_has_its_sentence() -> None:
+    elsewhere = {"misheard", "off_prompt"}
+    kinds = {key.removeprefix("finding_") for key in Said if key.startswith("finding_")}
+    assert kinds == {*checks._WORST, *elsewhere}
+    for key in Said:
+        if key.startswith("finding_"):
+            values = dict.fromkeys(holes(key), "x")
+            assert found_wrong(key.removeprefix("finding_"), **values) == said(key, **values)
 
 
 def _told_plainly(node: ast.AST) -> bool:
     """Whether words of a language stand in an expression outside of `said`."""
     if isinstance(node, ast.Call):
         return any(map(_told_plainly, [*node.args, *(k.value for k in node.keywords)])) and (
-            getattr(node.func, "id", "") != "said"
+            getattr(node.func, "id", "") not in {"said", "found_wrong"}
         )
     if isinstance(node, ast.JoinedStr):
         return True
@@ -103,7 +121,8 @@ def _warned(tree: ast.Module) -> Iterator[ast.AST]:
     names = {"warning", "warnings", "notes"}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            yield from (k.value for k in node.keywords if k.arg in {"warning", "warnings"})
+            told_by = {"warning", "warnings", "explanation"}
+            yield from (k.value for k in node.keywords if k.arg in told_by)
             added = isinstance(node.func, ast.Attribute) and node.func.attr in {"append", "extend"}
             target = getattr(node.func, "value", None)
             if added and getattr(target, "attr", getattr(target, "id", "")) in names:

@@ -54,7 +54,7 @@ def test_what_the_generator_tells_of_a_cut_is_read_as_it_was_told():
     state = generation_pb2.Generation.STATE_SUCCEEDED
     view = _view(generation_pb2.Generation(name="generations/g", state=state, output=output))
     assert (view.quality, view.prompt_match, view.not_measured) == (0.5, 0.0, ())
-    assert view.findings == ("clip 1 looks little like its words",)
+    assert [found.said("sw") for found in view.findings] == ["clip 1 looks little like its words"]
     output.quality.ClearField("prompt_match")
     output.quality.not_measured.append("prompt_match")
     view = _view(generation_pb2.Generation(name="generations/g", state=state, output=output))
