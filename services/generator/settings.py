@@ -62,7 +62,8 @@ class Settings(ServiceSettings):
     placeholder_watermark: bool = True
     """Whether each frame of a placeholder says what it is."""
     price_list: str = "live"
-    """Price list of the catalogue."""
+    """Price list of the catalogue: live, seed-2025, or a YAML file of prices that you have agreed
+    on, with discounts for batches."""
     local: Literal["embedded", "queue", "off"] = "embedded"
     """Where local models run: in this process, on GPU workers that take their work from the queue
     on NATS, or nowhere."""

@@ -59,12 +59,17 @@ class CreateGenerationRequest(_message.Message):
     MAX_PRICE_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    BATCH_SIZE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Required. The attempt's id, at most 200 characters; the key of the ledger."""
     model: _builtins.str
     """Required. Id or alias from the catalogue."""
     priority: Global___Priority.ValueType
     """Optional. Who goes first where work waits for a GPU of this deployment."""
+    batch_size: _builtins.int
+    """Optional. How many of the kind are ordered together, this one among them; 0 is 1. A discount for batches that the
+    model's price has goes by it.
+    """
     @_builtins.property
     def task(self) -> _generation_pb2.Task:
         """Required. What to make."""
@@ -86,10 +91,11 @@ class CreateGenerationRequest(_message.Message):
         max_price: _money_pb2.Money | None = ...,
         labels: Global___Labels | None = ...,
         priority: Global___Priority.ValueType = ...,
+        batch_size: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["labels", b"labels", "max_price", b"max_price", "task", b"task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["labels", b"labels", "max_price", b"max_price", "model", b"model", "priority", b"priority", "request_id", b"request_id", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "labels", b"labels", "max_price", b"max_price", "model", b"model", "priority", b"priority", "request_id", b"request_id", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

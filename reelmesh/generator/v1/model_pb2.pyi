@@ -367,6 +367,7 @@ class Price(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     UNIT_SECONDS_FIELD_NUMBER: _builtins.int
+    BATCH_DISCOUNTS_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """"per_second", "per_clip", "per_image", "per_1k_characters", "per_gpu_hour", "per_token", "free" or "unknown"."""
     amount_micros: _builtins.int
@@ -381,6 +382,10 @@ class Price(_message.Message):
     def tiers(self) -> _containers.RepeatedCompositeFieldContainer[Global___PriceTier]:
         """Amounts that differ by resolution or sound."""
 
+    @_builtins.property
+    def batch_discounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchDiscount]:
+        """What is taken off where many are ordered together, the largest batch last."""
+
     def __init__(
         self,
         *,
@@ -390,14 +395,41 @@ class Price(_message.Message):
         as_of: _builtins.str = ...,
         source: _builtins.str = ...,
         unit_seconds: _builtins.float = ...,
+        batch_discounts: _abc.Iterable[Global___BatchDiscount] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_micros", b"amount_micros", "as_of", b"as_of", "kind", b"kind", "source", b"source", "tiers", b"tiers", "unit_seconds", b"unit_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_micros", b"amount_micros", "as_of", b"as_of", "batch_discounts", b"batch_discounts", "kind", b"kind", "source", b"source", "tiers", b"tiers", "unit_seconds", b"unit_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Price: _TypeAlias = Price  # noqa: Y015
+
+@_typing.final
+class BatchDiscount(_message.Message):
+    """A discount that was agreed on for batches."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_LEAST_FIELD_NUMBER: _builtins.int
+    PERCENT_FIELD_NUMBER: _builtins.int
+    at_least: _builtins.int
+    """How many must be ordered together."""
+    percent: _builtins.int
+    """Percent of the price that is taken off, 1 to 99."""
+    def __init__(
+        self,
+        *,
+        at_least: _builtins.int = ...,
+        percent: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least", b"at_least", "percent", b"percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchDiscount: _TypeAlias = BatchDiscount  # noqa: Y015
 
 @_typing.final
 class PriceTier(_message.Message):

@@ -470,7 +470,7 @@ class CostRow(_message.Message):
 
     @_builtins.property
     def savings(self) -> _money_pb2.Money:
-        """Saved by the cache."""
+        """Saved by the cache and by discounts for batches."""
 
     def __init__(
         self,

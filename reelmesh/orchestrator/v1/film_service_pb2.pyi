@@ -150,7 +150,7 @@ class Film(_message.Message):
 
     @_builtins.property
     def savings(self) -> _money_pb2.Money:
-        """Sum of what the cache saved."""
+        """Sum of what the cache and discounts for batches saved."""
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -793,6 +793,7 @@ class PlanFilmResponse(_message.Message):
     STRATEGY_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
     PRESET_FIELD_NUMBER: _builtins.int
+    DISCOUNT_FIELD_NUMBER: _builtins.int
     title: _builtins.str
     """Title, when it has one."""
     preset: _builtins.str
@@ -825,6 +826,10 @@ class PlanFilmResponse(_message.Message):
     def strategy(self) -> Global___FilmStrategy:
         """How it would be made."""
 
+    @_builtins.property
+    def discount(self) -> _money_pb2.Money:
+        """What discounts for batches take off the list prices; the prices above are what is left."""
+
     def __init__(
         self,
         *,
@@ -837,10 +842,11 @@ class PlanFilmResponse(_message.Message):
         strategy: Global___FilmStrategy | None = ...,
         title: _builtins.str = ...,
         preset: _builtins.str = ...,
+        discount: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency", "strategy", b"strategy"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["discount", b"discount", "max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency", "strategy", b"strategy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency", "preset", b"preset", "strategy", b"strategy", "tasks", b"tasks", "title", b"title", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "discount", b"discount", "max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency", "preset", b"preset", "strategy", b"strategy", "tasks", b"tasks", "title", b"title", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

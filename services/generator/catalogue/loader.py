@@ -13,6 +13,7 @@ from services.generator.domain.catalogue import Catalogue
 from services.generator.domain.durations import Durations
 from services.generator.domain.models import (
     ANY,
+    BatchDiscount,
     Inputs,
     Latency,
     Licence,
@@ -26,10 +27,10 @@ HERE = Path(__file__).parent
 
 
 def load_catalogue(prices: str = "live", folder: Path = HERE) -> Catalogue:
-    """Return the catalogue of `folder` with the named price list ("live" or "seed-2025").
+    """Return the catalogue of `folder` with a price list: "live", "seed-2025" or a file of yours.
 
-    It is read once. Raises ValueError, naming the file and the field, when a row does not hold
-    together.
+    What such a file (its name ends with ".yaml") does not name keeps its price. It is read once.
+    Raises ValueError, naming the file and the field, when a row does not hold together.
     """
     return _catalogue(prices, folder)
 
@@ -39,7 +40,8 @@ def _catalogue(prices: str, folder: Path) -> Catalogue:
     models = _models(folder)
     if prices == "live":
         return Catalogue(models)
-    listed = _price_list(folder / "prices" / f"{prices}.yaml")
+    own = prices.endswith(".yaml")
+    listed = _price_list(Path(prices) if own else folder / "prices" / f"{prices}.yaml")
     unknown = listed.keys() - {model.id for model in models}
     if unknown:
         message = f"price list {prices} names unknown models: {sorted(unknown)}"
@@ -81,6 +83,7 @@ def _price(row: PriceRow) -> Price:
         as_of=row.as_of,
         source=row.source,
         note=row.note,
+        batches=tuple(BatchDiscount(each.at_least, each.percent) for each in row.batches),
     )
 
 

@@ -1,6 +1,7 @@
 """The shape of the catalogue's files: every word is checked, an unknown one stops the service."""
 
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -93,6 +94,13 @@ class TierRow(Row):
     when: Facts = {}
 
 
+class BatchRow(Row):
+    """What is taken off where many are ordered together."""
+
+    at_least: int = Field(ge=2)
+    percent: int = Field(ge=1, le=99)
+
+
 class PriceRow(Row):
     """A price with its date and its source: a price without them is a rumour."""
 
@@ -103,6 +111,15 @@ class PriceRow(Row):
     as_of: date | None = None
     source: str = ""
     note: str = ""
+    batches: tuple[BatchRow, ...] = ()
+
+    @model_validator(mode="after")
+    def _growing(self) -> Self:
+        sizes = [(each.at_least, each.percent) for each in self.batches]
+        if any(a[0] >= b[0] or a[1] >= b[1] for a, b in pairwise(sizes)):
+            message = "price: batches must grow, and what is taken off with them"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _dated(self) -> Self:

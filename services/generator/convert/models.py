@@ -103,6 +103,8 @@ def _price(price: Price) -> model_pb2.Price:
         source=price.source,
         unit_seconds=price.unit_seconds or 0.0,
     )
+    for each in price.batches:
+        message.batch_discounts.add(at_least=each.at_least, percent=each.percent)
     for tier in price.tiers:
         if tier.when:
             message.tiers.extend(_tiers(tier))

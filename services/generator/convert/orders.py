@@ -76,6 +76,7 @@ def order_of(request: generator_service_pb2.CreateGenerationRequest) -> Order:
         ),
         max_price_micros=_micros(request),
         priority=_PRIORITIES.get(request.priority, Priority.INTERACTIVE),
+        together=request.batch_size or 1,
     )
 
 

@@ -117,10 +117,19 @@ class PriceTier:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchDiscount:
+    """Percent that are taken off each of so many that are ordered together."""
+
+    at_least: int
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """What a model costs: amounts in micro-USD, the day they were read and where.
 
-    `unit_seconds` makes a clip price count started units: 50000 per started 6 s.
+    `unit_seconds` makes a clip price count started units: 50000 per started 6 s. Of `batches`, the
+    largest last, the last one that an order is large enough for holds.
     """
 
     kind: PriceKind
@@ -129,9 +138,18 @@ class Price:
     as_of: date | None = None
     source: str = ""
     note: str = ""
+    batches: tuple[BatchDiscount, ...] = ()
 
-    def amount_micros(self, facts: Mapping[str, str]) -> int | None:
-        """Return the unit amount of the first tier whose conditions `facts` meet, else None."""
+    def amount_micros(self, facts: Mapping[str, str], together: int = 1) -> int | None:
+        """Return the unit amount of the first tier whose conditions `facts` meet, else None.
+
+        `together` are ordered at once: a discount for batches is taken off, the rest rounded up.
+        """
+        whole = self._listed(facts)
+        percent = max((b.percent for b in self.batches if together >= b.at_least), default=0)
+        return None if whole is None else -(-whole * (100 - percent) // 100)
+
+    def _listed(self, facts: Mapping[str, str]) -> int | None:
         if self.kind is PriceKind.FREE:
             return 0
         for tier in self.tiers:

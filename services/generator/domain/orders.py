@@ -31,6 +31,7 @@ ASSET_HOST = "https://assets.invalid/"
 """Stands for an asset of the tenant in `Media.url`, until it is signed at the moment of sending."""
 
 MAX_TEXT = 128
+MAX_BATCH = 10_000
 
 _KINDS: dict[str, type[Any]] = {
     "video": VideoTask,
@@ -112,6 +113,13 @@ class Order:
     labels: Labels = Labels()
     max_price_micros: int | None = None
     priority: Priority = Priority.INTERACTIVE
+    together: int = 1
+    """How many of the kind are ordered together, this one among them."""
+
+    def __post_init__(self) -> None:
+        """Refuse a batch that no film or list of requests can be."""
+        if not 1 <= self.together <= MAX_BATCH:
+            raise InvalidArgument("batch_size", "is out of range", allowed=(f"0 to {MAX_BATCH}",))
 
 
 def asset_media(identifier: str) -> Media:

@@ -47,12 +47,12 @@ _KINDS: Mapping[PriceKind, Callable[[Price, int, Task], int | None]] = {
 }
 
 
-def estimate_micros(model: Model, task: Task) -> int | None:
-    """Return the price of one result of `task` on `model` in micro-USD.
+def estimate_micros(model: Model, task: Task, together: int = 1) -> int | None:
+    """Return the price of one result of `task` on `model` in micro-USD, of so many at once.
 
     None means unknown: no published price, a tier that the task does not meet, a price counted in
     tokens or GPU time, or a length left open. An unknown price is never taken for zero.
     """
-    amount = model.price.amount_micros(facts_of(task))
+    amount = model.price.amount_micros(facts_of(task), together)
     count = _KINDS.get(model.price.kind)
     return None if amount is None or count is None else count(model.price, amount, task)

@@ -61,7 +61,7 @@ class Admission:
         if standing.availability is not Availability.READY:
             raise refusal(model, standing, surroundings)
         self._check_licence(model, surroundings)
-        estimate = estimate_cost(model, checked)
+        estimate = estimate_cost(model, checked, order.together)
         _check_price(model, order.max_price_micros, estimate)
         return Admitted(model, checked, estimate)
 
@@ -80,9 +80,9 @@ class Admission:
         return standing.availability is Availability.READY
 
 
-def estimate_cost(model: Model, checked: Checked) -> Cost | None:
+def estimate_cost(model: Model, checked: Checked, together: int = 1) -> Cost | None:
     """Return what the catalogue says it will cost, None when nobody knows."""
-    micros = estimate_micros(model, checked.task)
+    micros = estimate_micros(model, checked.task, together)
     if micros is None:
         return None
     return Cost(micros=micros, source="catalogue" if micros else "free")

@@ -68,7 +68,8 @@ class Storing:
 
     def assumed(self, entry: Entry) -> Cost | None:
         """Return the catalogue's price, for work that was begun and of which no vendor speaks."""
-        micros = estimate_micros(self._model(entry.generation.model), entry.order.task)
+        order = entry.order
+        micros = estimate_micros(self._model(entry.generation.model), order.task, order.together)
         if micros is None:
             return None
         return Cost(micros=micros, source="catalogue" if micros else "free")

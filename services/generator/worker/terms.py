@@ -28,5 +28,5 @@ def cost_of_failure(work: Work, failed: Failed) -> Cost | None:
     by_terms = moderated and work.model.charges_on_moderation is ChargesOnModeration.YES
     if not (failed.billed or by_terms or failed.fault not in _ENDS):
         return None
-    micros = estimate_micros(work.model, work.task)
+    micros = estimate_micros(work.model, work.task, work.order.together)
     return None if micros is None else Cost(micros=micros, source="catalogue")

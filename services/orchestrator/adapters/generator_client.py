@@ -43,6 +43,7 @@ class GeneratorClient:
             max_price=to_money(order.max_price_micros),
             labels=_labels(order),
             priority=_priority(order),
+            batch_size=order.job.together if order.job.together > 1 else 0,
         )
         with acting_as(Identity(order.tenant)):
             answer = await self._stub.CreateGeneration(request)

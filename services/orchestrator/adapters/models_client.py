@@ -13,7 +13,14 @@ from services.common.errors import Unimplemented
 from services.common.identity import Identity, acting_as
 from services.orchestrator.adapters.fresh import Fresh
 from services.orchestrator.adapters.wire import from_duration, from_timestamp
-from services.orchestrator.domain.models import Availability, Lifecycle, Model, Price, PriceTier
+from services.orchestrator.domain.models import (
+    Availability,
+    BatchDiscount,
+    Lifecycle,
+    Model,
+    Price,
+    PriceTier,
+)
 
 T = TypeVar("T")
 _EVERYBODY = "reelmesh-orchestrator"  # in whose name the catalogue without own keys is read
@@ -142,6 +149,10 @@ def _price(price: model_pb2.Price) -> Price:
         tiers=tiers,
         as_of=price.as_of,
         unit_seconds=price.unit_seconds,
+        batches=tuple(
+            BatchDiscount(at_least=each.at_least, percent=each.percent)
+            for each in price.batch_discounts
+        ),
     )
 
 

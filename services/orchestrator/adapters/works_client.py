@@ -54,6 +54,7 @@ class WorksClient:
             model=order.model,
             task=task_of(order.work),
             max_price=to_money(order.max_price_micros),
+            batch_size=order.together if order.together > 1 else 0,
             labels=generator_service_pb2.Labels(
                 job=order.film, creative_id=order.creative_id, labels=order.labels
             ),

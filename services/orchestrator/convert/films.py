@@ -97,6 +97,7 @@ def plan_message(plan: FilmPlan) -> pb.PlanFilmResponse:
         strategy=_strategy(plan.strategy),
         title=plan.brief.title,
         preset=plan.brief.rules.name,
+        discount=to_money(estimate.discount_micros),
     )
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -60,10 +60,19 @@ class PriceTier:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BatchDiscount:
+    """Percent that are taken off each of so many that are ordered together."""
+
+    at_least: int
+    percent: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Price:
     """A price with its date. `kind` is a word of the contract, such as "per_second".
 
-    A price per clip with `unit_seconds` is for each started so many seconds.
+    A price per clip with `unit_seconds` is for each started so many seconds. `listed` is the price
+    that a discount for batches was taken off.
     """
 
     kind: str = "unknown"
@@ -71,6 +80,20 @@ class Price:
     tiers: tuple[PriceTier, ...] = ()
     as_of: str = ""
     unit_seconds: float = 0.0
+    batches: tuple[BatchDiscount, ...] = ()
+    listed: "Price | None" = None
+
+    def together(self, count: int) -> "Price":
+        """The price of each of so many; amounts are rounded up, as the generator does."""
+        percent = max((b.percent for b in self.batches if count >= b.at_least), default=0)
+        if not percent or self.listed is not None:
+            return self
+
+        def less(amount: int) -> int:
+            return -(-amount * (100 - percent) // 100)
+
+        tiers = tuple(replace(t, amount_micros=less(t.amount_micros)) for t in self.tiers)
+        return replace(self, amount_micros=less(self.amount_micros), tiers=tiers, listed=self)
 
     def of_clip(self, seconds: float, resolution: str) -> int | None:
         """Micro-USD for one clip, rounded up; None when nobody knows."""
@@ -173,6 +196,12 @@ class Model:
         said = (self.rating or 0.0) * self.ratings
         return (PROMISE_WEIGHT * promised + said) / (PROMISE_WEIGHT + self.ratings)
 
+    def clip_discount(self, seconds: float, resolution: str) -> int:
+        """Micro-USD that a discount for batches takes off one clip of this length."""
+        listed = self.price.listed
+        whole = None if listed is None else listed.of_clip(seconds, resolution)
+        return (whole or 0) - (self.price.of_clip(seconds, resolution) or 0) if whole else 0
+
     def clip_price(self, seconds: float, resolution: str) -> int | None:
         """Micro-USD for one clip of this length; None when nobody knows.
 
@@ -195,6 +224,13 @@ class Model:
     def answers_to(self, name: str) -> bool:
         """Whether the name is its id or an alias."""
         return name == self.id or name in self.aliases
+
+
+def in_batch(models: Sequence[Model], count: int) -> Sequence[Model]:
+    """The models with their prices for so many that are ordered together."""
+    if count < 2:
+        return models
+    return [replace(model, price=model.price.together(count)) for model in models]
 
 
 def find(models: Sequence[Model], name: str) -> Model | None:

@@ -178,4 +178,5 @@ def _candidate(model: Model, wanted: Quantified, reason: str, code: str = "") ->
         placeholder=model.placeholder,
         success_rate=model.success_rate,
         recent_ends=model.recent_ends,
+        discount_micros=model.clip_discount(wanted.duration_seconds, wanted.resolution),
     )

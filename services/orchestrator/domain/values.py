@@ -81,6 +81,7 @@ class Compiled:
 class Candidate:
     """A model in a decision. Latencies in seconds, price in micro-USD for one variation.
 
+    `discount_micros` is what a discount for batches has taken off that price.
     `success_rate` (0 to 1) is of the `recent_ends` attempts that ended lately; None: too few.
     """
 
@@ -94,6 +95,7 @@ class Candidate:
     placeholder: bool = False
     success_rate: float | None = None
     recent_ends: int = 0
+    discount_micros: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

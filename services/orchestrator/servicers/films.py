@@ -129,11 +129,12 @@ class Films(FilmServiceServicer):
         return pb.RestoreCutResponse(film=film_message(film))
 
     async def _shown(self, film: Film) -> pb.Film:
-        """The film's message with URLs of what there is to see, and what the cache saved it.
+        """The film's message with URLs of what there is to see, and what cache and discounts saved.
 
         While storage is away the rest is told.
         """
         message = film_message(film)
+        # What is not a clip is paid for under the film's own id.
         jobs = [film.id, *(task.job for task in film.tasks if task.job)]
         sums = await self._use.ledger.totals(film.tenant, jobs)
         saved = sum(each.savings_micros for each in sums.values())

@@ -8,6 +8,7 @@ from services.common.errors import ServiceError
 from services.orchestrator.domain.cache.policy import LACKING, Choice
 from services.orchestrator.domain.fairness import Shares
 from services.orchestrator.domain.job import Job
+from services.orchestrator.domain.models import in_batch
 from services.orchestrator.domain.options import ImageInput, check_text
 from services.orchestrator.domain.policy import TenantPolicy
 from services.orchestrator.domain.policy_ports import PoliciesPort
@@ -69,11 +70,19 @@ class AcceptVideo:
     fill: FillRequest = field(default_factory=FillRequest)
 
     async def __call__(
-        self, tenant: str, request: VideoRequest, request_id: str, user: str = "", *, film: str = ""
+        self,
+        tenant: str,
+        request: VideoRequest,
+        request_id: str,
+        user: str = "",
+        *,
+        film: str = "",
+        together: int = 1,
     ) -> tuple[Job, bool]:
         """Return the job and whether the request_id was known; `user` is the API key's id.
 
-        `film` is the id of the film that the clip is a shot of.
+        `film` is the id of the film that the clip is a shot of, `together` the number of its shots
+        that are ordered with it.
 
         Raises InvalidArgument, RequestConflict, FailedPrecondition (ModelRetired, NoCredentials,
         NoDevice, LicenceRefused, NoModel, Moderated, a paused tenant), BudgetExceeded when no model
@@ -85,7 +94,7 @@ class AcceptVideo:
         # A film has settled what its words are put into with its own beginning.
         asked = request if film else as_styled(request, policy.packs)
         job = self.new_job(tenant, asked, policy, request_id=request_id, user=user)
-        job = replace(job, film=film)
+        job = replace(job, film=film, together=together)
         try:
             if not film:
                 job = replace(job, request=await self.fill(tenant, asked))
@@ -123,7 +132,7 @@ class AcceptVideo:
         """Raise what the caller can know before anything is written."""
         request = job.request
         # Decided again when the words are understood; here so that a hopeless request is refused.
-        models = await self.models.models(job.tenant)
+        models = in_batch(await self.models.models(job.tenant), job.together)
         try:
             decision = self.router.admit(request, as_asked(request), models, policy)
             if decision is not None:  # where the placeholder can stand in, it costs nothing

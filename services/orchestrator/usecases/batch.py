@@ -1,11 +1,13 @@
 """Many jobs, admitted whole or not at all: every fault is told, and the sum must be affordable."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from services.common.errors import BudgetExceeded, InvalidArgument, NoModel, ServiceError, Violation
 from services.orchestrator.domain.cache.policy import LACKING
 from services.orchestrator.domain.job import Job
+from services.orchestrator.domain.models import in_batch
 from services.orchestrator.domain.money.batches import Share, require_affordable, total
 from services.orchestrator.domain.money.budgets import affordable
 from services.orchestrator.domain.money.ledger import Ledger, own_limit, payer_of
@@ -80,13 +82,15 @@ class AcceptBatch:
         batch_id: str,
         user: str,
     ) -> Iterator[Job | None]:
+        together = _together(items)
         for index, item in enumerate(items):
             name = item.request_id or f"{batch_id}/{index}"
             if item.request is None:
                 yield None
             else:
                 asked = as_styled(item.request, policy.packs)
-                yield self.accept.new_job(tenant, asked, policy, request_id=name, user=user)
+                job = self.accept.new_job(tenant, asked, policy, request_id=name, user=user)
+                yield replace(job, together=together[item.request.model])
 
     async def _filled(self, index: int, item: Item, jobs: list[Job | None]) -> Item:
         """Put its template's text into the job; the item, or what is wrong with it."""
@@ -151,7 +155,7 @@ class AcceptBatch:
         """What would be tried, within the request's own limit; None: nothing can serve just now."""
         request = job.request
         self.accept.admission.screen.quick(request.prompt, policy)
-        models = await self.models.models(job.tenant)
+        models = in_batch(await self.models.models(job.tenant), job.together)
         try:
             decision = self.accept.router.decide(request, as_asked(request), models, policy)
             return affordable(decision, own_limit(request, job.id), request.variations)
@@ -161,6 +165,14 @@ class AcceptBatch:
             if isinstance(error, NoModel) and error.metadata.get("passes") == "yes":
                 return None
             raise
+
+
+def _together(items: Sequence[Item]) -> Counter[str]:
+    """How many clips are ordered of each model that is named, "" for a routed one."""
+    found = Counter[str]()
+    for request in (item.request for item in items if item.request):
+        found[request.model] += request.variations
+    return found
 
 
 def _check_size(items: Sequence[Item], batch_id: str) -> None:

@@ -19,7 +19,7 @@ from services.orchestrator.domain.cache.policy import (
     semantic_first,
 )
 from services.orchestrator.domain.job import Job, JobState
-from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.models import Model, in_batch
 from services.orchestrator.domain.notices import Because, Notice, Said, Texts
 from services.orchestrator.domain.policy import TenantPolicy
 from services.orchestrator.domain.policy_ports import PoliciesPort
@@ -100,7 +100,8 @@ class PrepareVideo:
         try:
             quantified, warnings, notices = await self._quantify(job)
             ask = partial(self.models.models, job.tenant)
-            models = await patiently(ask, seconds=MODELS_PATIENCE_SECONDS)
+            listed = await patiently(ask, seconds=MODELS_PATIENCE_SECONDS)
+            models = in_batch(listed, job.together)
             policy = await self.policies.of(job.tenant, job.user)
             told = [*notices, *await self.screen.whole(quantified.prompt, policy)]
             decision = await self._route(job, quantified, models, policy)

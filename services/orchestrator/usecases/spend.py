@@ -40,8 +40,17 @@ class Spending:
         await self.ledger.release(charge_of(job, attempt))
 
     async def close(self, job: Job, attempt: Attempt, view: GenerationView) -> int:
-        """Settle or release, as the generation ended; returns what was charged."""
-        return await close(self.ledger, charge_of(job, attempt), view)
+        """Settle or release, as the generation ended; returns what was charged.
+
+        What a discount for batches has taken off is put down as saved, where its price was paid.
+        """
+        charge = charge_of(job, attempt)
+        cost = await close(self.ledger, charge, view)
+        chosen = job.decision.chosen if job.decision else ()
+        priced = next((c for c in chosen if c.model == attempt.asked), None)
+        if priced and priced.discount_micros and cost == priced.price_micros:
+            await self.ledger.save(charge, priced.discount_micros)
+        return cost
 
     async def _require_no_budget(self, job: Job, attempt: Attempt) -> None:
         charge = charge_of(job, attempt)

@@ -168,6 +168,8 @@ def show_plan(plan: PlanFilmResponse) -> None:
         out.print(f"price {money(plan.min_price)} to {money(plan.max_price)}")
     else:
         out.print("price not known")
+    if plan.discount.units or plan.discount.nanos:
+        out.print(f"less  {money(plan.discount)} by discounts for batches, already taken off")
     if plan.HasField("p50_latency"):
         out.print(f"time  about {plan.p50_latency.seconds} s for the clips")
     for warning in plan.warnings:

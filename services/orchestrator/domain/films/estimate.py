@@ -15,7 +15,7 @@ class Item:
     """One thing to be made; prices None where nobody knows.
 
     `saved_micros` is what it cost when it was made, where it would be served from the cache; None
-    where it would be made.
+    where it would be made. `discount_micros` is what a discount for batches has taken off it.
     """
 
     task: str
@@ -23,6 +23,7 @@ class Item:
     model: str
     price_micros: int | None
     saved_micros: int | None = None
+    discount_micros: int = 0
 
     @property
     def told_micros(self) -> int | None:
@@ -46,6 +47,11 @@ class Estimate:
     def max_micros(self) -> int | None:
         """The sum with every item rounded up; None where a price is not known."""
         return _sum(item.told_micros for item in self.items)
+
+    @property
+    def discount_micros(self) -> int:
+        """What discounts for batches have taken off."""
+        return sum(item.discount_micros for item in self.items)
 
 
 def _sum(prices: Iterable[int | None]) -> int | None:

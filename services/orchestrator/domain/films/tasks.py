@@ -1,5 +1,6 @@
 """A task of a film: a node of its graph, how far it is, and what it made."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -69,6 +70,16 @@ class Words:
     made_for: str
     prompt: str
     negative_prompt: str = ""
+
+
+def together(tasks: Sequence["FilmTask"], task: "FilmTask") -> int:
+    """How many of a film's tasks are ordered at once with this one, which is counted.
+
+    They are of its kind and for the model that it names; what is made again is ordered alone.
+    """
+    if task.version > 1:
+        return 1
+    return sum(each.type is task.type and each.model == task.model for each in tasks)
 
 
 @dataclass(frozen=True, kw_only=True)

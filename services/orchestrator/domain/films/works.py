@@ -128,7 +128,10 @@ Work = UpscaleWork | PictureWork | SpeechWork | MusicWork | SoundWork | Captions
 
 @dataclass(frozen=True, kw_only=True)
 class WorkOrder:
-    """One generation to be made; the same `request_id` never makes a second."""
+    """One generation to be made; the same `request_id` never makes a second.
+
+    `together` of the kind are ordered at once.
+    """
 
     request_id: str
     tenant: str
@@ -137,6 +140,7 @@ class WorkOrder:
     film: str
     creative_id: str
     max_price_micros: int | None = None
+    together: int = 1
     labels: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -89,7 +89,8 @@ class PlanFilm:
         choice = Choice(models, policy)
         sketch = Sketch(tenant=tenant, brief=brief, shots=shots, tasks=tasks, choice=choice)
         there = await self.foresee(sketch) if self.foresee else {}
-        pricing = Pricing(brief, models, partial(self.router.decide, policy=policy), there)
+        decide = partial(self.router.decide, policy=policy)
+        pricing = Pricing(brief, models, tasks, decide, there)
         items = tuple(item for task in tasks for item in pricing.items(task, shots))
         batches = layout.graph.get_optimal_execution_batches()
         return FilmPlan(

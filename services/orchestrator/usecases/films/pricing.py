@@ -1,6 +1,7 @@
 """What a film's tasks would cost on the models that would make them, and what stands in the way."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from services.common.errors import InvalidArgument, ServiceError
 from services.orchestrator.domain.cache.entries import Entry
@@ -11,8 +12,8 @@ from services.orchestrator.domain.films.cues import effects_of
 from services.orchestrator.domain.films.estimate import Item, unit_price_micros
 from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.shots import Shot
-from services.orchestrator.domain.films.tasks import FilmTask
-from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.films.tasks import FilmTask, together
+from services.orchestrator.domain.models import Model, in_batch
 from services.orchestrator.domain.notices import Because, Notice, Said
 from services.orchestrator.domain.values import Decision
 from services.orchestrator.usecases.accept import as_asked
@@ -31,16 +32,21 @@ class Pricing:
         self,
         brief: FilmBrief,
         models: Sequence[Model],
+        tasks: Sequence[FilmTask],
         decide: Callable[..., Decision],
         there: There,
     ) -> None:
-        """Start without blockers; what is there already costs nothing."""
+        """Start without blockers; what is there already costs nothing.
+
+        Of its tasks so many are ordered together as are alike.
+        """
         self._brief = brief
         self._there = there
         self._models = models
+        self._tasks = tasks
         self._decide = decide
         self._choice = ModelChoice(models, offline=brief.rules.offline, language=brief.language)
-        self._clips: dict[tuple[str, float], tuple[Model | None, int | None]] = {}
+        self._clips: dict[tuple[str, float], Item] = {}
         self._clip_seconds: float | None = None
         self._fresh = 0
         self.blockers: list[ServiceError] = []
@@ -59,8 +65,7 @@ class Pricing:
             if found := self._there.get((task.id, 0)):
                 return (_found(task, found),)
             self._fresh += 1
-            model, price = self._clip(task, shot)
-            return (_item(task, model, price),)
+            return (self._clip(task, shot),)
         if task.type not in _BOUGHT:
             return ()
         model = self._model(task)
@@ -69,7 +74,7 @@ class Pricing:
         return tuple(
             _found(task, self._there[task.id, part])
             if (task.id, part) in self._there
-            else _item(task, model, self._price(model, seconds, characters))
+            else self._item(task, model, seconds, characters)
             for part, (seconds, characters) in enumerate(_parts(task, shot, shots))
         )
 
@@ -80,26 +85,32 @@ class Pricing:
             return 0.0
         return None if each is None else each * -(-self._fresh // width)
 
-    def _clip(self, task: FilmTask, shot: Shot) -> tuple[Model | None, int | None]:
+    def _clip(self, task: FilmTask, shot: Shot) -> Item:
         key = (task.model, shot.duration_seconds)
         if key not in self._clips:
-            self._clips[key] = self._routed(task.model, shot)
-        return self._clips[key]
+            self._clips[key] = self._routed(task, shot)
+        return replace(self._clips[key], task=task.id)
 
-    def _routed(self, name: str, shot: Shot) -> tuple[Model | None, int | None]:
-        request = shot_request(self._brief, shot, model=name)
+    def _routed(self, task: FilmTask, shot: Shot) -> Item:
+        request = shot_request(self._brief, shot, model=task.model)
+        models = in_batch(self._models, together(self._tasks, task))
         try:
-            decision = self._decide(request, as_asked(request), self._models)
+            decision = self._decide(request, as_asked(request), models)
         except InvalidArgument:
             raise
         except ServiceError as error:
             self._block(error)
-            model = self._choice.named(name, "video") if name else None
-            return model, self._price(model, shot.duration_seconds, 0)
+            model = self._choice.named(task.model, "video") if task.model else None
+            return self._item(task, model, shot.duration_seconds, 0)
         first = decision.chosen[0]
         self._clip_seconds = first.p50_seconds
-        model = next((m for m in self._models if m.id == first.model), None)
-        return model, first.price_micros
+        return Item(
+            task=task.id,
+            type=task.type,
+            model=first.model,
+            price_micros=first.price_micros,
+            discount_micros=first.discount_micros,
+        )
 
     def _model(self, task: FilmTask) -> Model | None:
         try:
@@ -113,21 +124,27 @@ class Pricing:
                 self.missing.append(Notice(Said.PLAINLY_LARGER, {"why": Because.of(error)}))
             return self._choice.named(task.model, "") if task.model else None
 
-    def _price(self, model: Model | None, seconds: float, characters: int) -> int | None:
+    def _item(self, task: FilmTask, model: Model | None, seconds: float, characters: int) -> Item:
         if model is None:
-            return None
-        resolution = self._brief.resolution
-        return unit_price_micros(
-            model.price, seconds=seconds, characters=characters, resolution=resolution
+            return Item(task=task.id, type=task.type, model="", price_micros=None)
+        price = model.price.together(together(self._tasks, task))
+        listed, paid = (
+            unit_price_micros(
+                each,
+                seconds=seconds,
+                characters=characters,
+                resolution=self._brief.resolution,
+            )
+            for each in (model.price, price)
+        )
+        off = 0 if listed is None or paid is None else listed - paid
+        return Item(
+            task=task.id, type=task.type, model=model.id, price_micros=paid, discount_micros=off
         )
 
     def _block(self, error: ServiceError) -> None:
         if error.message not in {known.message for known in self.blockers}:
             self.blockers.append(error)
-
-
-def _item(task: FilmTask, model: Model | None, price: int | None) -> Item:
-    return Item(task=task.id, type=task.type, model=model.id if model else "", price_micros=price)
 
 
 def _found(task: FilmTask, entry: Entry) -> Item:

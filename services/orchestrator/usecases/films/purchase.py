@@ -17,10 +17,10 @@ from services.orchestrator.domain.cache.keys import artefact_key
 from services.orchestrator.domain.films.estimate import unit_price_micros
 from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.ports import FilmStore, WorkPort
-from services.orchestrator.domain.films.tasks import FilmTask, Piece
+from services.orchestrator.domain.films.tasks import FilmTask, Piece, together
 from services.orchestrator.domain.films.wants import known_by
 from services.orchestrator.domain.films.works import SpeechWork, Work, WorkOrder, WorkView
-from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.models import Model, Price
 from services.orchestrator.domain.money.budgets import exceeded
 from services.orchestrator.domain.money.ledger import Charge, Ledger
 from services.orchestrator.usecases.artefacts import Artefacts, NoArtefacts
@@ -88,6 +88,9 @@ class Purchase:
         await self._on_record(film, task, order.request_id)
         view = await self._followed(order, await self._asked(order, charge))
         cost = await close(self.ledger, charge, view)
+        listed, price = _price(model.price, ready, film), order.max_price_micros
+        if listed is not None and price is not None and cost == price < listed:
+            await self.ledger.save(charge, listed - price)
         _require_success(view)
         if key and view.piece is not None:
             await self.artefacts.keep(charge, key, view.piece, cost)
@@ -184,6 +187,7 @@ def _words(work: Work | Worded) -> str:
 
 def _order(film: Film, task: FilmTask, charge: Charge, work: Work, model: Model) -> WorkOrder:
     """What it may cost is its price: the same body every time."""
+    at_once = 1 if task.reduced else together(film.tasks, task)
     return WorkOrder(
         request_id=charge.attempt,
         tenant=film.tenant,
@@ -191,7 +195,8 @@ def _order(film: Film, task: FilmTask, charge: Charge, work: Work, model: Model)
         work=work,
         film=film.name,
         creative_id=film.creative_id,
-        max_price_micros=_price(model, work, film),
+        max_price_micros=_price(model.price.together(at_once), work, film),
+        together=at_once,
         labels={"film": film.id, "task": task.id},
     )
 
@@ -214,11 +219,11 @@ def _there(piece: Piece, model: Model) -> WorkView:
     )
 
 
-def _price(model: Model, work: Work, film: Film) -> int | None:
+def _price(price: Price, work: Work, film: Film) -> int | None:
     seconds = float(getattr(work, "seconds", 0.0))
     characters = len(work.text) if isinstance(work, SpeechWork) else 0
     return unit_price_micros(
-        model.price, seconds=seconds, characters=characters, resolution=film.brief.resolution
+        price, seconds=seconds, characters=characters, resolution=film.brief.resolution
     )
 
 

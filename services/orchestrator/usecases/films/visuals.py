@@ -16,7 +16,7 @@ from services.orchestrator.domain.films.choosing import ModelChoice
 from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.ports import FilmStore, LibraryPort
-from services.orchestrator.domain.films.tasks import FilmTask, Piece, Words
+from services.orchestrator.domain.films.tasks import FilmTask, Piece, Words, together
 from services.orchestrator.domain.films.wants import picture_known_by
 from services.orchestrator.domain.films.works import PictureWork
 from services.orchestrator.domain.job import Job
@@ -145,7 +145,14 @@ class MakeClip:
         """The job, accepted once for each try and put down before it is followed."""
         request = await self._request(film, task)
         identifier = f"films/{film.id}/{task.id}/{task.version}.{task.attempt}"
-        job, _ = await self.accept(film.tenant, request, identifier, film.user, film=film.id)
+        job, _ = await self.accept(
+            film.tenant,
+            request,
+            identifier,
+            film.user,
+            film=film.id,
+            together=1 if task.reduced else together(film.tasks, task),
+        )
         moment = self.now()
 
         def note(current: Film) -> Film | None:

@@ -7,7 +7,8 @@ import pytest
 
 from services.common.errors import ModelRetired
 from services.generator.catalogue.loader import HERE, load_catalogue
-from services.generator.domain.catalogue import Availability, Surroundings
+from services.generator.convert.models import model_to_proto
+from services.generator.domain.catalogue import Availability, Standing, Surroundings
 from services.generator.domain.models import Commercial, Lifecycle, Need, PriceKind
 from services.generator.domain.tasks import Operation
 
@@ -224,6 +225,40 @@ def test_a_price_list_that_names_an_unknown_model_is_refused(folder: Path) -> No
     )
     with pytest.raises(ValueError, match="ghost"):
         load_catalogue("mine", folder)
+
+
+def test_prices_that_were_agreed_on_are_read_from_a_file_of_ones_own(tmp_path: Path) -> None:
+    file = tmp_path / "agreed.yaml"
+    file.write_text(
+        "as_of: 2026-11-01\nsource: our contract\nprices:\n"
+        "  minimax: {kind: per_clip, amount_micros: 40000, unit_seconds: 6,"
+        " batches: [{at_least: 10, percent: 20}]}\n"
+    )
+    found = load_catalogue(str(file))
+    assert found.get("minimax").price.amount_micros({}, together=10) == 32_000
+    assert found.get("kling").price == load_catalogue().get("kling").price
+    told = model_to_proto(found.get("minimax"), Standing(Availability.READY)).price
+    assert [(each.at_least, each.percent) for each in told.batch_discounts] == [(10, 20)]
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        "[{at_least: 1, percent: 10}]",
+        "[{at_least: 5, percent: 0}]",
+        "[{at_least: 5, percent: 100}]",
+        "[{at_least: 9, percent: 10}, {at_least: 5, percent: 20}]",
+        "[{at_least: 5, percent: 20}, {at_least: 9, percent: 10}]",
+    ],
+)
+def test_discounts_that_cannot_be_meant_stop_the_start(tmp_path: Path, batches: str) -> None:
+    file = tmp_path / "agreed.yaml"
+    file.write_text(
+        "as_of: 2026-11-01\nsource: us\nprices:\n"
+        f"  minimax: {{kind: per_clip, amount_micros: 1, batches: {batches}}}\n"
+    )
+    with pytest.raises(ValueError, match="batches"):
+        load_catalogue(str(file))
 
 
 def test_the_files_are_read_once_however_they_are_asked_for() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.catalogue import Catalogue
 from services.generator.domain.limits import validate_request
+from services.generator.domain.models import BatchDiscount, Price, PriceKind, PriceTier
 from services.generator.domain.pricing import estimate_micros
 from services.generator.domain.tasks import ImageTask, Media, SpeechTask, VideoTask
 
@@ -80,3 +82,36 @@ def test_the_first_designs_figures_come_out_exactly(
     shot = sum((price + 500) // 1000 * 1000 for price in prices if price is not None)
     assert None not in prices
     assert [shot * count for count in (5, 30, 100)] == [of_5, of_30, of_100]
+
+
+BULK = replace(
+    LIVE.get("minimax"),
+    price=replace(
+        LIVE.get("minimax").price,
+        batches=(BatchDiscount(at_least=5, percent=10), BatchDiscount(at_least=20, percent=33)),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("together", "micros"),
+    [(1, 50_000), (4, 50_000), (5, 45_000), (19, 45_000), (20, 33_500), (500, 33_500)],
+)
+def test_a_discount_for_batches_holds_from_its_size_on(together: int, micros: int) -> None:
+    assert estimate_micros(BULK, video(duration_seconds=5), together) == micros
+    # Two started units cost twice what one does.
+    assert estimate_micros(BULK, video(duration_seconds=7), together) == 2 * micros
+
+
+def test_what_is_left_of_a_discounted_price_is_rounded_up() -> None:
+    odd = Price(
+        PriceKind.PER_CLIP,
+        tiers=(PriceTier(101),),
+        batches=(BatchDiscount(at_least=2, percent=50),),
+    )
+    assert odd.amount_micros({}, together=2) == 51
+    assert Price(PriceKind.FREE, batches=odd.batches).amount_micros({}, together=2) == 0
+
+
+def test_a_length_that_nobody_has_a_price_for_stays_unknown_in_a_batch() -> None:
+    assert estimate_micros(LIVE.get("huggingface_api"), video(duration_seconds=5), 100) is None
