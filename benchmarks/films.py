@@ -52,9 +52,16 @@ def _long() -> list[Row]:
 
 
 def _placeholders(count: int) -> pb.CreateFilmRequest:
+    """A film that is all made here, as many parts at once as there may be."""
     source = pb.FilmSource(shots_json=shots(count, seconds=1.0))
     return pb.CreateFilmRequest(
-        source=source, preset="offline", resolution="480p", fps=8, captions="attach"
+        source=source,
+        providers={"animation": "storyboard", "audio": "espeak"},
+        concurrency=10,
+        use_cache=False,
+        resolution="480p",
+        fps=8,
+        captions="attach",
     )
 
 

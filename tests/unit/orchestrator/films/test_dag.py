@@ -5,7 +5,7 @@ import heapq
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.orchestrator.domain.films.brief import FilmBrief
@@ -103,7 +103,7 @@ async def test_what_is_raised_ends_the_run_and_all_that_runs():
     assert cancelled in ([], ["slow"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data(), st.integers(1, 4))
 async def test_random_graphs_run_whole_in_order_and_within_their_width(data, width):
     names = [f"t{number}" for number in range(data.draw(st.integers(1, 10)))]

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.orchestrator.domain.films.film import FilmState
@@ -30,7 +30,7 @@ def swahili(count=2):
 
 
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 async def test_a_still_is_asked_for_in_the_same_words_whatever_dies(seed):
     # The fake makes other words with every call, and other words under one id are refused.
     studio, journal = Studio.of(swahili(), models=ENGLISH), Journal(chance=0.12, seed=seed)
