@@ -1,7 +1,7 @@
 """The ports of films in memory: films, a generator of everything but clips, scripts, history."""
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -177,9 +177,12 @@ class Shelf:
         self.clips, self.asked = clips, 0
         self.stills: list[Piece | None] = [Piece(asset="assets/still", sha256="still")]
 
-    async def find(self, tenant: str, words: str, seconds: float) -> Piece | None:
+    async def find(
+        self, tenant: str, words: str, seconds: float, *, without: Collection[str] = ()
+    ) -> Piece | None:
         self.asked += 1
         found = [piece for word, piece in self.clips.items() if word in words]
+        found = [piece for piece in found if piece.asset not in without]
         return next((p for p in found if p.duration_seconds >= seconds), None)
 
     async def still(self, tenant: str, asset: str) -> Piece | None:

@@ -1,5 +1,7 @@
 """Stock clips in the tenant's own storage, found by meaning."""
 
+from collections.abc import Collection
+
 from reelmesh.storage.v1 import asset_pb2, storage_service_pb2
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.common.channels import Channel
@@ -20,12 +22,15 @@ class LibraryClient:
         """Take the channel to storage."""
         self._stub = StorageServiceStub(channel)
 
-    async def find(self, tenant: str, words: str, seconds: float) -> Piece | None:
+    async def find(
+        self, tenant: str, words: str, seconds: float, *, without: Collection[str] = ()
+    ) -> Piece | None:
         """See `LibraryPort.find`."""
         request = storage_service_pb2.SearchAssetsRequest(query=words[:2000], limit=_LOOKED_AT)
         with acting_as(Identity(tenant)):
             answer = await self._stub.SearchAssets(request)
-        hits = (hit.asset for hit in answer.hits if hit.score >= LEAST_SCORE)
+        near = (hit.asset for hit in answer.hits if hit.score >= LEAST_SCORE)
+        hits = (asset for asset in near if asset.name not in without)
         return next((_piece(asset) for asset in hits if _fits(asset, seconds)), None)
 
     async def still(self, tenant: str, asset: str) -> Piece | None:

@@ -169,10 +169,8 @@ class Film:
         return replace(self, sequence=self.sequence + 1, update_time=moment, **changes)
 
     def started(self, now: datetime) -> Self:
-        """A worker has begun with this run."""
-        return self.changed(
-            now, state=FilmState.RUNNING, start_time=self.start_time or now, end_time=None
-        )
+        """A worker has begun with this run, whose start and ETA are its own."""
+        return self.changed(now, state=FilmState.RUNNING, start_time=now, end_time=None)
 
     def with_task(
         self, now: datetime, task_id: str, change: Callable[[FilmTask], FilmTask]
@@ -230,6 +228,7 @@ class Film:
             run=self.run + 1,
             tasks=tasks,
             error=None,
+            start_time=None,
             end_time=None,
             progress_percent=0,
             handled=self.handling(request_id),

@@ -1,6 +1,6 @@
 """What films need from outside, as Protocols."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -80,8 +80,13 @@ class ScriptPort(Protocol):
 class LibraryPort(Protocol):
     """The tenant's stock: clips that it has put into storage with the label stock=true."""
 
-    async def find(self, tenant: str, words: str, seconds: float) -> Piece | None:
-        """The clip nearest in meaning that is long enough, with its licence and attribution."""
+    async def find(
+        self, tenant: str, words: str, seconds: float, *, without: Collection[str] = ()
+    ) -> Piece | None:
+        """The clip nearest in meaning that is long enough, with its licence and attribution.
+
+        The assets in `without` were seen before, and another one is wanted.
+        """
 
     async def still(self, tenant: str, asset: str) -> Piece | None:
         """The still that storage has made of a clip; None while there is none."""

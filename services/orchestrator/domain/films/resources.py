@@ -19,6 +19,8 @@ class HardwareTier(StrEnum):
 
 TIER_CAPS = {HardwareTier.D: 2, HardwareTier.C: 4, HardwareTier.B: 8, HardwareTier.A: 8}
 COMPLEX = 0.7
+# Times that a task takes longer than usual from which less should run at once.
+SLOW = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +108,7 @@ class Signals:
         gpu = self.snapshot.gpu_percent or 0.0
         gpu_memory = self.snapshot.gpu_memory_percent or 0.0
         busy = self.snapshot.cpu_percent > 80 or self.snapshot.memory_percent > 85
-        return busy or gpu > 95 or gpu_memory > 95 or self.rate_limited or self.latency_ratio > 2.0
+        return busy or gpu > 95 or gpu_memory > 95 or self.rate_limited or self.latency_ratio > SLOW
 
 
 @dataclass

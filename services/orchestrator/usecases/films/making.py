@@ -13,7 +13,8 @@ from services.orchestrator.domain.notices import Warned
 class Made:
     """What a task made, and what of it is less than was asked for.
 
-    What it cost and what the cache has saved are in micro-USD.
+    What it cost and what the cache has saved are in micro-USD; `drawn` tells that a model has just
+    made it, which took its time.
     """
 
     pieces: tuple[Piece, ...] = ()
@@ -21,6 +22,7 @@ class Made:
     saved_micros: int = 0
     warning: Warned = ""
     cut: Cut | None = None
+    drawn: bool = False
 
 
 class Interrupted(GenerationFailed):

@@ -1,15 +1,44 @@
 """How much of a film runs at once: as many as asked for, or as the machine and vendors can bear."""
 
-from collections.abc import MutableSet
+from collections import deque
 from dataclasses import dataclass, field
+from statistics import median
 
 from services.orchestrator.domain.films.resources import (
+    SLOW,
     AdaptiveWidth,
     ResourceMonitor,
     ResourceSnapshot,
     Signals,
     can_start,
 )
+
+# So many clips must be there before another can be told to be slow, and so many are remembered.
+_FEW, _MANY = 3, 20
+
+
+@dataclass
+class Felt:
+    """What the tasks of a run have felt since its pace was last asked for; lengths in seconds."""
+
+    rate_limited: bool = False
+    latency_ratio: float = 1.0
+    clips: deque[float] = field(default_factory=lambda: deque(maxlen=_MANY))
+
+    def took(self, seconds: float) -> None:
+        """A clip took so long: how much longer than usual counts, usual being the median."""
+        if len(self.clips) >= _FEW and (usual := median(self.clips)) > 0:
+            self.latency_ratio = max(self.latency_ratio, seconds / usual)
+        self.clips.append(seconds)
+
+    @property
+    def pressed(self) -> bool:
+        """Whether there is something that a look should not wait for."""
+        return self.rate_limited or self.latency_ratio > SLOW
+
+    def heard(self) -> None:
+        """It was taken into account."""
+        self.rate_limited, self.latency_ratio = False, 1.0
 
 
 @dataclass
@@ -19,8 +48,7 @@ class FilmPace:
     monitor: ResourceMonitor
     limit: int
     adaptive: bool
-    limited: MutableSet[str]
-    film_run: str
+    felt: Felt
     _width: AdaptiveWidth = field(init=False)
     _seen: ResourceSnapshot | None = field(default=None, init=False)
 
@@ -32,13 +60,15 @@ class FilmPace:
         """See `Pace.width`."""
         if not self.adaptive:
             return self._width.limit
-        snapshot = await self.monitor.current_snapshot()
-        pressed = self.film_run in self.limited
-        if snapshot is self._seen and not pressed:
+        snapshot, felt = await self.monitor.current_snapshot(), self.felt
+        if snapshot is self._seen and not felt.pressed:
             return self._width.width
         self._seen = snapshot
-        self.limited.discard(self.film_run)
-        return self._width.observe(Signals(snapshot=snapshot, rate_limited=pressed))
+        signals = Signals(
+            snapshot=snapshot, rate_limited=felt.rate_limited, latency_ratio=felt.latency_ratio
+        )
+        felt.heard()
+        return self._width.observe(signals)
 
     async def may_start(self, cost: float) -> bool:
         """See `Pace.may_start`."""
@@ -50,16 +80,23 @@ class Pacing:
     """Paces of all runs in this process, and what their tasks have felt."""
 
     monitor: ResourceMonitor
-    limited: set[str] = field(default_factory=set)
+    felt: dict[str, Felt] = field(default_factory=dict)
 
     def pace(self, film_run: str, limit: int, *, adaptive: bool) -> FilmPace:
         """The pace of a run."""
-        return FilmPace(self.monitor, limit, adaptive, self.limited, film_run)
+        return FilmPace(self.monitor, limit, adaptive, self._of(film_run))
 
     def rate_limited(self, film_run: str) -> None:
         """A vendor has said that this run is too fast."""
-        self.limited.add(film_run)
+        self._of(film_run).rate_limited = True
+
+    def took(self, film_run: str, seconds: float) -> None:
+        """A clip of this run took so long."""
+        self._of(film_run).took(seconds)
 
     def forget(self, film_run: str) -> None:
         """The run has ended."""
-        self.limited.discard(film_run)
+        self.felt.pop(film_run, None)
+
+    def _of(self, film_run: str) -> Felt:
+        return self.felt.setdefault(film_run, Felt())

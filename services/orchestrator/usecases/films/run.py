@@ -99,8 +99,14 @@ class RunFilm:
                 return (await self.films.read(film_id)).task(task_id).state.finished
             await self._done(film_id, task, made)
             if task.type in VISUAL:
+                self._feel(film_run, task, made)
                 await self.preview(film_id)
             return True
+
+    def _feel(self, film_run: str, task: FilmTask, made: Made) -> None:
+        """Tell the pace how long a clip took that a model has made."""
+        if task.start_time is not None and made.drawn and not task.reduced:
+            self.pacing.took(film_run, (self.now() - task.start_time).total_seconds())
 
     async def _begin_task(self, film_id: str, run: int, task_id: str) -> Film:
         moment = self.now()
@@ -137,7 +143,7 @@ class RunFilm:
     async def _failed(self, film_run: str, film: Film, task: FilmTask, error: ServiceError) -> bool:
         """Put down why a try failed; whether there shall be another one."""
         _log.warning("film_task_failed", film=film.name, task=task.id, reason=error.reason)
-        if isinstance(error, RateLimited):
+        if RateLimited.default_reason in {error.reason, error.metadata.get("why")}:
             self.pacing.rate_limited(film_run)
         moment, next_try = self.now(), retrying(task, error)
 

@@ -1,6 +1,6 @@
 """Makers of what is seen: stills, and clips by the same way as every video job."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -115,7 +115,7 @@ class MakeClip:
                     return await self._drawn(film, task)
                 except GenerationFailed as error:
                     failed = error
-            elif task.version == 1 and (found := await self._found(film, task)):
+            elif _may_find(task, sources) and (found := await self._found(film, task)):
                 return Made(pieces=(found,))
         raise failed or NoModel(f"the library has no clip like {task.shot}")
 
@@ -123,7 +123,10 @@ class MakeClip:
         """A clip of the library; while it is away none, where a model can make one instead."""
         shot = film.shot(task.shot)
         try:
-            return await self.library.find(film.tenant, shot.prompt, shot.duration_seconds)
+            seen = {piece.asset for take in task.takes for piece in take.pieces}
+            return await self.library.find(
+                film.tenant, shot.prompt, shot.duration_seconds, without=seen
+            )
         except ServiceError:
             if "ai" in film.strategy.visual_approach.sources:
                 return None
@@ -198,6 +201,11 @@ class MakeClip:
         await self.films.change(film.id, move)
 
 
+def _may_find(task: FilmTask, sources: Sequence[str]) -> bool:
+    """Whether the library is asked: a shot made again is drawn, where a model can draw it."""
+    return task.version == 1 or "ai" not in sources
+
+
 def _made(job: Job) -> Made:
     attempt = job.clip(1)
     if attempt is None or attempt.clip is None:
@@ -210,8 +218,13 @@ def _made(job: Job) -> Made:
         model=attempt.model,
         placeholder=clip.placeholder,
     )
-    saved = attempt.reused.saved_micros if attempt.reused else 0
-    return Made(pieces=(piece,), cost_micros=job.cost_micros, saved_micros=saved)
+    reused = attempt.reused
+    return Made(
+        pieces=(piece,),
+        cost_micros=job.cost_micros,
+        saved_micros=reused.saved_micros if reused else 0,
+        drawn=reused is None,
+    )
 
 
 def _why(job: Job) -> ServiceError:

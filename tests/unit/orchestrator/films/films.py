@@ -127,7 +127,7 @@ def film(count=3, *, of=(), width=3, approach=VisualApproach.AI_ONLY, **brief):
 
 class EndingJobs(MemoryJobs):
     """Jobs that end as soon as they are accepted, as `script` says by the shot's prompt and model:
-    "ok", "fail" or "cancelled". `accepted` are their request ids."""
+    "ok", "fail", "limited" or "cancelled". `accepted` are their request ids."""
 
     def __init__(self, script=lambda _job: "ok", cost_micros=50_000):
         super().__init__()
@@ -148,7 +148,8 @@ class EndingJobs(MemoryJobs):
         running = running.attempting(NOW, tried)
         outcome = self.script(job)
         if outcome != "ok":
-            fault = Failure(reason="GENERATION_FAILED", message=f"no {job.request.prompt}")
+            reason = "RATE_LIMITED" if outcome == "limited" else "GENERATION_FAILED"
+            fault = Failure(reason=reason, message=f"no {job.request.prompt}")
             state = JobState.CANCELLED if outcome == "cancelled" else JobState.FALLBACK
             return running.ended(NOW, state, error=fault)
         stand_in = job.request.model == "storyboard"

@@ -16,7 +16,7 @@ from tests.unit.orchestrator.films.test_plan import planning
 FIVE = (BatchDiscount(at_least=5, percent=20), BatchDiscount(at_least=50, percent=30))
 PICTURES = next(m for m in MODELS if m.id == "vendor_picture")
 BULK = tuple(
-    replace(m, price=replace(m.price, batches=FIVE)) if m in (VENDOR, PICTURES) else m
+    replace(m, image=True, price=replace(m.price, batches=FIVE)) if m in (VENDOR, PICTURES) else m
     for m in MODELS
 )
 

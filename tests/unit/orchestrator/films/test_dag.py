@@ -12,9 +12,9 @@ from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.layout import Layout
 from services.orchestrator.domain.films.resources import ResourceSnapshot
 from services.orchestrator.flows.dag import GraphRun, Node
-from services.orchestrator.usecases.films.pacing import FilmPace, Pacing
+from services.orchestrator.usecases.films.pacing import Felt, FilmPace, Pacing
 from tests.fakes.film_parts import NOW, FixedMonitor
-from tests.unit.orchestrator.films.films import shots
+from tests.unit.orchestrator.films.films import EndingJobs, Studio, film, shots
 
 
 class Free:
@@ -141,13 +141,13 @@ async def test_random_graphs_run_whole_in_order_and_within_their_width(data, wid
 
 async def test_a_load_spike_halves_the_workers_within_two_looks_and_calm_brings_them_back():
     looks = [look(5), look(95), look(95), *(look(5) for _ in range(8))]
-    pace = FilmPace(FixedMonitor(*looks), 8, adaptive=True, limited=set(), film_run="f1.1")
+    pace = FilmPace(FixedMonitor(*looks), 8, adaptive=True, felt=Felt())
     assert [await pace.width() for _ in range(11)] == [8, 4, 2, 3, 4, 5, 6, 7, 8, 8, 8]
 
 
 async def test_one_look_is_taken_into_account_once():
     same = look(95)
-    pace = FilmPace(FixedMonitor(same), 8, adaptive=True, limited=set(), film_run="f1.1")
+    pace = FilmPace(FixedMonitor(same), 8, adaptive=True, felt=Felt())
     assert [await pace.width() for _ in range(3)] == [4, 4, 4]
 
 
@@ -160,13 +160,13 @@ async def test_a_vendor_that_says_slower_is_heard_by_its_own_film_alone():
 
 
 async def test_a_width_that_is_not_adaptive_stays():
-    pace = FilmPace(FixedMonitor(look(99)), 3, adaptive=False, limited=set(), film_run="f1.1")
+    pace = FilmPace(FixedMonitor(look(99)), 3, adaptive=False, felt=Felt())
     assert [await pace.width(), await pace.width()] == [3, 3]
     assert await pace.may_start(1.0)
 
 
 async def test_heavy_tasks_wait_for_room_only_beside_others():
-    pace = FilmPace(FixedMonitor(look(70)), 3, adaptive=True, limited=set(), film_run="f1.1")
+    pace = FilmPace(FixedMonitor(look(70)), 3, adaptive=True, felt=Felt())
     assert not await pace.may_start(0.9)
     nodes = [Node(id="a", cost=0.9), Node(id="b", cost=0.9)]
     running, most = 0, 0
@@ -228,3 +228,43 @@ async def test_three_at_once_make_five_shots_more_than_twice_as_fast():
     alone, three = await seconds_of(tasks, 1), await seconds_of(tasks, 3)
     assert alone == sum(TAKES[task.type] for task in tasks)
     assert alone / three >= 2.2
+
+
+async def test_clips_that_take_more_than_twice_as_long_as_usual_halve_the_width_at_once():
+    pacing = Pacing(FixedMonitor(look(5)))
+    pace = pacing.pace("f1.1", 8, adaptive=True)
+    assert await pace.width() == 8
+    for seconds in (10, 11, 9, 20):
+        pacing.took("f1.1", seconds)
+    assert await pace.width() == 8, "twice as long is not yet slow"
+    pacing.took("f1.1", 30)
+    pacing.took("other.1", 500)
+    assert await pace.width() == 4
+    assert await pace.width() == 4, "it is felt once"
+
+
+def test_where_nothing_takes_time_nothing_is_slow():
+    felt = Felt()
+    for seconds in (0, 0, 0, 5):
+        felt.took(seconds)
+    assert not felt.pressed
+
+
+async def test_a_film_feels_how_long_models_take_and_not_what_stands_in_for_a_clip():
+    outcomes = ["ok", "fail"]
+    jobs = EndingJobs(lambda job: "ok" if job.request.model == "storyboard" else outcomes.pop(0))
+    flow = Studio.of(film(2), jobs=jobs).flow()
+    await flow.begin("f1.1")
+    for shot in ("s1", "s2"):
+        assert await flow.task("f1.1", f"{shot}.animation")
+    assert len(flow.pacing.felt["f1.1"].clips) == 1
+
+
+async def test_a_film_hears_a_vendor_of_its_clips_that_says_slower():
+    def limited(job):
+        return "ok" if job.request.model == "storyboard" else "limited"
+
+    flow = Studio.of(film(1), jobs=EndingJobs(limited)).flow()
+    await flow.begin("f1.1")
+    await flow.task("f1.1", "s1.animation")
+    assert flow.pacing.felt["f1.1"].rate_limited

@@ -388,7 +388,7 @@ async def test_stock_only_asks_no_model_but_the_placeholder():
 
 async def test_a_library_that_is_away_is_done_without():
     class Closed(Shelf):
-        async def find(self, tenant, words, seconds):
+        async def find(self, tenant, words, seconds, *, without=()):
             raise Unavailable("storage is away")
 
     asked = film(approach=VisualApproach.HYBRID_STOCK_FIRST)

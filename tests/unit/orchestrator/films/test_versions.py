@@ -1,12 +1,17 @@
 """Versions of a film: one shot told anew, an earlier cut gone back to, and on from there."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from services.common.errors import AlreadyEnded, InvalidArgument, NotFound
 from services.orchestrator.domain.films.film import FilmState
-from services.orchestrator.domain.films.tasks import TaskState
+from services.orchestrator.domain.films.layout import Layout
+from services.orchestrator.domain.films.strategy import VisualApproach
+from services.orchestrator.domain.films.tasks import Piece, TaskState
 from services.orchestrator.usecases.films.command import CommandFilm
-from tests.fakes.film_parts import NOW
+from tests.fakes.film_parts import NOW, Shelf
 from tests.unit.orchestrator.films.films import EndingJobs, Studio, film
 
 
@@ -20,6 +25,37 @@ async def remade(studio, number, feedback):
         "acme", "films/f1", number, feedback=feedback, request_id=""
     )
     return await studio.make(f"f1.{asked.run}")
+
+
+def stocked(number):
+    """A clip of the library."""
+    return Piece(asset=f"assets/stock{number}", sha256=f"stock{number}", duration_seconds=9.0)
+
+
+async def test_a_stock_shot_made_again_is_another_clip_of_the_library():
+    asked = film(1, approach=VisualApproach.STOCK_ONLY)
+    tasks = Layout(asked.brief, asked.shots, stock=True).tasks()
+    shelf = Shelf(picture=stocked(1), Emma=stocked(2))
+    studio = Studio.of(replace(asked, tasks=tasks), library=shelf)
+    first = await studio.make()
+    second = await remade(studio, 1, "")
+    assert [cut.shots["s1"] for cut in second.cuts] == ["stock1", "stock2"]
+    assert first.state is second.state is FilmState.SUCCEEDED
+    assert studio.jobs.accepted == []
+    third = await remade(studio, 1, "")
+    assert third.task("s1.retrieval").pieces[0].placeholder, "there is no third clip like it"
+    assert (await back(studio, 1)).cuts[-1].shots == first.cuts[0].shots
+
+
+async def test_every_run_has_a_beginning_and_an_expected_end_of_its_own():
+    later = NOW + timedelta(days=3)
+    made = await Studio.of(film()).make()
+    going = made.remade(later, made.shots[0])
+    assert (going.start_time, going.eta) == (None, None)
+    moment = later + timedelta(seconds=10)
+    running = replace(going.started(later), update_time=moment, progress_percent=50)
+    assert running.start_time == later
+    assert running.eta == later + timedelta(seconds=20), "the days between runs are not counted"
 
 
 async def back(studio, version, request_id=""):
