@@ -34,6 +34,7 @@ from services.orchestrator.usecases.films.steps import (
     film_flow,
 )
 from services.orchestrator.usecases.films.wording import WordFilm
+from services.orchestrator.usecases.licensed import LicensedModels
 from services.orchestrator.usecases.read import ReadJobs
 from services.orchestrator.worker import Parts
 
@@ -88,7 +89,7 @@ def film_steps(settings: Settings, parts: Parts) -> FilmFlow:
     return film_flow(
         parts.films,
         jobs=parts.jobs,
-        models=parts.models,
+        models=_licensed(parts),
         ledger=parts.ledger,
         clips=Clips(
             accept=accept,
@@ -105,7 +106,7 @@ def film_use_cases(parts: Parts) -> FilmUseCases:
     films = parts.films
     plan = PlanFilm(
         scripts=films.scripts,
-        models=parts.models,
+        models=_licensed(parts),
         router=parts.router,
         monitor=films.monitor,
         history=films.history,
@@ -131,3 +132,7 @@ def film_use_cases(parts: Parts) -> FilmUseCases:
         assets=parts.assets,
         ledger=parts.ledger,
     )
+
+
+def _licensed(parts: Parts) -> LicensedModels:
+    return LicensedModels(catalogue=parts.models, policies=parts.policies)

@@ -16,11 +16,12 @@ from typing import Any
 import httpx
 import pytest
 from google.protobuf import duration_pb2
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 from typer.testing import CliRunner
 
 from reelmesh.orchestrator.v1 import video_service_pb2 as pb
 from services.common.database import Database
-from services.common.errors import ServiceError
+from services.common.errors import DeadlineExceeded, ServiceError, Unavailable
 from services.generator.domain.orders import prompt_of
 from services.generator.ledger import SqlLedger
 from services.generator.usecases.reconciliation import Reconciliation
@@ -179,7 +180,15 @@ async def make(client: Client, words: str, **fields: Any) -> Any:
         enhance=pb.ENHANCE_OFF,
         **fields,
     )
-    job = (await client.stub.GenerateVideo(request)).job
+    # On a busy machine an answer may come too late: the same id asks for the same job.
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type((DeadlineExceeded, Unavailable)),
+        wait=wait_fixed(0.5),
+        stop=stop_after_delay(120),
+        reraise=True,
+    ):
+        with attempt:
+            job = (await client.stub.GenerateVideo(request)).job
     return await client.end(job.name, 300)
 
 
@@ -450,7 +459,7 @@ async def test_the_books_equal_the_bill_after_a_thousand_jobs(
     everybody has stopped asking is charged by its bill, and by nothing else.
     """
     began = time.monotonic()
-    ends = await storm(shop, jobs=1000 // PARTS, callers=48, seed=SEED + part)
+    ends = await storm(shop, jobs=1000 // PARTS, callers=24, seed=SEED + part)
     made = time.monotonic() - began
     await until(lambda: shop.books()[1] == 0, 240, every=0.5)
     (before, _), found = shop.books(), await reconciled(shop, tmp_path)

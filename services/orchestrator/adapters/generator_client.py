@@ -69,8 +69,8 @@ class GeneratorClient:
 
 
 def _priority(order: GenerationOrder) -> generator_service_pb2.Priority.ValueType:
-    """Return who waits for it: a film's shots let single clips go first."""
-    if order.job.film:
+    """Return who waits for it: a film's shots and a batch's jobs let single clips go first."""
+    if order.job.film or order.job.batch:
         return generator_service_pb2.PRIORITY_BATCH
     return generator_service_pb2.PRIORITY_UNSPECIFIED
 

@@ -55,6 +55,7 @@ class WorksClient:
             task=task_of(order.work),
             max_price=to_money(order.max_price_micros),
             batch_size=order.together if order.together > 1 else 0,
+            priority=generator_service_pb2.PRIORITY_BATCH,  # as the film's shots
             labels=generator_service_pb2.Labels(
                 job=order.film, creative_id=order.creative_id, labels=order.labels
             ),

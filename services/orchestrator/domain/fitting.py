@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from services.common.errors import (
     FailedPrecondition,
     InvalidArgument,
+    LicenceRefused,
     ModelRetired,
     NoCredentials,
     NoDevice,
@@ -82,6 +83,9 @@ def unavailable(model: Model) -> FailedPrecondition | Unavailable:
         case Availability.NO_CREDENTIALS:
             facts["missing"] = ",".join(model.missing)
             return NoCredentials(f"{model.id} needs {' and '.join(model.missing)}", metadata=facts)
+        case Availability.LICENCE_REFUSED:
+            facts["licence"] = model.licence
+            return LicenceRefused(f"{model.id}: {model.unavailable_reason}", metadata=facts)
         case Availability.NO_DEVICE | Availability.NOT_INSTALLED:
             return NoDevice(f"{model.id}: {model.unavailable_reason}", metadata=facts)
         case _:

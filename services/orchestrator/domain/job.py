@@ -66,10 +66,10 @@ class Job:
     """One accepted request and all that became of it. A change makes a new value, one on.
 
     `user` is the id of the caller's API key, `film` the film that the job is a shot of, `together`
-    how many are ordered at once with it, `place` its place in the queue (see `fairness.Shares`).
-    `compiled` is what models are sent that could not take the quantified prompt as it stands, by
-    the name that is asked for; put down before it is sent, so that a crash in between sends the
-    same.
+    how many are ordered at once with it, `place` its place in the queue (see `fairness.Shares`),
+    `batch` whether it came with others, so that nobody waits for it alone. `compiled` is what
+    models are sent that could not take the quantified prompt as it stands, by the name that is
+    asked for; put down before it is sent, so that a crash in between sends the same.
     """
 
     id: str
@@ -82,6 +82,7 @@ class Job:
     film: str = ""
     together: int = 1
     place: int = 0
+    batch: bool = False
     state: JobState = JobState.QUEUED
     stage: Stage = Stage.QUEUED
     sequence: int = 1

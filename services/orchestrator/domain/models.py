@@ -32,6 +32,7 @@ class Availability(StrEnum):
     CIRCUIT_OPEN = "circuit_open"
     RETIRED = "retired"
     UNREACHABLE = "unreachable"
+    LICENCE_REFUSED = "licence_refused"
 
     @property
     def reason(self) -> str:
@@ -41,6 +42,7 @@ class Availability(StrEnum):
             "unreachable": "UNAVAILABLE",
             "retired": "MODEL_RETIRED",
             "not_installed": "NO_DEVICE",
+            "licence_refused": "LICENCE",
         }
         return told.get(self.value, self.name)
 

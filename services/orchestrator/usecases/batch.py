@@ -90,7 +90,7 @@ class AcceptBatch:
             else:
                 asked = as_styled(item.request, policy.packs)
                 job = self.accept.new_job(tenant, asked, policy, request_id=name, user=user)
-                yield replace(job, together=together[item.request.model])
+                yield replace(job, together=together[item.request.model], batch=True)
 
     async def _filled(self, index: int, item: Item, jobs: list[Job | None]) -> Item:
         """Put its template's text into the job; the item, or what is wrong with it."""

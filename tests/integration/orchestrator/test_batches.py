@@ -6,6 +6,7 @@ import pytest
 from google.type import money_pb2
 
 from reelmesh.generator.v1 import model_pb2
+from reelmesh.generator.v1.generator_service_pb2 import PRIORITY_BATCH, PRIORITY_UNSPECIFIED
 from reelmesh.orchestrator.v1 import budget_service_pb2
 from reelmesh.orchestrator.v1 import video_service_pb2 as pb
 from reelmesh.orchestrator.v1.budget_service_pb2_grpc import BudgetServiceStub
@@ -58,6 +59,11 @@ async def test_every_item_becomes_a_job_at_the_price_of_all(house: House, acme: 
     ended = [await acme.end(item.job.name) for item in answer.items]
     assert {job.state for job in ended} == {ended[0].STATE_SUCCEEDED}
     assert [micros(job.cost) for job in ended] == [25 * CENT, 50 * CENT, 25 * CENT]
+    priorities = [asked.priority for asked in house.generator.requests.values()]
+    assert priorities == [PRIORITY_BATCH] * 4, "nobody waits for one of them alone"
+    single = await acme.end((await acme.generate()).name)
+    alone = [r for r in house.generator.requests.values() if r.labels.job == single.name]
+    assert [asked.priority for asked in alone] == [PRIORITY_UNSPECIFIED]
 
 
 async def test_one_bad_row_spends_nothing_and_every_fault_is_told(

@@ -9,11 +9,15 @@ import pytest
 from google.protobuf import json_format
 
 from reelmesh.errors.v1 import error_reason_pb2
+from reelmesh.generator.v1 import model_pb2
 from reelmesh.orchestrator.v1 import video_service_pb2
 from services.common.errors import (
     GenerationFailed,
+    LicenceRefused,
     Moderated,
+    NoDevice,
     ProviderRefused,
+    ServiceError,
     Unavailable,
     UnknownOutcome,
 )
@@ -25,6 +29,7 @@ from tests.fakes.generator_service import (
     Script,
     Succeed,
     Unknown,
+    model,
 )
 from tests.integration.orchestrator.conftest import House, house_on
 from tests.stack import Client
@@ -98,6 +103,47 @@ async def test_a_refusal_before_the_intent_also_lets_the_next_model_try(
     job = await acme.end((await acme.generate()).name)
     assert job.state == job.STATE_SUCCEEDED
     assert house.generator.order_of_models == ["first_model", "second_model"]
+
+
+LOCAL = {"lifecycle": model_pb2.Model.LIFECYCLE_SELF_HOSTED}
+FOR_RESEARCH = {"licence": "CC-BY-NC-4.0", "commercial_use": "no"}
+
+
+@pytest.mark.parametrize(
+    ("unable", "code"),
+    [
+        ({"availability": model_pb2.Model.AVAILABILITY_NO_DEVICE}, "NO_DEVICE"),
+        ({"availability": model_pb2.Model.AVAILABILITY_NOT_INSTALLED}, "NO_DEVICE"),
+        (FOR_RESEARCH, "LICENCE"),
+    ],
+)
+async def test_a_local_model_that_cannot_or_may_not_serve_leaves_the_job_to_a_vendor(
+    house: House, acme: Client, unable: dict[str, Any], code: str
+) -> None:
+    house.generator.models[0] = model("first_model", **LOCAL, **unable)
+    job = await acme.end((await acme.generate()).name)
+    assert job.state == job.STATE_SUCCEEDED
+    assert house.generator.order_of_models == ["second_model"]
+    assert {c.model: c.code for c in job.decision.rejected} == {"first_model": code}
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [LicenceRefused("not for this use"), NoDevice("no GPU here"), NoDevice("not installed")],
+)
+async def test_a_local_model_that_refuses_when_it_is_asked_leaves_the_job_to_a_vendor(
+    house: House, acme: Client, refusal: ServiceError
+) -> None:
+    house.generator.models[0] = model("first_model", **LOCAL)
+    house.generator.script = lambda r: (
+        Refuse(refusal) if r.model == "first_model" else Succeed(cost_micros=7)
+    )
+    first = video_service_pb2.Routing(order=["first_model"])
+    job = await acme.end((await acme.generate(routing=first)).name)
+    assert job.state == job.STATE_SUCCEEDED
+    assert house.generator.order_of_models == ["first_model", "second_model"]
+    assert job.attempts[0].error.message == refusal.message
+    assert (job.resolved_model, job.cost.nanos) == ("second_model", 7_000)
 
 
 async def test_a_failure_that_passes_is_tried_again_on_the_same_model(
