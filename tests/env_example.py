@@ -23,6 +23,7 @@ from services.generator.providers import adapters
 from services.generator.providers import variables as providers_variables
 
 ROOT = Path(__file__).parents[1]
+_OWN_SECTIONS = {"BillSettings": "bills", "HubSettings": "hub", "BucketSettings": "bucket"}
 HEAD = """\
 # Every setting of every service, with its default. Copy to .env, uncomment what you change.
 # Written by `make env-example` from the settings classes; a test compares the two.
@@ -49,7 +50,7 @@ def settings_classes() -> Iterator[tuple[str, type[BaseSettings]]]:
             own = found.__module__ == module.__name__
             if own and issubclass(found, BaseSettings):
                 yield (
-                    {"HubSettings": "hub", "BucketSettings": "bucket"}.get(found.__name__, name),
+                    _OWN_SECTIONS.get(found.__name__, name),
                     found,
                 )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.settings import ServiceSettings
 from services.generator.adapters.fernet_sealing import FernetSealing
@@ -31,6 +31,15 @@ def local_environment() -> dict[str, str]:
     """Return what the environment says about local models, by the variables' own names."""
     names = map(variable_of, local_models())
     return {name: value for name in names if (value := os.environ.get(name, ""))}
+
+
+class BillSettings(BaseSettings):
+    """How vendors' bills are read by `reelmesh bill fetch`; nothing that serves reads this."""
+
+    fal_admin_key: SecretStr = SecretStr("")
+    """Admin key of fal, which gives its bill to no other."""
+    fal_platform_url: str = "https://api.fal.ai/v1"
+    """Where fal answers questions about the account."""
 
 
 class Settings(ServiceSettings):

@@ -342,7 +342,7 @@ async def test_a_lost_answer_never_starts_a_second_vendor(shop: Shop) -> None:
 async def bill_command(shop: Shop, *arguments: str) -> tuple[int, str]:
     """`reelmesh bill …` on the stack's databases: the exit code and what it printed."""
     asked = ["bill", *arguments, "--data-dir", str(shop.stack.directory)]
-    done = await asyncio.to_thread(CliRunner().invoke, app, asked)
+    done = await asyncio.to_thread(CliRunner(env=variables(shop.world)).invoke, app, asked)
     return done.exit_code, done.output
 
 
@@ -356,15 +356,20 @@ async def test_a_vendor_that_charges_what_nobody_asked_for_is_halted_until_it_is
         await asyncio.to_thread(bill.write_text, found)
         return await bill_command(shop, "check", str(bill), "--provider", "pika", "--json")
 
+    async def fetch() -> tuple[int, str]:
+        day = str(shop.world.charges[-1].time.date())
+        return await bill_command(shop, "fetch", "fal", "--day", day, "--json")
+
     async with shop.stack.client() as client:
         first = await make(client, "Before the leak", model="pika_v2")
         assert first.state == first.STATE_SUCCEEDED, first
-        code, told = await check()
-        assert code == 0, told
-        assert json.loads(told)["findings"].keys() == {"agrees"}
+        for asked in (check, fetch):
+            code, told = await asked()
+            assert code == 0, told
+            assert json.loads(told)["findings"] == {"agrees": 1}
         leaked = await somebody_else_uses_our_key(shop)
         try:
-            code, told = await check()
+            code, told = await fetch()
             assert code == 1
             assert "1 charges that nobody here has asked for" in told
             other = await make(client, "While it is halted")

@@ -15,6 +15,7 @@ from services.generator.domain.generation import Generation, State
 # by another clock.
 _WITHIN = timedelta(minutes=5)
 _CLOCKS = timedelta(minutes=1)
+LONGEST_JOB = timedelta(days=1)
 
 
 class Verdict(StrEnum):
@@ -73,7 +74,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """The time that a bill covers; `whole` says that no charge of it is missing."""
+    """The time that a bill covers; `whole` says that no charge of it is missing.
+
+    A charge may be dated when its job ended: what it is for was sent up to `LONGEST_JOB` before.
+    """
 
     start: datetime
     end: datetime
@@ -150,7 +154,8 @@ def _without_charge(
     named = {finding.generation.id for finding in findings if finding.generation}
     open_charges = [one.charge for one in findings if one.verdict is Verdict.AMBIGUOUS]
     for one in sent if period.whole else ():
-        early = one.submit_time is not None and one.submit_time + _WITHIN < period.end
+        sent_at = one.submit_time
+        early = sent_at is not None and period.start <= sent_at < period.end - _WITHIN
         maybe = any(charge and _fits(one, charge) for charge in open_charges)
         if one.id in named or not early or (maybe and not one.provider_job_id):
             continue

@@ -5,7 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.common.errors import ServiceError
-from services.generator.domain.bill import Charge, Finding, Period, Verdict, billed, reckon
+from services.generator.domain.bill import (
+    LONGEST_JOB,
+    Charge,
+    Finding,
+    Period,
+    Verdict,
+    billed,
+    reckon,
+)
 from services.generator.domain.generation import Generation
 from services.generator.domain.halts import Halts
 from services.generator.domain.ports import Clock, Ledger
@@ -53,7 +61,7 @@ class Billing:
         sent = [
             one
             for provider in providers
-            for one in await self._ledger.sent(provider, period.start, period.end)
+            for one in await self._ledger.sent(provider, period.start - LONGEST_JOB, period.end)
         ]
         findings = reckon(charges, sent, period)
         corrections = [one for each in findings if (one := await self._settled(each)) is not None]

@@ -3,26 +3,31 @@
 import argparse
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from services.common import clock
 from services.common.database import Database
 from services.common.errors import FailedPrecondition, InvalidArgument
 from services.generator.adapters.bill_file import read_bill
+from services.generator.adapters.vendor_bills import FalBill
 from services.generator.domain.bill import Period
 from services.generator.domain.generation import Generation
 from services.generator.ledger import SqlHalts, SqlLedger, SqlVendorKeys
 from services.generator.providers import adapters
-from services.generator.settings import Settings
+from services.generator.providers.client import vendor_http
+from services.generator.settings import BillSettings, Settings
 from services.generator.usecases.billing import Billing, Reckoning
 from services.generator.usecases.reconciliation import Reconciliation
 
-__all__ = ["Reckoning", "halted", "parse", "reckon_bill", "reconcile", "resume"]
+__all__ = ["Reckoning", "halted", "parse", "reckon_bill", "reckon_fetched", "reconcile", "resume"]
 
 # What was sent shortly before the first charge may be what it is for.
 _BEFORE = timedelta(minutes=5)
 _AFTER = timedelta(minutes=1)
+_DAY = timedelta(days=1)
+# Vendors that hand out a bill with a charge for each job.
+BILLS = ("fal",)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -91,6 +96,33 @@ async def reckon_bill(
     async with _database(location) as database:
         billing = Billing(SqlLedger(database), SqlHalts(database), now=clock.now)
         return await billing.reckon(providers, charges, period)
+
+
+async def reckon_fetched(
+    location: str, vendor: str, day: datetime | None, *, whole: bool
+) -> tuple[Reckoning, Sequence[str]]:
+    """Ask a vendor for its bill of a day, hold it against what was sent, settle what it tells.
+
+    The day is one of UTC, yesterday where it is None; `whole` as for `reckon_bill`. Returns what
+    came of it and the providers on the bill. Raises InvalidArgument for a vendor that hands out no
+    bill, FailedPrecondition without a key for it, ProviderRefused, Unavailable.
+    """
+    if vendor not in BILLS:
+        raise InvalidArgument("vendor", f"{vendor!r} hands out no bill", allowed=sorted(BILLS))
+    settings = BillSettings()
+    key = settings.fal_admin_key.get_secret_value()
+    if not key:
+        message = "FAL_ADMIN_KEY is not set: fal gives its bill to admin keys alone"
+        raise FailedPrecondition(message)
+    async with vendor_http() as http, _database(location) as database:
+        source = FalBill(http=http, base_url=settings.fal_platform_url, key=key)
+        begin = (day or clock.now() - _DAY).replace(
+            hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC
+        )
+        period = Period(start=begin, end=begin + _DAY, whole=whole)
+        charges = await source.charges(period.start, period.end)
+        billing = Billing(SqlLedger(database), SqlHalts(database), now=clock.now)
+        return await billing.reckon(source.providers, charges, period), source.providers
 
 
 async def halted(location: str) -> Mapping[str, str]:

@@ -1,9 +1,10 @@
-"""``reelmesh bill check|halted|resume``: the vendors' bills, straight on the databases."""
+"""``reelmesh bill check|fetch|halted|resume``: the vendors' bills, straight on the databases."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 from rich.table import Table
@@ -19,7 +20,12 @@ from services.suite.commands.session import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from services.common.settings import ServiceSettings
     from services.generator.worker.operator import Reckoning
+
+    Reckoned: TypeAlias = tuple[Reckoning, dict[tuple[str, str], int], Sequence[str]]
 
 app = typer.Typer(no_args_is_help=True, help="Hold vendors' bills against what was sent.")
 
@@ -53,17 +59,60 @@ def check(
     Example: reelmesh bill check runway-2026-11-20.csv --provider runway --whole
     """
 
-    async def work() -> tuple[Reckoning, dict[tuple[str, str], int]]:
+    async def work() -> Reckoned:
         from services.generator.worker.operator import reckon_bill  # noqa: PLC0415 - brings a service along
-        from services.orchestrator.worker import correct_costs  # noqa: PLC0415 - brings a service along
+
+        settings = database_settings(data_dir)
+        found = await reckon_bill(
+            settings.database_location("generator"), provider, bill, whole=whole
+        )
+        return found, await _booked(settings, found), provider
+
+    _tell(run(work), as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
+def fetch(
+    vendor: Annotated[str, typer.Argument(help="A vendor that hands out its bill: fal.")],
+    day: Annotated[
+        datetime | None,
+        typer.Option(help="The day, in UTC; yesterday when left out.", formats=["%Y-%m-%d"]),
+    ] = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="The vendor has put down all charges of that day.")
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a vendor for a day's bill and do what `check` does with a file.
+
+    Run it once a day. fal wants an admin key in FAL_ADMIN_KEY. Ends with 1 when it is halted.
+
+    Example: reelmesh bill fetch fal --day 2026-11-20 --whole
+    """
+
+    async def work() -> Reckoned:
+        from services.generator.worker.operator import reckon_fetched  # noqa: PLC0415 - brings a service along
 
         settings = database_settings(data_dir)
         location = settings.database_location("generator")
-        found = await reckon_bill(location, provider, bill, whole=whole)
-        wanted = [(one.tenant, one.request_id, one.micros) for one in found.corrections]
-        return found, await correct_costs(settings.database_location("orchestrator"), wanted)
+        found, providers = await reckon_fetched(location, vendor, day, whole=whole)
+        return found, await _booked(settings, found), providers
 
-    found, changed = run(work)
+    _tell(run(work), as_json=as_json)
+
+
+async def _booked(settings: ServiceSettings, found: Reckoning) -> dict[tuple[str, str], int]:
+    """Have the tenants' ledger follow; the change in micro-USD of each attempt that changed."""
+    from services.orchestrator.worker import correct_costs  # noqa: PLC0415 - brings a service along
+
+    wanted = [(one.tenant, one.request_id, one.micros) for one in found.corrections]
+    return await correct_costs(settings.database_location("orchestrator"), wanted)
+
+
+def _tell(reckoned: Reckoned, *, as_json: bool) -> None:
+    """Print what came of a bill; ends with 1 where its vendor was halted."""
+    found, changed, providers = reckoned
     counts = {str(verdict): number for verdict, number in found.counts().items()}
     change = sum(changed.values())
     if as_json:
@@ -75,7 +124,7 @@ def check(
         out.print(table)
         out.print(f"{len(changed)} attempts changed by {change} micro-USD")
     if found.halted:
-        err.print(f"{', '.join(provider)} is halted: {found.halted}", soft_wrap=True)
+        err.print(f"{', '.join(providers)} is halted: {found.halted}", soft_wrap=True)
         raise typer.Exit(1)
 
 

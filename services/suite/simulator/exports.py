@@ -54,6 +54,8 @@ def variables(world: World) -> Mapping[str, str]:
     found |= {
         "AZURE_OPENAI_MODEL": "sora-2",
         "LITELLM_MODEL": MODEL,
+        "FAL_PLATFORM_URL": f"{world.url}/fal/v1",
+        "FAL_ADMIN_KEY": KEY,
         "KLING_ACCESS_KEY": ACCESS_KEY,
         "KLING_SECRET_KEY": SECRET_KEY,
         "KLING_WEBHOOK_SECRET": WEBHOOK_SECRET,

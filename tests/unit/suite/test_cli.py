@@ -19,7 +19,7 @@ COMMANDS = [
     ["models"], ["models", "pull"], ["models", "list"], ["models", "verify"],
     ["jobs"], ["show"], ["watch"], ["cancel"], ["doctor"], ["migrate"],
     ["keys", "create"], ["keys", "list"], ["keys", "revoke"],
-    ["bill", "check"], ["bill", "halted"], ["bill", "resume"],
+    ["bill", "check"], ["bill", "fetch"], ["bill", "halted"], ["bill", "resume"],
     ["export"], ["recipe"], ["assets"], ["link"],
     ["vendor-keys", "add"], ["vendor-keys", "list"], ["vendor-keys", "remove"],
     ["vendor-keys", "secret"],

@@ -19,6 +19,7 @@ from services.suite.simulator.shape import record, text
 from services.suite.simulator.signatures import Signature
 from services.suite.simulator.uploads import place
 from services.suite.simulator.vendor import Vendor
+from services.suite.simulator.vendors.fal_bill import billing_events
 from services.suite.simulator.vendors.fal_models import clip_of, model_of
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Fal(Vendor):
     @override
     def doors(self) -> Iterable[tuple[str, str, Handler]]:
         yield "GET", "/.well-known/jwks.json", self._keys
+        yield "GET", "/v1/models/billing-events", self._bill
         yield "GET", "/{app:path}/requests/{id}/status", self._status
         yield "PUT", "/{app:path}/requests/{id}/cancel", self._cancel
         yield "GET", "/{app:path}/requests/{id}", self._result
@@ -119,6 +121,9 @@ class Fal(Vendor):
         public = SigningKey(WEBHOOK_SEED).verify_key.encode()
         x = base64.urlsafe_b64encode(public).rstrip(b"=").decode()
         return JSONResponse({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x}]})
+
+    async def _bill(self, ask: Ask) -> Response:
+        return JSONResponse(billing_events(self.world, self.refunds, ask, self.name))
 
     async def _upload(self, ask: Ask) -> Response:
         if ask.query("storage_type") not in {"gcs", "fal-cdn-v3"}:

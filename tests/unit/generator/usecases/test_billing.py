@@ -96,3 +96,16 @@ async def test_a_cost_that_cannot_be_true_is_charged_to_nobody_and_halts_the_ven
     [warning] = [w for w in found.warnings if "40000000000" in w]
     assert await plant.halts.halted() == {"vendor": warning}
     assert (await plant.drive(entry("b"))).submissions == 0
+
+
+async def test_a_charge_of_a_day_is_found_for_a_job_that_was_sent_the_evening_before(plant) -> None:
+    sent = START - timedelta(hours=3)
+    slow = entry("a").generation.submitting(sent).accepted("job-a", "job-a", at=sent)
+    keep(plant, slow.failed(LOST, at=START, cost=Cost(micros=100, source="catalogue")))
+    today = Period(start=START - timedelta(hours=1), end=START + timedelta(days=1), whole=True)
+    billing = Billing(plant.ledger, plant.halts, now=plant.clock)
+    found = await billing.reckon(["vendor"], [charge("job-a", 70)], today)
+    assert (found.counts(), found.halted) == ({Verdict.CORRECTED: 1}, "")
+    # What was sent before the day is told of by the bill of the day before.
+    nothing = await billing.reckon(["vendor"], [], today)
+    assert nothing.findings == ()
