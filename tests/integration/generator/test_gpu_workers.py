@@ -322,6 +322,26 @@ async def test_a_bus_that_lost_everything_is_filled_from_the_ledger(
             await worker.close()
 
 
+async def test_a_batch_waits_in_a_queue_of_its_own_and_lets_single_clips_go_first(
+    tmp_path: Path, nats_server: Nats, storage_address: str, storage: Any
+) -> None:
+    yard = Yard(tmp_path, nats_server, storage_address, storage)
+    async with yard.generator(device=True):
+        batch, single = request(request_id="batch"), request(request_id="single")
+        batch.priority = pb.PRIORITY_BATCH
+        names = [
+            (await yard.stub.CreateGeneration(each)).generation.name for each in (batch, single)
+        ]
+        await until(lambda: _queued(yard, 2), 20)
+        yard.go()
+        await yard.worker("w1")
+        for name in names:
+            assert (await yard.end_of(name)).state == State.STATE_SUCCEEDED
+        await yard.workers[0].close()
+    order = [f"generations/{work}" for _, work in yard.made()]
+    assert order == [names[1], names[0]]
+
+
 async def _lose_and_fill(yard: Yard) -> None:
     names = [(await yard.create(request_id=f"job{number}")).name for number in range(3)]
     await until(lambda: _queued(yard, 3), 40)
