@@ -18,7 +18,16 @@ from services.common.errors import BudgetExceeded
 from services.orchestrator.__main__ import running
 from tests.fakes.generator_service import Succeed, model
 from tests.integration.orchestrator.conftest import house_on
-from tests.integration.orchestrator.films import ROOMS, State, asked, dollars, end, of, wanted
+from tests.integration.orchestrator.films import (
+    ROOMS,
+    State,
+    asked,
+    dollars,
+    end,
+    local,
+    of,
+    wanted,
+)
 from tests.stack.waiting import until
 
 pytestmark = pytest.mark.timeout(60)
@@ -85,3 +94,50 @@ async def test_money_is_estimated_limited_settled_and_told(tmp_path: Path, nats_
         by_film = budget_service_pb2.GetCostReportRequest(group_by="film")
         report = await budgets.GetCostReport(by_film)
         assert [(row.key, row.cost) for row in report.rows] == [(film_id, dollars(100_000))]
+
+
+PER_SECOND = {"540p": 40_000, "1080p": 150_000}
+"""Micro-dollars for a second of a vendor's clip, by its resolution."""
+LARGER = 9_000
+"""Micro-dollars for the GPU that makes a clip of two seconds twice as large."""
+
+
+def bought(request: Any) -> Succeed:
+    """A clip at the vendor's price of its resolution, or one made larger here."""
+    if request.task.HasField("upscale"):
+        return Succeed(cost_micros=LARGER)
+    if request.task.HasField("video"):
+        return Succeed(cost_micros=2 * PER_SECOND[request.task.video.resolution])
+    return Succeed()
+
+
+async def test_small_and_made_larger_costs_less_in_the_ledger_than_native(
+    tmp_path: Path, nats_url: str
+) -> None:
+    tiers = [
+        model_pb2.PriceTier(amount_micros=amount, resolution=name)
+        for name, amount in PER_SECOND.items()
+    ]
+    price = model_pb2.Price(kind="per_second", tiers=tiers, as_of="2026-01-01")
+    once = model_pb2.Price(kind="per_clip", amount_micros=LARGER, as_of="2026-01-01")
+    larger = local("here_larger", "upscale")
+    larger.price.CopyFrom(once)
+    async with house_on(tmp_path, nats_url) as house, house.client() as acme:
+        house.generator.models = [model("first_model", price=price), larger, *ROOMS]
+        house.generator.script = bought
+        films: Any = FilmServiceStub(acme.channel)
+        budgets: Any = BudgetServiceStub(acme.channel)
+        paid: dict[bool, int] = {}
+        for upscale in (False, True):
+            order = wanted(resolution="1080p", upscale=upscale, request_id=f"film {upscale}")
+            planned = await films.PlanFilm(pb.PlanFilmRequest(request=order))
+            film, _ = await end(films, (await films.CreateFilm(order)).film.name)
+            assert film.state == State.STATE_SUCCEEDED
+            by_film = budget_service_pb2.GetCostReportRequest(group_by="film")
+            rows = (await budgets.GetCostReport(by_film)).rows
+            cost = next(row.cost for row in rows if film.name.endswith(row.key))
+            assert cost == film.cost == planned.max_price
+            paid[upscale] = cost.units * 1_000_000 + cost.nanos // 1000
+    native = 2 * 2 * PER_SECOND["1080p"]
+    assert paid == {False: native, True: 2 * (2 * PER_SECOND["540p"] + LARGER)}
+    assert paid[True] < paid[False]
