@@ -222,7 +222,7 @@ class VideoJob(_message.Message):
 
     @_builtins.property
     def savings(self) -> _money_pb2.Money:
-        """Sum of what the cache saved."""
+        """Sum of what the cache and discounts for batches saved."""
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -42,7 +42,7 @@ class EventPage(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FalBill:
-    """`domain.ports.BillSource` of fal: `GET /models/billing-events`, for at most 90 days.
+    """`domain.bill.BillSource` of fal: `GET /models/billing-events`, for at most 90 days.
 
     Contract: https://fal.ai/docs/platform-apis/v1/models/billing-events (read 2026-11-21). `key` is
     an admin key; the keys that jobs are sent with may not read bills. Pika is on the same account.

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 
 from services.common.errors import InvalidArgument
 from services.generator.domain.anomaly import outlandish
@@ -168,3 +169,17 @@ def _without_charge(
 def billed(micros: int) -> Cost:
     """The cost that a bill tells."""
     return Cost(micros=micros, source="reported")
+
+
+class BillSource(Protocol):
+    """A vendor's own list of what it has charged to one account of ours."""
+
+    @property
+    def providers(self) -> Sequence[str]:
+        """Whose work the account pays for."""
+
+    async def charges(self, start: datetime, end: datetime) -> Sequence[Charge]:
+        """Every charge dated from `start` until before `end`.
+
+        Raises ProviderRefused for a key that may not read it, Unavailable.
+        """

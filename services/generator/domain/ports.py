@@ -7,16 +7,8 @@ from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from services.generator.domain.bell import Bell
-from services.generator.domain.bill import Charge
 from services.generator.domain.callbacks import Callback, Callbacks
-from services.generator.domain.facts import (
-    Cost,
-    Failure,
-    Identity,
-    Progress,
-    Quality,
-    WordTime,
-)
+from services.generator.domain.facts import Cost, Failure, Identity, Progress, Quality, WordTime
 from services.generator.domain.generation import Generation
 from services.generator.domain.models import Model
 from services.generator.domain.orders import Order
@@ -242,17 +234,3 @@ class Ledger(Callbacks, Protocol):
 
     async def release(self, identifier: str, owner: str) -> None:
         """Give a row up without changing it."""
-
-
-class BillSource(Protocol):
-    """A vendor's own list of what it has charged to one account of ours."""
-
-    @property
-    def providers(self) -> Sequence[str]:
-        """Whose work the account pays for."""
-
-    async def charges(self, start: datetime, end: datetime) -> Sequence[Charge]:
-        """Every charge dated from `start` until before `end`.
-
-        Raises ProviderRefused for a key that may not read it, Unavailable.
-        """

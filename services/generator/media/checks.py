@@ -71,12 +71,12 @@ def check(
     return Quality(score=round(score, 4), findings=tuple(found))
 
 
-def _finding(kind: str, start: float, seconds: float, share: float, **values: object) -> Finding:
+def _finding(kind: str, start: float, length: float, share: float, /, **values: object) -> Finding:
     penalty = _WORST[kind] * min(1.0, max(_LEAST_SHARE, share))
     return Finding(
         kind=kind,
         start_seconds=round(start, 3),
-        duration_seconds=round(seconds, 3),
+        duration_seconds=round(length, 3),
         penalty=round(penalty, 4),
         explanation=found_wrong(kind, **values),
     )

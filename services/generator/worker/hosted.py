@@ -110,16 +110,13 @@ class HostedBackend:
         return None if found is None else Accepted(job=found.job, shown_id=found.shown_id)
 
     def pause(self, work: Work, job: str, trouble: int = 0, asked: float | None = None) -> float:
-        """Return how long to wait; 0.0 for a result that lies here, or died with its answer.
-
-        Where the vendor is to call back it is asked seldom, in case the callback never comes.
-        """
+        """Return how long to wait, 0.0 for a result that lies here; who calls back is let be."""
         at = self._at
         if job == SPOOLED or at.adapter.at_once:
             return 0.0
         typical = 0.0 if at.poll_seconds else work.model.latency.p50_seconds or 0.0
-        rhythm = Rhythm(at.poll_seconds or at.adapter.poll_seconds, typical)
-        usual = rhythm.pause(((at.now() - work.begun).total_seconds()) if work.begun else 0.0)
+        age = (at.now() - work.begun).total_seconds() if work.begun else 0.0
+        usual = Rhythm(at.poll_seconds or at.adapter.poll_seconds, typical).pause(age)
         if trouble:
             return after_trouble(usual, trouble, asked)
         return max(at.sweep_seconds if at.calls_back(work.id) else 0.0, usual)

@@ -15,7 +15,7 @@ from services.generator.domain.bill import Period
 from services.generator.domain.generation import Generation
 from services.generator.ledger import SqlHalts, SqlLedger, SqlVendorKeys
 from services.generator.providers import adapters
-from services.generator.providers.client import vendor_http
+from services.generator.providers.connections import vendor_http
 from services.generator.settings import BillSettings, Settings
 from services.generator.usecases.billing import Billing, Reckoning
 from services.generator.usecases.reconciliation import Reconciliation
