@@ -368,6 +368,7 @@ class TestCancel:
             [Lost(Failure.of(GenerationFailed("cancelled")))],
         ]
         drive, task = await self.begin(plant)
+        await until(lambda: len(plant.backend.scripts) == 1)  # it is being followed
         await self.cancel(plant, drive)
         await asyncio.sleep(0.02)
         plant.backend.hold.set()
