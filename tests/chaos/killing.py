@@ -36,9 +36,9 @@ from services.suite.simulator.exports import variables
 from services.suite.simulator.world import World
 from tests.chaos.foundlings import Foundling, Nursery, nursery
 from tests.chaos.hosted import ENDLESS, MODELS, Cell, charges_of
-from tests.fakes.generator_process import free_port
 from tests.fakes.simulator import simulator_thread
 from tests.fakes.waiting import until
+from tests.servers.process import free_ports
 
 SECRET = "a signing key for the tests alone"
 # The vendor has taken the order and charged for it; the answer may or may not have come.
@@ -201,7 +201,7 @@ def _task(cell: Cell) -> generation_pb2.Task:
 async def ground(folder: Path) -> AsyncIterator[Ground]:
     """Everything that outlives a generator, on SQLite and a folder."""
     url = f"sqlite:///{folder / 'generator.db'}"
-    door = f"127.0.0.1:{free_port()}"
+    door = f"127.0.0.1:{free_ports(1)[0]}"
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database(url, schema="generator"))
         await migrate(database, MIGRATIONS)

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,21 +11,16 @@ from reelmesh.generator.v1 import generator_service_pb2 as pb
 from reelmesh.generator.v1.generator_service_pb2_grpc import GeneratorServiceStub
 from services.common.channels import Channel
 from services.common.errors import ServiceError
+from tests.servers.process import free_ports
 
 State = generation_pb2.Generation.State
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class GeneratorProcess:
     """`python -m services.generator` on a fixed port; `settings` are environment variables."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
-        self.address = f"127.0.0.1:{free_port()}"
+        self.address = f"127.0.0.1:{free_ports(1)[0]}"
         folder.mkdir(parents=True, exist_ok=True)
         self._log = folder / "generator.log"
         self._settings = {
@@ -48,7 +42,7 @@ class GeneratorProcess:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "services.generator", env=environment, stderr=log
             )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     await self.stub.GetCapacity(pb.GetCapacityRequest(), timeout=1)
@@ -60,7 +54,7 @@ class GeneratorProcess:
     async def died(self) -> int:
         """Wait for its end; returns the exit status, -9 after a kill."""
         assert self._process is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             return await self._process.wait()
 
     async def kill(self) -> None:

@@ -1,6 +1,7 @@
 """One child process that does not outlive the tests."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 NOBODY = 65534
+# Not the seeded dice, which fall alike in every worker.
+_DICE = random.SystemRandom()
 
 # Runs in the child: give up root where asked, ask the kernel for a signal when the parent's thread
 # ends, then become the server. A launcher rather than preexec_fn, which is unsafe with threads.
@@ -105,14 +108,23 @@ def find_program(name: str) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` ports that nobody holds at this moment."""
-    sockets = [socket.socket() for _ in range(count)]
+    """`count` ports that nobody holds, below those that the kernel gives to connections.
+
+    A port that it may give to a connection is taken by one now and then before a server is up.
+    """
+    held: list[socket.socket] = []
     try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+        while len(held) < count:
+            probe = socket.socket()
+            try:
+                probe.bind(("127.0.0.1", _DICE.randrange(10_000, 32_000)))
+            except OSError:
+                probe.close()
+            else:
+                held.append(probe)
+        return [each.getsockname()[1] for each in held]
     finally:
-        for each in sockets:
+        for each in held:
             each.close()
 
 

@@ -28,8 +28,8 @@ from services.storage.settings import Settings as StorageSettings
 from services.suite.simulator.exports import variables
 from services.suite.simulator.server import simulating
 from services.suite.simulator.world import World
-from tests.fakes.generator_process import free_port
 from tests.fakes.simulator import Simulated, quick
+from tests.servers.process import free_ports
 
 pytestmark = pytest.mark.timeout(60)
 State = generation_pb2.Generation.State
@@ -85,7 +85,7 @@ async def world() -> AsyncIterator[World]:
 
 @asynccontextmanager
 async def scene_of(tmp_path: Path, world: World, **more: Any) -> AsyncIterator[Scene]:
-    ports = {name: f"127.0.0.1:{free_port()}" for name in ("gateway", "generator", "storage")}
+    ports = {name: f"127.0.0.1:{free_ports(1)[0]}" for name in ("gateway", "generator", "storage")}
     shared: dict[str, Any] = {"signing_key": SecretStr(SECRET), "database_url": ""}
     generator = Settings(
         address=ports["generator"],
