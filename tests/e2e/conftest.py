@@ -76,12 +76,12 @@ class Suite:
         """Where gRPC is."""
         return self.addresses["orchestrator"]
 
-    def cli(self, *arguments: str, seconds: float = 40) -> subprocess.CompletedProcess[str]:
+    def cli(self, *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
         """Run one command of `reelmesh` against it."""
         return reelmesh(*arguments, "--address", self.grpc, seconds=seconds)
 
 
-def reelmesh(*arguments: str, seconds: float = 40, **env: str) -> subprocess.CompletedProcess[str]:
+def reelmesh(*arguments: str, seconds: float = 60, **env: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
     command = [sys.executable, "-c", "from services.suite.cli import main; main()", *arguments]
     variables = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120", **env}  # noqa: TID251 - a child inherits
@@ -90,7 +90,7 @@ def reelmesh(*arguments: str, seconds: float = 40, **env: str) -> subprocess.Com
     )
 
 
-def wait_until(found: Callable[[], bool], seconds: float = 40) -> None:
+def wait_until(found: Callable[[], bool], seconds: float = 60) -> None:
     """Look again and again until it is so."""
     deadline = time.monotonic() + seconds
     while not found():

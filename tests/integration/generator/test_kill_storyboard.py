@@ -22,9 +22,10 @@ INTERRUPTED = {Step.AFTER_ID, Step.POLLING}
 def request(request_id: str = "job1/n1/1") -> pb.CreateGenerationRequest:
     video = generation_pb2.VideoTask(
         prompt="a heron at dawn",
-        duration=Duration(seconds=2),
+        duration=Duration(seconds=1),
         aspect_ratio="16:9",
         resolution="480p",
+        fps=8,
     )
     task = generation_pb2.Task(video=video)
     return pb.CreateGenerationRequest(request_id=request_id, model="storyboard", task=task)
