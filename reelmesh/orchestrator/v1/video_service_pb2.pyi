@@ -136,6 +136,38 @@ QUALITY_HIGH: Quality.ValueType  # 3
 """1080p and more."""
 Global___Quality: _TypeAlias = Quality  # noqa: Y015
 
+class _Operation:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OperationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Operation.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OPERATION_UNSPECIFIED: _Operation.ValueType  # 0
+    """A new clip."""
+    OPERATION_EXTEND: _Operation.ValueType  # 1
+    """Goes on where the clip ends."""
+    OPERATION_REMIX: _Operation.ValueType  # 2
+    """Another take of the clip, by the prompt."""
+    OPERATION_RESTYLE: _Operation.ValueType  # 3
+    """The same movement in another look, by the prompt."""
+    OPERATION_LIP_SYNC: _Operation.ValueType  # 4
+    """Lips that move to other words."""
+
+class Operation(_Operation, metaclass=_OperationEnumTypeWrapper):
+    """What is done to a given clip."""
+
+OPERATION_UNSPECIFIED: Operation.ValueType  # 0
+"""A new clip."""
+OPERATION_EXTEND: Operation.ValueType  # 1
+"""Goes on where the clip ends."""
+OPERATION_REMIX: Operation.ValueType  # 2
+"""Another take of the clip, by the prompt."""
+OPERATION_RESTYLE: Operation.ValueType  # 3
+"""The same movement in another look, by the prompt."""
+OPERATION_LIP_SYNC: Operation.ValueType  # 4
+"""Lips that move to other words."""
+Global___Operation: _TypeAlias = Operation  # noqa: Y015
+
 class _CacheMode:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -248,6 +280,8 @@ class GenerateVideoRequest(_message.Message):
     TEMPLATE_VALUES_FIELD_NUMBER: _builtins.int
     PRESET_FIELD_NUMBER: _builtins.int
     PACKS_FIELD_NUMBER: _builtins.int
+    VIDEO_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """Required without a template. 1 to 20,000 characters. With a template it fills the hole "{prompt}"."""
     model: _builtins.str
@@ -290,6 +324,10 @@ class GenerateVideoRequest(_message.Message):
     """
     preset: _builtins.str
     """Optional. A style preset's id, as ListPresets of the prompt service has them."""
+    operation: Global___Operation.ValueType
+    """Optional. What is done to `video`; unset makes a new clip. Models that cannot are left out; one that was named
+    refuses, and says which can.
+    """
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """Optional. Length of the clip, 1 to 60 s."""
@@ -334,6 +372,10 @@ class GenerateVideoRequest(_message.Message):
     def packs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Optional. Culture packs to enrich with, such as "kenya", besides those of the tenant's policy."""
 
+    @_builtins.property
+    def video(self) -> Global___VideoInput:
+        """Optional. The clip to work on, by `operation`; goes with no pictures. NOT_FOUND for an asset that is not the tenant's."""
+
     def __init__(
         self,
         *,
@@ -367,16 +409,46 @@ class GenerateVideoRequest(_message.Message):
         template_values: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         preset: _builtins.str = ...,
         packs: _abc.Iterable[_builtins.str] | None = ...,
+        video: Global___VideoInput | None = ...,
+        operation: Global___Operation.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "budget_limit", b"budget_limit", "cache", b"cache", "duration", b"duration", "facets", b"facets", "image", b"image", "last_image", b"last_image", "options", b"options", "routing", b"routing", "seed", b"seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "budget_limit", b"budget_limit", "cache", b"cache", "duration", b"duration", "facets", b"facets", "image", b"image", "last_image", b"last_image", "options", b"options", "routing", b"routing", "seed", b"seed", "video", b"video"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "aspect_ratio", b"aspect_ratio", "budget_limit", b"budget_limit", "cache", b"cache", "camera_motion", b"camera_motion", "creative_id", b"creative_id", "duration", b"duration", "enhance", b"enhance", "facets", b"facets", "fit", b"fit", "fps", b"fps", "image", b"image", "labels", b"labels", "language", b"language", "last_image", b"last_image", "model", b"model", "negative_prompt", b"negative_prompt", "options", b"options", "packs", b"packs", "preset", b"preset", "project", b"project", "prompt", b"prompt", "request_id", b"request_id", "resolution", b"resolution", "routing", b"routing", "seed", b"seed", "style", b"style", "template", b"template", "template_values", b"template_values", "tenant_name", b"tenant_name", "variations", b"variations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "aspect_ratio", b"aspect_ratio", "budget_limit", b"budget_limit", "cache", b"cache", "camera_motion", b"camera_motion", "creative_id", b"creative_id", "duration", b"duration", "enhance", b"enhance", "facets", b"facets", "fit", b"fit", "fps", b"fps", "image", b"image", "labels", b"labels", "language", b"language", "last_image", b"last_image", "model", b"model", "negative_prompt", b"negative_prompt", "operation", b"operation", "options", b"options", "packs", b"packs", "preset", b"preset", "project", b"project", "prompt", b"prompt", "request_id", b"request_id", "resolution", b"resolution", "routing", b"routing", "seed", b"seed", "style", b"style", "template", b"template", "template_values", b"template_values", "tenant_name", b"tenant_name", "variations", b"variations", "video", b"video"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
 
 Global___GenerateVideoRequest: _TypeAlias = GenerateVideoRequest  # noqa: Y015
+
+@_typing.final
+class VideoInput(_message.Message):
+    """A clip to work on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSET_FIELD_NUMBER: _builtins.int
+    URI_FIELD_NUMBER: _builtins.int
+    asset: _builtins.str
+    """An asset of the same tenant, "assets/{id}"."""
+    uri: _builtins.str
+    """An http or https URL."""
+    def __init__(
+        self,
+        *,
+        asset: _builtins.str = ...,
+        uri: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "source", b"source", "uri", b"uri"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "source", b"source", "uri", b"uri"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["asset", "uri"]  # noqa: Y015
+    _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
+
+Global___VideoInput: _TypeAlias = VideoInput  # noqa: Y015
 
 @_typing.final
 class ImageInput(_message.Message):

@@ -29,6 +29,7 @@ def generation_to_proto(generation: Generation) -> generation_pb2.Generation:
         state=_STATES.Value(f"STATE_{generation.state.value}"),
         provider=generation.identity.provider,
         progress_percent=generation.progress,
+        preview_url=generation.preview,
     )
     for warning in generation.warnings:
         known = told(warning)

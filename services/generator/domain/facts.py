@@ -115,9 +115,13 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far the work is: percent 0 to 99, where the number is from, when it should be done."""
+    """How far the work is: percent 0 to 99, where the number is from, when it should be done.
+
+    `preview` is where an unfinished look at it lies, "" for nowhere.
+    """
 
     percent: int = 0
     source: str = "none"
     eta: datetime | None = None
     queued: bool = False
+    preview: str = ""

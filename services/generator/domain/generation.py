@@ -39,6 +39,7 @@ class State(StrEnum):
 TERMINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
 
 _ENDS = frozenset({State.FAILED, State.CANCELLED})
+_UNDER_WAY = frozenset({State.QUEUED, State.RUNNING})
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     # An engine in this process takes work at once (QUEUED, RUNNING); only a call that crosses a
     # network, whose answer can be lost, goes through SUBMITTING.
@@ -74,6 +75,7 @@ class Generation:
     provider_job_id: str = ""
     progress: int = 0
     progress_source: str = "none"
+    preview: str = ""
     eta: datetime | None = None
     asset: str = ""
     placeholder: bool = False
@@ -137,6 +139,7 @@ class Generation:
             progress=percent,
             progress_source=progress.source,
             eta=progress.eta,
+            preview=progress.preview or self.preview,
         )
 
     def storing(self, warnings: tuple[str, ...] = ()) -> "Generation":
@@ -214,6 +217,8 @@ class Generation:
         if state not in TRANSITIONS[self.state]:
             message = f"a generation cannot go from {self.state} to {state}"
             raise AlreadyEnded(message, metadata={"state": self.state})
+        if state not in _UNDER_WAY:
+            changes["preview"] = ""  # it dies with the job
         return replace(self, state=state, sequence=self.sequence + 1, **changes)
 
 

@@ -82,7 +82,7 @@ _SAME_NAMES = (
 )  # fmt: skip
 COLUMNS = (*_SAME_NAMES, "state", "provider", "credential", "cost_micros", "facts")
 """What `columns_of` returns."""
-_FACTS = ("job", "progress", "progress_source", "asset", "placeholder")
+_FACTS = ("job", "progress", "progress_source", "preview", "asset", "placeholder")
 
 
 def columns_of(generation: Generation) -> dict[str, Any]:

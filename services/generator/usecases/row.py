@@ -105,7 +105,8 @@ class Row:
         begins = present.state is State.QUEUED and not progress.queued
         gained = progress.percent - present.progress
         early = gained < _STEP_PERCENT and moment - self._noted < _STEP_SECONDS
-        if begins or (gained > 0 and not early):
+        shows = progress.preview not in {"", present.preview}
+        if begins or ((gained > 0 or shows) and not early):
             self._noted = moment
             await _finished(self._write(present.progressed(progress), soon=True))
 

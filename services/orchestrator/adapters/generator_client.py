@@ -19,7 +19,7 @@ from services.orchestrator.adapters.wire import (
     told_of,
 )
 from services.orchestrator.domain.compiling import exact
-from services.orchestrator.domain.options import Fit, ImageInput
+from services.orchestrator.domain.options import Fit, ImageInput, Operation, VideoInput
 from services.orchestrator.domain.ports import GenerationOrder, GenerationView
 from services.orchestrator.domain.values import Clip, Quantified
 
@@ -109,6 +109,8 @@ def _video_task(order: GenerationOrder) -> generation_pb2.VideoTask:
         time_of_day=request.facets.time_of_day or wanted.time_of_day,
         image=_media(request.image),
         last_image=_media(request.last_image),
+        video=_media(request.video),
+        operation=_operation(request.operation),
         fit_nearest=nearest,
         exact_fields=exact(wanted),
     )
@@ -132,7 +134,14 @@ def _is_placeholder(order: GenerationOrder) -> bool:
     return any(c.placeholder and c.model == order.model for c in chosen)
 
 
-def _media(image: ImageInput | None) -> generation_pb2.Media | None:
+def _operation(operation: Operation | None) -> generation_pb2.VideoTask.Operation.ValueType:
+    known = generation_pb2.VideoTask.Operation
+    if operation is None:
+        return generation_pb2.VideoTask.OPERATION_UNSPECIFIED
+    return known.Value(f"OPERATION_{operation.name}")
+
+
+def _media(image: ImageInput | VideoInput | None) -> generation_pb2.Media | None:
     if image is None:
         return None
     return (
@@ -153,6 +162,7 @@ def _view(generation: generation_pb2.Generation) -> GenerationView:
         progress_percent=generation.progress_percent,
         progress_source=generation.progress_source or "none",
         eta=from_timestamp(generation.eta),
+        preview_url=generation.preview_url,
         cost_micros=(from_money("cost", generation.cost) if generation.HasField("cost") else None),
         clip=_clip(generation) if state == "succeeded" else None,
         error=from_error(generation.error),

@@ -31,7 +31,7 @@ _SAME = (
     *("max_prompt_characters", "negative_prompt", "style", "camera_motion"),
     *("min_fps", "max_fps", "whole_seconds"),
 )
-_SETS = ("aspect_ratios", "resolutions", "fps", "languages", "voices")
+_SETS = ("operations", "aspect_ratios", "resolutions", "fps", "languages", "voices")
 
 
 class ModelsClient:

@@ -17,7 +17,16 @@ from services.orchestrator.usecases.plan import Plan
 _SAME = (
     "rating",
     "ratings",
-    *("id", "aliases", "display_name", "provider", "successors", "unavailable_reason", "missing"),
+    *(
+        "id",
+        "aliases",
+        "display_name",
+        "provider",
+        "successors",
+        "unavailable_reason",
+        "missing",
+        "operations",
+    ),
     *("aspect_ratios", "resolutions", "fps", "min_fps", "max_fps", "audio", "negative_prompt"),
     *("max_prompt_characters", "languages", "charges_on_moderation", "licence", "commercial_use"),
     *("placeholder", "success_rate", "excluded_territories"),

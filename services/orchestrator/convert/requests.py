@@ -19,8 +19,10 @@ from services.orchestrator.domain.options import (
     Fit,
     ImageInput,
     Objective,
+    Operation,
     Quality,
     Routing,
+    VideoInput,
 )
 from services.orchestrator.domain.ports import JobFilter
 from services.orchestrator.domain.request import VideoRequest
@@ -59,6 +61,8 @@ def video_request(message: video_service_pb2.GenerateVideoRequest) -> VideoReque
         template_values=dict(message.template_values),
         preset=message.preset,
         packs=tuple(message.packs),
+        video=_video(message.video) if message.HasField("video") else None,
+        operation=_operation(message.operation),
     )
 
 
@@ -101,6 +105,16 @@ def _seconds(length: Duration) -> float:
 
 def _image(message: video_service_pb2.ImageInput) -> ImageInput:
     return ImageInput(asset=message.asset, uri=message.uri, data=message.data)
+
+
+def _video(message: video_service_pb2.VideoInput) -> VideoInput:
+    return VideoInput(asset=message.asset, uri=message.uri)
+
+
+def _operation(number: int) -> Operation | None:
+    if not number:
+        return None
+    return choice("operation", video_service_pb2.Operation, number, Operation.EXTEND)
 
 
 def routing_of(message: video_service_pb2.Routing) -> Routing:

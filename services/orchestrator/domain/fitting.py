@@ -37,8 +37,9 @@ def require_fit(model: Model, request: VideoRequest) -> None:
             raise InvalidArgument(name, f"{model.id} does not take it", allowed=("leave it out",))
     if model.image_required and request.image is None:
         raise InvalidArgument("image", f"is what {model.id} begins with", allowed=("a picture",))
-    if model.video_required:
+    if model.video_required and request.video is None:
         raise InvalidArgument("model", f"{model.id} works on a video", allowed=("auto",))
+    require_operation(model, request)
     if request.fit is Fit.NEAREST or model.placeholder:
         return
     _require(model, "aspect_ratio", request.aspect_ratio, model.aspect_ratios)
@@ -46,6 +47,17 @@ def require_fit(model: Model, request: VideoRequest) -> None:
     _require(model, "fps", request.fps, model.fps)
     if request.duration_seconds is not None:
         _require_duration(model, request.duration_seconds)
+
+
+def require_operation(model: Model, request: VideoRequest, models: Sequence[Model] = ()) -> None:
+    """Raise InvalidArgument when the model cannot do to a clip what is asked; names who can."""
+    wish = request.operation
+    if wish is None or wish in model.operations:
+        return
+    able = [other.id for other in models if wish in other.operations]
+    told = f"; {', '.join(able)} can" if able else ""
+    allowed = [f"OPERATION_{name.upper()}" for name in model.operations] or ["leave it out"]
+    raise InvalidArgument("operation", f"{model.id} cannot {wish} a clip{told}", allowed=allowed)
 
 
 def _require(

@@ -141,6 +141,7 @@ class Model:
     image: bool = False
     last_image: bool = False
     video: bool = False
+    operations: tuple[str, ...] = ()
     image_required: bool = False
     video_required: bool = False
     durations: tuple[float, ...] = ()

@@ -29,6 +29,15 @@ class Fit(StrEnum):
     NEAREST = "nearest"
 
 
+class Operation(StrEnum):
+    """What is done to a given clip."""
+
+    EXTEND = "extend"
+    REMIX = "remix"
+    RESTYLE = "restyle"
+    LIP_SYNC = "lip_sync"
+
+
 class Objective(StrEnum):
     """What routing optimises for; `CHAIN` is the default order of providers."""
 
@@ -102,14 +111,7 @@ class ImageInput:
 
     def check(self, name: str) -> None:
         """Raise InvalidArgument naming the part that cannot work."""
-        if self.asset and not _ASSET.fullmatch(self.asset):
-            raise InvalidArgument(
-                f"{name}.asset", "is not an asset's name", allowed=("assets/{id}",)
-            )
-        if self.uri and not self.uri.startswith(("http://", "https://")):
-            raise InvalidArgument(
-                f"{name}.uri", "is not an address", allowed=("http://…", "https://…")
-            )
+        _check_place(name, self.asset, self.uri)
         if len(self.data) > MAX_IMAGE_BYTES:
             raise InvalidArgument(
                 f"{name}.data", "is too large", allowed=("at most 3 MiB; upload an asset",)
@@ -118,6 +120,27 @@ class ImageInput:
             raise InvalidArgument(f"{name}.data", "is no picture", allowed=("PNG", "JPEG", "WebP"))
         if not (self.asset or self.uri or self.data):
             raise InvalidArgument(name, "is empty", allowed=("asset", "uri", "data"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoInput:
+    """A clip to work on: an asset's name or an address."""
+
+    asset: str = ""
+    uri: str = ""
+
+    def check(self, name: str) -> None:
+        """Raise InvalidArgument naming the part that cannot work."""
+        if not (self.asset or self.uri):
+            raise InvalidArgument(name, "is empty", allowed=("asset", "uri"))
+        _check_place(name, self.asset, self.uri)
+
+
+def _check_place(name: str, asset: str, uri: str) -> None:
+    if asset and not _ASSET.fullmatch(asset):
+        raise InvalidArgument(f"{name}.asset", "is not an asset's name", allowed=("assets/{id}",))
+    if uri and not uri.startswith(("http://", "https://")):
+        raise InvalidArgument(f"{name}.uri", "is not an address", allowed=("http://…", "https://…"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -171,6 +171,7 @@ class GenerationView:
     progress_percent: int = 0
     progress_source: str = "none"
     eta: datetime | None = None
+    preview_url: str = ""
     cost_micros: int | None = None
     clip: Clip | None = None
     error: Failure | None = None
@@ -211,6 +212,9 @@ class AssetPort(Protocol):
 
     async def links(self, tenant: str, asset: str, *, still: bool = True) -> Links:
         """Signed URLs of a clip and its still. Raises NotFound, Unavailable."""
+
+    async def present(self, tenant: str, asset: str) -> bool:
+        """Whether the tenant has this asset; True while nobody can tell."""
 
     async def store_image(self, tenant: str, data: bytes) -> str:
         """Keep a picture; returns "assets/{id}"; the same bytes are stored once."""

@@ -13,7 +13,9 @@ from services.orchestrator.domain.options import (
     Facets,
     Fit,
     ImageInput,
+    Operation,
     Routing,
+    VideoInput,
     check_identifier,
     check_not_negative,
     check_one_of,
@@ -41,7 +43,9 @@ LANGUAGES = ("en", "sw")
 MAX_PROMPT = 20_000
 MAX_OPTIONS_BYTES = 16 << 10
 # Fields that requests had not from the beginning.
-_LATER = frozenset({"template", "template_values", "preset", "packs", "asked"})
+_LATER = frozenset(
+    {"template", "template_values", "preset", "packs", "asked", "video", "operation"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +85,8 @@ class VideoRequest:
     preset: str = ""
     packs: tuple[str, ...] = ()
     asked: str = ""
+    video: VideoInput | None = None
+    operation: Operation | None = None
 
     def __post_init__(self) -> None:
         """Check every field that can be checked without the catalogue. Raises InvalidArgument."""
@@ -90,6 +96,7 @@ class VideoRequest:
         for name, image in (("image", self.image), ("last_image", self.last_image)):
             if image is not None:
                 image.check(name)
+        self._check_clip()
 
     def _check_words(self) -> None:
         if not self.prompt.strip() and not self.template:
@@ -133,6 +140,19 @@ class VideoRequest:
             raise InvalidArgument("options", "is too large", allowed=("at most 16 KiB as JSON",))
         if r"\u0000" in options:
             raise InvalidArgument("options", "contains a NUL", allowed=("any other character",))
+
+    def _check_clip(self) -> None:
+        if self.video is not None:
+            self.video.check("video")
+        if self.video is None and self.operation is not None:
+            raise InvalidArgument("video", f"is needed: the clip to {self.operation}")
+        if self.video is not None and self.operation is None:
+            allowed = [f"OPERATION_{one.name}" for one in Operation]
+            raise InvalidArgument("operation", "must say what is done to the clip", allowed=allowed)
+        if self.video is not None and (self.image or self.last_image):
+            name = "image" if self.image else "last_image"
+            message = "does not go with a clip to work on"
+            raise InvalidArgument(name, message, allowed=("leave it out",))
 
     @property
     def routed(self) -> bool:

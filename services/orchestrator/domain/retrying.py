@@ -5,7 +5,7 @@ from dataclasses import asdict
 from enum import StrEnum
 from typing import TypeAlias
 
-from services.orchestrator.domain.options import ImageInput, Routing
+from services.orchestrator.domain.options import ImageInput, Routing, VideoInput
 from services.orchestrator.domain.request import VideoRequest
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
@@ -34,6 +34,8 @@ def as_json(request: VideoRequest) -> dict[str, Json]:
         "cameraMotion": request.camera_motion,
         "image": _image(request.image),
         "lastImage": _image(request.last_image),
+        "video": _image(request.video),
+        "operation": _enum("OPERATION", request.operation),
         "enhance": _enum("ENHANCE", request.enhance),
         "fit": _enum("FIT", request.fit),
         "routing": _set(_routing(request.routing)),
@@ -77,7 +79,7 @@ def _seconds(length: float | None) -> str | None:
     return None if length is None else f"{length:.9f}".rstrip("0").rstrip(".") + "s"
 
 
-def _image(image: ImageInput | None) -> Json:
+def _image(image: ImageInput | VideoInput | None) -> Json:
     if image is None or not (image.asset or image.uri):
         return None
     return {"asset": image.asset} if image.asset else {"uri": image.uri}

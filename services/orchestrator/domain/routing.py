@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from services.common.errors import InvalidArgument, NoModel
 from services.orchestrator.domain import licences
 from services.orchestrator.domain.compiling import too_long
-from services.orchestrator.domain.fitting import require_fit, unavailable
+from services.orchestrator.domain.fitting import require_fit, require_operation, unavailable
 from services.orchestrator.domain.gates import reject, wishes
 from services.orchestrator.domain.models import Model, find, is_offline
 from services.orchestrator.domain.options import Objective
@@ -66,6 +66,8 @@ class Router:
     def _placeholder(
         self, request: VideoRequest, models: Sequence[Model], policy: TenantPolicy
     ) -> Model | None:
+        if request.operation is not None:
+            return None  # what it draws is no work on a clip that is there
         said = [r.allow_placeholder for _, r in wishes(request, policy)]
         allowed = next((s for s in said if s is not None), self.allow_placeholder)
         return next((m for m in models if m.placeholder and m.ready), None) if allowed else None
@@ -85,6 +87,7 @@ class Router:
         licence = licences.refusal(model, commercial=policy.commercial, territory=policy.territory)
         if licence:
             raise licences.refused(model, licence, models)
+        require_operation(model, request, models)
         most = _most(request, policy)
         if model.ready:
             require_fit(model, request)

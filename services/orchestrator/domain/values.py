@@ -179,6 +179,7 @@ class Attempt:
     charged_to: str = ""
     generation: str = ""
     progress_percent: int = 0
+    preview_url: str = ""
     error: Failure | None = None
     cost_micros: int = 0
     clip: Clip | None = None

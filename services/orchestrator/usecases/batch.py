@@ -155,6 +155,7 @@ class AcceptBatch:
         """What would be tried, within the request's own limit; None: nothing can serve just now."""
         request = job.request
         self.accept.admission.screen.quick(request.prompt, policy)
+        await self.accept.require_clip(job.tenant, request)
         models = in_batch(await self.models.models(job.tenant), job.together)
         try:
             decision = self.accept.router.decide(request, as_asked(request), models, policy)

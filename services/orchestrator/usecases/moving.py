@@ -23,6 +23,7 @@ def moved(known: Attempt, view: GenerationView, moment: datetime, charged: int) 
         model=view.model or known.model,
         provider=view.provider or known.provider,
         progress_percent=max(known.progress_percent, view.progress_percent),
+        preview_url=view.preview_url,
         error=view.error,
         cost_micros=charged,
         clip=view.clip,

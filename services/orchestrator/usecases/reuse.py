@@ -24,6 +24,7 @@ from services.orchestrator.domain.cache.policy import (
 from services.orchestrator.domain.job import Job, JobState
 from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.money.ledger import Charge, Ledger, charge_of
+from services.orchestrator.domain.options import ImageInput
 from services.orchestrator.domain.ports import JobStore
 from services.orchestrator.domain.values import Attempt, AttemptState, Keys, Quantified, Reused
 
@@ -71,9 +72,13 @@ class Reuse:
         return Keys(tuple(exact), shape)
 
     async def _references(self, job: Job) -> Mapping[str, str] | None:
-        """Digests of the request's pictures by field."""
+        """Digests of the request's pictures and its clip by field."""
         found: dict[str, str] = {}
-        images = (("image", job.request.image), ("last_image", job.request.last_image))
+        request, video = job.request, job.request.video
+        if video is not None and not video.asset:
+            return None  # to know it, it would have to be fetched
+        clip = ImageInput(asset=video.asset) if video else None
+        images = (("image", request.image), ("last_image", request.last_image), ("video", clip))
         for name, image in images:
             if image is None:
                 continue

@@ -15,7 +15,15 @@ from services.common.errors import (
     Unavailable,
 )
 from services.orchestrator.domain.models import Availability, Lifecycle, Price, PriceTier
-from services.orchestrator.domain.options import Fit, ImageInput, Objective, Quality, Routing
+from services.orchestrator.domain.options import (
+    Fit,
+    ImageInput,
+    Objective,
+    Operation,
+    Quality,
+    Routing,
+    VideoInput,
+)
 from services.orchestrator.domain.policy import TenantPolicy
 from services.orchestrator.domain.routing import Router
 from tests.unit.orchestrator.examples import STORYBOARD, WANTED, hosted, request, unready
@@ -195,6 +203,48 @@ def test_a_model_that_begins_with_a_picture_is_left_out_without_one():
     assert reasons(decision) == {"still": "INVALID_ARGUMENT", "edits": "INVALID_ARGUMENT"}
     pictured = request(image=ImageInput(asset="assets/a"))
     assert chosen(STRICT.decide(pictured, WANTED, [still])) == ["still"]
+
+
+EXTENDS = {"video": VideoInput(asset="assets/a"), "operation": Operation.EXTEND}
+
+
+def test_work_on_a_clip_goes_to_who_can_do_it_and_never_to_the_placeholder():
+    able = hosted("able", video=True, operations=("extend", "remix"))
+    decision = LENIENT.decide(request(**EXTENDS), WANTED, [CHEAP, able, STORYBOARD])
+    assert chosen(decision) == ["able"]
+    assert reasons(decision) == {"cheap": "INVALID_ARGUMENT", "storyboard": "FAILED_PRECONDITION"}
+    with pytest.raises(NoModel, match="cheap"):
+        LENIENT.admit(request(**EXTENDS), WANTED, [CHEAP, STORYBOARD])
+
+
+def test_a_named_model_that_cannot_work_on_a_clip_names_who_can():
+    able = hosted("able", video=True, operations=("extend", "remix"))
+    away = hosted("away", operations=("extend",), availability=Availability.NO_CREDENTIALS)
+    with pytest.raises(InvalidArgument, match="cheap cannot extend a clip; able, away can") as told:
+        LENIENT.admit(request(model="cheap", **EXTENDS), WANTED, [CHEAP, able, away, STORYBOARD])
+    assert told.value.violations[0].field == "operation"
+    styled = {"video": VideoInput(asset="assets/a"), "operation": Operation.LIP_SYNC}
+    with pytest.raises(InvalidArgument, match="able cannot lip_sync a clip") as told:
+        STRICT.decide(request(model="able", **styled), WANTED, [able])
+    assert "OPERATION_EXTEND" in told.value.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"operation": Operation.EXTEND}, "video"),
+        ({"video": VideoInput(asset="assets/a")}, "operation"),
+        ({"video": VideoInput(), "operation": Operation.EXTEND}, "video"),
+        ({"video": VideoInput(asset="../a"), "operation": Operation.EXTEND}, "video.asset"),
+        ({"video": VideoInput(uri="file:///a"), "operation": Operation.EXTEND}, "video.uri"),
+        ({**EXTENDS, "image": ImageInput(asset="assets/b")}, "image"),
+        ({**EXTENDS, "last_image": ImageInput(asset="assets/b")}, "last_image"),
+    ],
+)
+def test_a_wish_for_work_on_a_clip_is_whole_or_refused(changes, field):
+    with pytest.raises(InvalidArgument) as told:
+        request(**changes)
+    assert told.value.violations[0].field == field
 
 
 def test_a_model_without_a_price_is_not_chosen_silently():

@@ -108,7 +108,8 @@ def _policy(request: VideoRequest) -> dict[str, Any]:
 
 def _styled(request: VideoRequest) -> dict[str, Any]:
     """What adds to the words; left out where nothing does, as keys of before had none of it."""
-    added = {"preset": request.preset, "packs": sorted(set(request.packs))}
+    added: dict[str, Any] = {"preset": request.preset, "packs": sorted(set(request.packs))}
+    added["operation"] = request.operation
     return {name: value for name, value in added.items() if value}
 
 

@@ -93,6 +93,8 @@ class LumaDream(Vendor):
         if seen.phase is Phase.SUCCEEDED:
             url = None if job.has(Fault.EMPTY_SUCCESS) else self.link(job)
             assets = {"video": url, "image": None, "progress_video": None}
+        elif seen.phase is Phase.RUNNING:
+            assets = {"video": None, "image": None, "progress_video": self._look_at(job)}
         return {
             "id": job.id,
             "generation_type": "video",
@@ -103,6 +105,13 @@ class LumaDream(Vendor):
             "assets": assets,
             "request": job.order.body,
         }
+
+    def _look_at(self, job: Job) -> str:
+        """Return where an unfinished look lies: the clip itself, by a link that is not counted."""
+        path = f"/media/{job.vendor}/{job.id}/0/0.{job.order.clip.kind}"
+        stamp = f"{job.created.timestamp() + self.link_seconds:.3f}"
+        signed = self.world.sign(path + stamp)
+        return f"{self.world.media_url}{path}?expires={stamp}&signature={signed}"
 
     async def _get(self, ask: Ask) -> Response:
         job, seen = self.poll(ask.path("id"))

@@ -141,3 +141,11 @@ def test_contradictions_cannot_be_built(change: dict[str, object], field: str) -
     with pytest.raises(InvalidArgument) as caught:
         Generation(**values)
     assert caught.value.violations[0].field == field
+
+
+def test_a_preview_is_shown_while_it_is_made_and_never_afterwards() -> None:
+    begun = entry().generation.accepted("job", "", at=START)
+    shown = begun.progressed(Progress(percent=5, preview="https://cdn.example/p.mp4"))
+    assert shown.progressed(Progress(percent=9)).preview == "https://cdn.example/p.mp4"
+    ends = (shown.storing(), shown.failed(FAILURE, at=START), shown.cancelled(at=START))
+    assert [after.preview for after in ends] == ["", "", ""]

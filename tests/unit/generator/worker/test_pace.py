@@ -71,6 +71,15 @@ def test_an_estimate_grows_and_stays_below_the_end(age, more) -> None:
     assert at(100).eta is None
 
 
+def test_a_look_at_what_is_being_made_is_passed_on_if_a_browser_may_open_it() -> None:
+    def shown(url: str) -> str:
+        update = Running(progress=0.5, preview_url=url)
+        return progress_of(update, Latency(), begun=START, now=START).preview
+
+    assert shown("https://cdn.example/p.mp4") == "https://cdn.example/p.mp4"
+    assert not any(map(shown, ("javascript:alert(1)", "/p.mp4", "https://" + "x" * 9000)))
+
+
 def test_without_a_typical_time_nothing_is_made_up() -> None:
     told = progress_of(Running(queued=True), Latency(), begun=START, now=START)
     assert (told.percent, told.source, told.queued) == (0, "none", True)

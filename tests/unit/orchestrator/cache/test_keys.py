@@ -12,7 +12,9 @@ from services.orchestrator.domain.options import (
     Fit,
     ImageInput,
     Objective,
+    Operation,
     Routing,
+    VideoInput,
 )
 from tests.unit.orchestrator.examples import WANTED, request
 
@@ -112,3 +114,13 @@ def test_the_shape_leaves_out_the_words_alone():
         request(negative_prompt="no people")
     )
     assert shape_key("other", request(), WANTED, references={}) != shape(request())
+
+
+def test_what_is_done_to_a_clip_is_part_of_what_a_request_is_known_by():
+    clip, references = VideoInput(asset="assets/a"), {"video": "digest"}
+    keys = {
+        key(request(video=clip, operation=operation), references=references)
+        for operation in (Operation.EXTEND, Operation.REMIX)
+    }
+    keys |= {key(request()), key(request(video=clip, operation=Operation.EXTEND))}
+    assert len(keys) == 4

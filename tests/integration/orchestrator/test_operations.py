@@ -1,0 +1,81 @@
+"""Work on a clip that is there: by models that can, on the tenant's own, else refused by name."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reelmesh.generator.v1 import generation_pb2, model_pb2
+from reelmesh.orchestrator.v1 import video_service_pb2 as pb
+from reelmesh.storage.v1.storage_service_pb2_grpc import add_StorageServiceServicer_to_server
+from services.common.errors import InvalidArgument, NoModel, NotFound
+from services.common.server import serve
+from services.common.settings import ServiceSettings
+from tests.fakes.generator_service import model
+from tests.fakes.storage_service import FakeStorageService
+from tests.integration.orchestrator.conftest import House, house_on
+from tests.stack import SIGNING_KEY
+
+
+@pytest.fixture
+async def studio(tmp_path: Path, nats_url: str) -> AsyncIterator[House]:
+    storage = FakeStorageService()
+    storage.put("assets/mine", b"a clip", tenant="acme")
+    plain = ServiceSettings(address="127.0.0.1:0", signing_key=SIGNING_KEY, data_dir=tmp_path)
+    registration = (add_StorageServiceServicer_to_server, storage)
+    async with (
+        serve(plain, [registration]) as listening,
+        house_on(tmp_path, nats_url, storage_address=listening.address) as house,
+    ):
+        able = model_pb2.Capabilities(text=True, video=True, operations=["extend"])
+        house.generator.models.append(model("third_model", capabilities=able))
+        yield house
+
+
+def extend(**fields: Any) -> pb.GenerateVideoRequest:
+    wish: dict[str, Any] = {
+        "prompt": "the heron lands",
+        "video": pb.VideoInput(asset="assets/mine"),
+        "operation": pb.OPERATION_EXTEND,
+    }
+    return pb.GenerateVideoRequest(**(wish | fields))
+
+
+async def test_it_goes_to_the_model_that_can_with_the_tenants_clip(studio: House) -> None:
+    async with studio.client() as client:
+        job = (await client.stub.GenerateVideo(extend())).job
+        seen = await client.end(job.name)
+    assert seen.resolved_model == "third_model"
+    (sent,) = studio.generator.requests.values()
+    video = sent.task.video
+    assert (sent.model, video.video.asset) == ("third_model", "assets/mine")
+    assert video.operation == generation_pb2.VideoTask.OPERATION_EXTEND
+
+
+async def test_a_clip_of_another_tenant_does_not_exist(studio: House) -> None:
+    wishes = [pb.GenerateVideoRequest(prompt="a heron"), extend()]
+    async with studio.client("globex") as client:
+        with pytest.raises(NotFound, match="assets/mine"):
+            await client.stub.GenerateVideo(extend())
+        batch = pb.BatchGenerateVideosRequest(requests=wishes, request_id="b1")
+        with pytest.raises(InvalidArgument, match=r"requests\[1\].*NOT_FOUND"):
+            await client.stub.BatchGenerateVideos(batch)
+        listed = await client.stub.ListVideoJobs(pb.ListVideoJobsRequest())
+    assert not listed.jobs
+    assert not studio.generator.requests
+
+
+async def test_a_model_that_cannot_refuses_and_names_who_can(studio: House) -> None:
+    async with studio.client() as client:
+        with pytest.raises(InvalidArgument, match=r"first_model cannot extend .* third_model can"):
+            await client.stub.GenerateVideo(extend(model="first_model"))
+        with pytest.raises(NoModel, match="third_model"):
+            await client.stub.GenerateVideo(extend(operation=pb.OPERATION_LIP_SYNC))
+        with pytest.raises(InvalidArgument, match="operation"):
+            await client.stub.PlanVideo(
+                pb.PlanVideoRequest(request=extend(operation=pb.OPERATION_UNSPECIFIED))
+            )
+        told = (await client.stub.ListVideoModels(pb.ListVideoModelsRequest())).models
+    assert {one.id: list(one.operations) for one in told}["third_model"] == ["extend"]
+    assert not studio.generator.requests
