@@ -1,7 +1,8 @@
 """Replicate: any model by its name.
 
 Contract: Replicate's OpenAPI (read 2026-10-07). `aborted` is a sixth status; results die one hour
-after the end; webhooks carry the bare prediction, signed by Standard Webhooks.
+after the end; webhooks carry the bare prediction, signed by Standard Webhooks. A prediction says whom it
+calls back, by which the list finds one whose submit was not answered.
 """
 
 from typing import ClassVar
@@ -9,6 +10,7 @@ from typing import ClassVar
 from typing_extensions import override
 
 from services.generator.providers.adapter import (
+    Accepted,
     Call,
     Failed,
     Fault,
@@ -24,6 +26,7 @@ from services.generator.providers.adapter import (
     Uploads,
     at,
     failed,
+    items,
     media_urls,
     phase_of,
     spell,
@@ -74,6 +77,18 @@ class Replicate(SecretSigned):
             message = "its deadline passed before it started"
             return Failed(fault=Fault.EXPIRED, message=message, billed=False)
         return Running(queued=phase is Phase.QUEUED)
+
+    @override
+    def look_up(self, submission: Submission) -> Call | None:
+        return Call(method="GET", path="/predictions") if submission.webhook_url else None
+
+    @override
+    def found(self, submission: Submission, reply: Reply) -> Accepted | None:
+        """Match by our own callback address, which carries a secret of this one generation."""
+        for item in items(reply.body, "results"):
+            if text(item, "webhook") == submission.webhook_url:
+                return Accepted(job=text(item, "id"), shown_id=text(item, "id"))
+        return None
 
     @override
     def cancel(self, job: str) -> Call:

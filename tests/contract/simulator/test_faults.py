@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from dataclasses import replace
 from typing import Any
 
 import av
@@ -111,6 +112,20 @@ async def test_a_lost_job_is_found_where_the_vendor_can_be_asked(scene: Scene, f
             assert isinstance(await drive.finish(found), Succeeded)
         else:
             assert found is None
+    assert await scene.billed() == 1
+
+
+@pytest.mark.parametrize("provider", ["luma_dream", "replicate"])
+async def test_a_lost_job_is_found_in_a_list_by_the_address_that_it_is_to_call(scene: Scene):
+    hook = "http://127.0.0.1:9/webhooks/vendor/secret"
+    ours, other = (replace(scene.wanted, webhook_url=f"{hook}-{name}") for name in ("a", "b"))
+    async with await scene.drive(Fault.LOST_RESPONSE) as drive:
+        with pytest.raises(UnknownOutcome):
+            await drive.client.submit(ours)
+        assert await drive.client.look_up(other) is None
+        found = await drive.client.look_up(ours)
+        assert isinstance(found, Accepted)
+        assert isinstance(await drive.finish(found), Succeeded)
     assert await scene.billed() == 1
 
 

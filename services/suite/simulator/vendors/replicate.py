@@ -189,6 +189,7 @@ class Replicate(Vendor):
             "completed_at": ended,
             "data_removed": False,
             "source": "api",
+            "webhook": job.order.webhook or None,
             "metrics": {"predict_time": job.seconds} if seen.over else {},
             "urls": {"get": here, "cancel": f"{here}/cancel", "web": here},
         }
