@@ -78,7 +78,7 @@ class Policy(_message.Message):
     jobs_at_once: _builtins.int
     """Optional. Most jobs that have not ended; 0 is the deployment's own limit."""
     jobs_per_minute: _builtins.int
-    """Optional. Most jobs accepted in a minute; 0 is the deployment's own limit."""
+    """Optional. Most jobs that a replica accepts in a minute; 0 is the deployment's own limit."""
     weight: _builtins.int
     """Optional. Share of the workers beside other tenants who wait, 1 to 100; 0 means 1."""
     paused: _builtins.bool
