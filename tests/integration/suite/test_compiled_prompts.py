@@ -117,6 +117,15 @@ async def test_each_vendor_is_sent_what_it_takes_and_the_job_tells_what_was_done
     assert all(word in told for word in ("the end was cut", "negative prompt", "camera move"))
 
 
+async def test_what_the_generator_leaves_out_is_told_in_the_jobs_language(studio: Studio) -> None:
+    for language, words in (
+        ("sw", "maelezo yamefupishwa: maandishi ni marefu"),
+        ("en", "caption shortened: the prompt is longer"),
+    ):
+        job = await studio.made(wish(LONG, "storyboard", language=language, resolution="480p"))
+        assert any(told.startswith(words) for told in job.warnings), job.warnings
+
+
 async def test_words_that_may_not_be_changed_reach_the_vendor_byte_for_byte_or_not_at_all(
     studio: Studio,
 ) -> None:
