@@ -1,7 +1,7 @@
 """Carries out one plan: lends the model, runs it once or as often as it takes, has it written."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -154,6 +154,8 @@ class Run:
         def run(number: int, part: Segment, lead: Pixels | None) -> Iterator[Pixels]:
             shape = family.snap(replace(plan.shape, frames=part.frames))
             order = replace(_order((work,), shape), lead=lead)
+            if number + 1 < len(parts):  # it is the whole clip that ends with a picture
+                order = replace(order, files=_but(order.files, "last_image"))
             made = family.run(model, order, watching((work,), number, len(parts)))[0]
             if not isinstance(made, Frames):
                 message = f"{family.name} made {type(made).__name__} of a clip"
@@ -193,6 +195,10 @@ def _order(works: Sequence[Work], shape: Shape) -> RunOrder:
         files={name: Path(path) for name, path in ask.files.items()},
         options=ask.options,
     )
+
+
+def _but(files: Mapping[str, Path], name: str) -> dict[str, Path]:
+    return {known: path for known, path in files.items() if known != name}
 
 
 def _alike(work: Work, plan: Plan) -> str:

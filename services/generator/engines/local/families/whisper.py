@@ -85,7 +85,6 @@ def recognised(resident: Resident, samples: Any, head: Sequence[int]) -> str:
         made = model.generate(
             _features(resident, samples),
             decoder_input_ids=ids,
-            max_new_tokens=model.config.max_target_positions // 2 - len(head),
             do_sample=False,
         )
     return str(words.decode(made[0], skip_special_tokens=True)).strip()

@@ -82,6 +82,27 @@ def test_a_minute_is_made_of_runs_and_not_one_frame_is_lost(tmp_path) -> None:
     assert all(step >= -2 or step < -150 for step in rising)
 
 
+class Pinned(Clips):
+    """Tells of each run whether it was given a picture to end with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pinned: list[bool] = []
+
+    def run(self, resident, order, on_step):
+        self.pinned.append("last_image" in order.files)
+        return super().run(resident, order, on_step)
+
+
+def test_of_a_clip_in_several_runs_only_the_last_ends_with_the_last_picture(tmp_path) -> None:
+    family = Pinned()
+    fixture = Fixture(tmp_path, family)
+    shape = Shape(width=32, height=32, frames=200, fps=16.0, seconds=12.5)
+    asked = fixture.ask(shape=shape, files={"last_image": str(tmp_path / "last.png")})
+    fixture.host.carry_out(asked, tmp_path / "a.mp4", Watch())
+    assert family.pinned == [False, False, True]
+
+
 @pytest.mark.parametrize(("fps", "frames"), [(24.0, 48), (30.0, 60), (60.0, 120)])
 def test_any_rate_has_exactly_its_frames(tmp_path, fps, frames) -> None:
     fixture = Fixture(tmp_path, Clips())
