@@ -12,11 +12,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.gpu.architectures import Made
-from benchmarks.gpu.cases import SMOKE, SPEED, TINY_SHAPE, Case
+from benchmarks.gpu.cases import SMOKE, SPEED, Case, shrunk
 from benchmarks.gpu.machine import facts
 from benchmarks.gpu.runs import Bench, Measured, cosine, psnr
 from benchmarks.gpu.sizes import SIZES
@@ -93,7 +92,7 @@ def measure(asked: argparse.Namespace, device: Device, scratch: Path) -> Iterato
         if not end.allows(longest):
             yield Row(name, "not measured: the time is over (--seconds)", "")
             continue
-        case = replace(known[name], shape=TINY_SHAPE) if small and not asked.smoke else known[name]
+        case = shrunk(known[name]) if small else known[name]
         place = made.checkpoint(case.checkpoint, asked.folder or scratch)
         try:
             if asked.smoke:

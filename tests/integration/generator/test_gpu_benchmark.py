@@ -34,7 +34,7 @@ def test_what_there_is_no_time_for_is_said_and_nothing_hangs() -> None:
     assert "not measured: the time is over" in table
 
 
-@pytest.mark.parametrize("family", ["stable_audio", "wan_2_1_14b"])
+@pytest.mark.parametrize("family", ["flux_dev", "wan_2_1_14b"])
 def test_a_family_runs_at_its_published_widths(family: str) -> None:
     table = told("--shallow", "--smoke", family)
     assert f"| {family}: " in table
