@@ -104,6 +104,7 @@ class Generation(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     SUBMISSIONS_FIELD_NUMBER: _builtins.int
     TOLD_FIELD_NUMBER: _builtins.int
+    PREVIEW_URL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"generations/{id}"."""
     tenant_name: _builtins.str
@@ -132,6 +133,8 @@ class Generation(_message.Message):
     """How the cost is known: "reported", "catalogue", "measured" or "free"."""
     submissions: _builtins.int
     """Times that the vendor was asked to make it: 0 or 1."""
+    preview_url: _builtins.str
+    """Where the vendor shows an unfinished look at it; not a result. Empty when it shows none, or it has ended."""
     @_builtins.property
     def eta(self) -> _timestamp_pb2.Timestamp:
         """When it should be done."""
@@ -194,10 +197,11 @@ class Generation(_message.Message):
         end_time: _timestamp_pb2.Timestamp | None = ...,
         submissions: _builtins.int = ...,
         told: _abc.Iterable[Global___Told] | None = ...,
+        preview_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "eta", b"eta", "output", b"output", "submit_time", b"submit_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "cost", b"cost", "cost_source", b"cost_source", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "eta", b"eta", "model", b"model", "name", b"name", "output", b"output", "placeholder", b"placeholder", "progress_percent", b"progress_percent", "progress_source", b"progress_source", "provider", b"provider", "provider_job_id", b"provider_job_id", "request_id", b"request_id", "sequence", b"sequence", "state", b"state", "submissions", b"submissions", "submit_time", b"submit_time", "tenant_name", b"tenant_name", "told", b"told", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "cost", b"cost", "cost_source", b"cost_source", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "eta", b"eta", "model", b"model", "name", b"name", "output", b"output", "placeholder", b"placeholder", "preview_url", b"preview_url", "progress_percent", b"progress_percent", "progress_source", b"progress_source", "provider", b"provider", "provider_job_id", b"provider_job_id", "request_id", b"request_id", "sequence", b"sequence", "state", b"state", "submissions", b"submissions", "submit_time", b"submit_time", "tenant_name", b"tenant_name", "told", b"told", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -164,6 +164,7 @@ class VideoJob(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    PREVIEW_URL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"videoJobs/{id}"."""
     tenant_name: _builtins.str
@@ -192,6 +193,10 @@ class VideoJob(_message.Message):
     """Sequence of the newest event of this job."""
     request_id: _builtins.str
     """The id that GenerateVideo was called with."""
+    preview_url: _builtins.str
+    """Where an unfinished look at what is being made lies, as its vendor shows it; not a result, and gone when it has
+    ended. Empty for most vendors.
+    """
     @_builtins.property
     def eta(self) -> _timestamp_pb2.Timestamp:
         """When it should be done."""
@@ -284,10 +289,11 @@ class VideoJob(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        preview_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "create_time", b"create_time", "decision", b"decision", "end_time", b"end_time", "error", b"error", "eta", b"eta", "fallback", b"fallback", "quantified_prompt", b"quantified_prompt", "savings", b"savings", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "cost", b"cost", "create_time", b"create_time", "creative_id", b"creative_id", "decision", b"decision", "end_time", b"end_time", "error", b"error", "eta", b"eta", "fallback", b"fallback", "labels", b"labels", "language", b"language", "name", b"name", "progress_percent", b"progress_percent", "progress_source", b"progress_source", "project", b"project", "prompt", b"prompt", "quantified_prompt", b"quantified_prompt", "request_id", b"request_id", "requested_model", b"requested_model", "resolved_model", b"resolved_model", "results", b"results", "savings", b"savings", "sequence", b"sequence", "stage", b"stage", "start_time", b"start_time", "state", b"state", "tenant_name", b"tenant_name", "update_time", b"update_time", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "cost", b"cost", "create_time", b"create_time", "creative_id", b"creative_id", "decision", b"decision", "end_time", b"end_time", "error", b"error", "eta", b"eta", "fallback", b"fallback", "labels", b"labels", "language", b"language", "name", b"name", "preview_url", b"preview_url", "progress_percent", b"progress_percent", "progress_source", b"progress_source", "project", b"project", "prompt", b"prompt", "quantified_prompt", b"quantified_prompt", "request_id", b"request_id", "requested_model", b"requested_model", "resolved_model", b"resolved_model", "results", b"results", "savings", b"savings", "sequence", b"sequence", "stage", b"stage", "start_time", b"start_time", "state", b"state", "tenant_name", b"tenant_name", "update_time", b"update_time", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -537,6 +543,7 @@ class Attempt(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     REUSED_FIELD_NUMBER: _builtins.int
     SENT_FIELD_NUMBER: _builtins.int
+    PREVIEW_URL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """"{job id}/{variation}/{attempt}": the generator's request_id."""
     iteration: _builtins.int
@@ -549,6 +556,8 @@ class Attempt(_message.Message):
     """"generations/{id}", once known."""
     state: _builtins.str
     """"submitting", "running", "succeeded", "failed", "cancelled" or "unknown_outcome"."""
+    preview_url: _builtins.str
+    """See `VideoJob.preview_url`."""
     @_builtins.property
     def error(self) -> _status_pb2.Status:
         """Why it failed."""
@@ -588,10 +597,11 @@ class Attempt(_message.Message):
         end_time: _timestamp_pb2.Timestamp | None = ...,
         reused: Global___CacheHit | None = ...,
         sent: Global___QuantifiedPrompt | None = ...,
+        preview_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "end_time", b"end_time", "error", b"error", "reused", b"reused", "sent", b"sent", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "end_time", b"end_time", "error", b"error", "generation", b"generation", "id", b"id", "iteration", b"iteration", "model", b"model", "provider", b"provider", "reused", b"reused", "sent", b"sent", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "end_time", b"end_time", "error", b"error", "generation", b"generation", "id", b"id", "iteration", b"iteration", "model", b"model", "preview_url", b"preview_url", "provider", b"provider", "reused", b"reused", "sent", b"sent", "start_time", b"start_time", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -979,6 +989,7 @@ class VideoModel(_message.Message):
     MAX_FPS_FIELD_NUMBER: _builtins.int
     RATING_FIELD_NUMBER: _builtins.int
     RATINGS_FIELD_NUMBER: _builtins.int
+    OPERATIONS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Stable id, such as "runway_gen3"."""
     display_name: _builtins.str
@@ -1089,6 +1100,10 @@ class VideoModel(_message.Message):
     def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Languages of prompts that its maker documents, "en" where he is silent; empty means any."""
 
+    @_builtins.property
+    def operations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it can do to a given clip: "extend", "remix", "restyle", "lip_sync"."""
+
     def __init__(
         self,
         *,
@@ -1132,10 +1147,11 @@ class VideoModel(_message.Message):
         max_fps: _builtins.float = ...,
         rating: _builtins.float | None = ...,
         ratings: _builtins.int = ...,
+        operations: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_rating", b"_rating", "_success_rate", b"_success_rate", "max_duration", b"max_duration", "min_duration", b"min_duration", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "price", b"price", "rating", b"rating", "retire_time", b"retire_time", "success_rate", b"success_rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rating", b"_rating", "_success_rate", b"_success_rate", "aliases", b"aliases", "aspect_ratios", b"aspect_ratios", "audio", b"audio", "availability", b"availability", "charges_on_moderation", b"charges_on_moderation", "commercial_use", b"commercial_use", "display_name", b"display_name", "durations", b"durations", "excluded_territories", b"excluded_territories", "fps", b"fps", "id", b"id", "image_input", b"image_input", "languages", b"languages", "last_image_input", b"last_image_input", "licence", b"licence", "lifecycle", b"lifecycle", "max_duration", b"max_duration", "max_fps", b"max_fps", "max_prompt_characters", b"max_prompt_characters", "min_duration", b"min_duration", "min_fps", b"min_fps", "missing", b"missing", "negative_prompt", b"negative_prompt", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "placeholder", b"placeholder", "price", b"price", "price_date", b"price_date", "price_kind", b"price_kind", "provider", b"provider", "rating", b"rating", "ratings", b"ratings", "resolutions", b"resolutions", "resolved_model", b"resolved_model", "retire_time", b"retire_time", "success_rate", b"success_rate", "successors", b"successors", "text_input", b"text_input", "unavailable_reason", b"unavailable_reason", "video_input", b"video_input"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rating", b"_rating", "_success_rate", b"_success_rate", "aliases", b"aliases", "aspect_ratios", b"aspect_ratios", "audio", b"audio", "availability", b"availability", "charges_on_moderation", b"charges_on_moderation", "commercial_use", b"commercial_use", "display_name", b"display_name", "durations", b"durations", "excluded_territories", b"excluded_territories", "fps", b"fps", "id", b"id", "image_input", b"image_input", "languages", b"languages", "last_image_input", b"last_image_input", "licence", b"licence", "lifecycle", b"lifecycle", "max_duration", b"max_duration", "max_fps", b"max_fps", "max_prompt_characters", b"max_prompt_characters", "min_duration", b"min_duration", "min_fps", b"min_fps", "missing", b"missing", "negative_prompt", b"negative_prompt", "operations", b"operations", "p50_latency", b"p50_latency", "p90_latency", b"p90_latency", "placeholder", b"placeholder", "price", b"price", "price_date", b"price_date", "price_kind", b"price_kind", "provider", b"provider", "rating", b"rating", "ratings", b"ratings", "resolutions", b"resolutions", "resolved_model", b"resolved_model", "retire_time", b"retire_time", "success_rate", b"success_rate", "successors", b"successors", "text_input", b"text_input", "unavailable_reason", b"unavailable_reason", "video_input", b"video_input"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__rating: _TypeAlias = _typing.Literal["rating"]  # noqa: Y015
     _WhichOneofArgType__rating: _TypeAlias = _typing.Literal["_rating", b"_rating"]  # noqa: Y015

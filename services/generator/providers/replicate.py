@@ -1,8 +1,8 @@
 """Replicate: any model by its name.
 
 Contract: Replicate's OpenAPI (read 2026-10-07). `aborted` is a sixth status; results die one hour
-after the end; webhooks carry the bare prediction, signed by Standard Webhooks. A prediction says whom it
-calls back, by which the list finds one whose submit was not answered.
+after the end; webhooks carry the bare prediction, signed by Standard Webhooks. A prediction says
+whom it calls back, by which the list finds one whose submit was not answered.
 """
 
 from typing import ClassVar

@@ -61,6 +61,9 @@ class NoAssets:
     async def store_image(self, tenant, data):
         raise AssertionError
 
+    async def present(self, tenant, asset):
+        raise AssertionError
+
 
 class Booth:
     """A door for comparisons over a workshop."""

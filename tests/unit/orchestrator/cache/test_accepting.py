@@ -65,6 +65,9 @@ class Shelf:
     async def links(self, tenant, asset, *, still=True):
         return Links()
 
+    async def present(self, tenant, asset):
+        return True
+
 
 GONE = [unready("a"), unready("b")]
 
