@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from services.common.byte_ranges import ByteRange, RangeNotSatisfiable, parse_range
 from services.common.errors import DataLoss
 from services.common.identity import READ, Identity, acting_as
 from services.common.media_urls import PATH_PREFIX, content_disposition
+from services.gateway.domain.byte_ranges import ByteRange, RangeNotSatisfiable, parse_range
 from services.gateway.domain.media import matches, may_be_shown
 
 if TYPE_CHECKING:

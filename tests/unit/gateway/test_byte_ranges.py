@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.byte_ranges import ByteRange, RangeNotSatisfiable, parse_range
+from services.gateway.domain.byte_ranges import ByteRange, RangeNotSatisfiable, parse_range
 
 
 @pytest.mark.parametrize(
