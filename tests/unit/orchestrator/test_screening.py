@@ -38,6 +38,7 @@ GRAPHIC = "a beheading in the town square"
 # Needs its words made ready, and takes every word as it stands.
 ENGLISH = hosted("english", languages=("fr",))
 OTHER = hosted("other", languages=("fr",))
+TAKES_ALL = hosted("takes_all")
 
 
 class Translating(PlainPrompts):
@@ -62,7 +63,9 @@ def made_by(job, generator, *models, screening=RULED, prompts=None, **others):
     return jobs, replace(steps, attempting=replace(steps.attempting, compiling=compiling))
 
 
-@pytest.mark.parametrize("models", [(ENGLISH,), (ENGLISH, OTHER), (ENGLISH, STORYBOARD)])
+@pytest.mark.parametrize(
+    "models", [(ENGLISH,), (ENGLISH, OTHER), (ENGLISH, TAKES_ALL), (ENGLISH, STORYBOARD)]
+)
 @pytest.mark.parametrize("variations", [1, 3])
 async def test_a_translation_that_is_flagged_reaches_no_vendor_and_costs_nothing(
     models, variations
@@ -83,7 +86,7 @@ async def test_a_translation_that_is_flagged_reaches_no_vendor_and_costs_nothing
 @settings(max_examples=40, deadline=None)
 async def test_a_crash_lets_no_flagged_word_through(seed, variations):
     generator = ScriptedGenerator()
-    jobs, steps = made_by(queued(variations), generator, ENGLISH, OTHER)
+    jobs, steps = made_by(queued(variations), generator, ENGLISH, TAKES_ALL)
     journal = Journal(chance=0.3, seed=seed)
     while True:
         journal.count = 0
