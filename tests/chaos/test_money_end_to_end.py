@@ -429,9 +429,21 @@ async def storm(shop: Shop, jobs: int, callers: int, seed: int = SEED) -> Counte
         operator = asyncio.create_task(operate(shop))
         try:
             await asyncio.gather(*(caller() for _ in range(callers)))
+        except TimeoutError:
+            died = operator.exception() if operator.done() else "at work"
+            pytest.fail(f"a job did not end; the operator: {died!r}; {_open(shop)}")
         finally:
             operator.cancel()
     return ends
+
+
+def _open(shop: Shop) -> list[tuple[Any, ...]]:
+    """Every generation that has not ended."""
+    ended = ("SUCCEEDED", "FAILED", "CANCELLED")
+    rows = shop.stack.evidence.query(
+        "generator", "SELECT request_id, state, provider_job_id FROM generations"
+    )
+    return [tuple(row) for row in rows if row[1].upper() not in ended]
 
 
 async def test_the_books_equal_the_bill_after_a_storm(shop: Shop) -> None:
