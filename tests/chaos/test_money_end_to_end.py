@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ BILLED = {"pika": "fal", "luma": "luma", "kling": "kling", "runway": "runway"}
 TAG = re.compile("tag [0-9a-f]{32}")
 SEED = 20_261_121
 PARTS = 10
+ASKED_ITSELF = timedelta(seconds=30)
 # How many of a hundred submits meet it.
 STORM = {
     Fault.RATE_LIMITED: 5,
@@ -204,7 +206,7 @@ def unresolved(charges: list[Charge], known: set[str], prompt: str, vendor: str)
 async def operate(shop: Shop) -> None:
     """Be the operator: settle every unknown outcome by what the dashboard shows, until cancelled.
 
-    Kling is asked by our own id and needs no operator.
+    Kling is asked by our own id, and needs an operator only where these questions failed too.
     """
     location = f"sqlite:///{shop.stack.directory / 'generator.db'}"
     async with Database(location, schema="generator", pool_size=0) as database:
@@ -222,9 +224,12 @@ async def operate(shop: Shop) -> None:
             }
             for (name,) in rows:
                 entry = await ledger.load(name)
-                if entry is None or entry.generation.identity.provider == "kling":
+                if entry is None:
                     continue
                 provider = entry.generation.identity.provider
+                sent = entry.generation.submit_time
+                if provider == "kling" and sent is not None and utc_now() - sent < ASKED_ITSELF:
+                    continue
                 vendor = PROVIDERS.get(provider, provider)
                 found = TAG.search(prompt_of(entry.order.task))
                 assert found, "every job here has a tag"
