@@ -280,7 +280,7 @@ class Faulty:
     ("kind", "operations", "lanes"),
     [
         ("sqlite", 1_000, 1),
-        ("postgres", 300, 3),
+        ("postgres", 600, 2),
         pytest.param("sqlite", 10_000, 1, marks=[pytest.mark.stress, pytest.mark.timeout(600)]),
         pytest.param("postgres", 10_000, 10, marks=[pytest.mark.stress, pytest.mark.timeout(1200)]),
     ],

@@ -73,6 +73,16 @@ WRONG: dict[str, list[Wrong]] = {
         Wrong(seconds(60.5), "duration", ("1 s to 60 s",)),
         Wrong(duration_pb2.Duration(seconds=1 << 62), "duration", ("1 s to 60 s",)),
     ],
+    "video": [
+        Wrong(pb.VideoInput(), "video", ("asset", "uri")),
+        Wrong(pb.VideoInput(asset="../a"), "video.asset", ("assets/{id}",)),
+        Wrong(pb.VideoInput(uri="file:///etc/passwd"), "video.uri", ("https://",)),
+        Wrong(pb.VideoInput(asset="assets/a"), "operation", ("OPERATION_EXTEND",)),
+    ],
+    "operation": [
+        Wrong(99, "operation", ("EXTEND", "LIP_SYNC")),
+        Wrong(pb.OPERATION_EXTEND, "video", ("the clip to extend",)),
+    ],
     "aspect_ratio": [Wrong("17:3", "aspect_ratio", RATIOS)],
     "resolution": [Wrong("8k", "resolution", RESOLUTIONS)],
     "fps": [Wrong(61, "fps", ("1 to 60",)), Wrong(-1, "fps", ("1 to 60",))],

@@ -100,7 +100,7 @@ def test_without_any_performance_the_picture_moves_all_the_same(tmp_path):
     assert performance(tmp_path, "").face is None
     found = performance(tmp_path, "joy")
     assert (found.face, found.pose) == (None, None)
-    assert found.warning == "emotion: no joy is installed (none); no expression was followed"
+    assert found.warning == "emotion: no joy is installed (-); no expression was followed"
     black = followed(None, 3, 30.0, (4, 4))
     assert [picture.getextrema() for picture in black] == [((0, 0),) * 3] * 3
 
