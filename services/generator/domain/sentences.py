@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from string import Formatter
 from types import MappingProxyType
@@ -84,7 +84,7 @@ def found_wrong(kind: str, **values: object) -> str:
     return said(Said(f"finding_{kind}"), **values)
 
 
-@cache
+@lru_cache(1_000)  # vendors' own sentences come through here as well
 def told(sentence: str) -> Told:
     """What a sentence of `said` says; "" as key for one that is of nobody here."""
     for key, pattern in _patterns():
