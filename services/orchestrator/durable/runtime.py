@@ -103,7 +103,7 @@ async def running_engine(
         await DBOS.register_queue_async(
             FILM_QUEUE,
             worker_concurrency=settings.films_at_once,
-            polling_interval_sec=settings.polling_seconds * 2,
+            polling_interval_sec=settings.polling_seconds * 5,
         )
         await DBOS.register_queue_async(
             CANCEL_QUEUE, polling_interval_sec=settings.polling_seconds * 2
@@ -151,7 +151,7 @@ def _config(settings: EngineSettings) -> DBOSConfig:
         # The engine repeats what a lost connection broke; to ask first would cost every step twice.
         "db_engine_kwargs": {"pool_pre_ping": False},
         # Nobody here waits for the engine's messages; its listener keeps a stop waiting that long.
-        "notification_listener_polling_interval_sec": settings.polling_seconds,
+        "notification_listener_polling_interval_sec": settings.polling_seconds * 5,
         "run_migrations": False,  # `migrate_engine` has done it
         "log_level": "WARNING",
     }

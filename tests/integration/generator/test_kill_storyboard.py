@@ -17,6 +17,12 @@ pytestmark = pytest.mark.timeout(90)
 
 # An engine dies with its process: what it was drawing is free to be ordered again as a new attempt.
 INTERRUPTED = {Step.AFTER_ID, Step.POLLING}
+# Before, during and after the drawing always; every step of a generation at a vendor's is in
+# test_kill_vendor.py, `make stress` takes all of them here too.
+ALWAYS = {Step.LEDGER_WRITTEN, Step.POLLING, Step.AFTER_UPLOAD}
+STEPS = [
+    step if step in ALWAYS else pytest.param(step, marks=pytest.mark.stress) for step in Step
+]
 
 
 def request(request_id: str = "job1/n1/1") -> pb.CreateGenerationRequest:
@@ -49,7 +55,7 @@ async def generator(
     await process.close()
 
 
-@pytest.mark.parametrize("step", list(Step))
+@pytest.mark.parametrize("step", STEPS)
 async def test_a_generation_ends_once_wherever_its_process_is_killed(
     generator: GeneratorProcess, storage: Any, step: Step
 ) -> None:
