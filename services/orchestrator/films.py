@@ -17,11 +17,13 @@ from services.orchestrator.adapters.resource_monitor import MachineMonitor
 from services.orchestrator.adapters.script_client import ScriptClient
 from services.orchestrator.adapters.sql_books import SqlBooks
 from services.orchestrator.adapters.sql_films import FilmOrders, SqlFilms
+from services.orchestrator.adapters.sql_sheets import SqlSheets
 from services.orchestrator.adapters.works_client import WorksClient
 from services.orchestrator.servicers.films import FilmUseCases
 from services.orchestrator.settings import Settings
 from services.orchestrator.usecases.accept import AcceptVideo
 from services.orchestrator.usecases.afford import Affording
+from services.orchestrator.usecases.films.casting import CastFilm
 from services.orchestrator.usecases.films.command import CommandFilm, ReadFilms
 from services.orchestrator.usecases.films.create import CreateFilm
 from services.orchestrator.usecases.films.foresee import ForeseeFilm
@@ -112,6 +114,7 @@ def film_use_cases(parts: Parts) -> FilmUseCases:
         history=films.history,
         policies=parts.policies,
         word=WordFilm(styles=parts.styles),
+        casting=CastFilm(sheets=SqlSheets(parts.database), assets=parts.assets),
         foresee=ForeseeFilm(artefacts=films.artefacts, voices=films.voices),
     )
     return FilmUseCases(

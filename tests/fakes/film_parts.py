@@ -1,12 +1,13 @@
 """The ports of films in memory: films, a generator of everything but clips, scripts, history."""
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from services.common.errors import NotFound, RequestConflict, ServiceError, Unavailable
+from services.orchestrator.domain.films.characters import CharacterSheet
 from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.ports import Breakdown
 from services.orchestrator.domain.films.resources import ResourceSnapshot
@@ -217,6 +218,19 @@ class MemoryVoices:
 
     async def assign(self, tenant: str, model: str, character: str, voice: str) -> str:
         return self.known.setdefault((tenant, model, character), voice)
+
+
+class MemorySheets:
+    """`SheetStore` in a dictionary."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str], CharacterSheet] = {}
+
+    async def sheets(self, tenant: str, names: Collection[str]) -> Sequence[CharacterSheet]:
+        return [self.known[tenant, name] for name in names if (tenant, name) in self.known]
+
+    async def keep(self, tenant: str, sheets: Sequence[CharacterSheet]) -> None:
+        self.known |= {(tenant, sheet.name): sheet for sheet in sheets}
 
 
 class FixedScript:

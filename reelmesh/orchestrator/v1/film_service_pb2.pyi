@@ -104,6 +104,7 @@ class Film(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     LATEST_START_TIME_FIELD_NUMBER: _builtins.int
     PRESET_FIELD_NUMBER: _builtins.int
+    CHARACTERS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"films/{id}"."""
     tenant_name: _builtins.str
@@ -200,6 +201,10 @@ class Film(_message.Message):
     def latest_start_time(self) -> _timestamp_pb2.Timestamp:
         """When it will have begun at the latest; absent where its start may wait for ever."""
 
+    @_builtins.property
+    def characters(self) -> _containers.RepeatedCompositeFieldContainer[Global___CharacterSheet]:
+        """The sheets of its characters, as they were when it was planned."""
+
     def __init__(
         self,
         *,
@@ -235,10 +240,11 @@ class Film(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         latest_start_time: _timestamp_pb2.Timestamp | None = ...,
         preset: _builtins.str = ...,
+        characters: _abc.Iterable[Global___CharacterSheet] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["budget_limit", b"budget_limit", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "latest_start_time", b"latest_start_time", "savings", b"savings", "start_time", b"start_time", "strategy", b"strategy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "budget_limit", b"budget_limit", "content_url", b"content_url", "cost", b"cost", "create_time", b"create_time", "creative_id", b"creative_id", "cuts", b"cuts", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "latest_start_time", b"latest_start_time", "name", b"name", "preset", b"preset", "preview", b"preview", "preview_url", b"preview_url", "progress_percent", b"progress_percent", "savings", b"savings", "sequence", b"sequence", "shots", b"shots", "start_time", b"start_time", "state", b"state", "strategy", b"strategy", "style_preset", b"style_preset", "tasks", b"tasks", "template", b"template", "template_text", b"template_text", "tenant_name", b"tenant_name", "thumbnail_url", b"thumbnail_url", "title", b"title", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "budget_limit", b"budget_limit", "characters", b"characters", "content_url", b"content_url", "cost", b"cost", "create_time", b"create_time", "creative_id", b"creative_id", "cuts", b"cuts", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "latest_start_time", b"latest_start_time", "name", b"name", "preset", b"preset", "preview", b"preview", "preview_url", b"preview_url", "progress_percent", b"progress_percent", "savings", b"savings", "sequence", b"sequence", "shots", b"shots", "start_time", b"start_time", "state", b"state", "strategy", b"strategy", "style_preset", b"style_preset", "tasks", b"tasks", "template", b"template", "template_text", b"template_text", "tenant_name", b"tenant_name", "thumbnail_url", b"thumbnail_url", "title", b"title", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -526,6 +532,36 @@ class FilmSource(_message.Message):
 Global___FilmSource: _TypeAlias = FilmSource  # noqa: Y015
 
 @_typing.final
+class CharacterSheet(_message.Message):
+    """What a character looks like, in words, in a picture, or in both."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. As the shots name it."""
+    description: _builtins.str
+    """What it looks like in words; optional where there is a reference."""
+    reference: _builtins.str
+    """A picture of it: "assets/{id}" of the tenant, or an http(s) URL; optional where there is a description."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        reference: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "name", b"name", "reference", b"reference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CharacterSheet: _TypeAlias = CharacterSheet  # noqa: Y015
+
+@_typing.final
 class CreateFilmRequest(_message.Message):
     """Request of CreateFilm."""
 
@@ -600,6 +636,7 @@ class CreateFilmRequest(_message.Message):
     THUMBNAIL_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     LATEST_START_TIME_FIELD_NUMBER: _builtins.int
+    CHARACTERS_FIELD_NUMBER: _builtins.int
     preset: _builtins.str
     """Optional. "basic", "budget", "premium", "news", "cartoon" or "offline"; "auto" chooses by what the film is made from
     and by what can be reached. "" is "basic".
@@ -682,6 +719,12 @@ class CreateFilmRequest(_message.Message):
         DEADLINE_EXCEEDED and has bought nothing. What has begun is made to its end.
         """
 
+    @_builtins.property
+    def characters(self) -> _containers.RepeatedCompositeFieldContainer[Global___CharacterSheet]:
+        """Optional. What its characters look like. They are kept for the tenant's later films, the newest of a name; a film's
+        own come first, and those given here before those of its file of shots.
+        """
+
     def __init__(
         self,
         *,
@@ -714,10 +757,11 @@ class CreateFilmRequest(_message.Message):
         thumbnail: _builtins.bool = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         latest_start_time: _timestamp_pb2.Timestamp | None = ...,
+        characters: _abc.Iterable[Global___CharacterSheet] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "budget_limit", b"budget_limit", "latest_start_time", b"latest_start_time", "source", b"source", "start_time", b"start_time", "use_cache", b"use_cache"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "aspect_ratio", b"aspect_ratio", "budget_limit", b"budget_limit", "captions", b"captions", "concurrency", b"concurrency", "creative_id", b"creative_id", "fps", b"fps", "language", b"language", "latest_start_time", b"latest_start_time", "mode", b"mode", "music", b"music", "packs", b"packs", "preset", b"preset", "project", b"project", "providers", b"providers", "request_id", b"request_id", "require_approval", b"require_approval", "resolution", b"resolution", "source", b"source", "start_time", b"start_time", "style_preset", b"style_preset", "template", b"template", "template_values", b"template_values", "thumbnail", b"thumbnail", "title", b"title", "transition", b"transition", "upscale", b"upscale", "use_cache", b"use_cache", "visual_approach", b"visual_approach"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "aspect_ratio", b"aspect_ratio", "budget_limit", b"budget_limit", "captions", b"captions", "characters", b"characters", "concurrency", b"concurrency", "creative_id", b"creative_id", "fps", b"fps", "language", b"language", "latest_start_time", b"latest_start_time", "mode", b"mode", "music", b"music", "packs", b"packs", "preset", b"preset", "project", b"project", "providers", b"providers", "request_id", b"request_id", "require_approval", b"require_approval", "resolution", b"resolution", "source", b"source", "start_time", b"start_time", "style_preset", b"style_preset", "template", b"template", "template_values", b"template_values", "thumbnail", b"thumbnail", "title", b"title", "transition", b"transition", "upscale", b"upscale", "use_cache", b"use_cache", "visual_approach", b"visual_approach"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__allow_placeholder: _TypeAlias = _typing.Literal["allow_placeholder"]  # noqa: Y015
     _WhichOneofArgType__allow_placeholder: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder"]  # noqa: Y015

@@ -54,3 +54,13 @@ voices = sa.Table(
     sa.Column("character", sa.Text, primary_key=True),
     sa.Column("voice", sa.Text, nullable=False),
 )
+
+character_sheets = sa.Table(
+    "character_sheets",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("reference", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+)

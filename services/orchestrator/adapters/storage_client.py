@@ -91,6 +91,16 @@ class StorageClient:
             request = storage_service_pb2.GetAssetRequest(name=image.asset)
             return (await self._stub.GetAsset(request)).asset.sha256
 
+    async def picture(self, tenant: str, asset: str) -> str | None:
+        """See `AssetPort.picture`."""
+        with acting_as(Identity(tenant)):
+            request = storage_service_pb2.GetAssetRequest(name=asset)
+            found: asset_pb2.Asset = (await self._stub.GetAsset(request)).asset
+        if found.state == asset_pb2.Asset.STATE_DELETED:
+            raise NotFound("asset", asset)
+        known = found.content_type
+        return found.sha256 if not known or known.startswith("image/") else None
+
     async def present(self, tenant: str, asset: str) -> bool:
         """See `Clips.present`."""
         request = storage_service_pb2.GetAssetRequest(name=asset)

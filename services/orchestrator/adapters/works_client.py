@@ -35,6 +35,7 @@ from services.orchestrator.domain.films.works import (
     WorkView,
 )
 from services.orchestrator.domain.notices import Translated
+from services.orchestrator.domain.options import ImageInput
 
 _STATE = pb.Generation.State
 _COMPOSE = pb.ComposeTask
@@ -93,8 +94,13 @@ def _picture(work: PictureWork) -> pb.Task:
         negative_prompt=work.negative_prompt,
         aspect_ratio=work.aspect_ratio,
         seed=work.seed,
+        references=[_media(work.reference)] if work.reference else [],
     )
     return pb.Task(image=task)
+
+
+def _media(picture: ImageInput) -> pb.Media:
+    return pb.Media(asset=picture.asset) if picture.asset else pb.Media(uri=picture.uri)
 
 
 def _speech(work: SpeechWork) -> pb.Task:

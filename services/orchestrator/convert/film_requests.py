@@ -1,13 +1,17 @@
 """Requests for films as domain values."""
 
+from collections.abc import Sequence
+
 from reelmesh.orchestrator.v1 import film_service_pb2 as pb
 from services.common.errors import InvalidArgument
 from services.orchestrator.adapters.wire import from_money, from_timestamp
-from services.orchestrator.convert.shot_list import shot_source
+from services.orchestrator.convert.shot_list import character_sheets, shot_source
 from services.orchestrator.domain.films.brief import FilmBrief
+from services.orchestrator.domain.films.characters import CharacterSheet
 from services.orchestrator.usecases.films.plan import FilmSource
 
 MAX_SCRIPT = 2_000_000
+_SHEET = ("name", "description", "reference")
 
 
 def film_brief(message: pb.CreateFilmRequest) -> FilmBrief:
@@ -26,10 +30,16 @@ def film_brief(message: pb.CreateFilmRequest) -> FilmBrief:
         placeholder=message.allow_placeholder if message.HasField("allow_placeholder") else None,
         template_values=dict(message.template_values),
         packs=tuple(message.packs),
+        characters=_sheets(message.characters),
         **{name: getattr(message, name) for name in same.split()},
         # What is left out keeps the brief's own default.
         **{n: getattr(message, n) for n in given.split() if getattr(message, n)},
     )
+
+
+def _sheets(given: Sequence[pb.CharacterSheet]) -> tuple[CharacterSheet, ...]:
+    rows = ((each.name, each.description, each.reference) for each in given)
+    return character_sheets(dict(zip(_SHEET, row, strict=True)) for row in rows)
 
 
 def film_source(message: pb.FilmSource) -> FilmSource:

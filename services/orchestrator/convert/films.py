@@ -3,6 +3,7 @@
 from reelmesh.orchestrator.v1 import film_service_pb2 as pb
 from services.orchestrator.adapters.messages import load_texts
 from services.orchestrator.adapters.wire import to_duration, to_error, to_money, to_timestamp
+from services.orchestrator.domain.films.characters import CharacterSheet
 from services.orchestrator.domain.films.film import Cut, Film
 from services.orchestrator.domain.films.strategy import Strategy
 from services.orchestrator.domain.films.tasks import FilmTask, TaskState
@@ -42,6 +43,13 @@ def film_message(film: Film) -> pb.Film:
         start_time=to_timestamp(film.start_time or film.brief.start_time),
         latest_start_time=to_timestamp(film.brief.latest_start_time),
         preset=film.brief.rules.name,
+        characters=map(_sheet, film.brief.cast.sheets),
+    )
+
+
+def _sheet(sheet: CharacterSheet) -> pb.CharacterSheet:
+    return pb.CharacterSheet(
+        name=sheet.name, description=sheet.description, reference=sheet.reference
     )
 
 

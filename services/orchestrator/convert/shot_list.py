@@ -2,11 +2,21 @@
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.common.errors import InvalidArgument, Violation
+from services.orchestrator.domain.films.characters import (
+    MAX_DESCRIPTION,
+    MAX_NAME,
+    MAX_REFERENCE,
+    MAX_SHEETS,
+    REFERENCE,
+    CharacterSheet,
+    require_one_each,
+)
 from services.orchestrator.domain.films.cues import apart, directions, emotion_in
 from services.orchestrator.domain.films.shots import (
     EMOTIONS,
@@ -69,6 +79,21 @@ class ShotFile(BaseModel):
     audio_provider: str = Field("", max_length=128, description="Model that speaks its words.")
 
 
+class CharacterFile(BaseModel):
+    """What a character looks like: in words, in a picture, or in both."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=MAX_NAME, description="As the shots name it.")
+    description: str = Field("", max_length=MAX_DESCRIPTION, description="In words.")
+    reference: str = Field(
+        "",
+        max_length=MAX_REFERENCE,
+        pattern=f"^({REFERENCE})?$",
+        description='A picture: "assets/{id}" or an http(s) URL.',
+    )
+
+
 class ShotListFile(BaseModel):
     """The shots of a film."""
 
@@ -76,6 +101,9 @@ class ShotListFile(BaseModel):
 
     film_id: str = Field("", max_length=128, description="Your own id; not read.")
     title: str = Field("", max_length=256, description="Title of the film.")
+    characters: list[CharacterFile] = Field(
+        [], max_length=MAX_SHEETS, description="What those who are seen look like."
+    )
     shots: list[ShotFile] = Field(min_length=1, max_length=MAX_SHOTS, description="In order.")
 
 
@@ -94,7 +122,25 @@ def shot_source(text: str, field: str = "source.shots_json") -> FilmSource:
             [Violation(_place(e["loc"]), _words(e)) for e in error.errors()]
         ) from error
     _require_distinct(found.shots)
-    return FilmSource(shots=tuple(map(_shot, found.shots)), title=found.title)
+    sheets = character_sheets(file.model_dump() for file in found.characters)
+    require_one_each(sheets, "characters")
+    return FilmSource(shots=tuple(map(_shot, found.shots)), title=found.title, characters=sheets)
+
+
+def character_sheets(given: Iterable[Mapping[str, str]]) -> tuple[CharacterSheet, ...]:
+    """The sheets. Raises InvalidArgument naming every fault by its place in `characters`."""
+    sheets: list[CharacterSheet] = []
+    faults: list[Violation] = []
+    for at, fields in enumerate(given):
+        try:
+            sheets.append(CharacterSheet(**fields))
+        except InvalidArgument as error:
+            faults += [
+                Violation(f"characters[{at}].{v.field}", v.message) for v in error.violations
+            ]
+    if faults:
+        raise InvalidArgument.of(faults)
+    return tuple(sheets)
 
 
 def schema() -> dict[str, Any]:
@@ -113,10 +159,10 @@ def _place(location: tuple[int | str, ...]) -> str:
 
 
 def _words(error: Any) -> str:
-    known = ", ".join(ShotFile.model_fields)
-    return (
-        f"is not known (allowed: {known})" if error["type"] == "extra_forbidden" else error["msg"]
-    )
+    if error["type"] != "extra_forbidden":
+        return str(error["msg"])
+    file = CharacterFile if error["loc"][0] == "characters" else ShotFile
+    return f"is not known (allowed: {', '.join(file.model_fields)})"
 
 
 def _require_distinct(files: list[ShotFile]) -> None:

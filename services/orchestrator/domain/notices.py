@@ -24,6 +24,8 @@ class Said(StrEnum):
     WORDS_OUTLAST_PICTURE = "words_outlast_picture"
     PLAINLY_LARGER = "plainly_larger"
     VOICES_LEFT_OUT = "voices_left_out"
+    CHARACTERS_IN_WORDS = "characters_in_words"
+    ONE_CHARACTER_SHOWN = "one_character_shown"
     PLACEHOLDER_CLIP = "placeholder_clip"
     MADE_BY_ANOTHER = "made_by_another"
     MADE_SIMPLY = "made_simply"

@@ -216,5 +216,8 @@ class AssetPort(Protocol):
     async def present(self, tenant: str, asset: str) -> bool:
         """Whether the tenant has this asset; True while nobody can tell."""
 
+    async def picture(self, tenant: str, asset: str) -> str | None:
+        """SHA-256 of the tenant's picture; None for what is none. Raises NotFound, Unavailable."""
+
     async def store_image(self, tenant: str, data: bytes) -> str:
         """Keep a picture; returns "assets/{id}"; the same bytes are stored once."""

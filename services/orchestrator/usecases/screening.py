@@ -57,7 +57,9 @@ def words_of(brief: FilmBrief, shots: Iterable[Shot]) -> tuple[str, ...]:
             *(line.text for line in shot.lines),
         )
     )
-    return tuple(dict.fromkeys(text for text in (brief.with_music, *made_of) if text.strip()))
+    looks = (sheet.description for sheet in brief.cast.sheets)
+    whole = (brief.with_music, *looks, *made_of)
+    return tuple(dict.fromkeys(text for text in whole if text.strip()))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,8 @@ from services.common.ids import new_id
 from services.orchestrator import __main__ as orchestrator
 from services.orchestrator.adapters.film_history import SqlHistory, SqlVoices
 from services.orchestrator.adapters.sql_films import SqlFilms
+from services.orchestrator.adapters.sql_sheets import SqlSheets
+from services.orchestrator.domain.films.characters import CharacterSheet
 from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.strategy import HISTORY, StrategyRun, StrategyType
 from services.orchestrator.domain.films.tasks import Piece, Word
@@ -231,3 +233,15 @@ async def test_a_voice_is_given_once_and_belongs_to_one_tenant(url, acme):
         assert await voices.voices(acme, "m") == {"Emma": given[0]}
         assert await voices.voices(new_id(), "m") == {}
         assert await voices.voices(acme, "n") == {}
+
+
+async def test_of_a_characters_sheets_the_newest_is_kept_and_belongs_to_one_tenant(url, acme):
+    older = CharacterSheet(name="Emma", description="ten")
+    newer = CharacterSheet(name="Emma", reference="assets/emma", sha256="d1")
+    tom = CharacterSheet(name="Tom", description="a fox")
+    async with Database(url, schema="orchestrator") as database:
+        sheets = SqlSheets(database)
+        for kept in ([older, tom], [newer], []):
+            await sheets.keep(acme, kept)
+        assert await sheets.sheets(acme, {"Emma", "Lucy"}) == [newer]
+        assert await sheets.sheets(new_id(), {"Emma"}) == []

@@ -64,6 +64,9 @@ class NoAssets:
     async def present(self, tenant, asset):
         raise AssertionError
 
+    async def picture(self, tenant, asset):
+        raise AssertionError
+
 
 class Booth:
     """A door for comparisons over a workshop."""

@@ -38,7 +38,7 @@ def shot_request(
         fps=brief.fps,
         seed=shot.seed,
         camera_motion=wording.told("camera_motion", shot.camera_motion),
-        image=ImageInput(asset=picture) if picture else None,
+        image=ImageInput(asset=picture) if picture else brief.cast.first_frame(shot),
         fit=Fit.NEAREST,
         routing=Routing(local_only=brief.rules.offline, allow_placeholder=brief.placeholder),
         cache=CacheOptions(mode=CacheMode.DEFAULT if cached else CacheMode.OFF),
@@ -74,7 +74,9 @@ def _words(brief: FilmBrief, shot: Shot) -> str:
     styles = [s for s in (brief.rules.style, *shot.styles) if s and s not in shot.prompt]
     absent = [c for c in shot.characters if c.lower() not in shot.prompt.lower()]
     people = f"with {', '.join(absent)}" if absent else ""
+    # What they look like is told to all: a picture and its words say the same.
+    looks = brief.cast.looks(shot)
     # Models that follow no face's emotion read of it.
     face = f"faces show {shot.emotion}" if shot.emotion else ""
-    parts = [shot.prompt, people, face, ", ".join(styles)]
+    parts = [shot.prompt, people, looks, face, ", ".join(styles)]
     return ". ".join(part for part in parts if part)

@@ -5,6 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.common.errors import InvalidArgument
+from services.orchestrator.domain.films.characters import (
+    Cast,
+    CharacterSheet,
+    require_one_each,
+)
 from services.orchestrator.domain.films.presets import PRESETS, Preset, preset_named
 from services.orchestrator.domain.films.shots import PROVIDED, TRANSITIONS, Shot
 from services.orchestrator.domain.films.strategy import StrategyType, VisualApproach
@@ -30,7 +35,8 @@ class FilmBrief:
     """A film's settings. "" leaves the choice to the preset or the rules.
 
     Nothing is begun before `start_time`, nor after `latest_start_time`. `wording` is what became of
-    template, style preset and packs when the film was planned.
+    template, style preset and packs when the film was planned, `cast` of its `characters` and of
+    those that the tenant's films had before.
     """
 
     title: str = ""
@@ -59,6 +65,8 @@ class FilmBrief:
     style_preset: str = ""
     packs: tuple[str, ...] = ()
     wording: FilmWording = field(default_factory=FilmWording)
+    characters: tuple[CharacterSheet, ...] = ()
+    cast: Cast = field(default_factory=Cast)
     start_time: datetime | None = None
     latest_start_time: datetime | None = None
 
@@ -85,6 +93,7 @@ class FilmBrief:
             raise InvalidArgument(
                 "latest_start_time", "is before start_time", allowed=("a later time",)
             )
+        require_one_each(self.characters, "characters")
         for kind, model in self.providers.items():
             check_one_of("providers", kind, NAMEABLE)
             check_identifier(f"providers[{kind}]", model)

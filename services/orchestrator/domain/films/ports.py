@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.orchestrator.domain.films.characters import CharacterSheet
 from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.shots import Shot
 from services.orchestrator.domain.films.strategy import Experience, StrategyRun, StrategyType
@@ -110,3 +111,13 @@ class VoiceStore(Protocol):
 
     async def assign(self, tenant: str, model: str, character: str, voice: str) -> str:
         """Give a character a voice unless it has one; returns the one it has."""
+
+
+class SheetStore(Protocol):
+    """What the characters of a tenant's films look like."""
+
+    async def sheets(self, tenant: str, names: Collection[str]) -> Sequence[CharacterSheet]:
+        """The newest sheets of these characters, as far as there are any."""
+
+    async def keep(self, tenant: str, sheets: Sequence[CharacterSheet]) -> None:
+        """Keep these for films to come: the newest of a name wins."""

@@ -57,6 +57,7 @@ def larger(clip: Piece) -> UpscaleWork:
 def picture_known_by(brief: FilmBrief, shot: Shot) -> Mapping[str, Any]:
     """What a shot's still is known by: what was asked for, not the words that a model is sent."""
     asked = shot_request(brief, shot)
+    followed = brief.cast.pictured(shot)[:1]
     return {
         "kind": "image",
         "prompt": asked.prompt,
@@ -65,6 +66,8 @@ def picture_known_by(brief: FilmBrief, shot: Shot) -> Mapping[str, Any]:
         "packs": sorted(set(asked.packs)),
         "aspect_ratio": brief.aspect_ratio,
         "seed": shot.seed,
+        # Films without sheets are known by what they were known by before there were any.
+        **({"reference": followed[0].known_by} if followed else {}),
     }
 
 

@@ -5,17 +5,19 @@ from dataclasses import dataclass, field
 
 from services.orchestrator.domain.films.tasks import Piece, Word
 from services.orchestrator.domain.notices import Translated
+from services.orchestrator.domain.options import ImageInput
 from services.orchestrator.domain.ports import GenerationView
 
 
 @dataclass(frozen=True, kw_only=True)
 class PictureWork:
-    """A still to begin a shot with."""
+    """A still to begin a shot with; `reference` is the picture of who is seen in it."""
 
     prompt: str
     negative_prompt: str = ""
     aspect_ratio: str = ""
     seed: int | None = None
+    reference: ImageInput | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,8 +30,11 @@ _LATER = frozenset(
         "thumbnail",
         "start_time",
         "latest_start_time",
+        "characters",
     }
 )
+# What comes of them when the film is planned.
+_SETTLED = frozenset({"wording", "cast"})
 MOST_AHEAD = timedelta(days=30)
 
 
@@ -76,6 +79,7 @@ class CreateFilm:
         if brief.budget_limit_micros is not None:
             scope = Scope(ScopeKind.FILM, film.id)
             await self.books.set_limit(tenant, scope, brief.budget_limit_micros, "")
+        await self.plan.casting.keep(tenant, plan.brief)
         film, _ = await self.films.accept(film, fingerprint)
         return film
 
@@ -120,8 +124,11 @@ class CreateFilm:
 
 def fingerprint_of(brief: FilmBrief, source: FilmSource) -> str:
     """SHA-256 over all that the caller asked for."""
-    told = {n: v for n, v in asdict(brief).items() if n != "wording" and (v or n not in _LATER)}
-    asked = json.dumps([told, asdict(source)], sort_keys=True, ensure_ascii=False, default=str)
+    told, made_of = (
+        {n: v for n, v in asdict(each).items() if n not in _SETTLED and (v or n not in _LATER)}
+        for each in (brief, source)
+    )
+    asked = json.dumps([told, made_of], sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(asked.encode()).hexdigest()
 
 

@@ -146,13 +146,17 @@ def _clips(sketch: Sketch, there: There) -> dict[Part, str]:
         still = sketch.by_shot.get((task.shot, TaskType.IMAGE))
         if task.type is not TaskType.ANIMATION or (still and (still.id, 0) not in there):
             continue
+        shown = sketch.brief.cast.pictured(shot := sketch.shot[task.shot])[:1]
+        first = {"image": shown[0].sha256} if sketch.brief.cast.first_frame(shot) else {}
+        if "" in first.values():
+            continue  # nobody knows before what is at an address
         request = _clip_request(sketch, task)
         wanted[task.id, 0] = exact_key(
             sketch.tenant,
             request,
             model=made_by(request, sketch.choice.models),
             iteration=1,
-            references={"image": there[still.id, 0].clip.sha256} if still else {},
+            references={"image": there[still.id, 0].clip.sha256} if still else first,
         )
     return wanted
 

@@ -7,6 +7,7 @@ from functools import partial
 from services.common.errors import InvalidArgument, ServiceError
 from services.orchestrator.domain.cache.policy import Choice
 from services.orchestrator.domain.films.brief import FilmBrief
+from services.orchestrator.domain.films.characters import CharacterSheet
 from services.orchestrator.domain.films.estimate import Estimate
 from services.orchestrator.domain.films.layout import Layout
 from services.orchestrator.domain.films.picking import Picked, pick_preset
@@ -29,6 +30,7 @@ from services.orchestrator.domain.notices import Notice, Said, Warned
 from services.orchestrator.domain.policy_ports import PoliciesPort
 from services.orchestrator.domain.ports import ModelsPort
 from services.orchestrator.domain.routing import Router
+from services.orchestrator.usecases.films.casting import CastFilm, Showing
 from services.orchestrator.usecases.films.foresee import ForeseeFilm, Sketch
 from services.orchestrator.usecases.films.pricing import Pricing
 from services.orchestrator.usecases.films.wording import WordFilm
@@ -42,6 +44,7 @@ class FilmSource:
     shots: tuple[Shot, ...] = ()
     script: str = ""
     title: str = ""
+    characters: tuple[CharacterSheet, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +73,15 @@ class PlanFilm:
     history: HistoryStore
     policies: PoliciesPort = field(default_factory=FixedPolicies)
     word: WordFilm = field(default_factory=WordFilm)
+    casting: CastFilm = field(default_factory=CastFilm)
     foresee: ForeseeFilm | None = None
 
     async def __call__(self, tenant: str, brief: FilmBrief, source: FilmSource) -> FilmPlan:
-        """Raises InvalidArgument for what cannot be a film, Unavailable while a part is away."""
+        """Raises InvalidArgument for what cannot be a film, NotFound, Unavailable."""
+        brief = await self.casting.given(tenant, brief, source.characters)
         shots, title, warnings = await self._shots(tenant, brief, source)
         require_distinct(shots)
+        brief = await self.casting.cast(tenant, brief, shots)
         policy = await self.policies.of(tenant, "")
         brief = await self.word(tenant, brief, policy.packs)
         models = await self.models.models(tenant)
@@ -86,10 +92,12 @@ class PlanFilm:
         stock = strategy.visual_approach is VisualApproach.STOCK_ONLY
         layout = Layout(brief, shots, stock=stock)
         tasks = layout.tasks()
+        decide = partial(self.router.decide, policy=policy)
+        showing = Showing(brief=brief, tasks=tasks, models=models, decide=decide)
+        brief, told = showing(shots)
         choice = Choice(models, policy)
         sketch = Sketch(tenant=tenant, brief=brief, shots=shots, tasks=tasks, choice=choice)
         there = await self.foresee(sketch) if self.foresee else {}
-        decide = partial(self.router.decide, policy=policy)
         pricing = Pricing(brief, models, tasks, decide, there)
         items = tuple(item for task in tasks for item in pricing.items(task, shots))
         batches = layout.graph.get_optimal_execution_batches()
@@ -101,7 +109,7 @@ class PlanFilm:
             estimate=Estimate(items=items),
             strategy=_picked(strategy, picked) if auto else strategy,
             p50_seconds=pricing.p50_seconds(strategy.max_concurrency),
-            warnings=(*warnings, *_too_long(shots), *pricing.told(items)),
+            warnings=(*warnings, *_too_long(shots), *told, *pricing.told(items)),
             blockers=tuple(pricing.blockers),
         )
 

@@ -46,7 +46,7 @@ class Pricing:
         self._tasks = tasks
         self._decide = decide
         self._choice = ModelChoice(models, offline=brief.rules.offline, language=brief.language)
-        self._clips: dict[tuple[str, float], Item] = {}
+        self._clips: dict[tuple[str, float, bool], Item] = {}
         self._clip_seconds: float | None = None
         self._fresh = 0
         self.blockers: list[ServiceError] = []
@@ -86,7 +86,8 @@ class Pricing:
         return None if each is None else each * -(-self._fresh // width)
 
     def _clip(self, task: FilmTask, shot: Shot) -> Item:
-        key = (task.model, shot.duration_seconds)
+        shows = self._brief.cast.first_frame(shot) is not None
+        key = (task.model, shot.duration_seconds, shows)
         if key not in self._clips:
             self._clips[key] = self._routed(task, shot)
         return replace(self._clips[key], task=task.id)

@@ -26,6 +26,7 @@ from services.orchestrator.domain.ports import JobStore, ModelsPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.usecases.accept import AcceptVideo, as_asked
 from services.orchestrator.usecases.compiling import Compiling
+from services.orchestrator.usecases.films.casting import not_shown
 from services.orchestrator.usecases.films.making import Made
 from services.orchestrator.usecases.films.purchase import Purchase, Worded
 from services.orchestrator.usecases.read import ReadJobs
@@ -54,7 +55,9 @@ class MakePicture:
 
         async def ready() -> PictureWork:
             words = await self._worded(film, task, model)
+            shown = film.brief.cast.pictured(shot)
             return PictureWork(
+                reference=shown[0].picture if shown and model.image else None,
                 prompt=words.prompt,
                 negative_prompt=words.negative_prompt,
                 aspect_ratio=film.brief.aspect_ratio,
@@ -77,7 +80,9 @@ class MakePicture:
         made = await self.compiling.ready(film.tenant, asked, still, model)
         sent = made.prompt if made else still
         words = Words(name, sent.prompt, sent.negative_prompt)
-        moment, told = self.now(), made.warnings if made else ()
+        alone = not_shown(film.brief.cast, film.shot(task.shot), model.id, takes=model.image)
+        told = (*made.warnings, *alone) if made else alone
+        moment = self.now()
 
         def note(current: Film) -> Film:
             noted = current.with_task(moment, task.id, lambda t: replace(t, words=words))

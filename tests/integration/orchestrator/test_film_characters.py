@@ -1,0 +1,107 @@
+"""Sheets of characters over the wire: kept for a tenant, sent with every still, never another's."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from reelmesh.generator.v1 import model_pb2
+from reelmesh.orchestrator.v1 import film_service_pb2 as pb
+from reelmesh.orchestrator.v1.film_service_pb2_grpc import FilmServiceStub
+from reelmesh.storage.v1.storage_service_pb2_grpc import add_StorageServiceServicer_to_server
+from services.common.errors import InvalidArgument, NotFound
+from services.common.identity import current_identity
+from services.common.server import serve
+from services.common.settings import ServiceSettings
+from tests.fakes.generator_service import model
+from tests.integration.orchestrator.conftest import House, house_on
+from tests.integration.orchestrator.films import ROOMS, State, end
+from tests.integration.orchestrator.test_cache import Storage
+from tests.stack import SIGNING_KEY
+
+pytestmark = [pytest.mark.timeout(60), pytest.mark.asyncio(loop_scope="module")]
+EMMA = {"name": "Emma", "description": "ten, in a red coat", "reference": "assets/emma"}
+
+
+class Album(Storage):
+    """Has everything but what belongs to acme, for everybody else."""
+
+    def _asset(self, name):
+        if name == "assets/emma" and current_identity().tenant != "acme":
+            raise NotFound("asset", name)
+        asset, content = super()._asset(name)
+        asset.sha256, asset.content_type = "d1", "image/png"
+        return asset, content
+
+
+def able(identifier: str, task: str) -> model_pb2.Model:
+    return model(identifier, task=task, capabilities=model_pb2.Capabilities(text=True, image=True))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory, nats_url: str) -> AsyncIterator[House]:
+    tmp_path = tmp_path_factory.mktemp("characters")
+    plain: Any = {"address": "127.0.0.1:0", "signing_key": SIGNING_KEY, "data_dir": tmp_path}
+    registration = (add_StorageServiceServicer_to_server, Album())
+    async with (
+        serve(ServiceSettings(**plain), [registration]) as served,
+        house_on(tmp_path, nats_url, storage_address=served.address) as found,
+    ):
+        found.generator.models = [able("a_video", "video"), able("a_picture", "image"), *ROOMS]
+        yield found
+
+
+def wanted(count: int, *sheets: dict[str, str], **fields: Any) -> pb.CreateFilmRequest:
+    """A film in which Emma is seen in every shot; the sheets are in its file."""
+    seen = [
+        {"shot_id": f"s{n}", "prompt": f"picture {n}", "duration": 2, "characters": ["Emma"]}
+        for n in range(1, count + 1)
+    ]
+    source = pb.FilmSource(shots_json=json.dumps({"characters": sheets, "shots": seen}))
+    still = {"image": "a_picture"}
+    return pb.CreateFilmRequest(source=source, music="off", providers=still, **fields)
+
+
+def followed(house: House, film: pb.Film) -> list[str]:
+    """The picture that each still of the film was asked to follow."""
+    tasks = (r.task for r in house.generator.requests.values() if r.labels.job == film.name)
+    return [task.image.references[0].asset for task in tasks if task.WhichOneof("work") == "image"]
+
+
+async def test_five_shots_carry_the_sheet_and_so_does_the_next_film_by_name(house: House):
+    async with house.client("acme") as client:
+        films = FilmServiceStub(client.channel)
+        first, _ = await end(films, (await films.CreateFilm(wanted(5, EMMA))).film.name)
+        second, _ = await end(films, (await films.CreateFilm(wanted(1))).film.name)
+    assert [first.state, second.state] == [State.STATE_SUCCEEDED] * 2
+    assert followed(house, first) == ["assets/emma"] * 5
+    assert followed(house, second) == ["assets/emma"]
+    assert [sheet.name for sheet in second.characters] == ["Emma"]
+    assert second.characters[0].description == EMMA["description"]
+
+
+async def test_a_foreign_sheet_is_not_found_and_nothing_is_asked_for(house: House):
+    asked = len(house.generator.requests)
+    async with house.client("rival") as client:
+        films = FilmServiceStub(client.channel)
+        order = wanted(1, characters=[pb.CharacterSheet(**EMMA)])
+        with pytest.raises(NotFound):
+            await films.CreateFilm(order)
+        with pytest.raises(NotFound):
+            await films.PlanFilm(pb.PlanFilmRequest(request=order))
+        assert not (await films.ListFilms(pb.ListFilmsRequest())).films
+        plain = (await films.CreateFilm(wanted(1, require_approval=True))).film
+    assert not plain.characters
+    assert len(house.generator.requests) == asked
+
+
+async def test_every_fault_of_the_requests_sheets_has_its_place(house: House):
+    async with house.client("acme") as client:
+        films = FilmServiceStub(client.channel)
+        bad = [pb.CharacterSheet(name="Emma"), pb.CharacterSheet(description="a fox")]
+        with pytest.raises(InvalidArgument) as caught:
+            await films.CreateFilm(wanted(1, characters=bad))
+    places = [fault.field for fault in caught.value.violations]
+    assert places == ["characters[0].description", "characters[1].name"]
