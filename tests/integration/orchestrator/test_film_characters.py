@@ -15,13 +15,14 @@ from services.common.errors import InvalidArgument, NotFound
 from services.common.identity import current_identity
 from services.common.server import serve
 from services.common.settings import ServiceSettings
-from tests.fakes.generator_service import model
+from tests.fakes.generator_service import Succeed, model
 from tests.integration.orchestrator.conftest import House, house_on
-from tests.integration.orchestrator.films import ROOMS, State, end
+from tests.integration.orchestrator.films import ROOMS, State, dollars, end
 from tests.integration.orchestrator.test_cache import Storage
 from tests.stack import SIGNING_KEY
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.asyncio(loop_scope="module")]
+CLIP = 50_000
 EMMA = {"name": "Emma", "description": "ten, in a red coat", "reference": "assets/emma"}
 
 
@@ -32,12 +33,19 @@ class Album(Storage):
         if name == "assets/emma" and current_identity().tenant != "acme":
             raise NotFound("asset", name)
         asset, content = super()._asset(name)
-        asset.sha256, asset.content_type = "d1", "image/png"
+        asset.sha256, asset.content_type = f"sha of {name}", "image/png"
         return asset, content
 
 
 def able(identifier: str, task: str) -> model_pb2.Model:
-    return model(identifier, task=task, capabilities=model_pb2.Capabilities(text=True, image=True))
+    """A model that takes pictures; clips cost something."""
+    price = model_pb2.Price(kind="per_clip", amount_micros=CLIP, as_of="2026-01-01")
+    return model(
+        identifier,
+        task=task,
+        capabilities=model_pb2.Capabilities(text=True, image=True),
+        **({"price": price} if task == "video" else {}),
+    )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -47,8 +55,9 @@ async def house(tmp_path_factory: pytest.TempPathFactory, nats_url: str) -> Asyn
     registration = (add_StorageServiceServicer_to_server, Album())
     async with (
         serve(ServiceSettings(**plain), [registration]) as served,
-        house_on(tmp_path, nats_url, storage_address=served.address) as found,
+        house_on(tmp_path, nats_url, cache=True, storage_address=served.address) as found,
     ):
+        found.generator.script = lambda r: Succeed(cost_micros=CLIP if "video" in r.model else 0)
         found.generator.models = [able("a_video", "video"), able("a_picture", "image"), *ROOMS]
         yield found
 
@@ -74,7 +83,7 @@ async def test_five_shots_carry_the_sheet_and_so_does_the_next_film_by_name(hous
     async with house.client("acme") as client:
         films = FilmServiceStub(client.channel)
         first, _ = await end(films, (await films.CreateFilm(wanted(5, EMMA))).film.name)
-        second, _ = await end(films, (await films.CreateFilm(wanted(1))).film.name)
+        second, _ = await end(films, (await films.CreateFilm(wanted(1, use_cache=False))).film.name)
     assert [first.state, second.state] == [State.STATE_SUCCEEDED] * 2
     assert followed(house, first) == ["assets/emma"] * 5
     assert followed(house, second) == ["assets/emma"]
@@ -105,3 +114,23 @@ async def test_every_fault_of_the_requests_sheets_has_its_place(house: House):
             await films.CreateFilm(wanted(1, characters=bad))
     places = [fault.field for fault in caught.value.violations]
     assert places == ["characters[0].description", "characters[1].name"]
+
+
+async def test_a_clip_that_begins_with_the_picture_is_foreseen_and_another_picture_is_another_clip(
+    house: House,
+) -> None:
+    def order(picture: str) -> pb.CreateFilmRequest:
+        request = wanted(2, EMMA | {"reference": picture})
+        request.ClearField("providers")
+        return request
+
+    async with house.client("acme") as client:
+        films = FilmServiceStub(client.channel)
+        costs = []
+        for picture in ("assets/emma", "assets/emma", "assets/other"):
+            request = order(picture)
+            plan = await films.PlanFilm(pb.PlanFilmRequest(request=request))
+            film, _ = await end(films, (await films.CreateFilm(request)).film.name)
+            assert plan.max_price == film.cost
+            costs.append(film.cost)
+    assert costs == [dollars(2 * CLIP), dollars(0), dollars(2 * CLIP)]
