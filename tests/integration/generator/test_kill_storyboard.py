@@ -20,9 +20,7 @@ INTERRUPTED = {Step.AFTER_ID, Step.POLLING}
 # Before, during and after the drawing always; every step of a generation at a vendor's is in
 # test_kill_vendor.py, `make stress` takes all of them here too.
 ALWAYS = {Step.LEDGER_WRITTEN, Step.POLLING, Step.AFTER_UPLOAD}
-STEPS = [
-    step if step in ALWAYS else pytest.param(step, marks=pytest.mark.stress) for step in Step
-]
+STEPS = [step if step in ALWAYS else pytest.param(step, marks=pytest.mark.stress) for step in Step]
 
 
 def request(request_id: str = "job1/n1/1") -> pb.CreateGenerationRequest:
