@@ -82,12 +82,11 @@ class HostedBackend:
                 return Accepted(job=outcome.job, shown_id=outcome.shown_id)
             case vendor.Succeeded():
                 self._at.circuit.succeeded()
-                data = outcome.outputs[0].data
-                made = self._made("", outcome)
-                if data and media_type_of(data[:64]):
-                    told = Told(seed=made.seed, cost=made.cost, words=made.words)
-                    await self._at.spool.keep(work.id, data, told)
-                return made
+                data, made = outcome.outputs[0].data, self._made("", outcome)
+                if not data or not media_type_of(data[:64]):
+                    return made
+                told = Told(seed=made.seed, cost=made.cost, words=made.words)
+                return await self._at.spool.keep(work.id, data, told)
             case vendor.Failed():
                 with self._watched():
                     raise self._blamed(outcome.error())

@@ -38,11 +38,16 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def keep(self, generation: str, data: bytes, told: Told | None = None) -> None:
-        """Write the result; it is there after a crash once this returns."""
+    async def keep(self, generation: str, data: bytes, told: Told | None = None) -> Made:
+        """Write the result; once this returns it is there after a crash.
+
+        Returns it as it lies here: storage knows an upload again by its facts, so they have to be
+        the same in this life and in the next.
+        """
         facts = json.dumps(to_record(told or Told())).encode()
         await asyncio.to_thread(self._write, self._facts(generation), facts)
         await asyncio.to_thread(self._write, self._path(generation), data)
+        return await self.made(generation)
 
     async def has(self, generation: str) -> bool:
         """Tell whether the generation's result lies here."""
