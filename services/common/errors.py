@@ -82,8 +82,13 @@ class NotFound(ServiceError):
 
     default_reason = "NOT_FOUND"
 
-    def __init__(self, kind: str, name: str) -> None:
-        super().__init__(f"{kind} {name!r} not found", metadata={"kind": kind, "name": name})
+    def __init__(self, kind: str, name: str, *, field: str = "") -> None:
+        told = f"{kind} {name!r} not found"
+        super().__init__(
+            f"{field}: {told}" if field else told,
+            metadata={"kind": kind, "name": name},
+            violations=[Violation(field, told)] if field else (),
+        )
 
 
 class AlreadyExists(ServiceError):

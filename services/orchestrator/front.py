@@ -95,6 +95,7 @@ def _use_cases(parts: Parts) -> VideoUseCases:
         plan=PlanVideo(
             models=parts.models,
             prompts=parts.prompts,
+            assets=parts.assets,
             router=parts.router,
             afford=accept.afford,
             now=clock.now,

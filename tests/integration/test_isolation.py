@@ -283,6 +283,23 @@ async def test_a_request_cannot_name_another_tenant(guarded: Guarded) -> None:
     assert "tenant_name" in error.details()
 
 
+@pytest.mark.parametrize("path", ["/api/v1/videoJobs", "/api/v1/videoJobs:plan"])
+async def test_work_on_another_tenants_clip_is_neither_made_nor_planned(
+    guarded: Guarded, path: str
+) -> None:
+    base = f"http://{guarded.stack['gateway'].address}"
+    other = {"authorization": f"Bearer {guarded.keys['other']}"}
+    theirs, told = guarded.names["assets"], []
+    async with httpx.AsyncClient(base_url=base, headers=other, timeout=8) as client:
+        for asset in (theirs, f"assets/{'0' * len(theirs.rpartition('/')[2])}"):
+            wish = {"prompt": "x", "video": {"asset": asset}, "operation": "OPERATION_EXTEND"}
+            refused = await client.post(path, json=wish)
+            assert refused.status_code == 404
+            assert "video.asset" in refused.text
+            told.append(refused.text.replace(asset, ""))
+    assert told[0] == told[1]
+
+
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda e: f"{e.method} {e.path}")
 async def test_the_gateway_guards_every_endpoint(guarded: Guarded, endpoint: Any) -> None:
     base = f"http://{guarded.stack['gateway'].address}"

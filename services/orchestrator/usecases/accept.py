@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.common.errors import NotFound, ServiceError
+from services.common.errors import ServiceError
 from services.orchestrator.domain.cache.policy import LACKING, Choice
 from services.orchestrator.domain.fairness import Shares
 from services.orchestrator.domain.job import Job
@@ -21,6 +21,7 @@ from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.caching import Caching, NoCache, served_alone
 from services.orchestrator.usecases.filling import FillRequest, as_styled
 from services.orchestrator.usecases.policies import FixedPolicies
+from services.orchestrator.usecases.references import require_references
 
 MAX_REQUEST_ID = 128
 # What holds where neither the caller nor the words say anything; the prompt service has the same.
@@ -87,7 +88,8 @@ class AcceptVideo:
         Raises InvalidArgument, RequestConflict, FailedPrecondition (ModelRetired, NoCredentials,
         NoDevice, LicenceRefused, NoModel, Moderated, a paused tenant), BudgetExceeded when no model
         could be afforded, RateLimited and ResourceExhausted for the tenant's quotas, Unavailable
-        while the catalogue has never been loaded, NotFound for a clip that is not the tenant's.
+        while the catalogue has never been loaded, NotFound for a clip or picture that is not the
+        tenant's.
         """
         check_text("request_id", request_id, MAX_REQUEST_ID)
         policy = await self.policies.of(tenant, user)
@@ -131,7 +133,8 @@ class AcceptVideo:
     async def _check(self, job: Job, policy: TenantPolicy) -> None:
         """Raise what the caller can know before anything is written."""
         request = job.request
-        await self.require_clip(job.tenant, request)
+        if not job.film:  # whose pictures are its own work, or were looked at with its order
+            await require_references(self.assets, job.tenant, request)
         # Decided again when the words are understood; here so that a hopeless request is refused.
         models = in_batch(await self.models.models(job.tenant), job.together)
         try:
@@ -142,12 +145,6 @@ class AcceptVideo:
             if error.reason not in LACKING or not await self.made_before(job, policy):
                 raise
         await self.admission(job.tenant, policy, [request])
-
-    async def require_clip(self, tenant: str, request: VideoRequest) -> None:
-        """Raise NotFound where the clip to work on is not the tenant's."""
-        asset = request.video.asset if request.video is not None else ""
-        if asset and not await self.assets.present(tenant, asset):
-            raise NotFound("asset", asset)
 
     async def made_before(self, job: Job, policy: TenantPolicy) -> bool:
         """Whether the cache serves all of it, whatever is lacking to make it now."""

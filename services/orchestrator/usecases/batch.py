@@ -18,6 +18,7 @@ from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.values import FROM_CACHE, Decision
 from services.orchestrator.usecases.accept import MAX_REQUEST_ID, AcceptVideo, as_asked
 from services.orchestrator.usecases.filling import as_styled
+from services.orchestrator.usecases.references import require_references
 
 MAX_ITEMS = 500
 _CACHED = Decision(objective=FROM_CACHE)
@@ -155,7 +156,7 @@ class AcceptBatch:
         """What would be tried, within the request's own limit; None: nothing can serve just now."""
         request = job.request
         self.accept.admission.screen.quick(request.prompt, policy)
-        await self.accept.require_clip(job.tenant, request)
+        await require_references(self.accept.assets, job.tenant, request)
         models = in_batch(await self.models.models(job.tenant), job.together)
         try:
             decision = self.accept.router.decide(request, as_asked(request), models, policy)
@@ -211,6 +212,7 @@ def _batch(jobs: Sequence[Job], shares: Sequence[Share], *, replayed: bool) -> B
 def _violations(index: int, error: ServiceError) -> list[Violation]:
     """The error's faults under the name of the item."""
     where = f"requests[{index}]"
+    told = "" if isinstance(error, InvalidArgument) else f"{error.reason}: "
     if error.violations:
-        return [Violation(f"{where}.{v.field}", v.message) for v in error.violations]
-    return [Violation(where, f"{error.reason}: {error.message}")]
+        return [Violation(f"{where}.{v.field}", told + v.message) for v in error.violations]
+    return [Violation(where, told + error.message)]

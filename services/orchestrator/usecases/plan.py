@@ -10,7 +10,7 @@ from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.models import Model, find
 from services.orchestrator.domain.policy import TenantPolicy
 from services.orchestrator.domain.policy_ports import PoliciesPort
-from services.orchestrator.domain.ports import ModelsPort, PromptPort
+from services.orchestrator.domain.ports import AssetPort, ModelsPort, PromptPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.domain.values import FROM_CACHE, Compiled, Decision, Quantified, Reused
@@ -19,6 +19,7 @@ from services.orchestrator.usecases.caching import Caching, NoCache, served_alon
 from services.orchestrator.usecases.compiling import AsItIs, Compiling
 from services.orchestrator.usecases.filling import FillRequest, as_styled
 from services.orchestrator.usecases.policies import FixedPolicies
+from services.orchestrator.usecases.references import require_references
 from services.orchestrator.usecases.reuse import EXACT
 
 _NOT_A_JOB = "plan"
@@ -44,6 +45,7 @@ class PlanVideo:
 
     models: ModelsPort
     prompts: PromptPort
+    assets: AssetPort
     router: Router
     afford: Affording
     now: Callable[[], datetime]
@@ -56,6 +58,7 @@ class PlanVideo:
         """Raises what GenerateVideo raises, and Unavailable when the prompt service is away."""
         policy = await self.policies.of(tenant, user)
         request = await self.fill(tenant, as_styled(request, policy.packs))
+        await require_references(self.assets, tenant, request)
         quantified, warnings = await self.prompts.quantify(tenant, request)
         moment, models = self.now(), await self.models.models(tenant)
         job = Job(

@@ -53,17 +53,47 @@ async def test_it_goes_to_the_model_that_can_with_the_tenants_clip(studio: House
     assert video.operation == generation_pb2.VideoTask.OPERATION_EXTEND
 
 
-async def test_a_clip_of_another_tenant_does_not_exist(studio: House) -> None:
-    wishes = [pb.GenerateVideoRequest(prompt="a heron"), extend()]
+@pytest.mark.parametrize("field", ["video", "image", "last_image"])
+async def test_what_is_another_tenants_does_not_exist_for_any_call(
+    studio: House, field: str
+) -> None:
+    """Asked for, planned, ordered with others: the same words as for what is nowhere."""
     async with studio.client("globex") as client:
-        with pytest.raises(NotFound, match="assets/mine"):
-            await client.stub.GenerateVideo(extend())
-        batch = pb.BatchGenerateVideosRequest(requests=wishes, request_id="b1")
-        with pytest.raises(InvalidArgument, match=r"requests\[1\].*NOT_FOUND"):
-            await client.stub.BatchGenerateVideos(batch)
+        told = []
+        for asset in ("assets/mine", "assets/none"):
+            asked = _with(field, asset)
+            calls: list[Any] = [
+                client.stub.GenerateVideo(asked),
+                client.stub.PlanVideo(pb.PlanVideoRequest(request=asked)),
+            ]
+            for call in calls:
+                with pytest.raises(NotFound, match=f"{field}.asset") as refused:
+                    await call
+                assert [wrong.field for wrong in refused.value.violations] == [f"{field}.asset"]
+                told.append(refused.value.message.replace(asset, ""))
+            batch = pb.BatchGenerateVideosRequest(
+                requests=[pb.GenerateVideoRequest(prompt="a heron"), asked], request_id="b1"
+            )
+            wrong = rf"requests\[1\]\.{field}\.asset: NOT_FOUND: asset '{asset}' not found"
+            with pytest.raises(InvalidArgument, match=wrong):
+                await client.stub.BatchGenerateVideos(batch)
+        assert len(set(told)) == 1
         listed = await client.stub.ListVideoJobs(pb.ListVideoJobsRequest())
     assert not listed.jobs
     assert not studio.generator.requests
+
+
+def _with(field: str, asset: str) -> pb.GenerateVideoRequest:
+    if field == "video":
+        return extend(video=pb.VideoInput(asset=asset))
+    given: dict[str, Any] = {field: pb.ImageInput(asset=asset)}
+    return pb.GenerateVideoRequest(prompt="a heron", **given)
+
+
+async def test_the_own_clip_is_planned_for_the_model_that_can(studio: House) -> None:
+    async with studio.client() as client:
+        plan = await client.stub.PlanVideo(pb.PlanVideoRequest(request=extend()))
+    assert [choice.model for choice in plan.decision.chosen] == ["third_model"]
 
 
 async def test_a_model_that_cannot_refuses_and_names_who_can(studio: House) -> None:

@@ -259,6 +259,7 @@ async def test_a_plan_leaves_out_what_cannot_be_afforded():
     plan = PlanVideo(
         models=models,
         prompts=prompts,
+        assets=cast(AssetPort, None),
         compiling=CompilePrompt(prompts=prompts, models=models, texts=load_texts()),
         router=Router(allow_placeholder=False),
         afford=Affording(ledger=limited(PRICE)),

@@ -42,6 +42,7 @@ class Counter:
         catalogue.rows = models
         parts = {
             "models": catalogue,
+            "assets": Shelf(),
             "router": Router(allow_placeholder=False),
             "afford": Affording(ledger=shop.ledger),
             "now": lambda: NOW,
@@ -49,9 +50,7 @@ class Counter:
             "cache": shop.steps.preparing.cache,
         }
         ids = itertools.count(1)
-        self.accept = AcceptVideo(
-            jobs=shop.jobs, assets=Shelf(), new_id=lambda: f"n{next(ids)}", **parts
-        )
+        self.accept = AcceptVideo(jobs=shop.jobs, new_id=lambda: f"n{next(ids)}", **parts)
         self.plan = PlanVideo(prompts=PlainPrompts(), **parts)
         self.batch = AcceptBatch(accept=self.accept, models=catalogue, ledger=shop.ledger)
 
