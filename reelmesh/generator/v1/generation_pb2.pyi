@@ -369,11 +369,17 @@ class Quality(_message.Message):
     FINDINGS_FIELD_NUMBER: _builtins.int
     PROMPT_MATCH_FIELD_NUMBER: _builtins.int
     NOT_MEASURED_FIELD_NUMBER: _builtins.int
+    LIKENESS_FIELD_NUMBER: _builtins.int
     score: _builtins.float
     """1.0 when nothing is wrong, less for each finding, never below 0."""
     prompt_match: _builtins.float
     """How much pictures look like the words they are to show, 0 to 1, the mean of all that were looked at; absent where
     nobody could tell.
+    """
+    likeness: _builtins.float
+    """How much it looks like the picture that it was held against: the cosine of the two in the space of a model of pictures,
+    so that 1 less it is their distance; 0 where they have nothing in common, 1 where they are the same. Absent where
+    nothing was to be compared, or nobody could tell.
     """
     @_builtins.property
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
@@ -381,7 +387,7 @@ class Quality(_message.Message):
 
     @_builtins.property
     def not_measured(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What was not measured, such as "prompt_match" where no model for it is installed."""
+        """What was not measured, such as "prompt_match" or "likeness" where no model for it is installed."""
 
     def __init__(
         self,
@@ -390,13 +396,19 @@ class Quality(_message.Message):
         findings: _abc.Iterable[Global___Finding] | None = ...,
         prompt_match: _builtins.float | None = ...,
         not_measured: _abc.Iterable[_builtins.str] | None = ...,
+        likeness: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_prompt_match", b"_prompt_match", "prompt_match", b"prompt_match"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_likeness", b"_likeness", "_prompt_match", b"_prompt_match", "likeness", b"likeness", "prompt_match", b"prompt_match"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_prompt_match", b"_prompt_match", "findings", b"findings", "not_measured", b"not_measured", "prompt_match", b"prompt_match", "score", b"score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_likeness", b"_likeness", "_prompt_match", b"_prompt_match", "findings", b"findings", "likeness", b"likeness", "not_measured", b"not_measured", "prompt_match", b"prompt_match", "score", b"score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__likeness: _TypeAlias = _typing.Literal["likeness"]  # noqa: Y015
+    _WhichOneofArgType__likeness: _TypeAlias = _typing.Literal["_likeness", b"_likeness"]  # noqa: Y015
     _WhichOneofReturnType__prompt_match: _TypeAlias = _typing.Literal["prompt_match"]  # noqa: Y015
     _WhichOneofArgType__prompt_match: _TypeAlias = _typing.Literal["_prompt_match", b"_prompt_match"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__likeness) -> _WhichOneofReturnType__likeness | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__prompt_match) -> _WhichOneofReturnType__prompt_match | None: ...
 
 Global___Quality: _TypeAlias = Quality  # noqa: Y015
@@ -1546,11 +1558,12 @@ class CheckTask(_message.Message):
     EXPECTED_DURATION_FIELD_NUMBER: _builtins.int
     CAPTIONS_FIELD_NUMBER: _builtins.int
     SILENT_EXPECTED_FIELD_NUMBER: _builtins.int
+    ALIKE_FIELD_NUMBER: _builtins.int
     silent_expected: _builtins.bool
     """Optional. Say nothing of missing or silent sound."""
     @_builtins.property
     def media(self) -> Global___Media:
-        """Required. A clip or a recording."""
+        """Required. A clip, a picture or a recording."""
 
     @_builtins.property
     def expected_duration(self) -> _duration_pb2.Duration:
@@ -1560,6 +1573,12 @@ class CheckTask(_message.Message):
     def captions(self) -> Global___Media:
         """Optional. Its captions, SRT or WebVTT, to look at as well."""
 
+    @_builtins.property
+    def alike(self) -> Global___Media:
+        """Optional. A picture that it is to look like, such as that of a character; the quality tells how much it does. Of a clip
+        the frame in its middle is compared.
+        """
+
     def __init__(
         self,
         *,
@@ -1567,10 +1586,11 @@ class CheckTask(_message.Message):
         expected_duration: _duration_pb2.Duration | None = ...,
         captions: Global___Media | None = ...,
         silent_expected: _builtins.bool = ...,
+        alike: Global___Media | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["captions", b"captions", "expected_duration", b"expected_duration", "media", b"media"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alike", b"alike", "captions", b"captions", "expected_duration", b"expected_duration", "media", b"media"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["captions", b"captions", "expected_duration", b"expected_duration", "media", b"media", "silent_expected", b"silent_expected"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alike", b"alike", "captions", b"captions", "expected_duration", b"expected_duration", "media", b"media", "silent_expected", b"silent_expected"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

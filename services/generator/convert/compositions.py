@@ -69,6 +69,7 @@ def check(task: generation_pb2.CheckTask) -> CheckTask:
         expected_seconds=seconds(task, "expected_duration"),
         captions=media(task, "captions", default=""),
         silent_expected=task.silent_expected,
+        alike=media(task, "alike"),
     )
 
 

@@ -100,6 +100,7 @@ def _quality(quality: Quality) -> generation_pb2.Quality:
         score=quality.score,
         prompt_match=quality.prompt_match,
         not_measured=quality.not_measured,
+        likeness=quality.likeness,
     )
     for found in quality.findings:
         finding = message.findings.add(

@@ -98,12 +98,16 @@ class CaptionsTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckTask:
-    """Media to look at; `expected_seconds` is how long it should be."""
+    """Media to look at; `expected_seconds` is how long it should be.
+
+    `alike` is a picture that it is to look like.
+    """
 
     media: Media
     expected_seconds: float | None = None
     captions: Media | None = None
     silent_expected: bool = False
+    alike: Media | None = None
     options: Mapping[str, Json] = field(default_factory=lambda: NO_OPTIONS)
 
     def __post_init__(self) -> None:

@@ -76,14 +76,16 @@ class Finding:
 class Quality:
     """What was found when media was looked at: 1.0 is faultless, 0 the worst.
 
-    `prompt_match` is how much pictures look like their words, 0 to 1, None where nobody could tell;
-    `not_measured` names what was to be looked at and could not be.
+    `prompt_match` is how much pictures look like their words, `likeness` how much one looks like
+    the picture that it was held against, 0 to 1, None where nobody could tell; `not_measured` names
+    what was to be looked at and could not be.
     """
 
     score: float
     findings: tuple[Finding, ...] = ()
     prompt_match: float | None = None
     not_measured: tuple[str, ...] = ()
+    likeness: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""How much the pictures of a cut look like their words, where a model can tell."""
+"""How much pictures look like their words, or like another picture, where a model can tell."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from typing import Protocol
 from services.generator.domain.facts import Finding, Quality
 from services.generator.domain.sentences import found_wrong
 
-MATCH = "prompt_match"
+MATCH, LIKENESS = "prompt_match", "likeness"
 # CLIPScore (Hessel et al. 2021, equation 1): 2.5 times the cosine, at least 0.
 _SCALE = 2.5
 # Pictures of something else lie below it, those of the words well above.
@@ -32,6 +32,24 @@ class Sees(Protocol):
 
     async def likeness(self, identifier: str, picture: Path, words: str) -> float | None:
         """Return the cosine of picture and words, -1 to 1; None where it cannot tell."""
+
+    async def resemblance(self, identifier: str, picture: Path, beside: Path) -> float | None:
+        """Return the cosine of the two pictures, -1 to 1; None where it cannot tell."""
+
+
+async def compared(
+    seeing: Sees | None, identifier: str, seen: str, beside: str, quality: Quality
+) -> Quality:
+    """Return the quality with how much the picture at `seen` looks like the one `beside` it.
+
+    It is the cosine of the two, at least 0 (CLIP-I of Ruiz et al. 2023, DreamBooth), and takes
+    nothing off the score. Where nobody can tell, it is named as not measured.
+    """
+    name = f"{identifier}-beside"
+    cosine = await seeing.resemblance(name, Path(seen), Path(beside)) if seeing and seen else None
+    if cosine is None:
+        return replace(quality, not_measured=(*quality.not_measured, LIKENESS))
+    return replace(quality, likeness=round(min(1.0, max(0.0, cosine)), 4))
 
 
 async def looked_at(

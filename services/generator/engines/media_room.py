@@ -18,7 +18,7 @@ from services.generator.domain.storage_port import AssetStorage
 from services.generator.domain.tasks import Operation, Task, operation_of
 from services.generator.engines.bringing import bring
 from services.generator.engines.engine import Product
-from services.generator.engines.looked_at import Sees, Shown, looked_at
+from services.generator.engines.looked_at import Sees, Shown, compared, looked_at
 from services.generator.engines.spoken_captions import Hears, timed
 from services.generator.engines.workers import Workers
 
@@ -49,7 +49,7 @@ class MediaRoom:
         hearing: Hears | None = None,
         seeing: Sees | None = None,
     ) -> None:
-        """`hearing` times the words of recordings, `seeing` compares pictures with their words.
+        """`hearing` times the words of recordings, `seeing` compares pictures with what they show.
 
         Each is there where a model for it is installed.
         """
@@ -84,17 +84,22 @@ class MediaRoom:
             }
             async with self._workers.one() as worker:
                 done = await worker.ask(order, _later(on_progress))
-            product = await self._looked_at(work, done)
+            product = await self._looked_at(work, done, files)
             await asyncio.to_thread(made.replace, destination)
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
         return replace(product, quality=spoken) if spoken else product
 
-    async def _looked_at(self, work: Work, done: dict[str, Any]) -> Product:
-        """Return the product with how much its pictures look like their words."""
+    async def _looked_at(self, work: Work, done: dict[str, Any], files: Files) -> Product:
+        """Return the product with how much its pictures look like what they are to show."""
         shown = [from_record(Shown, each) for each in done.pop("shown", [])]
+        seen = done.pop("seen", "")
         product = from_record(Product, done)
         task = work.task
+        if isinstance(task, CheckTask) and task.alike and product.quality is not None:
+            beside = files["alike"][0]
+            quality = await compared(self._seeing, work.id, seen, beside, product.quality)
+            return replace(product, quality=quality)
         if not isinstance(task, ComposeTask) or product.quality is None:
             return product
         if not any(clip.shows for clip in task.clips):
@@ -156,7 +161,7 @@ def references(task: Any) -> Mapping[str, list[Media | None]]:
     if isinstance(task, CaptionsTask):
         return {"audio": [task.audio], "recordings": [line.audio for line in task.lines]}
     if isinstance(task, CheckTask):
-        return {"media": [task.media], "captions": [task.captions]}
+        return {"media": [task.media], "captions": [task.captions], "alike": [task.alike]}
     return {}
 
 

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from av.error import FFmpegError
+
+from services.common.errors import InvalidArgument
 from services.generator.domain.captions import CaptionsTask, CheckTask
 from services.generator.domain.compositions import ComposeTask
 from services.generator.domain.records import from_record, to_record
@@ -16,6 +19,7 @@ from services.generator.media.checks import Expected, check
 from services.generator.media.compose import Composed, Inputs, Progress, compose
 from services.generator.media.effects import sound
 from services.generator.media.music import play
+from services.generator.media.probe import probe
 from services.generator.media.speech import say
 from services.generator.media.stills import still
 
@@ -99,9 +103,22 @@ def _check(order: Mapping[str, Any], path: Path, progress: Progress) -> Facts:
         silent=task.silent_expected,
         captions=captions[0] if captions else (),
     )
-    quality = to_record(check(Path(files["media"][0]), "media", expected))
+    media = Path(files["media"][0])
+    quality = to_record(check(media, "media", expected))
     path.write_text(json.dumps(quality, indent=1), encoding="utf-8")
-    return {"content_type": "application/json", "quality": quality}
+    seen = _seen(media, path.parent) if order.get("look") and task.alike else ""
+    return {"content_type": "application/json", "quality": quality, "seen": seen}
+
+
+def _seen(media: Path, folder: Path) -> str:
+    """Write the picture in the middle of what is looked at; returns where it is, or ""."""
+    picture = folder / "seen.png"
+    try:
+        facts = probe(media, "media").picture
+    except (InvalidArgument, FFmpegError):
+        return ""
+    there = facts is not None and still(media, picture, facts.seconds / 2)
+    return str(picture) if there else ""
 
 
 _KINDS: Mapping[str, Callable[[Mapping[str, Any], Path, Progress], Facts]] = {

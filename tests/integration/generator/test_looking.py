@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from services.generator.domain.captions import CheckTask
 from services.generator.domain.compositions import Clip, ComposeTask
 from services.generator.domain.media import Media
 from services.generator.engines.media_room import MODULE, MediaRoom
@@ -23,9 +24,16 @@ class ColourEyes:
     """Sees whether a picture has the colour that its words name."""
 
     async def likeness(self, identifier: str, picture: Path, words: str) -> float | None:
-        with Image.open(picture) as opened:
-            red, _, blue = opened.convert("RGB").resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]  # three bands
-        return 0.3 if ("red" if red > blue else "blue") in words else 0.1
+        return 0.3 if colour_of(picture) in words else 0.1
+
+    async def resemblance(self, identifier: str, picture: Path, beside: Path) -> float | None:
+        return 0.9 if colour_of(picture) == colour_of(beside) else 0.4
+
+
+def colour_of(picture: Path) -> str:
+    with Image.open(picture) as opened:
+        red, _, blue = opened.convert("RGB").resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]  # three bands
+    return "red" if red > blue else "blue"
 
 
 @pytest.fixture
@@ -74,3 +82,38 @@ async def test_without_a_model_and_without_words_it_says_what_was_not_measured(
     wordless = await cut(workers, film(tmp_path, "", ""), tmp_path, ColourEyes())
     assert (wordless.prompt_match, wordless.not_measured) == (None, ())
     assert wordless.score == unseen.score
+
+
+def portrait(folder: Path, color: str) -> Media:
+    path = folder / f"{color}.png"
+    Image.new("RGB", (64, 36), color).save(path)
+    return Media(data=path.read_bytes(), media_type="image/png")
+
+
+async def check(workers: Workers, folder: Path, task: CheckTask, eyes: Any) -> Any:
+    room = MediaRoom(workers, MemoryStorage(), seeing=eyes)
+    work = local_work(task, "media_check")
+    return (await room.make(work, folder / "seen.json", on_progress=lambda _: None)).quality
+
+
+async def test_pictures_and_clips_are_held_against_a_picture(
+    workers: Workers, tmp_path: Path
+) -> None:
+    clip = make_clip(tmp_path / "red.mp4", color=RED, frames=12).read_bytes()
+    seen = {
+        "a red picture": portrait(tmp_path, "red"),
+        "a blue picture": portrait(tmp_path, "blue"),
+        "a red clip": Media(data=clip, media_type="video/mp4"),
+    }
+    red = portrait(tmp_path, "red")
+    tasks = {n: CheckTask(media=m, alike=red, silent_expected=True) for n, m in seen.items()}
+    found = {n: await check(workers, tmp_path, task, ColourEyes()) for n, task in tasks.items()}
+    assert {name: quality.likeness for name, quality in found.items()} == {
+        "a red picture": 0.9,
+        "a blue picture": 0.4,
+        "a red clip": 0.9,
+    }
+    blind = await check(workers, tmp_path, tasks["a red picture"], None)
+    assert (blind.likeness, blind.not_measured) == (None, ("likeness",))
+    alone = await check(workers, tmp_path, CheckTask(media=red), ColourEyes())
+    assert (alone.likeness, alone.not_measured) == (None, ())

@@ -1,4 +1,4 @@
-"""Asks the process of this machine's models how much a picture looks like words."""
+"""Asks the process of this machine's models how much a picture looks like words, or another."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from services.generator.engines.local.probe import Source
 from services.generator.engines.local.process import ModelProcess
 
 SEEING = "clip"
-"""The id in the catalogue of the model that compares pictures with words."""
+"""The id in the catalogue of the model that compares pictures with words and pictures."""
 
 log = get_logger(__name__)
 
@@ -27,6 +27,16 @@ class Seeing:
 
     async def likeness(self, identifier: str, picture: Path, words: str) -> float | None:
         """Return the cosine of picture and words, -1 to 1; None where it cannot tell."""
+        return await self._cosine(identifier, picture, words, {"image": str(picture)})
+
+    async def resemblance(self, identifier: str, picture: Path, beside: Path) -> float | None:
+        """Return the cosine of the two pictures, -1 to 1; None where it cannot tell."""
+        files = {"image": str(picture), "beside": str(beside)}
+        return await self._cosine(identifier, picture, "", files)
+
+    async def _cosine(
+        self, identifier: str, picture: Path, words: str, files: dict[str, str]
+    ) -> float | None:
         ask = Ask(
             identifier=identifier,
             operation=Operation.CHECK,
@@ -34,7 +44,7 @@ class Seeing:
             shape=Shape(),
             prompt=words,
             seed=0,
-            files={"image": str(picture)},
+            files=files,
         )
         seen = picture.with_name(f"{picture.name}.seen.json")
         try:

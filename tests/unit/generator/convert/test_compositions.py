@@ -125,8 +125,11 @@ def test_captions_and_checks_arrive() -> None:
             ),
         ),
     )
-    checked = task_of(check={"media": {"asset": "assets/a"}, "expectedDuration": "5s"})
-    assert checked == k.CheckTask(media=asset_media("a"), expected_seconds=5)
+    looked_at = {"media": {"asset": "assets/a"}, "expectedDuration": "5s"}
+    checked = task_of(check={**looked_at, "alike": {"asset": "assets/b"}})
+    assert checked == k.CheckTask(
+        media=asset_media("a"), expected_seconds=5, alike=asset_media("b")
+    )
 
 
 @pytest.mark.parametrize(

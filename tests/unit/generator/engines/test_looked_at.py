@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.generator.domain.facts import Finding, Quality
-from services.generator.engines.looked_at import Shown, judged, looked_at
+from services.generator.engines.looked_at import Shown, compared, judged, looked_at
 
 FAULTLESS = Quality(score=1.0)
 BLACK = Finding(kind="black", penalty=0.3, explanation="black")
@@ -29,6 +29,10 @@ class Eyes:
 
     async def likeness(self, identifier: str, picture: Path, words: str) -> float | None:
         self.asked.append((identifier, str(picture), words))
+        return self.cosines.pop(0)
+
+    async def resemblance(self, identifier: str, picture: Path, beside: Path) -> float | None:
+        self.asked.append((identifier, str(picture), str(beside)))
         return self.cosines.pop(0)
 
 
@@ -77,3 +81,23 @@ async def test_what_it_could_not_tell_of_some_is_said_beside_what_it_could() -> 
     assert (found.prompt_match, found.not_measured) == (0.75, ("prompt_match",))
     none = await looked_at(Eyes(None), "g1", [shown(0)], FAULTLESS)
     assert (none.prompt_match, none.not_measured, none.score) == (None, ("prompt_match",), 1.0)
+
+
+@pytest.mark.parametrize(("cosine", "likeness"), [(0.81236, 0.8124), (1.2, 1.0), (-0.2, 0.0)])
+async def test_a_picture_is_told_beside_another_and_nothing_is_taken_off(
+    cosine: float, likeness: float
+) -> None:
+    eyes = Eyes(cosine)
+    found = await compared(eyes, "g1", "/work/seen.png", "/work/alike-0", FAULTLESS)
+    assert found == Quality(score=1.0, likeness=likeness)
+    assert eyes.asked == [("g1-beside", "/work/seen.png", "/work/alike-0")]
+
+
+@pytest.mark.parametrize(
+    ("eyes", "seen"), [(None, "/a.png"), (Eyes(None), "/a.png"), (Eyes(0.9), "")]
+)
+async def test_likeness_that_nobody_can_tell_is_said_and_not_made_up(
+    eyes: Eyes | None, seen: str
+) -> None:
+    found = await compared(eyes, "g1", seen, "/b.png", FAULTLESS)
+    assert found == Quality(score=1.0, not_measured=("likeness",))

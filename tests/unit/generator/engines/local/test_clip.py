@@ -67,3 +67,27 @@ def test_what_is_no_picture_is_refused(loaded, tmp_path):
     path.write_bytes(b"no picture")
     with pytest.raises(UnidentifiedImageError):
         compare(loaded, path, "A wall")
+
+
+def beside(loaded, path, other):
+    family, resident = loaded
+    files = {"image": path, "beside": other}
+    order = RunOrder(prompts=("",), seeds=(0,), shape=Shape(), files=files)
+    return family.run(resident, order, lambda *_: None)[0].value
+
+
+def test_two_pictures_are_as_alike_as_the_library_makes_their_embeddings(loaded, shelf, tmp_path):
+    folder = shelf.get("clip")
+    model, ready = CLIPModel.from_pretrained(folder), CLIPProcessor.from_pretrained(folder)
+    red, blue = (drawn(tmp_path / f"{color}.png", color) for color in ("red", "blue"))
+    embeds = []
+    for path in (red, blue):
+        with Image.open(path) as opened, torch.inference_mode():
+            given = ready(text=["a"], images=[opened], return_tensors="pt", padding=True)
+            embeds.append(model(**given).image_embeds)
+    assert beside(loaded, red, blue) == pytest.approx(
+        float((embeds[0] * embeds[1]).sum()), abs=1e-5
+    )
+    assert beside(loaded, red, blue) == pytest.approx(beside(loaded, blue, red), abs=1e-5)
+    assert beside(loaded, red, red) == pytest.approx(1.0, abs=1e-5)
+    assert beside(loaded, red, blue) < 0.9999

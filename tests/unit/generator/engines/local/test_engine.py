@@ -90,6 +90,8 @@ async def test_one_process_enlarges_a_stored_clip_speaks_and_hears(shelf, tmp_pa
         seeing = Seeing(process, sources["clip"])
         likeness = await seeing.likeness("g5", still, "A red wall")
         unseen = await seeing.likeness("g6", tmp_path / "none.png", "A red wall")
+        itself = await seeing.resemblance("g7", still, still)
+        none = await seeing.resemblance("g8", still, tmp_path / "none.png")
         unheard = await hearing.words("g4", tmp_path / "g2.flac", "Hello world.", "xx")
     finally:
         await process.close()
@@ -105,5 +107,6 @@ async def test_one_process_enlarges_a_stored_clip_speaks_and_hears(shelf, tmp_pa
     assert likeness is not None
     assert -1 <= likeness <= 1
     assert unseen is None
+    assert (itself, none) == (pytest.approx(1.0, abs=1e-4), None)
     assert speech.content_type == "audio/flac"
     assert 0 < speech.words[-1].end_seconds <= speech.duration_seconds + 0.05
