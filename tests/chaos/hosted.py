@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from services.common.database import Database
+from services.common.errors import Aborted, AlreadyEnded
 from services.generator.domain.bill import Charge as Billed
 from services.generator.domain.bill import Period, Verdict
 from services.generator.domain.generation import Generation, State
@@ -167,15 +168,25 @@ async def settled(life: Life, names: Sequence[str], seconds: float = 60) -> dict
 
 
 async def play_the_operator(ledger: SqlLedger, world: World, rows: Mapping[str, Generation]) -> int:
-    """Settle each unknown outcome by what the vendor's dashboard shows; returns how many."""
+    """Settle each unknown outcome by what the vendor's dashboard shows; returns how many.
+
+    A vendor's list is asked all the while, so that some are found before the operator comes.
+    """
     bill, office = charges_of(world), Reconciliation(ledger, now=world.now)
     unknown = [name for name, row in rows.items() if row.state is State.UNKNOWN_OUTCOME]
+    found = 0
     for name in unknown:
-        if name in bill:
-            await office.found(rows[name].id, vendor_job(rows[name], bill[name][0]))
-        else:
-            await office.never_arrived(rows[name].id)
-    return len(unknown)
+        try:
+            if name in bill:
+                await office.found(rows[name].id, vendor_job(rows[name], bill[name][0]))
+            else:
+                await office.never_arrived(rows[name].id)
+        except (AlreadyEnded, Aborted):
+            entry = await ledger.load(name)
+            assert entry is not None
+            assert entry.generation.state is not State.UNKNOWN_OUTCOME
+            found += 1
+    return len(unknown) - found
 
 
 async def read_the_bill(ledger: SqlLedger, database: Database, world: World) -> frozenset[str]:
