@@ -83,12 +83,9 @@ class NotFound(ServiceError):
     default_reason = "NOT_FOUND"
 
     def __init__(self, kind: str, name: str, *, field: str = "") -> None:
-        told = f"{kind} {name!r} not found"
-        super().__init__(
-            f"{field}: {told}" if field else told,
-            metadata={"kind": kind, "name": name},
-            violations=[Violation(field, told)] if field else (),
-        )
+        text, facts = f"{kind} {name!r} not found", {"kind": kind, "name": name}
+        wrong = [Violation(field, text)] if field else []
+        super().__init__(f"{field}: {text}" if field else text, metadata=facts, violations=wrong)
 
 
 class AlreadyExists(ServiceError):
@@ -103,10 +100,8 @@ class RequestConflict(AlreadyExists):
     default_reason = "REQUEST_ID_REUSED"
 
     def __init__(self, request_id: str) -> None:
-        super().__init__(
-            f"request_id {request_id!r} was used before with another body",
-            metadata={"request_id": request_id},
-        )
+        text = f"request_id {request_id!r} was used before with another body"
+        super().__init__(text, metadata={"request_id": request_id})
 
 
 class FailedPrecondition(ServiceError):

@@ -13,8 +13,9 @@ from services.common.errors import (
 )
 from services.orchestrator.domain.compiling import too_long
 from services.orchestrator.domain.models import Availability, Model
-from services.orchestrator.domain.options import Enhance, Fit
+from services.orchestrator.domain.options import Enhance, Fit, Operation
 from services.orchestrator.domain.request import VideoRequest
+from services.orchestrator.domain.values import Candidate
 
 _UNKNOWN = float("inf")
 
@@ -58,6 +59,18 @@ def require_operation(model: Model, request: VideoRequest, models: Sequence[Mode
     told = f"; {', '.join(able)} can" if able else ""
     allowed = [f"OPERATION_{name.upper()}" for name in model.operations] or ["leave it out"]
     raise InvalidArgument("operation", f"{model.id} cannot {wish} a clip{told}", allowed=allowed)
+
+
+def no_operator(
+    operation: Operation, rejected: Sequence[Candidate], models: Sequence[Model]
+) -> str:
+    """Say which models could do it to a clip and what keeps each from it, or that none can."""
+    able = {model.id for model in models if operation in model.operations}
+    kept = [f"{c.model} ({c.reason})" for c in rejected if c.model in able]
+    if not kept:
+        done = ", ".join(sorted({one for model in models for one in model.operations}))
+        return f"no model here can {operation} a clip; what can be done: {done or 'nothing'}"
+    return f"no model that can {operation} a clip may serve: {', '.join(kept)}"
 
 
 def _require(

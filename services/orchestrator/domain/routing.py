@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from services.common.errors import InvalidArgument, NoModel
 from services.orchestrator.domain import licences
 from services.orchestrator.domain.compiling import too_long
-from services.orchestrator.domain.fitting import require_fit, require_operation, unavailable
+from services.orchestrator.domain.fitting import (
+    no_operator,
+    require_fit,
+    require_operation,
+    unavailable,
+)
 from services.orchestrator.domain.gates import reject, wishes
 from services.orchestrator.domain.models import Model, find, is_offline
 from services.orchestrator.domain.options import Objective
@@ -135,7 +140,7 @@ class Router:
             note = "draws an animatic when nothing else can serve"
             chosen.append(_candidate(standing_in, wanted, note))
         if not chosen:
-            raise _no_model(rejected, offline=is_offline(models))
+            raise _no_model(request, rejected, models)
         return Decision(
             chosen=tuple(chosen),
             rejected=tuple(rejected),
@@ -159,13 +164,17 @@ def _most(request: VideoRequest, policy: TenantPolicy) -> int | None:
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def _no_model(rejected: Sequence[Candidate], *, offline: bool) -> NoModel:
+def _no_model(
+    request: VideoRequest, rejected: Sequence[Candidate], models: Sequence[Model]
+) -> NoModel:
     """The error with every reason; `passes` says whether another moment or limit would help."""
     names = ", ".join(f"{c.model} ({c.code})" for c in rejected)
     passes = any(c.code in {"UNAVAILABLE", "BUDGET_EXCEEDED"} for c in rejected)
     message = f"no model is able and allowed to serve this request; left out: {names}"
+    if request.operation is not None:
+        message = no_operator(request.operation, rejected, models)
     facts = {"rejected": names} | ({"passes": "yes"} if passes else {})
-    facts |= {"offline": "yes"} if offline else {}
+    facts |= {"offline": "yes"} if is_offline(models) else {}
     return NoModel(message, metadata=facts)
 
 

@@ -15,6 +15,7 @@ from reelmesh.orchestrator.v1.video_service_pb2 import (
     Routing,
 )
 from services.common.ids import new_id
+from services.suite.commands.clips import Clip, Operation, clip_of, operation_of
 from services.suite.commands.display import show_jobs, show_plan
 from services.suite.commands.jobs import finish
 from services.suite.commands.progress import follow
@@ -70,6 +71,8 @@ Watch = Annotated[bool, typer.Option("--watch", help="Follow it until it ends.")
 _FIELDS = frozenset(field.name for field in GenerateVideoRequest.DESCRIPTOR.fields) - {
     "duration",
     "template",
+    "video",
+    "operation",
 }
 
 
@@ -97,6 +100,7 @@ def _request(options: Mapping[str, Any]) -> GenerateVideoRequest:
     request.packs.extend(options.get("pack") or ())
     request.template = template_name(options.get("template", ""))
     request.template_values.update(template_values(options.get("values")))
+    request.operation = operation_of(options)
     return request
 
 
@@ -116,6 +120,8 @@ def generate(
     values: Values = None,
     preset: Look = "",
     pack: Pack = None,
+    video: Clip = "",
+    operation: Operation = None,
     project: Project = "",
     creative_id: Creative = "",
     budget: Budget = None,
@@ -133,11 +139,17 @@ def generate(
     With a look and a culture: reelmesh generate "Sunrise, wide" --preset cinematic --pack kenya
 
     With a template: reelmesh generate --template 01m8@2 --set animal=lion --set "place=the Mara"
+
+    From a clip: reelmesh generate "It lands" --video 01j9z3k5v7 --operation extend --watch
+
+    From a file: reelmesh generate "As a woodcut" --video heron.mp4 --operation restyle
     """
 
     async def work() -> VideoJob:
         request = _request({**context.params, "request_id": request_id or new_id()})
         async with connected(address, api_key) as videos:
+            if video:
+                request.video.CopyFrom(await clip_of(video, videos, api_key))
             job = (await videos.GenerateVideo(request)).job
             return await follow(videos, job.name, as_json=as_json) if watch else job
 
@@ -162,6 +174,8 @@ def plan(
     values: Values = None,
     preset: Look = "",
     pack: Pack = None,
+    video: Clip = "",
+    operation: Operation = None,
     budget: Budget = None,
     as_json: AsJson = False,
     address: Address = "",
@@ -170,11 +184,16 @@ def plan(
     """Say what `generate` would do: models with reasons, price and time. Nothing is made.
 
     Example: reelmesh plan "A dhow at sunset" --model runway_gen3 --duration 5
+
+    With a clip: reelmesh plan "It lands" --video 01j9z3k5v7 --operation extend
     """
 
     async def work() -> None:
+        request = _request(context.params)
         async with connected(address, api_key) as videos:
-            found = await videos.PlanVideo(PlanVideoRequest(request=_request(context.params)))
+            if video:
+                request.video.CopyFrom(await clip_of(video, videos, api_key, bring=False))
+            found = await videos.PlanVideo(PlanVideoRequest(request=request))
         if as_json:
             print_json(found)
         else:

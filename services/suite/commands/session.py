@@ -89,11 +89,7 @@ def _stop(error: errors.ServiceError, address: str) -> NoReturn:
 
 def _advice(error: errors.ServiceError, address: str) -> tuple[str, int]:
     if isinstance(error, errors.Unavailable | errors.DeadlineExceeded):
-        return (
-            f"Nothing answers at {address}. Start the suite with `reelmesh serve` in another "
-            "terminal, or name the orchestrator with --address or REELMESH_ADDRESS.",
-            EXIT_UNREACHABLE,
-        )
+        return _unreachable(address, error.metadata.get("storage", "")), EXIT_UNREACHABLE
     if isinstance(error, errors.Unauthenticated | errors.PermissionDenied):
         return (
             "Make a key with `reelmesh keys create --tenant NAME` and pass it with --api-key or "
@@ -105,8 +101,18 @@ def _advice(error: errors.ServiceError, address: str) -> tuple[str, int]:
     if isinstance(error, errors.NoCredentials):
         return "`reelmesh doctor` lists what is configured and what is missing.", EXIT_REFUSED
     if isinstance(error, errors.NotFound):
-        return "`reelmesh jobs` lists the jobs there are.", EXIT_REFUSED
+        there = "assets" if error.metadata.get("kind") == "asset" else "jobs"
+        return f"`reelmesh {there}` lists the {there} there are.", EXIT_REFUSED
     return "", EXIT_REFUSED
+
+
+def _unreachable(address: str, storage: str) -> str:
+    if storage:
+        return f"No storage answers at {storage}: name it with STORAGE_ADDRESS."
+    return (
+        f"Nothing answers at {address}. Start the suite with `reelmesh serve` in another "
+        "terminal, or name the orchestrator with --address or REELMESH_ADDRESS."
+    )
 
 
 def print_json(value: Message | list[Message] | dict[str, object]) -> None:

@@ -213,8 +213,13 @@ def test_work_on_a_clip_goes_to_who_can_do_it_and_never_to_the_placeholder():
     decision = LENIENT.decide(request(**EXTENDS), WANTED, [CHEAP, able, STORYBOARD])
     assert chosen(decision) == ["able"]
     assert reasons(decision) == {"cheap": "INVALID_ARGUMENT", "storyboard": "FAILED_PRECONDITION"}
-    with pytest.raises(NoModel, match="cheap"):
+    with pytest.raises(NoModel, match="can extend a clip; what can be done: nothing") as told:
         LENIENT.admit(request(**EXTENDS), WANTED, [CHEAP, STORYBOARD])
+    assert "cheap" in told.value.metadata["rejected"]
+    facts = {"availability": Availability.NO_CREDENTIALS, "unavailable_reason": "needs A_KEY"}
+    away = hosted("away", video=True, operations=("extend",), **facts)
+    with pytest.raises(NoModel, match=r"may serve: away \(needs A_KEY\)$"):
+        LENIENT.admit(request(**EXTENDS), WANTED, [CHEAP, away, STORYBOARD])
 
 
 def test_a_named_model_that_cannot_work_on_a_clip_names_who_can():
