@@ -31,6 +31,7 @@ class Wheel:
         self._queue: list[tuple[float, str]] = []
         self._free = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._moment: float | None = None
 
     def __len__(self) -> int:
         """How many wait."""
@@ -63,17 +64,24 @@ class Wheel:
         self._schedule()
 
     def _schedule(self) -> None:
-        """Set the alarm for the first one that is still wanted at the time it was put for."""
+        """Have the alarm ring for the first one that is still wanted at the time it was put for.
+
+        It is left alone where it rings at that moment already, as it does for most that are put.
+        """
         while self._queue and self._due.get(self._queue[0][1]) != self._queue[0][0]:
             heapq.heappop(self._queue)
+        moment = max(self._queue[0][0], self._free) if self._queue else None
+        if moment == self._moment:
+            return
+        self._moment = moment
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._queue:
-            moment = max(self._queue[0][0], self._free)
+        if moment is not None:
             self._timer = asyncio.get_running_loop().call_at(moment, self._next)
 
     def _next(self) -> None:
+        self._timer = self._moment = None
         now = asyncio.get_running_loop().time()
         self._free = max(self._free, now - _CATCH_UP_SECONDS) + self._gap
         _, name = heapq.heappop(self._queue)

@@ -1,4 +1,7 @@
 import asyncio
+from typing import Any
+
+import pytest
 
 from services.generator.usecases.wheel import Wheel
 from tests.fakes.waiting import until
@@ -71,3 +74,31 @@ async def test_what_comes_back_is_put_again_while_it_turns() -> None:
     turning.put("a", 0.0)
     await until(lambda: len(told) == 5)
     assert told == ["a"] * 5
+
+
+async def test_the_alarm_is_set_anew_only_where_another_one_comes_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop, alarms = asyncio.get_running_loop(), list[float]()
+    call_at = loop.call_at
+
+    def counted(moment: float, *rest: Any, **more: Any) -> asyncio.TimerHandle:
+        alarms.append(moment)
+        return call_at(moment, *rest, **more)
+
+    monkeypatch.setattr(loop, "call_at", counted)
+    turning, told = wheel()
+    turning.put("first", 60.0)
+    for number in range(100):
+        turning.put(f"{number}", 61.0 + number)
+    turning.take("50")
+    turning.put("7", 500.0)
+    assert len(alarms) == 1
+    turning.put("sooner", 30.0)
+    turning.take("sooner")
+    assert (len(alarms), alarms[2]) == (3, alarms[0])
+    turning.hurry("50")  # was taken out
+    turning.hurry("99")
+    await until(lambda: told == ["99"])
+    assert (alarms.count(0.0), alarms.count(alarms[0])) == (1, 3)
+    turning.stop()
