@@ -15,7 +15,7 @@ class PartSums:
         self._sum = 0
         self._room = PART_BYTES
 
-    def update(self, chunk: bytes) -> None:
+    def update(self, chunk: bytes | bytearray | memoryview) -> None:
         """Go on with ``chunk``."""
         left = memoryview(chunk)
         while left:

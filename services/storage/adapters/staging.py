@@ -26,9 +26,10 @@ _BUFFER_BYTES = 512 * 1024
 
 
 class FolderStage:
-    """One file being received. Chunks are gathered, then hashed and written in one thread call.
+    """One file being received, gathered in a buffer that a thread then hashes and writes.
 
-    More is received meanwhile: at most one such call is under way, and one is being gathered.
+    More is received meanwhile: one buffer is being filled, and at most one is being written. Their
+    memory is used again and again: chunks kept as they come would cost a page fault for every page.
     """
 
     def __init__(self, path: Path, max_bytes: int, disk: Disk, sums: PartSums | None) -> None:
@@ -36,8 +37,8 @@ class FolderStage:
         self._path = path
         self._max_bytes = max_bytes
         self._disk = disk
-        self._pending: list[bytes] = []
-        self._pending_bytes = 0
+        self._filling, self._idle = bytearray(), bytearray()
+        self._filled = 0
         self._writing: asyncio.Future[None] | None = None
         self._digest = hashlib.sha256()
         self._sums = sums
@@ -52,13 +53,10 @@ class FolderStage:
         if self.size_bytes > self._max_bytes:
             msg = f"the file is over {self._max_bytes} bytes"
             raise ResourceExhausted(msg)
-        self._pending.append(chunk)
-        self._pending_bytes += len(chunk)
-        if self._pending_bytes >= _BUFFER_BYTES:
-            await self._written()
-            pending, self._pending, self._pending_bytes = self._pending, [], 0
-            self._writing = asyncio.ensure_future(self._disk.run(self._write, pending))
-            self._writing.add_done_callback(_heeded)
+        taken = self._take(chunk)
+        while taken < len(chunk):
+            await self._hand_over()
+            taken += self._take(memoryview(chunk)[taken:])
 
     async def finish(self) -> StagedFile:
         """Write what is left and return the file with its digests."""
@@ -78,26 +76,41 @@ class FolderStage:
                 self._file.close()
             self._path.unlink(missing_ok=True)
 
+    def _take(self, chunk: bytes | memoryview) -> int:
+        """Gather as much of ``chunk`` as there is room for; returns how many bytes that was."""
+        end = min(self._filled + len(chunk), _BUFFER_BYTES)
+        taken = end - self._filled
+        self._filling[self._filled : end] = chunk[:taken]
+        self._filled = end
+        return taken
+
+    async def _hand_over(self) -> None:
+        """Let the full buffer be written, and go on in the other one."""
+        await self._written()
+        full, self._filling, self._idle = self._filling, self._idle, self._filling
+        self._filled = 0
+        self._writing = asyncio.ensure_future(self._disk.run(self._write, full))
+        self._writing.add_done_callback(_heeded)
+
     async def _written(self) -> None:
         """Wait for the write that is under way; raises what it has raised."""
         if self._writing is not None:
             await asyncio.shield(self._writing)
             self._writing = None
 
-    def _write(self, chunks: list[bytes]) -> None:
+    def _write(self, data: bytearray | memoryview) -> None:
         with self._turn:
             if self._discarded:
                 return
             if self._file is None:
                 self._file = self._path.open("xb", buffering=0)
-            for chunk in chunks:
-                self._digest.update(chunk)
-                if self._sums:
-                    self._sums.update(chunk)
-                _write_all(self._file, chunk)
+            self._digest.update(data)
+            if self._sums:
+                self._sums.update(data)
+            _write_all(self._file, data)
 
     def _finish(self) -> None:
-        self._write(self._pending)
+        self._write(memoryview(self._filling)[: self._filled])
         with self._turn:
             if self._file is not None:
                 self._file.close()
@@ -109,7 +122,7 @@ def _heeded(writing: asyncio.Future[None]) -> None:
         writing.exception()
 
 
-def _write_all(file: BinaryIO, chunk: bytes) -> None:
+def _write_all(file: BinaryIO, chunk: bytearray | memoryview) -> None:
     """Write every byte: an unbuffered write may take fewer, as it does when a disk fills up."""
     view = memoryview(chunk)
     while view:

@@ -102,8 +102,8 @@ async def test_a_disk_that_takes_no_more_is_resource_exhausted_and_leaves_nothin
     staging: FolderStaging, tmp_path: Path
 ) -> None:
     async with staging.receive(100 * MIB) as stage:
-        with largest_file(MIB):
-            await stage.write(bytes(3 * MIB))
+        with largest_file(1000):
+            await stage.write(bytes(3000))
             with pytest.raises(ResourceExhausted, match="full"):
                 await stage.finish()
     assert list((tmp_path / "staging").iterdir()) == []
