@@ -67,16 +67,24 @@ def _compiled(denoiser: Any, plan: Plan) -> dict[str, str]:
         return {}
     if lacking := compiles(plan.device):
         return {"compiled": f"no, {lacking}"}
-    denoiser.compile_repeated_blocks(fullgraph=True, dynamic=True)
+    # Not as one graph: the hooks of step caches leave it between two blocks.
+    denoiser.compile_repeated_blocks(fullgraph=False, dynamic=True)
     return {"compiled": "blocks"}
 
 
 def _channels_last(decoder: Any) -> dict[str, str]:
-    """Lay the decoder's weights out as the card's convolutions read them."""
+    """Lay the decoder's weights out as the card's convolutions read them.
+
+    One by one: a decoder of clips has convolutions over pictures among those over time.
+    """
     if decoder is None:
         return {}
     import torch
 
-    video = any(weight.dim() == 5 for weight in decoder.parameters())
-    decoder.to(memory_format=torch.channels_last_3d if video else torch.channels_last)
-    return {"channels": "last"}
+    layouts = {4: torch.channels_last, 5: torch.channels_last_3d}
+    done = {}
+    for weight in decoder.parameters():
+        if weight.dim() in layouts:
+            weight.data = weight.data.to(memory_format=layouts[weight.dim()])
+            done = {"channels": "last"}
+    return done

@@ -10,7 +10,7 @@ import pytest
 from services.generator.domain.shapes import Shape
 from services.generator.domain.vram import GIB, Device, Plan, Rung
 from services.generator.engines.local import attention, speed
-from services.generator.engines.local.attention import NATIVE, candidates, fastest
+from services.generator.engines.local.attention import NATIVE, Mask, candidates, fastest
 from services.generator.engines.local.compiling import compiles
 from services.generator.engines.local.family import Resident
 from services.generator.engines.local.precision import dtype_for, has_fp8
@@ -45,14 +45,20 @@ def test_fp8_is_for_ada_and_later() -> None:
     assert [has_fp8(each) for each in (H200, ADA, A100, TURING, CPU)] == [True, True, *[False] * 3]
 
 
-def test_masks_leave_the_plain_flash_kernels_out() -> None:
-    assert candidates(H200, masked=False)[0] == "_flash_3_hub"
-    assert "_flash_3_hub" not in candidates(A100, masked=False)
-    for device in (H200, A100):
-        masked = candidates(device, masked=True)
-        assert not {"flash_hub", "flash", "_flash_3_hub"} & set(masked)
-        assert masked[-1] == NATIVE
-    assert candidates(CPU, masked=True) == candidates(TURING, masked=False) == (NATIVE,)
+@pytest.mark.parametrize("device", [H200, A100])
+def test_masks_leave_out_the_kernels_that_refuse_them(device) -> None:
+    plain = {"flash_hub", "flash", "_flash_3_hub", "_flash_3"}
+    assert plain & set(candidates(device, Mask.NONE))
+    assert not plain & set(candidates(device, Mask.PADDING))
+    assert "flash_varlen_hub" in candidates(device, Mask.PADDING)
+    assert candidates(device, Mask.BIAS) == ("_native_cudnn", NATIVE)
+    assert {candidates(device, mask)[-1] for mask in Mask} == {NATIVE}
+
+
+def test_a_hopper_card_has_a_kernel_of_its_own() -> None:
+    assert candidates(H200, Mask.NONE)[0] == "_flash_3_hub"
+    assert "_flash_3_hub" not in candidates(A100, Mask.NONE)
+    assert candidates(CPU, Mask.PADDING) == candidates(TURING, Mask.NONE) == (NATIVE,)
 
 
 def test_the_fastest_kernel_that_works_is_taken() -> None:
@@ -71,11 +77,11 @@ def test_the_fastest_kernel_that_works_is_taken() -> None:
 @pytest.mark.xdist_group("torch")
 @pytest.mark.timeout(300)  # imports torch
 def test_a_real_trial_runs_what_is_here_and_refuses_what_is_not() -> None:
-    plain = attention.trial_on(CPU, masked=False, tokens=64)
+    plain = attention.trial_on(CPU, Mask.NONE, tokens=64)
     assert plain("_native_math") > 0
     with pytest.raises(RuntimeError):
         plain("flash")
-    masked = attention.trial_on(CPU, masked=True, tokens=64)
+    masked = attention.trial_on(CPU, Mask.PADDING, tokens=64)
     with pytest.raises(ValueError, match="attn_mask"):
         masked("_native_flash")
     assert masked(NATIVE) > 0
@@ -87,8 +93,10 @@ class Part:
     _repeated_blocks = ("Block",)
 
     def __init__(self, dims: int = 2) -> None:
+        import torch
+
         self.told: list[object] = []
-        self.dims = dims
+        self.weight = torch.nn.Parameter(torch.empty([2] * dims))
 
     def set_attention_backend(self, name: str) -> None:
         self.told.append(name)
@@ -97,18 +105,23 @@ class Part:
         self.told.append(kwargs)
 
     def parameters(self):
-        import torch
-
-        return [torch.empty([1] * self.dims)]
-
-    def to(self, *, memory_format: object) -> None:
-        self.told.append(str(memory_format))
+        return [self.weight]
 
 
 class Pipe:
     def __init__(self, dims: int = 5) -> None:
         self.transformer = Part()
         self.vae = Part(dims)
+
+
+def layout_of(weight) -> str:
+    import torch
+
+    for name in ("channels_last", "channels_last_3d"):
+        if weight.dim() == (5 if name.endswith("3d") else 4):
+            there = weight.is_contiguous(memory_format=getattr(torch, name))
+            return name if there else "contiguous"
+    return "contiguous"
 
 
 def resident(device: Device, rung: Rung = Rung.RESIDENT, dims: int = 5) -> Resident:
@@ -128,8 +141,8 @@ def one_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("dims", "layout"), [(5, "channels_last_3d"), (4, "channels_last")])
 def test_a_card_gets_its_kernel_compiled_blocks_and_its_layout(one_kernel, dims, layout) -> None:
     model = speed.tuned(resident(H200, dims=dims))
-    assert model.pipeline.transformer.told == ["flash", {"fullgraph": True, "dynamic": True}]
-    assert model.pipeline.vae.told == [f"torch.{layout}"]
+    assert model.pipeline.transformer.told == ["flash", {"fullgraph": False, "dynamic": True}]
+    assert layout_of(model.pipeline.vae.weight) == layout
     told = {"attention": "flash", "compiled": "blocks", "channels": "last"}
     assert model.plan == replace(resident(H200).plan, settings=told)
 
@@ -200,4 +213,5 @@ def test_a_missing_torchao_is_told(monkeypatch, one_kernel) -> None:
 
 def test_a_processor_is_left_as_it_is() -> None:
     model = speed.tuned(resident(CPU))
-    assert model.pipeline.transformer.told == model.pipeline.vae.told == []
+    assert model.pipeline.transformer.told == []
+    assert layout_of(model.pipeline.vae.weight) == "contiguous"
