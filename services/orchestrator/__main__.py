@@ -148,7 +148,7 @@ async def _open(
         policies=SqlPolicies(database, default=settings.policy(), now=clock.now),
         records=records,
         screen=await open_screen(settings, stack),
-        films=await open_films(database, ways, feed, stack),
+        films=await open_films(database, ways, settings, feed, stack),
         feed=feed,
         comparisons=comparisons,
     )

@@ -53,7 +53,7 @@ class Ways:
 
 
 async def open_films(
-    database: Database, ways: Ways, feed: JobFeed, stack: AsyncExitStack
+    database: Database, ways: Ways, settings: Settings, feed: JobFeed, stack: AsyncExitStack
 ) -> FilmParts:
     """What films alone need; while the stack is open their states are published and heard."""
     listener = FilmListener(ways.bus, feed)
@@ -68,6 +68,7 @@ async def open_films(
         voices=SqlVoices(database),
         monitor=MachineMonitor(),
         library=LibraryClient(ways.storage),
+        likeness=settings.likeness(),
     )
 
 
@@ -114,7 +115,9 @@ def film_use_cases(parts: Parts) -> FilmUseCases:
         history=films.history,
         policies=parts.policies,
         word=WordFilm(styles=parts.styles),
-        casting=CastFilm(sheets=SqlSheets(parts.database), assets=parts.assets),
+        casting=CastFilm(
+            sheets=SqlSheets(parts.database), assets=parts.assets, rule=films.likeness
+        ),
         foresee=ForeseeFilm(artefacts=films.artefacts, voices=films.voices),
     )
     return FilmUseCases(

@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.common.settings import ServiceSettings
 from services.orchestrator.domain.cache.policy import CachePolicy
+from services.orchestrator.domain.films.likeness import LikenessRule
 from services.orchestrator.domain.money.ledger import LATE_AGES
 from services.orchestrator.domain.policy import (
     ModerationPolicy,
@@ -70,6 +71,12 @@ class Settings(ServiceSettings):
     tenant_jobs_per_minute: int = Field(0, ge=0)
     """Most jobs of one tenant that one front accepts in a minute; 0 is no limit."""
 
+    likeness_least: float = Field(0.7, ge=0, le=1)
+    """Films: what looks less than this like the character sheet that it follows is made again,
+    where a film does not say; 1 is the same picture, 0 takes everything as it comes."""
+    likeness_retries: int = Field(1, ge=0, le=3)
+    """Films: how often at most; the best is kept."""
+
     cache: bool = True
     """Whether stored clips are served again to equal requests of the same tenant."""
     cache_lifetime: timedelta = timedelta(days=90)
@@ -109,6 +116,10 @@ class Settings(ServiceSettings):
                 jobs_per_minute=self.tenant_jobs_per_minute or None,
             ),
         )
+
+    def likeness(self) -> LikenessRule:
+        """What holds for a film that says nothing of it."""
+        return LikenessRule(least=self.likeness_least, retries=self.likeness_retries)
 
     def cache_policy(self) -> CachePolicy:
         """What holds for the cache of this deployment."""

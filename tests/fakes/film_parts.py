@@ -19,7 +19,7 @@ from services.orchestrator.domain.films.strategy import (
     StrategyType,
 )
 from services.orchestrator.domain.films.tasks import Piece
-from services.orchestrator.domain.films.works import WorkOrder, WorkView
+from services.orchestrator.domain.films.works import LookWork, WorkOrder, WorkView
 from services.orchestrator.domain.values import Failure
 
 INTERRUPTED = Failure(reason="UNAVAILABLE", message="a restart", retryable=True)
@@ -100,7 +100,7 @@ class ScriptedWorks:
 
     `begun` counts every order once, however often it is asked for; `cost` is what it costs,
     `quality` what is found in a cut: its score, how much its pictures look like their words, and
-    what was not measured.
+    what was not measured; `alike` how much what an order looks at is like a sheet.
     """
 
     def __init__(
@@ -114,6 +114,7 @@ class ScriptedWorks:
         self.begun: dict[str, WorkOrder] = {}
         self.cancelled: set[str] = set()
         self.quality: tuple[float, float | None, tuple[str, ...]] = (1.0, None, ("prompt_match",))
+        self.alike: Callable[[WorkOrder], float | None] = lambda _: None
         self.refusal: ServiceError = Unavailable("busy", metadata={"provider": "vendor"})
 
     async def create(self, order: WorkOrder) -> WorkView:
@@ -166,6 +167,7 @@ class ScriptedWorks:
             provider="vendor",
             piece=piece if done else None,
             **(self._quality() if done and "composition" in request_id else {}),
+            likeness=self.alike(order) if order and isinstance(order.work, LookWork) else None,
             cost_micros=self.cost(request_id) if done else 0,
             error=fault if state == "failed" else None,
         )

@@ -27,12 +27,14 @@ class Succeed:
     """Steps of progress, then a stored clip; all of it once `after` is set, where it is given.
 
     Steps without a pause between them come quicker than the orchestrator writes them down.
+    `likeness` is how much what a check looks at is like the picture that it is held against.
     """
 
     steps: tuple[int, ...] = (20, 60, 90)
     pause: float = 0.0
     cost_micros: int = 0
     after: asyncio.Event | None = None
+    likeness: float | None = None
 
 
 @dataclass(frozen=True)
@@ -224,6 +226,8 @@ def _stored(name: str, outcome: Succeed) -> dict[str, Any]:
     output = generation_pb2.Output(
         sha256=digest, width=854, height=480, fps=24, duration=duration_pb2.Duration(seconds=5)
     )
+    if outcome.likeness is not None:
+        output.quality.CopyFrom(generation_pb2.Quality(score=1.0, likeness=outcome.likeness))
     return {
         "state": Generation.STATE_SUCCEEDED,
         "progress_percent": 100,

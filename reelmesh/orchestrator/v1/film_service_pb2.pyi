@@ -105,6 +105,7 @@ class Film(_message.Message):
     LATEST_START_TIME_FIELD_NUMBER: _builtins.int
     PRESET_FIELD_NUMBER: _builtins.int
     CHARACTERS_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"films/{id}"."""
     tenant_name: _builtins.str
@@ -205,6 +206,10 @@ class Film(_message.Message):
     def characters(self) -> _containers.RepeatedCompositeFieldContainer[Global___CharacterSheet]:
         """The sheets of its characters, as they were when it was planned."""
 
+    @_builtins.property
+    def consistency(self) -> Global___Consistency:
+        """How much what follows a sheet must look like it: as it was asked for, or as this deployment has it."""
+
     def __init__(
         self,
         *,
@@ -241,10 +246,11 @@ class Film(_message.Message):
         latest_start_time: _timestamp_pb2.Timestamp | None = ...,
         preset: _builtins.str = ...,
         characters: _abc.Iterable[Global___CharacterSheet] | None = ...,
+        consistency: Global___Consistency | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["budget_limit", b"budget_limit", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "latest_start_time", b"latest_start_time", "savings", b"savings", "start_time", b"start_time", "strategy", b"strategy"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["budget_limit", b"budget_limit", "consistency", b"consistency", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "latest_start_time", b"latest_start_time", "savings", b"savings", "start_time", b"start_time", "strategy", b"strategy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "budget_limit", b"budget_limit", "characters", b"characters", "content_url", b"content_url", "cost", b"cost", "create_time", b"create_time", "creative_id", b"creative_id", "cuts", b"cuts", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "latest_start_time", b"latest_start_time", "name", b"name", "preset", b"preset", "preview", b"preview", "preview_url", b"preview_url", "progress_percent", b"progress_percent", "savings", b"savings", "sequence", b"sequence", "shots", b"shots", "start_time", b"start_time", "state", b"state", "strategy", b"strategy", "style_preset", b"style_preset", "tasks", b"tasks", "template", b"template", "template_text", b"template_text", "tenant_name", b"tenant_name", "thumbnail_url", b"thumbnail_url", "title", b"title", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "budget_limit", b"budget_limit", "characters", b"characters", "consistency", b"consistency", "content_url", b"content_url", "cost", b"cost", "create_time", b"create_time", "creative_id", b"creative_id", "cuts", b"cuts", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "latest_start_time", b"latest_start_time", "name", b"name", "preset", b"preset", "preview", b"preview", "preview_url", b"preview_url", "progress_percent", b"progress_percent", "savings", b"savings", "sequence", b"sequence", "shots", b"shots", "start_time", b"start_time", "state", b"state", "strategy", b"strategy", "style_preset", b"style_preset", "tasks", b"tasks", "template", b"template", "template_text", b"template_text", "tenant_name", b"tenant_name", "thumbnail_url", b"thumbnail_url", "title", b"title", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -412,6 +418,7 @@ class FilmTask(_message.Message):
     ASSETS_FIELD_NUMBER: _builtins.int
     CREDIT_FIELD_NUMBER: _builtins.int
     SAVINGS_FIELD_NUMBER: _builtins.int
+    LIKENESS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id within the film, such as "shot-003.image"."""
     type: _builtins.str
@@ -470,6 +477,10 @@ class FilmTask(_message.Message):
     def savings(self) -> _money_pb2.Money:
         """What was saved by using again what was bought before; in a plan what would be."""
 
+    @_builtins.property
+    def likeness(self) -> Global___Likeness:
+        """How much its still or clip looks like the sheet that it follows; absent where it follows none."""
+
     def __init__(
         self,
         *,
@@ -494,14 +505,88 @@ class FilmTask(_message.Message):
         assets: _abc.Iterable[_builtins.str] | None = ...,
         credit: _builtins.str = ...,
         savings: _money_pb2.Money | None = ...,
+        likeness: Global___Likeness | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "end_time", b"end_time", "error", b"error", "savings", b"savings", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "end_time", b"end_time", "error", b"error", "likeness", b"likeness", "savings", b"savings", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "assets", b"assets", "cost", b"cost", "credit", b"credit", "dependencies", b"dependencies", "end_time", b"end_time", "error", b"error", "id", b"id", "job", b"job", "model", b"model", "placeholder", b"placeholder", "priority", b"priority", "progress_percent", b"progress_percent", "savings", b"savings", "sha256", b"sha256", "shot", b"shot", "start_time", b"start_time", "state", b"state", "type", b"type", "version", b"version", "warning", b"warning"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "assets", b"assets", "cost", b"cost", "credit", b"credit", "dependencies", b"dependencies", "end_time", b"end_time", "error", b"error", "id", b"id", "job", b"job", "likeness", b"likeness", "model", b"model", "placeholder", b"placeholder", "priority", b"priority", "progress_percent", b"progress_percent", "savings", b"savings", "sha256", b"sha256", "shot", b"shot", "start_time", b"start_time", "state", b"state", "type", b"type", "version", b"version", "warning", b"warning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FilmTask: _TypeAlias = FilmTask  # noqa: Y015
+
+@_typing.final
+class Likeness(_message.Message):
+    """How much a still or clip looks like the picture of a character's sheet."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHARACTER_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    NOT_MEASURED_FIELD_NUMBER: _builtins.int
+    TRIES_FIELD_NUMBER: _builtins.int
+    character: _builtins.str
+    """Whose sheet."""
+    score: _builtins.float
+    """1 less the distance of the two pictures in the space of a model that compares them: 1 is the same picture, 0 one that
+    has nothing in common with it. Absent where it was not measured.
+    """
+    not_measured: _builtins.str
+    """A sentence on why it was not measured, such as that no model for it is installed."""
+    tries: _builtins.int
+    """How many were made; the one that looks most like the sheet is kept."""
+    def __init__(
+        self,
+        *,
+        character: _builtins.str = ...,
+        score: _builtins.float | None = ...,
+        not_measured: _builtins.str = ...,
+        tries: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "character", b"character", "not_measured", b"not_measured", "score", b"score", "tries", b"tries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
+
+Global___Likeness: _TypeAlias = Likeness  # noqa: Y015
+
+@_typing.final
+class Consistency(_message.Message):
+    """How much what follows a sheet with a picture must look like it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAST_FIELD_NUMBER: _builtins.int
+    RETRIES_FIELD_NUMBER: _builtins.int
+    least: _builtins.float
+    """Optional. What scores less is made again, 0 to 1; 0 takes everything as it comes. Default as this deployment has it."""
+    retries: _builtins.int
+    """Optional. How often at most, 0 to 3; the best is kept. A film whose budget has no room for it beside its estimate does
+    without. Default as this deployment has it.
+    """
+    def __init__(
+        self,
+        *,
+        least: _builtins.float | None = ...,
+        retries: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_least", b"_least", "_retries", b"_retries", "least", b"least", "retries", b"retries"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_least", b"_least", "_retries", b"_retries", "least", b"least", "retries", b"retries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__least: _TypeAlias = _typing.Literal["least"]  # noqa: Y015
+    _WhichOneofArgType__least: _TypeAlias = _typing.Literal["_least", b"_least"]  # noqa: Y015
+    _WhichOneofReturnType__retries: _TypeAlias = _typing.Literal["retries"]  # noqa: Y015
+    _WhichOneofArgType__retries: _TypeAlias = _typing.Literal["_retries", b"_retries"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__least) -> _WhichOneofReturnType__least | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__retries) -> _WhichOneofReturnType__retries | None: ...
+
+Global___Consistency: _TypeAlias = Consistency  # noqa: Y015
 
 @_typing.final
 class FilmSource(_message.Message):
@@ -637,6 +722,7 @@ class CreateFilmRequest(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     LATEST_START_TIME_FIELD_NUMBER: _builtins.int
     CHARACTERS_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
     preset: _builtins.str
     """Optional. "basic", "budget", "premium", "news", "cartoon" or "offline"; "auto" chooses by what the film is made from
     and by what can be reached. "" is "basic".
@@ -725,6 +811,10 @@ class CreateFilmRequest(_message.Message):
         own come first, and those given here before those of its file of shots.
         """
 
+    @_builtins.property
+    def consistency(self) -> Global___Consistency:
+        """Optional. How much what follows a sheet must look like it, and how often it is made again otherwise."""
+
     def __init__(
         self,
         *,
@@ -758,10 +848,11 @@ class CreateFilmRequest(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         latest_start_time: _timestamp_pb2.Timestamp | None = ...,
         characters: _abc.Iterable[Global___CharacterSheet] | None = ...,
+        consistency: Global___Consistency | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "budget_limit", b"budget_limit", "latest_start_time", b"latest_start_time", "source", b"source", "start_time", b"start_time", "use_cache", b"use_cache"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "budget_limit", b"budget_limit", "consistency", b"consistency", "latest_start_time", b"latest_start_time", "source", b"source", "start_time", b"start_time", "use_cache", b"use_cache"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "aspect_ratio", b"aspect_ratio", "budget_limit", b"budget_limit", "captions", b"captions", "characters", b"characters", "concurrency", b"concurrency", "creative_id", b"creative_id", "fps", b"fps", "language", b"language", "latest_start_time", b"latest_start_time", "mode", b"mode", "music", b"music", "packs", b"packs", "preset", b"preset", "project", b"project", "providers", b"providers", "request_id", b"request_id", "require_approval", b"require_approval", "resolution", b"resolution", "source", b"source", "start_time", b"start_time", "style_preset", b"style_preset", "template", b"template", "template_values", b"template_values", "thumbnail", b"thumbnail", "title", b"title", "transition", b"transition", "upscale", b"upscale", "use_cache", b"use_cache", "visual_approach", b"visual_approach"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder", "_use_cache", b"_use_cache", "allow_placeholder", b"allow_placeholder", "aspect_ratio", b"aspect_ratio", "budget_limit", b"budget_limit", "captions", b"captions", "characters", b"characters", "concurrency", b"concurrency", "consistency", b"consistency", "creative_id", b"creative_id", "fps", b"fps", "language", b"language", "latest_start_time", b"latest_start_time", "mode", b"mode", "music", b"music", "packs", b"packs", "preset", b"preset", "project", b"project", "providers", b"providers", "request_id", b"request_id", "require_approval", b"require_approval", "resolution", b"resolution", "source", b"source", "start_time", b"start_time", "style_preset", b"style_preset", "template", b"template", "template_values", b"template_values", "thumbnail", b"thumbnail", "title", b"title", "transition", b"transition", "upscale", b"upscale", "use_cache", b"use_cache", "visual_approach", b"visual_approach"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__allow_placeholder: _TypeAlias = _typing.Literal["allow_placeholder"]  # noqa: Y015
     _WhichOneofArgType__allow_placeholder: _TypeAlias = _typing.Literal["_allow_placeholder", b"_allow_placeholder"]  # noqa: Y015
@@ -838,6 +929,7 @@ class PlanFilmResponse(_message.Message):
     TITLE_FIELD_NUMBER: _builtins.int
     PRESET_FIELD_NUMBER: _builtins.int
     DISCOUNT_FIELD_NUMBER: _builtins.int
+    WORST_PRICE_FIELD_NUMBER: _builtins.int
     title: _builtins.str
     """Title, when it has one."""
     preset: _builtins.str
@@ -874,6 +966,12 @@ class PlanFilmResponse(_message.Message):
     def discount(self) -> _money_pb2.Money:
         """What discounts for batches take off the list prices; the prices above are what is left."""
 
+    @_builtins.property
+    def worst_price(self) -> _money_pb2.Money:
+        """The most that it may cost if everything that follows a sheet had to be made again as often as is allowed; the prices
+        above are without that, and a budget for them alone has no room for it. Absent where a price is not known.
+        """
+
     def __init__(
         self,
         *,
@@ -887,10 +985,11 @@ class PlanFilmResponse(_message.Message):
         title: _builtins.str = ...,
         preset: _builtins.str = ...,
         discount: _money_pb2.Money | None = ...,
+        worst_price: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["discount", b"discount", "max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency", "strategy", b"strategy"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["discount", b"discount", "max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency", "strategy", b"strategy", "worst_price", b"worst_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "discount", b"discount", "max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency", "preset", b"preset", "strategy", b"strategy", "tasks", b"tasks", "title", b"title", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "discount", b"discount", "max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency", "preset", b"preset", "strategy", b"strategy", "tasks", b"tasks", "title", b"title", "warnings", b"warnings", "worst_price", b"worst_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

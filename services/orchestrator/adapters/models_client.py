@@ -28,7 +28,7 @@ _TENANTS = 10_000
 _CATALOGUES = 500
 _SAME = (
     *("text", "image", "last_image", "video", "audio", "image_required", "video_required"),
-    *("max_prompt_characters", "negative_prompt", "style", "camera_motion"),
+    *("max_prompt_characters", "negative_prompt", "seed", "style", "camera_motion"),
     *("min_fps", "max_fps", "whole_seconds"),
 )
 _SETS = ("operations", "aspect_ratios", "resolutions", "fps", "languages", "voices")

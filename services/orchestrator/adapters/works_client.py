@@ -25,6 +25,7 @@ from services.orchestrator.domain.films.works import (
     ComposeWork,
     CutClip,
     CutTrack,
+    LookWork,
     MusicWork,
     PictureWork,
     SoundWork,
@@ -101,6 +102,13 @@ def _picture(work: PictureWork) -> pb.Task:
 
 def _media(picture: ImageInput) -> pb.Media:
     return pb.Media(asset=picture.asset) if picture.asset else pb.Media(uri=picture.uri)
+
+
+def _look(work: LookWork) -> pb.Task:
+    task = pb.CheckTask(media=pb.Media(asset=work.asset), silent_expected=True)
+    if work.alike is not None:
+        task.alike.CopyFrom(_media(work.alike))
+    return pb.Task(check=task)
 
 
 def _speech(work: SpeechWork) -> pb.Task:
@@ -193,6 +201,7 @@ _TASKS: Mapping[type[object], Callable[[Any], pb.Task]] = {
     SoundWork: _sound,
     CaptionsWork: _captions,
     ComposeWork: _compose,
+    LookWork: _look,
 }
 
 
@@ -220,6 +229,7 @@ def _view(generation: pb.Generation) -> WorkView:
         prompt_match=(
             output.quality.prompt_match if output.quality.HasField("prompt_match") else None
         ),
+        likeness=output.quality.likeness if output.quality.HasField("likeness") else None,
         not_measured=tuple(output.quality.not_measured),
     )
 

@@ -8,6 +8,7 @@ from services.orchestrator.adapters.wire import from_money, from_timestamp
 from services.orchestrator.convert.shot_list import character_sheets, shot_source
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.characters import CharacterSheet
+from services.orchestrator.domain.films.likeness import LikenessWish
 from services.orchestrator.usecases.films.plan import FilmSource
 
 MAX_SCRIPT = 2_000_000
@@ -31,10 +32,18 @@ def film_brief(message: pb.CreateFilmRequest) -> FilmBrief:
         template_values=dict(message.template_values),
         packs=tuple(message.packs),
         characters=_sheets(message.characters),
+        consistency=_rule(message),
         **{name: getattr(message, name) for name in same.split()},
         # What is left out keeps the brief's own default.
         **{n: getattr(message, n) for n in given.split() if getattr(message, n)},
     )
+
+
+def _rule(message: pb.CreateFilmRequest) -> LikenessWish | None:
+    if not message.HasField("consistency"):
+        return None
+    given = message.consistency
+    return LikenessWish(**{field.name: value for field, value in given.ListFields()})
 
 
 def _sheets(given: Sequence[pb.CharacterSheet]) -> tuple[CharacterSheet, ...]:

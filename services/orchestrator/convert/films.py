@@ -6,7 +6,7 @@ from services.orchestrator.adapters.wire import to_duration, to_error, to_money,
 from services.orchestrator.domain.films.characters import CharacterSheet
 from services.orchestrator.domain.films.film import Cut, Film
 from services.orchestrator.domain.films.strategy import Strategy
-from services.orchestrator.domain.films.tasks import FilmTask, TaskState
+from services.orchestrator.domain.films.tasks import FilmTask, Piece, TaskState
 from services.orchestrator.usecases.films.plan import FilmPlan
 
 
@@ -44,6 +44,9 @@ def film_message(film: Film) -> pb.Film:
         latest_start_time=to_timestamp(film.brief.latest_start_time),
         preset=film.brief.rules.name,
         characters=map(_sheet, film.brief.cast.sheets),
+        consistency=pb.Consistency(
+            least=film.brief.cast.rule.least, retries=film.brief.cast.rule.retries
+        ),
     )
 
 
@@ -78,6 +81,19 @@ def task_message(task: FilmTask, language: str = "en") -> pb.FilmTask:
         credit="; ".join(piece.credit for piece in task.pieces if piece.credit),
         assets=[piece.asset for piece in task.pieces],
         savings=to_money(task.saved_micros),
+        likeness=_likeness(task, first, language),
+    )
+
+
+def _likeness(task: FilmTask, piece: Piece | None, language: str) -> pb.Likeness | None:
+    if piece is None or piece.likeness is None:
+        return None
+    found = piece.likeness
+    return pb.Likeness(
+        character=found.character,
+        score=found.score,
+        not_measured=" ".join(load_texts().say(language, [found.why])),
+        tries=len(task.tries),
     )
 
 
@@ -106,6 +122,7 @@ def plan_message(plan: FilmPlan) -> pb.PlanFilmResponse:
         title=plan.brief.title,
         preset=plan.brief.rules.name,
         discount=to_money(estimate.discount_micros),
+        worst_price=to_money(estimate.worst_micros),
     )
 
 

@@ -156,6 +156,7 @@ class Model:
     max_prompt_characters: int = 0
     languages: tuple[str, ...] = ()
     negative_prompt: bool = False
+    seed: bool = False
     style: bool = False
     camera_motion: bool = False
     audio: bool = False

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from reelmesh.orchestrator.v1.film_service_pb2 import Film, PlanFilmRequest
+from reelmesh.orchestrator.v1.film_service_pb2 import Consistency, Film, PlanFilmRequest
 from services.common.ids import new_id
 from services.suite.commands.film_display import show_plan
 from services.suite.commands.films import Watch, finish_film, follow_film, save_film
@@ -50,6 +50,15 @@ def film(
         bool, typer.Option("--upscale", help="Make smaller clips and enlarge them here.")
     ] = False,
     captions: Annotated[str, typer.Option(help="burn, attach or off.")] = "",
+    least_likeness: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Make again what looks less like its character's picture; 0 never."
+        ),
+    ] = None,
+    retries: Annotated[
+        int | None, typer.Option(min=0, max=3, help="How often at most; the best is kept.")
+    ] = None,
     start: Annotated[
         datetime | None,
         typer.Option(
@@ -103,6 +112,7 @@ def film(
                 "resolution": resolution,
                 "captions": captions,
                 "upscale": upscale,
+                "consistency": _consistency(least_likeness, retries),
                 "start_time": start.astimezone(UTC) if start else None,
                 "latest_start_time": start_by.astimezone(UTC) if start_by else None,
                 "require_approval": approve,
@@ -121,9 +131,14 @@ def film(
                 await save_film(made, output)
             return made
 
-    made = run(work, address)
-    if made is not None:
+    if (made := run(work, address)) is not None:
         finish_film(made, as_json=as_json, told=not approve and (watch or output is not None))
+
+
+def _consistency(least: float | None, retries: int | None) -> Consistency | None:
+    """What was asked for; None for as the deployment has it."""
+    wanted = least is not None or retries is not None
+    return Consistency(least=least, retries=retries) if wanted else None
 
 
 def register(app: typer.Typer) -> None:

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from reelmesh.orchestrator.v1.film_service_pb2 import Film, FilmTask
+from reelmesh.orchestrator.v1.film_service_pb2 import Film, FilmTask, Likeness
 from services.suite.commands.display import money
 from services.suite.commands.session import out
 
@@ -113,6 +113,18 @@ def _cell(tasks: list[FilmTask]) -> Text:
     return Text(words, style=_COLOURS.get(task.state, "dim"))
 
 
+def _likenesses(film: Film) -> list[str]:
+    return [f"{t.id} {_alike(t.likeness)}" for t in film.tasks if t.HasField("likeness")]
+
+
+def _alike(likeness: Likeness) -> str:
+    """How much something looks like a character, or why nobody knows."""
+    if not likeness.HasField("score"):
+        return f"to {likeness.character}: not measured, {likeness.not_measured}"
+    tries = f", the best of {likeness.tries}" if likeness.tries > 1 else ""
+    return f"to {likeness.character}: {likeness.score:.2f}{tries}"
+
+
 def show_films(films: Iterable[Film]) -> None:
     """Print one line per film."""
     table = Table("film", "state", "%", "version", "cost", "title", box=None, pad_edge=False)
@@ -142,6 +154,8 @@ def show_film(film: Film) -> None:
             out.print(Text(f"           not measured: {', '.join(cut.not_measured)}", style="dim"))
         for finding in cut.findings:
             out.print(Text(f"           {finding}", style="yellow"))
+    for line in _likenesses(film):
+        out.print(Text(f"  likeness {line}", style="dim"))
     if film.content_url:
         # Not wrapped: a URL in two lines is no URL.
         out.print(Text(f"  watch    {film.content_url}"), soft_wrap=True)
@@ -168,6 +182,10 @@ def show_plan(plan: PlanFilmResponse) -> None:
         out.print(f"price {money(plan.min_price)} to {money(plan.max_price)}")
     else:
         out.print("price not known")
+    if plan.HasField("worst_price") and plan.worst_price != plan.max_price:
+        out.print(
+            f"worst {money(plan.worst_price)} with all that may be unlike its sheet made again"
+        )
     if plan.discount.units or plan.discount.nanos:
         out.print(f"less  {money(plan.discount)} by discounts for batches, already taken off")
     if plan.HasField("p50_latency"):

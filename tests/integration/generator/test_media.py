@@ -1,6 +1,7 @@
 """Speech, music and effects, a film of them, over gRPC with a real storage service beside it."""
 
 import base64
+import io
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict, ParseDict
+from PIL import Image
 
 from reelmesh.generator.v1 import generation_pb2
 from reelmesh.generator.v1 import generator_service_pb2 as pb
@@ -107,8 +109,18 @@ async def test_captions_follow_the_speech_and_a_check_explains_its_score(
     found = {each.kind for each in checked.output.quality.findings}
     assert found == {"too_short", "no_sound", "captions_beyond_end"}
     assert checked.output.quality.score < 0.6
+    still = {"media": {"data": _still()}, "alike": {"data": _still()}, "silentExpected": True}
+    alike = (await made(stub, "a", "media_check", check=still)).output.quality
+    assert not alike.HasField("likeness")
+    assert alike.not_measured == ["likeness"], "no model for it is installed here"
     report = json.loads((await content(storage, checked.asset, tmp_path / "r.json")).read_text())
     assert {each["kind"] for each in report["findings"]} == found
+
+
+def _still() -> str:
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 36), "red").save(picture, "PNG")
+    return base64.b64encode(picture.getvalue()).decode()
 
 
 async def test_what_cannot_be_used_fails_by_its_fields_name(stub: Any, tmp_path: Path) -> None:

@@ -17,12 +17,12 @@ from services.common.server import serve
 from services.common.settings import ServiceSettings
 from tests.fakes.generator_service import Succeed, model
 from tests.integration.orchestrator.conftest import House, house_on
-from tests.integration.orchestrator.films import ROOMS, State, dollars, end
+from tests.integration.orchestrator.films import ROOMS, State, dollars, end, local
 from tests.integration.orchestrator.test_cache import Storage
 from tests.stack import SIGNING_KEY
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.asyncio(loop_scope="module")]
-CLIP = 50_000
+CLIP, STILL = 50_000, 3_000
 EMMA = {"name": "Emma", "description": "ten, in a red coat", "reference": "assets/emma"}
 
 
@@ -38,13 +38,15 @@ class Album(Storage):
 
 
 def able(identifier: str, task: str) -> model_pb2.Model:
-    """A model that takes pictures; clips cost something."""
-    price = model_pb2.Price(kind="per_clip", amount_micros=CLIP, as_of="2026-01-01")
+    """A model that takes pictures; clips cost something, and so do the stills of one."""
+    paid = {"a_video": ("per_clip", CLIP), "b_picture": ("per_image", STILL)}
+    kind, micros = paid.get(identifier, ("free", 0))
+    price = model_pb2.Price(kind=kind, amount_micros=micros, as_of="2026-01-01")
     return model(
         identifier,
         task=task,
         capabilities=model_pb2.Capabilities(text=True, image=True),
-        **({"price": price} if task == "video" else {}),
+        price=price,
     )
 
 
@@ -58,7 +60,10 @@ async def house(tmp_path_factory: pytest.TempPathFactory, nats_url: str) -> Asyn
         house_on(tmp_path, nats_url, cache=True, storage_address=served.address) as found,
     ):
         found.generator.script = lambda r: Succeed(cost_micros=CLIP if "video" in r.model else 0)
-        found.generator.models = [able("a_video", "video"), able("a_picture", "image"), *ROOMS]
+        found.generator.models = [
+            *(able("a_video", "video"), able("a_picture", "image"), able("b_picture", "image")),
+            *(local("media_check", "check"), local("clip", "check"), *ROOMS),
+        ]
         yield found
 
 
@@ -71,6 +76,39 @@ def wanted(count: int, *sheets: dict[str, str], **fields: Any) -> pb.CreateFilmR
     source = pb.FilmSource(shots_json=json.dumps({"characters": sheets, "shots": seen}))
     still = {"image": "a_picture"}
     return pb.CreateFilmRequest(source=source, music="off", providers=still, **fields)
+
+
+async def test_a_still_unlike_its_sheet_is_made_again_is_paid_for_twice_and_the_best_is_kept(
+    house: House,
+) -> None:
+    def script(request: Any) -> Succeed:
+        check = request.task.WhichOneof("work") == "check"
+        second = request.request_id.endswith("/3")
+        price = {"a_video": CLIP, "b_picture": STILL}.get(request.model, 0)
+        return Succeed(cost_micros=price, likeness=(0.8 if second else 0.4) if check else None)
+
+    plain, house.generator.script = house.generator.script, script
+    request = wanted(1, EMMA, use_cache=False, consistency=pb.Consistency(least=0.75))
+    request.providers["image"] = "b_picture"
+    try:
+        async with house.client("acme") as client:
+            films = FilmServiceStub(client.channel)
+            plan = await films.PlanFilm(pb.PlanFilmRequest(request=request))
+            film, _ = await end(films, (await films.CreateFilm(request)).film.name)
+    finally:
+        house.generator.script = plain
+    [still] = [task for task in film.tasks if task.type == "image"]
+    assert (still.likeness.character, still.likeness.tries) == ("Emma", 2)
+    assert still.likeness.score == 0.8
+    assert (film.consistency.least, film.consistency.retries) == (0.75, 1)
+    assert plan.max_price == dollars(CLIP + STILL)
+    assert plan.worst_price == film.cost == dollars(CLIP + 2 * STILL)
+    mine = [r for r in house.generator.requests.values() if r.labels.job == film.name]
+    tries = [r for r in mine if "s1.image" in r.request_id]
+    assert [r.request_id.rpartition("/")[2] for r in tries] == ["0", "1", "2", "3"]
+    assert [r.task.check.alike.asset for r in tries[1::2]] == ["assets/emma"] * 2
+    begun = {r.task.video.image.asset for r in house.generator.requests.values()}
+    assert still.asset in begun, "the clip begins with the one that was kept"
 
 
 def followed(house: House, film: pb.Film) -> list[str]:

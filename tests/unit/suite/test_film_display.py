@@ -6,8 +6,8 @@ from typing import Any
 from google.type.money_pb2 import Money
 from rich.console import Console
 
-from reelmesh.orchestrator.v1.film_service_pb2 import Film, FilmTask
-from services.suite.commands.film_display import Reel, film_table
+from reelmesh.orchestrator.v1.film_service_pb2 import Film, FilmTask, Likeness, PlanFilmResponse
+from services.suite.commands.film_display import Reel, film_table, show_film, show_plan
 
 
 def task(kind: str, shot: str = "", **facts: Any) -> FilmTask:
@@ -63,3 +63,20 @@ def test_what_can_be_looked_at_already_stays_in_sight() -> None:
         reel.show(film(task("animation", "s1"), progress_percent=50))
     assert isinstance(console.file, io.StringIO)
     assert "http://here/first" in console.file.getvalue().rpartition("50 %")[2]
+
+
+def test_how_alike_a_still_is_to_its_character_is_told(capsys: Any) -> None:
+    seen = Likeness(character="Emma", score=0.8123, tries=2)
+    unseen = Likeness(character="Tom", not_measured="no model is installed", tries=1)
+    show_film(film(task("image", "s1", likeness=seen), task("image", "s2", likeness=unseen)))
+    told = capsys.readouterr().out
+    assert "likeness s1.image to Emma: 0.81, the best of 2" in told
+    assert "likeness s2.image to Tom: not measured, no model is installed" in told
+
+
+def test_the_worst_case_of_a_plan_stands_beside_its_price(capsys: Any) -> None:
+    price, worst = (Money(currency_code="USD", nanos=n * 10**7) for n in (5, 7))
+    show_plan(PlanFilmResponse(min_price=price, max_price=price, worst_price=worst))
+    assert "worst $0.07" in capsys.readouterr().out
+    show_plan(PlanFilmResponse(min_price=price, max_price=price, worst_price=price))
+    assert "worst" not in capsys.readouterr().out

@@ -10,6 +10,7 @@ from services.orchestrator.domain.films.characters import (
     CharacterSheet,
     require_one_each,
 )
+from services.orchestrator.domain.films.likeness import LikenessWish
 from services.orchestrator.domain.films.presets import PRESETS, Preset, preset_named
 from services.orchestrator.domain.films.shots import PROVIDED, TRANSITIONS, Shot
 from services.orchestrator.domain.films.strategy import StrategyType, VisualApproach
@@ -36,7 +37,8 @@ class FilmBrief:
 
     Nothing is begun before `start_time`, nor after `latest_start_time`. `wording` is what became of
     template, style preset and packs when the film was planned, `cast` of its `characters` and of
-    those that the tenant's films had before.
+    those that the tenant's films had before, held against their pictures by `consistency`, None for
+    as this deployment has it.
     """
 
     title: str = ""
@@ -66,6 +68,7 @@ class FilmBrief:
     packs: tuple[str, ...] = ()
     wording: FilmWording = field(default_factory=FilmWording)
     characters: tuple[CharacterSheet, ...] = ()
+    consistency: LikenessWish | None = None
     cast: Cast = field(default_factory=Cast)
     start_time: datetime | None = None
     latest_start_time: datetime | None = None

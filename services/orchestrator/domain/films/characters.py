@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from services.common.errors import InvalidArgument, Violation
+from services.orchestrator.domain.films.likeness import LikenessRule
 from services.orchestrator.domain.films.shots import Shot
 from services.orchestrator.domain.options import ImageInput, check_text
 
@@ -60,11 +61,13 @@ class CharacterSheet:
 class Cast:
     """A snapshot of the sheets that a film uses: what is given later changes nothing.
 
-    `begun` are the ids of the shots without a still whose clips begin with a picture.
+    `begun` are the ids of the shots without a still whose clips begin with a picture. What follows
+    a picture is held against it by the `rule`.
     """
 
     sheets: tuple[CharacterSheet, ...] = ()
     begun: tuple[str, ...] = ()
+    rule: LikenessRule = field(default_factory=LikenessRule)
 
     @classmethod
     def of(cls, shots: Iterable[Shot], *sheets: Iterable[CharacterSheet]) -> Self:

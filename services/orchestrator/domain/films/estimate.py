@@ -32,11 +32,16 @@ class Item:
         return None if price is None else -(-price // GRAIN_MICROS) * GRAIN_MICROS
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Estimate:
-    """Every item, and what they add up to."""
+    """Every item, and what they add up to.
+
+    `retakes_micros` is what it would cost to make all again, as often as allowed, that may not look
+    like a sheet; None where a price is not known.
+    """
 
     items: tuple[Item, ...]
+    retakes_micros: int | None = 0
 
     @property
     def min_micros(self) -> int | None:
@@ -47,6 +52,12 @@ class Estimate:
     def max_micros(self) -> int | None:
         """The sum with every item rounded up; None where a price is not known."""
         return _sum(item.told_micros for item in self.items)
+
+    @property
+    def worst_micros(self) -> int | None:
+        """The most that it may cost with everything made again that may be; None: nobody knows."""
+        most, retakes = self.max_micros, self.retakes_micros
+        return None if most is None or retakes is None else most + retakes
 
     @property
     def discount_micros(self) -> int:

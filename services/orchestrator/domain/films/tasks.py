@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Self
 
 from services.orchestrator.domain.films.graph import VISUAL, TaskType
+from services.orchestrator.domain.films.likeness import Likeness
 from services.orchestrator.domain.films.shots import Shot
 from services.orchestrator.domain.notices import Warned
 from services.orchestrator.domain.values import Failure
@@ -42,7 +43,10 @@ class Word:
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """Something that a task made or found and storage keeps; `credit` is who must be named."""
+    """Something that a task made or found and storage keeps; `credit` is who must be named.
+
+    `likeness` tells how much it looks like the sheet that it follows; None where it follows none.
+    """
 
     asset: str
     sha256: str
@@ -51,6 +55,7 @@ class Piece:
     placeholder: bool = False
     credit: str = ""
     words: tuple[Word, ...] = ()
+    likeness: Likeness | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +66,18 @@ class Take:
     pieces: tuple[Piece, ...]
     warning: Warned = ""
     shot: Shot | None = None
+
+
+@dataclass(frozen=True)
+class Try:
+    """One of the tries of which the one that looks most like a sheet is kept; `job` has made it.
+
+    `price_micros` is what it cost, or would have without the cache.
+    """
+
+    piece: Piece
+    job: str = ""
+    price_micros: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,7 +107,9 @@ class FilmTask:
     tries, `repeats` those that a restart of ours has interrupted; `reduced` says that this try asks
     for less. `model` is the model asked for, "" where one is chosen. `job` is the video job that
     makes it, `order` the generator's request id in work now. `takes` are what earlier versions
-    made; `taken` is the version that its pieces are of, 0 for the newest. Money in micro-USD.
+    made; `taken` is the version that its pieces are of, 0 for the newest. `tries` are what this
+    version made until it looked like a sheet, `granted` how many more than one the budget allowed,
+    and `extra_micros` the price of those, of all versions. Money in micro-USD.
     """
 
     id: str
@@ -114,6 +133,9 @@ class FilmTask:
     words: Words | None = None
     cost_micros: int = 0
     saved_micros: int = 0
+    tries: tuple[Try, ...] = ()
+    granted: int = 0
+    extra_micros: int = 0
     warning: Warned = ""
     error: Failure | None = None
     start_time: datetime | None = None
@@ -180,6 +202,8 @@ class FilmTask:
             order="",
             progress_percent=0,
             end_time=None,
+            tries=(),
+            granted=0,
         )
 
     def renewed(self, shot: Shot | None = None) -> Self:

@@ -54,8 +54,11 @@ def larger(clip: Piece) -> UpscaleWork:
     return UpscaleWork(asset=clip.asset, seconds=clip.duration_seconds, sha256=clip.sha256)
 
 
-def picture_known_by(brief: FilmBrief, shot: Shot) -> Mapping[str, Any]:
-    """What a shot's still is known by: what was asked for, not the words that a model is sent."""
+def picture_known_by(brief: FilmBrief, shot: Shot, number: int = 0) -> Mapping[str, Any]:
+    """What a shot's still is known by: what was asked for, not the words that a model is sent.
+
+    A try after the first, which was not like its sheet, is another still.
+    """
     asked = shot_request(brief, shot)
     followed = brief.cast.pictured(shot)[:1]
     return {
@@ -68,6 +71,7 @@ def picture_known_by(brief: FilmBrief, shot: Shot) -> Mapping[str, Any]:
         "seed": shot.seed,
         # Films without sheets are known by what they were known by before there were any.
         **({"reference": followed[0].known_by} if followed else {}),
+        **({"try": number} if number else {}),
     }
 
 

@@ -125,7 +125,25 @@ class ComposeWork:
     rough: bool = False
 
 
-Work = UpscaleWork | PictureWork | SpeechWork | MusicWork | SoundWork | CaptionsWork | ComposeWork
+@dataclass(frozen=True)
+class LookWork:
+    """A still or clip to be held against a picture; it is asked for alone."""
+
+    asset: str
+    alike: ImageInput | None
+    alone: bool = True
+
+
+Work = (
+    UpscaleWork
+    | PictureWork
+    | SpeechWork
+    | MusicWork
+    | SoundWork
+    | CaptionsWork
+    | ComposeWork
+    | LookWork
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,4 +172,5 @@ class WorkView(GenerationView):
     quality: float | None = None
     findings: tuple[Translated, ...] = ()
     prompt_match: float | None = None
+    likeness: float | None = None
     not_measured: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """Who is seen in a film, and what they look like: settled when it is planned."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from services.common.errors import InvalidArgument, ServiceError
 from services.orchestrator.domain.films.asking import shot_request
@@ -9,6 +9,7 @@ from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.characters import Cast, CharacterSheet, require_one_each
 from services.orchestrator.domain.films.choosing import ModelChoice
 from services.orchestrator.domain.films.graph import TaskType
+from services.orchestrator.domain.films.likeness import LikenessRule
 from services.orchestrator.domain.films.ports import SheetStore
 from services.orchestrator.domain.films.shots import Shot
 from services.orchestrator.domain.films.tasks import FilmTask, together
@@ -25,6 +26,7 @@ class CastFilm:
 
     sheets: SheetStore | None = None
     assets: AssetPort | None = None
+    rule: LikenessRule = field(default_factory=LikenessRule)
 
     async def given(
         self, tenant: str, brief: FilmBrief, file: tuple[CharacterSheet, ...]
@@ -45,7 +47,9 @@ class CastFilm:
         """The film with the sheets of those who are seen in it."""
         names = {name for shot in shots for name in shot.characters}
         kept = await self.sheets.sheets(tenant, names) if self.sheets and names else ()
-        return replace(brief, cast=Cast.of(shots, brief.characters, kept))
+        cast = Cast.of(shots, brief.characters, kept)
+        rule = brief.consistency.on(self.rule) if brief.consistency else self.rule
+        return replace(brief, cast=replace(cast, rule=rule))
 
     async def keep(self, tenant: str, brief: FilmBrief) -> None:
         """Keep the film's own sheets for films to come."""

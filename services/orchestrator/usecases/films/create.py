@@ -31,6 +31,7 @@ _LATER = frozenset(
         "start_time",
         "latest_start_time",
         "characters",
+        "consistency",
     }
 )
 # What comes of them when the film is planned.

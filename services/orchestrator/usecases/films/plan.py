@@ -106,7 +106,7 @@ class PlanFilm:
             shots=shots,
             tasks=tasks,
             batches=tuple(tuple(node.task_id for node in batch) for batch in batches),
-            estimate=Estimate(items=items),
+            estimate=Estimate(items, pricing.retakes_micros(items, shots)),
             strategy=_picked(strategy, picked) if auto else strategy,
             p50_seconds=pricing.p50_seconds(strategy.max_concurrency),
             warnings=(*warnings, *_too_long(shots), *told, *pricing.told(items)),

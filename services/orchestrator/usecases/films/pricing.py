@@ -11,9 +11,10 @@ from services.orchestrator.domain.films.choosing import ModelChoice
 from services.orchestrator.domain.films.cues import effects_of
 from services.orchestrator.domain.films.estimate import Item, unit_price_micros
 from services.orchestrator.domain.films.graph import TaskType
+from services.orchestrator.domain.films.likeness import LOOKING
 from services.orchestrator.domain.films.shots import Shot
 from services.orchestrator.domain.films.tasks import FilmTask, together
-from services.orchestrator.domain.models import Model, in_batch
+from services.orchestrator.domain.models import Model, find, in_batch
 from services.orchestrator.domain.notices import Because, Notice, Said
 from services.orchestrator.domain.values import Decision
 from services.orchestrator.usecases.accept import as_asked
@@ -77,6 +78,27 @@ class Pricing:
             else self._item(task, model, seconds, characters)
             for part, (seconds, characters) in enumerate(_parts(task, shot, shots))
         )
+
+    def retakes_micros(self, items: Sequence[Item], shots: Sequence[Shot]) -> int | None:
+        """What it would cost to make all again that may turn out unlike its sheet.
+
+        None where a price is not known. Where nobody can look, nothing is made again. Retries are
+        ordered alone: no discount for batches applies to them.
+        """
+        rule, looking = self._brief.cast.rule, find(self._models, LOOKING)
+        if not rule.most or looking is None or not looking.ready:
+            return 0
+        pictured = {shot.shot_id for shot in shots if self._brief.cast.pictured(shot)}
+        follow = {task.id for task in self._tasks if task.shot in pictured and self._follows(task)}
+        each = [_anew(item) for item in items if item.task in follow]
+        return None if None in each else rule.most * sum(price or 0 for price in each)
+
+    def _follows(self, task: FilmTask) -> bool:
+        """Whether what the task makes for a shot with a sheet is held against its picture."""
+        if task.type is TaskType.IMAGE:
+            model = self._model(task)
+            return model is not None and model.image
+        return task.type is TaskType.ANIMATION and task.shot in self._brief.cast.begun
 
     def p50_seconds(self, width: int) -> float | None:
         """Typical time of the clips that would be made, so many at once; None: nobody knows."""
@@ -146,6 +168,14 @@ class Pricing:
     def _block(self, error: ServiceError) -> None:
         if error.message not in {known.message for known in self.blockers}:
             self.blockers.append(error)
+
+
+def _anew(item: Item) -> int | None:
+    """The price of an item that is made once more."""
+    price = item.saved_micros
+    if price is None and item.price_micros is not None:
+        price = item.price_micros + item.discount_micros
+    return replace(item, price_micros=price).told_micros
 
 
 def _found(task: FilmTask, entry: Entry) -> Item:

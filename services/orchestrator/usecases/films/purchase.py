@@ -45,11 +45,13 @@ class Bought:
 class Worded:
     """Work whose words are made ready for the model, which is left out where it is there already.
 
-    `known_by` is equal for equal wishes, whatever words are made of them.
+    `known_by` is equal for equal wishes, whatever words are made of them; what is wanted once more
+    is ordered `alone`.
     """
 
     known_by: Mapping[str, Any]
     ready: Callable[[], Awaitable[Work]]
+    alone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +86,8 @@ class Purchase:
             if served is not None:
                 return Bought(_there(served.piece, model), 0, served.saved_micros)
         ready = await self._ready(film, work)
-        order = _order(film, task, charge, ready, model)
+        at_once = _at_once(film, task, work)
+        order = _order(film, task, charge, ready, model=model, at_once=at_once)
         await self._on_record(film, task, order.request_id)
         view = await self._followed(order, await self._asked(order, charge))
         cost = await close(self.ledger, charge, view)
@@ -185,9 +188,15 @@ def _words(work: Work | Worded) -> str:
     return str(getattr(work, "prompt", "") or getattr(work, "text", ""))
 
 
-def _order(film: Film, task: FilmTask, charge: Charge, work: Work, model: Model) -> WorkOrder:
+def _at_once(film: Film, task: FilmTask, work: Work | Worded) -> int:
+    alone = task.reduced or getattr(work, "alone", False)
+    return 1 if alone else together(film.tasks, task)
+
+
+def _order(
+    film: Film, task: FilmTask, charge: Charge, work: Work, *, model: Model, at_once: int
+) -> WorkOrder:
     """What it may cost is its price: the same body every time."""
-    at_once = 1 if task.reduced else together(film.tasks, task)
     return WorkOrder(
         request_id=charge.attempt,
         tenant=film.tenant,

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.orchestrator.domain.films.graph import TaskType
+from services.orchestrator.domain.films.likeness import LikenessRule
 from services.orchestrator.domain.films.ports import (
     FilmStore,
     HistoryStore,
@@ -26,10 +27,12 @@ from services.orchestrator.usecases.films.making import Maker
 from services.orchestrator.usecases.films.pacing import FilmPace, Pacing
 from services.orchestrator.usecases.films.preview import MakePreview
 from services.orchestrator.usecases.films.purchase import Purchase
+from services.orchestrator.usecases.films.retaking import LookAtPiece, Retaking
 from services.orchestrator.usecases.films.run import RunFilm
 from services.orchestrator.usecases.films.sounds import MakeMusic, MakeSound, MakeSpeech
+from services.orchestrator.usecases.films.stills import MakePicture
 from services.orchestrator.usecases.films.stop import StopFilm
-from services.orchestrator.usecases.films.visuals import MakeClip, MakePicture
+from services.orchestrator.usecases.films.visuals import MakeClip
 from services.orchestrator.usecases.patience import Rest, rest
 from services.orchestrator.usecases.read import ReadJobs
 from services.orchestrator.usecases.screening import ScreenWords
@@ -47,6 +50,7 @@ class FilmParts:
     monitor: ResourceMonitor
     library: LibraryPort
     artefacts: Artefacts = field(default_factory=NoArtefacts)
+    likeness: LikenessRule = field(default_factory=LikenessRule)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,25 +121,11 @@ def film_flow(
         artefacts=parts.artefacts,
         screening=clips.screening,
     )
-    picture = MakePicture(
-        films=films, models=models, purchase=purchase, compiling=clips.compiling, now=now
-    )
     pacing = Pacing(parts.monitor)
-    clip = MakeClip(
-        films=films,
-        jobs=jobs,
-        accept=clips.accept,
-        read=clips.read,
-        models=models,
-        library=parts.library,
-        now=now,
-    )
     running = RunFilm(
         films=films,
         makers={
-            TaskType.IMAGE: picture,
-            TaskType.ANIMATION: clip,
-            TaskType.RETRIEVAL: clip,
+            **_seen_makers(parts, purchase, jobs=jobs, models=models, clips=clips, now=now),
             **_other_makers(parts, models, purchase, now),
         },
         pacing=pacing,
@@ -146,6 +136,39 @@ def film_flow(
     )
     stopping = StopFilm(films=films, jobs=jobs, works=works)
     return FilmFlow(running=running, stopping=stopping, pacing=pacing)
+
+
+def _seen_makers(
+    parts: FilmParts,
+    purchase: Purchase,
+    *,
+    jobs: JobStore,
+    models: ModelsPort,
+    clips: Clips,
+    now: Callable[[], datetime],
+) -> dict[TaskType, Maker]:
+    """The makers of stills and clips, which are held against the sheets that they follow."""
+    looks = LookAtPiece(models=models, purchase=purchase)
+    retaking = Retaking(films=parts.films, looks=looks, now=now)
+    picture = MakePicture(
+        films=parts.films,
+        models=models,
+        purchase=purchase,
+        compiling=clips.compiling,
+        retaking=retaking,
+        now=now,
+    )
+    clip = MakeClip(
+        films=parts.films,
+        jobs=jobs,
+        accept=clips.accept,
+        read=clips.read,
+        models=models,
+        library=parts.library,
+        retaking=retaking,
+        now=now,
+    )
+    return {TaskType.IMAGE: picture, TaskType.ANIMATION: clip, TaskType.RETRIEVAL: clip}
 
 
 def _other_makers(

@@ -1,8 +1,9 @@
-"""Makers of what is seen: stills, and clips by the same way as every video job."""
+"""The maker of clips, by the same way as every video job."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from services.common.errors import (
     AlreadyEnded,
@@ -15,82 +16,20 @@ from services.orchestrator.domain.films.asking import shot_request
 from services.orchestrator.domain.films.choosing import ModelChoice
 from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.graph import TaskType
+from services.orchestrator.domain.films.likeness import retry_seed
 from services.orchestrator.domain.films.ports import FilmStore, LibraryPort
-from services.orchestrator.domain.films.tasks import FilmTask, Piece, Words, together
-from services.orchestrator.domain.films.wants import picture_known_by
-from services.orchestrator.domain.films.works import PictureWork
+from services.orchestrator.domain.films.tasks import FilmTask, Piece, together
 from services.orchestrator.domain.job import Job
-from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.options import Routing
 from services.orchestrator.domain.ports import JobStore, ModelsPort
 from services.orchestrator.domain.request import VideoRequest
-from services.orchestrator.usecases.accept import AcceptVideo, as_asked
-from services.orchestrator.usecases.compiling import Compiling
-from services.orchestrator.usecases.films.casting import not_shown
+from services.orchestrator.usecases.accept import AcceptVideo
 from services.orchestrator.usecases.films.making import Made
-from services.orchestrator.usecases.films.purchase import Purchase, Worded
+from services.orchestrator.usecases.films.retaking import Retaking, Takes
 from services.orchestrator.usecases.read import ReadJobs
 
 # Progress of a clip is put down in steps of so many percent.
 _STEP = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class MakePicture:
-    """The still that a shot begins with."""
-
-    films: FilmStore
-    models: ModelsPort
-    purchase: Purchase
-    compiling: Compiling
-    now: Callable[[], datetime]
-
-    async def __call__(self, film: Film, task: FilmTask) -> Made:
-        """See `Maker`."""
-        shot = film.shot(task.shot)
-        choice = ModelChoice(
-            await self.models.models(film.tenant), offline=film.brief.rules.offline
-        )
-        model = choice.for_task(task)
-
-        async def ready() -> PictureWork:
-            words = await self._worded(film, task, model)
-            shown = film.brief.cast.pictured(shot)
-            return PictureWork(
-                reference=shown[0].picture if shown and model.image else None,
-                prompt=words.prompt,
-                negative_prompt=words.negative_prompt,
-                aspect_ratio=film.brief.aspect_ratio,
-                seed=shot.seed if task.version == 1 else None,
-            )
-
-        work = Worded(picture_known_by(film.brief, shot), ready)
-        bought = await self.purchase(film, task, 0, work, model)
-        pieces = (bought.view.piece,) if bought.view.piece else ()
-        return Made(pieces=pieces, cost_micros=bought.cost_micros, saved_micros=bought.saved_micros)
-
-    async def _worded(self, film: Film, task: FilmTask, model: Model) -> Words:
-        """What the model is sent; put down before, so that a crash in between sends the same."""
-        known, name = film.task(task.id), f"{task.version}.{task.attempt} {model.id}"
-        if known.words is not None and known.words.made_for == name:
-            return known.words
-        asked = shot_request(film.brief, film.shot(task.shot))
-        # A still has no length and no camera move, and its shape is looked after elsewhere.
-        still = replace(as_asked(asked), aspect_ratio="", resolution="", camera_motion="")
-        made = await self.compiling.ready(film.tenant, asked, still, model)
-        sent = made.prompt if made else still
-        words = Words(name, sent.prompt, sent.negative_prompt)
-        alone = not_shown(film.brief.cast, film.shot(task.shot), model.id, takes=model.image)
-        told = (*made.warnings, *alone) if made else alone
-        moment = self.now()
-
-        def note(current: Film) -> Film:
-            noted = current.with_task(moment, task.id, lambda t: replace(t, words=words))
-            fresh = (warning for warning in told if warning not in noted.warnings)
-            return replace(noted, warnings=(*noted.warnings, *fresh))
-
-        await self.films.change(film.id, note)
-        return words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +45,7 @@ class MakeClip:
     read: ReadJobs
     models: ModelsPort
     library: LibraryPort
+    retaking: Retaking
     now: Callable[[], datetime]
 
     async def __call__(self, film: Film, task: FilmTask) -> Made:
@@ -138,7 +78,14 @@ class MakeClip:
             raise
 
     async def _drawn(self, film: Film, task: FilmTask) -> Made:
-        job_id = task.job or await self._begin(film, task)
+        """A clip that a model makes; one that begins with a sheet's picture shall stay like it."""
+        if task.reduced or film.brief.cast.first_frame(film.shot(task.shot)) is None:
+            return await self._filmed(film, task, 0)
+        takes = Takes(make=partial(self._filmed, film), price=_paid)
+        return await self.retaking(film, task, takes)
+
+    async def _filmed(self, film: Film, task: FilmTask, number: int) -> Made:
+        job_id = task.job or await self._begin(film, task, number)
         job = await self.jobs.read(job_id)
         seen = 0
         if not job.state.terminal:
@@ -149,17 +96,21 @@ class MakeClip:
                     await self._progress(film, task, seen)
         return _made(await self.jobs.read(job_id))
 
-    async def _begin(self, film: Film, task: FilmTask) -> str:
+    async def _begin(self, film: Film, task: FilmTask, number: int) -> str:
         """The job, accepted once for each try and put down before it is followed."""
         request = await self._request(film, task)
         identifier = f"films/{film.id}/{task.id}/{task.version}.{task.attempt}"
+        if number:
+            seed = retry_seed(film.id, task.id, task.version, number)
+            request = replace(request, seed=seed, budget_limit_micros=_paid(task))
+            identifier += f"/{number}"
         job, _ = await self.accept(
             film.tenant,
             request,
             identifier,
             film.user,
             film=film.id,
-            together=1 if task.reduced else together(film.tasks, task),
+            together=1 if task.reduced or number else together(film.tasks, task),
         )
         moment = self.now()
 
@@ -204,6 +155,11 @@ class MakeClip:
             )
 
         await self.films.change(film.id, move)
+
+
+def _paid(task: FilmTask) -> int | None:
+    """What the newest try cost, or would have; another one may cost as much and no more."""
+    return task.tries[-1].price_micros
 
 
 def _may_find(task: FilmTask, sources: Sequence[str]) -> bool:
