@@ -123,3 +123,28 @@ async def test_a_source_that_breaks_off_or_says_nothing_is_told_apart() -> None:
     ):
         with pytest.raises(httpx.ReadTimeout):
             await client.get(f"http://127.0.0.1:{port}/")
+
+
+@LOOPS
+def test_a_host_that_never_shakes_hands_is_left_in_time(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def scenario() -> None:
+        gone = asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(ConnectionError):
+                await reader.read()
+            writer.close()
+            gone.set()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with server, asyncio.timeout(20):
+            async with fetching_client(timeout=httpx.Timeout(30, connect=0.1)) as client:
+                with pytest.raises(httpx.ConnectTimeout):
+                    await client.get(f"https://127.0.0.1:{port}/")
+            await gone.wait()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(scenario())
