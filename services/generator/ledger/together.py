@@ -21,6 +21,7 @@ class Together(Generic[T]):
         self._seconds = seconds
         self._waiting: list[tuple[T, asyncio.Future[bool]]] = []
         self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def add(self, item: T) -> bool:
         """Return whether it was written, once that is known; raises what `write` raises."""
@@ -28,6 +29,8 @@ class Together(Generic[T]):
         self._waiting.append((item, answer))
         if self._task is None:
             self._task = asyncio.create_task(self._flush())
+            self._tasks.add(self._task)  # the loop holds on to none
+            self._task.add_done_callback(self._tasks.discard)
         return await answer
 
     async def _flush(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.common.errors import ServiceError
 from services.generator.domain.facts import Progress
+from services.generator.domain.generation import State
 from services.generator.domain.orders import Order
 from services.generator.domain.ports import Accepted, Backend, Entry, Lost, Made, Work
 from services.generator.usecases.row import Row, SupersededError
@@ -40,6 +41,16 @@ class Aftermath:
                     await self._await_result(backend, work, self.answer.job)
         with suppress(ServiceError, SupersededError):
             await self._settle(backend)
+        await self.row.release()
+
+    async def give_up(self) -> None:
+        """Let go of the row although its work was never wound up; it is taken for billed."""
+        present = self.row.generation
+        cost = self.storing.assumed(Entry(present, self.order))
+        unsettled = present.state is State.CANCELLED and present.cost is None
+        if cost is not None and present.submissions and unsettled:
+            with suppress(SupersededError):
+                await self.row.amend(present.with_late_cost(cost))
         await self.row.release()
 
     async def _settle(self, backend: Backend) -> None:

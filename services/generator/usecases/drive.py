@@ -6,7 +6,7 @@ dies, the row says what may have happened, and whoever takes it over goes on wit
 """
 
 import asyncio
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 
 from services.common.errors import ServiceError, Unavailable, UnknownOutcome
 from services.generator.domain.bell import Bell
@@ -17,7 +17,7 @@ from services.generator.domain.steps import Step
 from services.generator.usecases.aftermath import Aftermath
 from services.generator.usecases.claiming import Claiming
 from services.generator.usecases.ending import Ending
-from services.generator.usecases.finding import UNANSWERED, Finding
+from services.generator.usecases.finding import UNANSWERED, Finding, left_behind
 from services.generator.usecases.interruption import Interruption
 from services.generator.usecases.looking import Looking, Vigil
 from services.generator.usecases.means import Means
@@ -33,7 +33,6 @@ class Drive:
     """
 
     def __init__(self, entry: Entry, means: Means, vigil: Vigil | None = None) -> None:
-        self.sending = False
         self.broken = False
         self.vigil: Vigil | None = None
         self._kept = vigil
@@ -53,6 +52,11 @@ class Drive:
         return self._row.generation
 
     @property
+    def sending(self) -> bool:
+        """Whether a call is under way whose answer must not be lost, or is just being claimed."""
+        return self._row.claiming
+
+    @property
     def entry(self) -> Entry:
         """The row as it was written last."""
         return Entry(self.generation, self._order)
@@ -65,6 +69,12 @@ class Drive:
         """Look now how the work stands."""
         self._bell.ring()
 
+    def again(self, entry: Entry) -> "Drive":
+        """Return another drive, which goes on from where the row stands and knows who has rung."""
+        drive = Drive(entry, self._means)
+        drive._bell = self._bell
+        return drive
+
     async def run(self) -> None:
         """Go on from where the row stands until it has ended, or nothing more can be done now."""
         try:
@@ -73,7 +83,10 @@ class Drive:
         except ServiceError as error:
             if self.generation.submissions and self._row.seconds_left:
                 raise  # it was paid for: try again, the key may come back
-            await self._row.failed(error)
+            if self._row.state.terminal:
+                await self._aftermath().give_up()  # nobody can be asked any more
+            else:
+                await self._row.failed(error)
             return
         again = self._row.state is State.FAILED  # whoever drove it was still looking at it
         try:
@@ -81,6 +94,7 @@ class Drive:
         except SupersededError:
             if await self._row.reload():
                 await self._aftermath().wind_up(backend, work)
+                self._leave()
         if self._row.state is State.FAILED and (self._row.kept or again):
             await self._ending().second_looks(backend, work)
         if self._row.state.terminal:
@@ -95,15 +109,16 @@ class Drive:
             raise SupersededError
         until = self._until()
         try:
-            async with asyncio.timeout_at(until):
+            async with asyncio.timeout_at(until) as limit:
                 self._made = await self._obtain(backend, work, until)
-            if self.vigil is not None:
-                return
-            self._means.turns.leave(self.generation.identity.account)
         except TimeoutError:
+            if not limit.expired():
+                raise  # somebody else's time was up: a driver's, a connection's
             self._made = await self._ending().expire(backend, work)
         if self._made is not None:
             await self._store(self._made)
+        elif self.vigil is None:
+            self._leave()
 
     def _until(self) -> float:
         """Return the moment of the loop's clock at which time is up."""
@@ -123,7 +138,7 @@ class Drive:
             return None
         if isinstance(self._answer, Made):
             return self._answer
-        job = self.generation.job or await self._left_behind(backend, work)
+        job = self.generation.job or await left_behind(backend, work)
         if not job:
             await self._ending().lost_answer()
             return None
@@ -142,10 +157,16 @@ class Drive:
         except ServiceError as error:
             await self._row.failed(error)
             return
-        if backend.remote and not await Claiming(self._row, self._interruption, self._means)():
-            return
+        try:
+            claiming = Claiming(self._row, self._interruption, self._means)
+            if not backend.remote or await claiming():
+                await self._send(backend, ready)
+        finally:
+            self._row.claiming = False
+
+    async def _send(self, backend: Backend, ready: Work) -> None:
+        self._row.claiming = True
         self._means.faults.reached(Step.BEFORE_SEND)
-        self.sending = True
         try:
             self._answer = await self._means.sending.send(backend, ready)
         except UnknownOutcome:
@@ -158,8 +179,6 @@ class Drive:
             if isinstance(self._answer, Accepted):
                 await self._row.accepted(self._answer)
                 self._means.faults.reached(Step.AFTER_ID)
-        finally:
-            self.sending = False
 
     async def _outcome(
         self, backend: Backend, work: Work, job: str, until: float
@@ -180,13 +199,6 @@ class Drive:
                 self._means.faults.reached(Step.POLLING)
         return Lost(Failure.of(Unavailable("the work ended without a word")))
 
-    async def _left_behind(self, backend: Backend, work: Work) -> str:
-        """Return where a result lies that came in the answer itself, "" when it is gone."""
-        with suppress(ServiceError):
-            found = await backend.look_up(work)
-            return "" if found is None else found.job
-        return ""
-
     async def _store(self, made: Made) -> None:
         alarm = self._means.storing.alarm(self.entry, made)
         if alarm:
@@ -195,6 +207,7 @@ class Drive:
         if self._row.state is not State.STORING:
             told = (*made.warnings, *filter(None, [alarm]))
             await self._row.write(self.generation.storing(told))
+        self._leave()
         self._means.faults.reached(Step.BEFORE_UPLOAD)
         entry = self.entry
         cost = self._means.storing.cost(entry, made)
@@ -207,18 +220,16 @@ class Drive:
         now = self._means.books.now()
         await self._row.write(self.generation.succeeded(stored.asset, stored.output, cost, at=now))
 
+    def _leave(self) -> None:
+        """Let the next one have the room, now that the row no longer takes it."""
+        self._means.turns.leave(self.generation.identity.account)
+
     def _ending(self) -> Ending:
         return Ending(self._row, self._order, self._means.storing, self._means.patience)
 
     def _aftermath(self) -> Aftermath:
-        return Aftermath(
-            self._row,
-            self._order,
-            self._means.storing,
-            answer=self._answer,
-            made=self._made,
-            refused=self._refused,
-        )
+        row, order, storing = self._row, self._order, self._means.storing
+        return Aftermath(row, order, storing, self._answer, self._made, refused=self._refused)
 
     def _work(self) -> Work:
         generation = self.generation

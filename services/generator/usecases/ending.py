@@ -56,7 +56,7 @@ class Ending:
         """Look again at a job that failed, keep what it made after all, give the row up."""
         ended, job = self.row.generation.end_time, self.row.generation.job
         for seconds in self.patience.second_looks if job else ():
-            age = 0.0 if ended is None else self.row.age(ended)
+            age = 0.0 if ended is None else max(0.0, self.row.age(ended))  # clocks are set back
             await asyncio.sleep(max(0.0, seconds - age))
             try:
                 update = await backend.look(work, job)

@@ -1,6 +1,7 @@
 """Finds out what a paid call led to whose answer was lost. It is never sent again."""
 
 import asyncio
+from contextlib import suppress
 
 from services.common.errors import NotFound, ServiceError, Unavailable
 from services.generator.domain.generation import State
@@ -54,3 +55,11 @@ class Finding:
         now = asyncio.get_running_loop().time()
         self._absent_since = now if self._absent_since is None else self._absent_since
         return now - self._absent_since >= self._patience.absence
+
+
+async def left_behind(backend: Backend, work: Work) -> str:
+    """Return where a result lies that came in the answer itself, "" when it is gone."""
+    with suppress(ServiceError):
+        found = await backend.look_up(work)
+        return "" if found is None else found.job
+    return ""

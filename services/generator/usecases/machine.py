@@ -117,7 +117,7 @@ class Machine:
                 entry = await self._means.books.ledger.load(identifier)
                 if entry is None:
                     return True
-                drive = self._drives[identifier] = Drive(entry, self._means)
+                drive = self._drives[identifier] = drive.again(entry)
             await drive.run()
         except Exception as error:
             drive.broken = True

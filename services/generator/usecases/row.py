@@ -1,7 +1,7 @@
 """The row of one generation in its driver's hands: every change is written, then told."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -62,6 +62,7 @@ class Row:
         self._books = books
         self._noted = 0.0
         self.kept = False
+        self.claiming = False
 
     @property
     def state(self) -> State:
@@ -78,7 +79,20 @@ class Row:
         return (self._books.now() - since).total_seconds()
 
     async def submitting(self, limit: int) -> bool:
-        """Write that the one call begins; False while `limit` jobs are under way (0: any)."""
+        """Write that the one call begins; False while `limit` jobs are under way (0: any).
+
+        `claiming` is set meanwhile, and left to the caller where it was written: who is told to
+        stop in between would leave a call that nobody made and everybody has to believe in.
+        """
+        self.claiming = True
+        try:
+            self.claiming = await self._submitting(limit)
+        except BaseException:
+            self.claiming = self.state is State.SUBMITTING
+            raise
+        return self.claiming
+
+    async def _submitting(self, limit: int) -> bool:
         after = self.generation.submitting(self._books.now())
         if not limit:
             await self.write(after)
@@ -130,8 +144,17 @@ class Row:
         self._told(after)
 
     async def _saved(self, after: Generation, *, release: bool, soon: bool) -> bool:
+        save = self._books.ledger.save
+        owner = self._books.owner
+        return bool(
+            await self._sure(after, lambda: save(after, owner=owner, release=release, soon=soon))
+        )
+
+    async def _sure(
+        self, after: Generation, save: Callable[[], Coroutine[Any, Any, bool | None]]
+    ) -> bool | None:
         """Save, again while the database is away: what runs meanwhile must not be lost with it."""
-        ledger, tried = self._books.ledger, False
+        tried = False
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(Unavailable),
             wait=wait_random_exponential(multiplier=0.1, max=2.0),
@@ -142,7 +165,7 @@ class Row:
                 if tried and await self._landed(after):
                     return True
                 tried = True
-                return await ledger.save(after, owner=self._books.owner, release=release, soon=soon)
+                return await save()
         raise AssertionError  # unreachable: the last attempt returns or raises
 
     async def _landed(self, after: Generation) -> bool:
@@ -155,7 +178,8 @@ class Row:
 
     async def _write_within(self, after: Generation, limit: int) -> bool:
         books = self._books
-        written = await books.ledger.save_within(after, owner=books.owner, limit=limit)
+        save = books.ledger.save_within
+        written = await self._sure(after, lambda: save(after, owner=books.owner, limit=limit))
         if written is False:
             raise SupersededError
         if written:

@@ -7,7 +7,7 @@ is put in order, so that one tenant's thousand jobs do not stand before another'
 import asyncio
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 _LOOK_SECONDS = 0.5
@@ -62,13 +62,11 @@ class Turns:
 
     async def room(self, credential: str) -> None:
         """Return when a job has left, or after a moment: other replicas' jobs leave unseen."""
-        line = self._lines[credential]
-        line.left.clear()
-        try:
+        left = self._lines[credential].left
+        with suppress(TimeoutError):
             async with asyncio.timeout(_LOOK_SECONDS):
-                await line.left.wait()
-        except TimeoutError:
-            return
+                await left.wait()
+        left.clear()  # not before: who left while room was looked for counts
 
     def leave(self, credential: str) -> None:
         """Say that a job is no longer under way."""
