@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import cache, composition, encoding, films, generator, jobs, network, storage
+from benchmarks import cache, composition, encoding, films, generator, idle, jobs, network, storage
 from benchmarks.table import Row, markdown
 
 BENCHMARKS = {
@@ -11,6 +11,8 @@ BENCHMARKS = {
     "stored": lambda: jobs.run(jobs.stored),
     "watchers": lambda: jobs.run(jobs.watchers),
     "waiting": lambda: jobs.run(jobs.waiting),
+    "idle": idle.idle,
+    "takeover": idle.takeover,
     "generator": generator.rows,
     "storage": storage.rows,
     "composition": composition.rows,

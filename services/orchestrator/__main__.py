@@ -41,6 +41,7 @@ from services.orchestrator.adapters.styles_client import FILL, PRESETS, StylesCl
 from services.orchestrator.caching import cached
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.durable.orders import DurableOrders
+from services.orchestrator.durable.queues import Bells
 from services.orchestrator.durable.runtime import migrate_engine
 from services.orchestrator.films import Ways, film_steps, open_films
 from services.orchestrator.front import SCOPES, accepting, servicers
@@ -59,13 +60,14 @@ async def running(settings: Settings) -> AsyncIterator[str]:
     """Serve (and make jobs, as the role says) while the block runs; yields the bound address."""
     async with AsyncExitStack() as stack:
         metrics = Metrics(settings.service)
-        feed = JobFeed()
+        bells = Bells()
+        feed = JobFeed(heard=bells.ring)
         parts, bus = await _open(settings, metrics, feed, stack)
         readiness = Readiness()
         readiness.add("database", parts.database.ping)
         kept = KeepCache(store=SqlCache(parts.database, now=clock.now), clips=parts.clips)
         if settings.role != "front":
-            await _work(settings, parts, bus, kept=kept, stack=stack)
+            await _work(settings, parts, bus, kept=kept, bells=bells, stack=stack)
         listener = BusListener(bus, feed)
         await stack.enter_async_context(background("listener", listener.run()))
         registrations = servicers(parts, kept, readiness)
@@ -84,10 +86,17 @@ async def running(settings: Settings) -> AsyncIterator[str]:
 
 
 async def _work(
-    settings: Settings, parts: Parts, bus: Bus, *, kept: KeepCache, stack: AsyncExitStack
+    settings: Settings,
+    parts: Parts,
+    bus: Bus,
+    *,
+    kept: KeepCache,
+    bells: Bells,
+    stack: AsyncExitStack,
 ) -> None:
     """Make jobs, and do what is done once for all fronts."""
-    await stack.enter_async_context(working(settings, parts, film_steps(settings, parts)))
+    films = film_steps(settings, parts)
+    await stack.enter_async_context(working(settings, parts, films, bells))
     if settings.cache:
         # Behind the engine, whose start blocks the loop: a write begun before would lock SQLite.
         await AssetListener(bus, kept.gone).start()

@@ -31,6 +31,7 @@ from services.orchestrator.domain.routing import Router
 from services.orchestrator.domain.styles import StylesPort
 from services.orchestrator.durable.housekeeping import Housekeeping
 from services.orchestrator.durable.leases import Leases
+from services.orchestrator.durable.queues import Bells
 from services.orchestrator.durable.runtime import EngineSettings, running_engine
 from services.orchestrator.settings import Settings
 from services.orchestrator.usecases.admission import Screen
@@ -126,8 +127,13 @@ def _finish(parts: Parts) -> FinishVideo:
 
 
 @asynccontextmanager
-async def working(settings: Settings, parts: Parts, films: FilmFlow) -> AsyncIterator[None]:
-    """Make jobs while the block runs; jobs that have not ended go on in another worker or later."""
+async def working(
+    settings: Settings, parts: Parts, films: FilmFlow, bells: Bells
+) -> AsyncIterator[None]:
+    """Make jobs while the block runs; jobs that have not ended go on in another worker or later.
+
+    Whoever hears of a change rings `bells`, so that new work is begun at once.
+    """
     finish = _finish(parts)
     alone = parts.database.is_sqlite
     executor = "local" if alone else settings.executor or f"{socket.gethostname()}-{os.getpid()}"
@@ -144,7 +150,7 @@ async def working(settings: Settings, parts: Parts, films: FilmFlow) -> AsyncIte
             jobs_at_once=settings.jobs_at_once,
         )
         steps = _steps(settings, parts, finish)
-        await stack.enter_async_context(running_engine(engine, steps, films))
+        await stack.enter_async_context(running_engine(engine, steps, films, bells))
         late = SettleLate(
             jobs=parts.jobs,
             films=parts.films.films,

@@ -51,6 +51,16 @@ class Evidence:
         """How many changes the bus has not been given yet."""
         return len(self.query("orchestrator", "SELECT 1 FROM job_events WHERE NOT published"))
 
+    def held_by(self, executor: str) -> list[str]:
+        """Ids of the jobs that a replica has in work."""
+        rows = self.query(
+            "dbos",
+            "SELECT workflow_uuid FROM workflow_status WHERE status = ? AND executor_id = ?",
+            "PENDING",
+            executor,
+        )
+        return [row[0].removeprefix("generate_video.") for row in rows]
+
     def generations(self, name: str) -> list[tuple[str, str, int]]:
         """(request id, state, submissions) of every generation of a job."""
         rows = self.query(

@@ -108,6 +108,7 @@ class BusListener:
         """Listen until cancelled. While the bus is away watchers look into the database."""
         async with self._bus.replay(event_subject("*", KIND, "*")) as events:
             async for event in events:
+                self._feed.heard()
                 job_id = event.subject.rpartition(".")[2]
                 if self._feed.wanted(job_id):
                     self._hear(job_id, event.data)

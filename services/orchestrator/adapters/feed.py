@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from services.orchestrator.domain.ports import HeardEvent, Subscription
@@ -36,8 +36,9 @@ class Follower:
 class JobFeed:
     """`domain.ports.EventFeed`."""
 
-    def __init__(self) -> None:
-        """Start without followers."""
+    def __init__(self, heard: Callable[[], None] = lambda: None) -> None:
+        """Start without followers; `heard` is called at every event, followed or not."""
+        self.heard = heard
         self._followers: dict[str, set[Follower]] = defaultdict(set)
 
     @contextmanager

@@ -95,6 +95,7 @@ class FilmListener:
         """Listen until cancelled. While the bus is away watchers look into the database."""
         async with self._bus.replay(event_subject("*", KIND, "*")) as events:
             async for event in events:
+                self._feed.heard()
                 film_id = event.subject.rpartition(".")[2]
                 if self._feed.wanted(film_id):
                     self._hear(film_id, event.data)

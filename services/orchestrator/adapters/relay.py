@@ -9,6 +9,8 @@ _log = get_logger(__name__)
 # Rows of a process that died between commit and publish, or of one that does not relay, are found
 # by a sweep.
 SWEEP_SECONDS = 0.5
+# After a sweep that found nothing: two of them are most of what an idle process does.
+IDLE_SECONDS = 2.0
 
 
 class Relay(ABC):
@@ -18,6 +20,7 @@ class Relay(ABC):
         """`batch` is what one sweep takes at most; `name` is for the log."""
         self._name, self._batch = name, batch
         self._wake = asyncio.Event()
+        self._pause = SWEEP_SECONDS
 
     @abstractmethod
     async def relay_written(self) -> None:
@@ -37,18 +40,24 @@ class Relay(ABC):
         while True:
             try:
                 await self.relay_written()
-                if clock() - swept >= SWEEP_SECONDS:
+                if clock() - swept >= self._pause:
                     swept = clock()
-                    while await self.sweep() == self._batch:
-                        pass
+                    await self._sweep_up()
             except Exception as error:
                 _log.warning("relay_waits", relay=self._name, error=repr(error))
+                self._pause = SWEEP_SECONDS
                 await asyncio.sleep(SWEEP_SECONDS)
             await self._rest()
 
+    async def _sweep_up(self) -> None:
+        found = await self.sweep()
+        self._pause = SWEEP_SECONDS if found else IDLE_SECONDS
+        while found == self._batch:
+            found = await self.sweep()
+
     async def _rest(self) -> None:
         try:
-            async with asyncio.timeout(SWEEP_SECONDS):
+            async with asyncio.timeout(self._pause):
                 await self._wake.wait()
         except TimeoutError:
             return

@@ -30,6 +30,7 @@ from services.orchestrator.durable.names import (
     MAKE_FILM,
     engine_url,
 )
+from services.orchestrator.durable.queues import Bells
 from services.orchestrator.durable.serializer import JsonSerializer
 from services.orchestrator.flows.film import FilmSteps, cancel_film, make_film
 from services.orchestrator.flows.generate_video import VideoSteps, cancel_video, generate_video
@@ -46,7 +47,8 @@ class EngineSettings:
     executor: str
     jobs_at_once: int = 200
     films_at_once: int = 50
-    polling_seconds: float = 0.1
+    # How late work is taken that nobody tells of: of a dead worker, or while the bus is away.
+    polling_seconds: float = 1.0
     threads: int = 16
 
 
@@ -88,44 +90,48 @@ class DurableRunner:
 
 @asynccontextmanager
 async def running_engine(
-    settings: EngineSettings, steps: VideoSteps, film_steps: FilmSteps
+    settings: EngineSettings, steps: VideoSteps, film_steps: FilmSteps, bells: Bells
 ) -> AsyncIterator[None]:
     """Run workflows while the block runs; what has not ended stays for the next process."""
     DBOS(config=_config(settings))
-    _register(steps, film_steps)
+    DBOS.listen_queues([])  # ours are listened to below
+    _register(steps, film_steps, bells)
     DBOS.launch()  # in the loop: workflows then run on it, and so do their gRPC channels
+    at_once = {JOB_QUEUE: settings.jobs_at_once, FILM_QUEUE: settings.films_at_once}
     try:
-        await DBOS.register_queue_async(
-            JOB_QUEUE,
-            worker_concurrency=settings.jobs_at_once,
-            polling_interval_sec=settings.polling_seconds,
-        )
-        await DBOS.register_queue_async(
-            FILM_QUEUE,
-            worker_concurrency=settings.films_at_once,
-            polling_interval_sec=settings.polling_seconds * 5,
-        )
-        await DBOS.register_queue_async(
-            CANCEL_QUEUE, polling_interval_sec=settings.polling_seconds * 2
-        )
-        yield
+        queues = [
+            await DBOS.register_queue_async(
+                name,
+                worker_concurrency=at_once.get(name),
+                polling_interval_sec=settings.polling_seconds,
+            )
+            for name in (JOB_QUEUE, FILM_QUEUE, CANCEL_QUEUE)
+        ]
+        async with bells.taking(queues):
+            yield
     finally:
         await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=0)
         # The engine had put its own threads behind the loop, and has just ended them.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
 
-def _register(steps: VideoSteps, film_steps: FilmSteps) -> None:
+def _register(steps: VideoSteps, film_steps: FilmSteps, bells: Bells) -> None:
     runner = DurableRunner()
 
     async def generate(job_id: str) -> None:
-        await generate_video(job_id, steps, runner)
+        try:
+            await generate_video(job_id, steps, runner)
+        finally:
+            bells.ring_soon()
 
     async def cancel(job_id: str) -> None:
         await cancel_video(job_id, steps, runner)
 
     async def film(film_run: str) -> None:
-        await make_film(film_run, film_steps, runner)
+        try:
+            await make_film(film_run, film_steps, runner)
+        finally:
+            bells.ring_soon()
 
     async def stop_film(film_run: str) -> None:
         await cancel_film(film_run, film_steps, runner)
@@ -151,7 +157,7 @@ def _config(settings: EngineSettings) -> DBOSConfig:
         # The engine repeats what a lost connection broke; to ask first would cost every step twice.
         "db_engine_kwargs": {"pool_pre_ping": False},
         # Nobody here waits for the engine's messages; its listener keeps a stop waiting that long.
-        "notification_listener_polling_interval_sec": settings.polling_seconds * 5,
+        "notification_listener_polling_interval_sec": 0.5,
         "run_migrations": False,  # `migrate_engine` has done it
         "log_level": "WARNING",
     }

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import re
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient
+from dbos._queue import queue_worker_thread
 
 from services.common.database import Database
 from services.common.errors import AlreadyEnded, NotFound, RequestConflict
@@ -217,6 +219,10 @@ async def test_lists_filter_by_state_creative_and_project(database_url):
 def test_the_engine_still_has_what_we_lean_on():
     recover = inspect.signature(DBOS._recover_pending_workflows)
     assert list(recover.parameters) == ["executor_ids"]
+    loop = inspect.signature(queue_worker_thread)
+    assert list(loop.parameters) == ["stop_event", "dbos", "queue"]
+    waits = re.findall(r"stop_event\.(\w+)", inspect.getsource(queue_worker_thread))
+    assert set(waits) == {"is_set", "wait"}  # all that `durable.queues.Bell` changes or keeps
     assert list(inspect.signature(DBOS.reserve_step).parameters) == []
     enqueue = inspect.signature(DBOSClient.enqueue_in_transaction)
     assert list(enqueue.parameters) == ["self", "conn_or_session", "options", "args", "kwargs"]

@@ -1,0 +1,98 @@
+"""Work is taken out of the engine's queues when somebody tells of it, and else now and then."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.orchestrator.durable.names import engine_url
+from services.orchestrator.durable.orders import DurableOrders
+from services.orchestrator.durable.queues import Bells
+from services.orchestrator.durable.runtime import EngineSettings, migrate_engine, running_engine
+
+NEVER = 3600.0
+
+
+class Steps:
+    """Steps of jobs that need nothing; tells which have been made, and how many at once."""
+
+    def __init__(self) -> None:
+        self.made: asyncio.Queue[str] = asyncio.Queue()
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def prepare(self, job_id: str) -> dict[str, Any]:
+        await self.open.wait()
+        return {"models": [], "variations": 0}
+
+    async def finish(self, job_id: str) -> None:
+        self.made.put_nowait(job_id)
+
+    async def cancel(self, job_id: str) -> None:
+        self.made.put_nowait(f"cancel {job_id}")
+
+
+@asynccontextmanager
+async def engine(url: str, bells: Bells, **changes: Any):
+    """The engine on an empty database, and what orders work from it."""
+    steps: Any = Steps()
+    settings = EngineSettings(database_url=url, executor="test", **changes)
+    await migrate_engine(url)
+    orders, rows = DurableOrders(url), sa.create_engine(engine_url(url))
+
+    def order(*jobs: str) -> None:
+        with rows.begin() as connection:
+            for job_id in jobs:
+                orders.generate(connection, job_id)
+
+    try:
+        async with running_engine(settings, steps, steps, bells):
+            yield steps, order
+    finally:
+        orders.close()
+        rows.dispose()
+
+
+async def test_what_was_told_of_is_taken_though_nobody_looks_by_himself(database_url: str):
+    bells = Bells()
+    async with engine(database_url, bells, polling_seconds=NEVER) as (steps, order):
+        order("one", "two")
+        bells.ring()
+        made = {await steps.made.get(), await steps.made.get()}
+    assert made == {"one", "two"}
+
+
+async def test_what_nobody_tells_of_is_taken_a_little_later(database_url: str):
+    async with engine(database_url, Bells(), polling_seconds=0.2) as (steps, order):
+        order("one")
+        assert await steps.made.get() == "one"
+
+
+async def test_the_end_of_a_job_makes_room_for_the_next(tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'test.sqlite'}"
+    bells = Bells()
+    async with engine(url, bells, polling_seconds=NEVER, jobs_at_once=1) as (steps, order):
+        order("one", "two", "three")
+        bells.ring()
+        assert [await steps.made.get() for _ in range(3)] == ["one", "two", "three"]
+
+
+async def test_what_an_earlier_life_left_is_taken_at_the_start(tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'test.sqlite'}"
+    async with engine(url, Bells(), polling_seconds=NEVER) as (steps, order):
+        steps.open.clear()
+        order("one")
+    async with engine(url, Bells(), polling_seconds=NEVER) as (steps, _):
+        assert await steps.made.get() == "one"
+
+
+async def test_an_end_does_not_wait_for_the_next_look(tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'test.sqlite'}"
+    async with asyncio.timeout(50), engine(url, Bells(), polling_seconds=NEVER):
+        pass
+
+
+def test_a_process_that_takes_no_work_may_be_rung_as_well():
+    Bells().ring()
