@@ -1,6 +1,7 @@
 """Alike asks that wait for the same model at once are made in one run."""
 
 import threading
+import traceback
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -11,6 +12,7 @@ R = TypeVar("R")
 
 @dataclass(slots=True, eq=False)
 class _Group(Generic[A, R]):
+    most: int
     asks: list[A] = field(default_factory=list)
     open: bool = True
     results: Sequence[R] = ()
@@ -21,8 +23,7 @@ class _Group(Generic[A, R]):
 class Batcher(Generic[A, R]):
     """The first of alike asks leads: when its turn comes, whoever has joined is made with it."""
 
-    def __init__(self, most: int = 4) -> None:
-        self._most = most
+    def __init__(self) -> None:
         self._groups: dict[Hashable, _Group[A, R]] = {}
         self._lock = threading.Lock()
 
@@ -44,19 +45,21 @@ class Batcher(Generic[A, R]):
         ask: A,
         lead: Callable[[Callable[[], Sequence[A]]], Sequence[R]],
         *,
+        most: int,
         check: Callable[[], None] = lambda: None,
     ) -> R:
         """Return what was made for `ask`.
 
         `lead` waits for the model and then calls what it is given, once: the asks to make, its own
-        first; it returns a result for each. `check` ends the waiting of one that has joined by
-        raising; what it asked for is made all the same. Raises what `lead` raises, for all.
+        first, `most` of them at most; it returns a result for each. `check` ends the waiting of one
+        that has joined by raising; what it asked for is made all the same. Raises what `lead`
+        raises, for all.
         """
         with self._lock:
             group = self._groups.get(key)
-            leads = group is None or not group.open or len(group.asks) >= self._most
+            leads = group is None or not group.open or len(group.asks) >= group.most
             if group is None or leads:
-                group = self._groups[key] = _Group()
+                group = self._groups[key] = _Group(most)
             place = len(group.asks)
             group.asks.append(ask)
         if leads:
@@ -78,6 +81,8 @@ class Batcher(Generic[A, R]):
         try:
             group.results = lead(closed)
         except BaseException as error:
+            # Each of them gets this error: none may keep the tensors of the run by its frames.
+            traceback.clear_frames(error.__traceback__)
             group.error = error
         finally:
             closed()

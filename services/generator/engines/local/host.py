@@ -71,6 +71,10 @@ class Host:
         """Return what a family computes in on this device."""
         return dtype_for(self.device, family.name)
 
+    def room_for(self, ask: Ask) -> int:
+        """Return the bytes that a run may have: what other models are pinned on is not there."""
+        return self._budget() - self.residency.pinned_beside(ask.source.key)
+
     def room(self, family: Family, settings: Mapping[str, str]) -> Room:
         """Return what a run of a family may use here."""
         return Room(
@@ -88,8 +92,9 @@ class Host:
         Raises Stopped when nobody waits for it any more, NoDevice when nothing fits,
         InvalidArgument, and what the libraries raise.
         """
+        watch.check()
         work, facts = self._work(ask, path, watch)
-        run = Run(self.residency, self._batcher, work, self._budget(), self._write)
+        run = Run(self.residency, self._batcher, work, self.room_for(ask), self._write)
         ways = self._ways(work, facts)
         return climb(ways, run, give_up=lambda plan: self.residency.drop(key_of(ask, plan)))
 
@@ -126,7 +131,7 @@ class Host:
     def _ways(self, work: Work, facts: CheckpointFacts) -> Iterator[Plan]:
         family, shape = work.family, first_run(work)
         tier = {"tier": "fast"} if work.wishes.tier is Tier.FAST else {}
-        room = self.room(family, tier)
+        room = replace(self.room(family, tier), budget=self.room_for(work.ask))
 
         def shorter(tried: Shape) -> Shape | None:
             """Halve a run: the clip is made of more of them, or is shorter where that is let."""

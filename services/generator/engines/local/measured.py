@@ -1,14 +1,15 @@
 """Scratch of a denoiser's step, measured on fake tensors: the real sizes, no weight, no card.
 
 Two layers are enough, the peak of inference does not depend on the depth. About a second each,
-kept for the life of the process. Counts what the allocator would; a kernel's own workspace is left
+and the last ones are remembered. Counts what the allocator would; a kernel's own workspace is left
 to the planner's margin.
 """
 
 import json
 import weakref
 from collections.abc import Callable, Mapping
-from functools import cache
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from services.common.telemetry import get_logger
@@ -18,6 +19,9 @@ from services.generator.engines.local.trials import TRIALS, Sized
 _ROUND = 512  # CUDA's caching allocator gives out multiples of it
 # The last one puts the face into every so many layers: into the first of the two that are left.
 _DEPTHS = ("num_layers", "num_single_layers", "num_refiner_layers", "inject_face_latents_blocks")
+_REMEMBERED = 512
+"""Shapes of which the bytes are kept: sizes, lengths and rates come in any number."""
+
 _log = get_logger(__name__)
 
 
@@ -29,7 +33,9 @@ def denoise_bytes(
         return None
     plain = {name: value for name, value in config.items() if not name.startswith("_")}
     try:
-        return _measured(class_name, json.dumps(plain, sort_keys=True), shape, dtype)
+        # Neither the rate nor the length in seconds changes a step.
+        still = replace(shape, fps=0.0, seconds=0.0)
+        return _measured(class_name, json.dumps(plain, sort_keys=True), still, dtype)
     except Exception as error:
         # Whatever a library says about a configuration that it does not know: the family's own
         # coefficients stand in.
@@ -37,7 +43,7 @@ def denoise_bytes(
         return None
 
 
-@cache
+@lru_cache(_REMEMBERED)
 def _measured(class_name: str, config: str, shape: Shape, dtype: str) -> int:
     import diffusers
 
@@ -107,6 +113,7 @@ def peak_bytes(make: Callable[[], Any], call: Callable[[Any], None], dtype: str)
             storages.leave_out(each)
         with torch.no_grad(), Meter():
             call(model)
+    FakeTensorMode.cache_clear()  # it is the process's, and would grow with every new shape
     return storages.peak
 
 

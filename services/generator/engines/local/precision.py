@@ -26,5 +26,10 @@ def has_fp8(device: Device) -> bool:
     return device.kind == "cuda" and device.capability >= _ADA
 
 
-# T5's feed-forward layers leave the range of float16.
-_OVERFLOWING = frozenset({"ltx_video", "ltx_2", "wan", "cogvideox", "flux", "hunyuan_video_1_5"})
+# Feed-forward layers of T5 and of Qwen leave the range of float16.
+_OVERFLOWING = frozenset(
+    {
+        "ltx_video", "ltx_2", "wan", "wan_image", "wan_small", "wan_animate", "cogvideox",
+        "cogvideox_image", "flux", "hunyuan_video_1_5",
+    }
+)  # fmt: skip

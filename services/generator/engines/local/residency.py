@@ -12,6 +12,7 @@ from typing import Any
 
 from services.common.errors import NoDevice
 from services.generator.domain.vram import GIB
+from services.generator.engines.local.naming import checkpoint_of
 
 Load = Callable[[], Any]
 
@@ -40,8 +41,9 @@ class _Turn:
 class Residency:
     """Models within a budget of bytes, the least recently used of them evicted first.
 
-    `budget` is asked each time: other processes may use the device too. `pinned` tells which keys
-    never give way. `let_go` frees what a model that leaves has held.
+    `budget` is asked each time: other processes may use the device too. `pinned` tells which
+    checkpoints never give way to others: one that is loaded in two ways stays in the way that was
+    used last. `let_go` frees what a model that leaves has held.
     """
 
     def __init__(
@@ -99,6 +101,11 @@ class Residency:
                 self._used -= claim.scratch
                 self._changed.notify_all()
 
+    def pinned_beside(self, checkpoint: str) -> int:
+        """Return the bytes that no model of this checkpoint can have: others are pinned there."""
+        with self._changed:
+            return sum(self._kept[key].weights for key in self._fixed(checkpoint))
+
     def drop(self, key: str) -> None:
         """Unload a model that nobody uses; another, or one that works, stays."""
         with self._changed:
@@ -146,8 +153,8 @@ class Residency:
 
     def _make_room(self, claim: Claim, own: _Kept | None) -> bool:
         budget = self._budget()
-        kept = self._kept.items()
-        pinned = sum(each.weights for k, each in kept if k != claim.key and self._pinned(k))
+        fixed = self._fixed(checkpoint_of(claim.key))
+        pinned = sum(self._kept[key].weights for key in fixed)
         needed = claim.scratch + claim.weights
         if needed > budget - pinned:
             message = (
@@ -160,9 +167,14 @@ class Residency:
         for key in idle:
             if self._used + more <= budget:
                 break
-            if not self._pinned(key):
+            if key not in fixed:
                 self._evict(key)
         return self._used + more <= budget
+
+    def _fixed(self, checkpoint: str) -> frozenset[str]:
+        """Return what does not give way to a model of this checkpoint."""
+        last = {checkpoint_of(key): key for key in self._kept if self._pinned(key)}
+        return frozenset(key for name, key in last.items() if name != checkpoint)
 
     def _load(self, claim: Claim, kept: _Kept, load: Load) -> None:
         try:

@@ -16,7 +16,15 @@ from services.generator.domain.vram import Plan
 from services.generator.engines.local.batching import Batcher
 from services.generator.engines.local.continuing import joined
 from services.generator.engines.local.dressing import dressed, watching
-from services.generator.engines.local.family import Frames, Pixels, Resident, RunOrder, Score, Sound
+from services.generator.engines.local.family import (
+    Frames,
+    Pixels,
+    Resident,
+    RunOrder,
+    Score,
+    Sound,
+    Stopped,
+)
 from services.generator.engines.local.made import Made
 from services.generator.engines.local.naming import given_up, key_of, method_of
 from services.generator.engines.local.order import Work
@@ -55,15 +63,23 @@ class Run:
 
     def __call__(self, plan: Plan) -> Made:
         """Make and write it. Raises what the libraries raise, Stopped and NoDevice."""
-        if not self.work.family.batches or self.work.ask.files:
+        most = min(_TOGETHER, (self.budget - plan.weights) // max(1, plan.scratch))
+        if most < 2 or not self.work.family.batches or self.work.ask.files:
             return self._alone(plan)
-        result = self.batcher.made(
+        while True:
+            try:
+                return self._finished(plan, self._joined(plan, most))
+            except Stopped:
+                self.work.watch.check()  # it was the one who led that was called off: once more
+
+    def _joined(self, plan: Plan, most: int) -> Result:
+        return self.batcher.made(
             (key_of(self.work.ask, plan), _alike(self.work, plan)),
             self.work,
-            lambda closed: self._together(plan, closed),
+            lambda closed: self._together(plan, closed, most),
+            most=most,
             check=self.work.watch.check,
         )
-        return self._finished(plan, result)
 
     def _alone(self, plan: Plan) -> Made:
         parts = self._parts(plan)
@@ -94,9 +110,10 @@ class Run:
         shape = self.write(self.work.path, result.output, self.work.ask.shape)
         return _made(plan, result, shape)
 
-    def _together(self, plan: Plan, closed: Callable[[], Sequence[Work]]) -> Sequence[Result]:
+    def _together(
+        self, plan: Plan, closed: Callable[[], Sequence[Work]], most: int
+    ) -> Sequence[Result]:
         """Make alike asks in one run; each is told how it goes, the last to leave ends it."""
-        most = _TOGETHER if plan.weights + _TOGETHER * plan.scratch <= self.budget else 1
         with self._lent(plan, most) as (model, loading):
             works = closed()
             began = time.monotonic()

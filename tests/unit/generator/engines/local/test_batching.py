@@ -2,11 +2,16 @@
 
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from services.generator.engines.local.batching import Batcher
+
+
+class Tensor:
+    """Stands for what a run has put into memory."""
 
 
 class Forwards:
@@ -31,11 +36,11 @@ def joined(batcher: Batcher[str, str], key: str, members: int) -> None:
 
 
 def test_four_alike_are_one_forward_and_each_gets_its_own() -> None:
-    batcher, model = Batcher[str, str](4), Forwards()
+    batcher, model = Batcher[str, str](), Forwards()
     with ThreadPoolExecutor(8) as threads:
-        first = threads.submit(batcher.made, "k", "a", model.lead)
+        first = threads.submit(batcher.made, "k", "a", model.lead, most=4)
         assert model.waiting.wait(30)
-        rest = [threads.submit(batcher.made, "k", ask, model.lead) for ask in "bcd"]
+        rest = [threads.submit(batcher.made, "k", ask, model.lead, most=4) for ask in "bcd"]
         joined(batcher, "k", 4)
         model.go.set()
         assert [each.result(30) for each in (first, *rest)] == ["A", "B", "C", "D"]
@@ -43,9 +48,9 @@ def test_four_alike_are_one_forward_and_each_gets_its_own() -> None:
 
 
 def test_the_fifth_begins_another_run() -> None:
-    batcher, model = Batcher[str, str](2), Forwards()
+    batcher, model = Batcher[str, str](), Forwards()
     with ThreadPoolExecutor(8) as threads:
-        asked = [threads.submit(batcher.made, "k", ask, model.lead) for ask in "abcde"]
+        asked = [threads.submit(batcher.made, "k", ask, model.lead, most=2) for ask in "abcde"]
         model.go.set()
         assert {each.result(30) for each in asked} == set("ABCDE")
     assert max(map(len, model.runs)) <= 2
@@ -53,22 +58,26 @@ def test_the_fifth_begins_another_run() -> None:
 
 
 def test_different_ones_do_not_share_a_run() -> None:
-    batcher, model = Batcher[str, str](4), Forwards()
+    batcher, model = Batcher[str, str](), Forwards()
     model.go.set()
-    assert batcher.made("x", "a", model.lead) == "A"
-    assert batcher.made("y", "b", model.lead) == "B"
+    assert batcher.made("x", "a", model.lead, most=4) == "A"
+    assert batcher.made("y", "b", model.lead, most=4) == "B"
     assert model.runs == [("a",), ("b",)]
 
 
 def test_a_run_that_fails_fails_for_all_and_the_next_begins_anew() -> None:
-    batcher = Batcher[str, str](4)
+    batcher, kept = Batcher[str, str](), []
 
     def broken(closed):
+        tensor = Tensor()
+        kept.append(weakref.ref(tensor))
         closed()
         raise MemoryError
 
-    with pytest.raises(MemoryError):
-        batcher.made("k", "a", broken)
+    with pytest.raises(MemoryError) as caught:
+        batcher.made("k", "a", broken, most=4)
+    assert caught.value.__traceback__ is not None
+    assert kept[0]() is None  # what filled the memory is gone while the error is still in hand
     model = Forwards()
     model.go.set()
-    assert batcher.made("k", "b", model.lead) == "B"
+    assert batcher.made("k", "b", model.lead, most=4) == "B"

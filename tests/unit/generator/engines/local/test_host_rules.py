@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
@@ -18,7 +19,7 @@ from services.generator.domain.shapes import Shape
 from services.generator.domain.tasks import Operation
 from services.generator.domain.vram import Device
 from services.generator.engines.local.asks import Ask
-from services.generator.engines.local.family import Family
+from services.generator.engines.local.family import Family, Stopped
 from services.generator.engines.local.host import Host
 from services.generator.engines.local.order import Watch
 from services.generator.engines.local.probe import Source
@@ -59,6 +60,12 @@ class Fixture:
             seed=seed,
             **kwargs,
         )
+
+
+def until(there: Callable[[], bool]) -> None:
+    """Wait for a condition; the test's own limit ends it."""
+    while not there():
+        time.sleep(0.002)
 
 
 def numbers(path: Path) -> tuple[list[int], float]:
@@ -154,8 +161,7 @@ def test_alike_requests_share_a_run_and_different_ones_do_not(tmp_path) -> None:
         assert begun.wait(60)
         alike = [threads.submit(one, seed, Watch(), prompt=str(seed)) for seed in (2, 3, 4, 5)]
         other = threads.submit(one, 6, Watch(), negative_prompt="red")
-        while fixture.residency.waiting < 2 or fixture.host.gathered < 5:
-            time.sleep(0.002)
+        until(lambda: fixture.residency.waiting == 2 and fixture.host.gathered == 5)
         hold.set()
         made = [each.result(60) for each in alike]
         assert first.result(60).served == other.result(60).served == 1
@@ -164,6 +170,87 @@ def test_alike_requests_share_a_run_and_different_ones_do_not(tmp_path) -> None:
     for seed in (2, 3, 4, 5):  # each has its own
         with Image.open(tmp_path / f"{seed}.png") as picture:
             assert picture.getpixel((0, 0)) == (seed,) * 3
+
+
+def test_who_is_called_off_takes_nobody_along_who_joined(tmp_path) -> None:
+    fixture = Fixture(tmp_path, Pictures())
+    hold, begun, gone = threading.Event(), threading.Event(), Watch()
+
+    def wait(_fraction: float) -> None:
+        begun.set()
+        hold.wait(60)
+
+    def one(seed: int, watch: Watch):
+        return fixture.host.carry_out(fixture.ask(seed=seed), tmp_path / f"{seed}.png", watch)
+
+    with ThreadPoolExecutor(8) as threads:
+        first = threads.submit(one, 1, Watch(wait))
+        assert begun.wait(60)
+        leader = threads.submit(one, 2, gone)
+        until(lambda: fixture.host.gathered == 1)
+        joined = [threads.submit(one, seed, Watch()) for seed in (3, 4)]
+        until(lambda: fixture.host.gathered == 3)
+        gone.stop.set()
+        with pytest.raises(Stopped):
+            leader.result(60)
+        until(lambda: fixture.host.gathered == 2)
+        hold.set()
+        assert first.result(60).served == 1
+        made = [each.result(60) for each in joined]
+    assert [each.served for each in made] == [2, 2]
+    assert sorted(each.name for each in tmp_path.glob("*.png")) == ["1.png", "3.png", "4.png"]
+
+
+def test_no_more_are_made_at_once_than_memory_was_planned_for(tmp_path) -> None:
+    """Weights of 16 MiB and a mebibyte of scratch for each: two fit beside them, four do not."""
+    family = Pictures()
+    shape = Shape(width=1024, height=1024)
+    fixture = Fixture(tmp_path, family, budget=16 * MIB + round(2.5 * 1.12 * MIB))
+    hold, begun = threading.Event(), threading.Event()
+
+    def wait(_fraction: float) -> None:
+        begun.set()
+        hold.wait(60)
+
+    def one(seed: int, watch: Watch):
+        ask = fixture.ask(seed=seed, shape=shape)
+        return fixture.host.carry_out(ask, tmp_path / f"{seed}.png", watch)
+
+    with ThreadPoolExecutor(8) as threads:
+        first = threads.submit(one, 1, Watch(wait))
+        assert begun.wait(60)
+        others = [threads.submit(one, seed, Watch()) for seed in (2, 3, 4, 5)]
+        until(lambda: fixture.residency.waiting == 2)
+        hold.set()
+        assert first.result(60).served == 1
+        assert [each.result(60).served for each in others] == [2, 2, 2, 2]
+    assert sorted(family.runs) == [1, 2, 2]
+
+
+def test_beside_a_pinned_model_a_run_is_planned_for_what_is_left(tmp_path) -> None:
+    """The clip would fit the device alone; beside the other it is made in shorter runs."""
+    fixture = Fixture(tmp_path, Clips(), budget=48 * MIB)
+    fixture.residency = Residency(
+        lambda: 48 * MIB, pinned=lambda key: key.split()[0].endswith("/a")
+    )
+    fixture.host.residency = fixture.residency
+    shape = Shape(width=512, height=512, frames=81, fps=16.0, seconds=5.0)
+    alone = fixture.host.carry_out(fixture.ask("b", shape=shape), tmp_path / "b.mp4", Watch())
+    assert alone.warnings == ()
+    small = Shape(width=32, height=32, frames=5, fps=16.0)
+    fixture.host.carry_out(fixture.ask("a", shape=small), tmp_path / "a.mp4", Watch())
+    beside = fixture.host.carry_out(fixture.ask("c", shape=shape), tmp_path / "c.mp4", Watch())
+    assert "made in" in beside.warnings[0]
+    assert beside.shape == alone.shape
+    assert any(key.split()[0].endswith("/a") for key in fixture.residency.loaded)
+
+
+def test_who_is_called_off_before_it_begins_loads_nothing(tmp_path) -> None:
+    fixture, gone = Fixture(tmp_path, Pictures()), Watch()
+    gone.stop.set()
+    with pytest.raises(Stopped):
+        fixture.host.carry_out(fixture.ask(), tmp_path / "a.png", gone)
+    assert fixture.family.loads == []
 
 
 def test_a_picture_is_cut_to_what_was_asked_for(tmp_path) -> None:

@@ -6,7 +6,7 @@ from services.generator.domain.shapes import Shape, tokens
 from services.generator.domain.vram import GIB
 from services.generator.engines.local.families.ltx_video import LtxVideo
 from services.generator.engines.local.families.wan_animate import WanAnimate
-from services.generator.engines.local.measured import denoise_bytes
+from services.generator.engines.local.measured import _measured, denoise_bytes
 from services.generator.engines.local.probe import CheckpointFacts, ComponentFacts
 
 pytestmark = [
@@ -118,3 +118,19 @@ def test_the_coefficients_of_ltx_are_those_of_the_published_figures(
     assert need.decode / GIB == pytest.approx(decode, rel=0.05)
     assert need.decode_tiled / GIB == pytest.approx(tiled, rel=0.08)
     assert tokens(shape, time=8, side=32) in {6_144, 13_376}
+
+
+def test_what_is_remembered_of_shapes_has_an_end_and_goes_by_what_a_step_sees() -> None:
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    small = {**LTX_2B, "num_attention_heads": 2, "attention_head_dim": 16, "num_layers": 2}
+    small |= {"cross_attention_dim": 32, "caption_channels": 32}
+    found = set()
+    for fps in (8.0, 24.0, 30.0):
+        shape = Shape(width=64, height=64, frames=9, fps=fps, seconds=9 / fps)
+        found.add(denoise_bytes("LTXVideoTransformer3DModel", small, shape, "bfloat16"))
+        told = _measured.cache_info()
+    assert len(found) == 1
+    assert (told.currsize, told.hits) >= (1, 2)
+    assert told.maxsize == 512
+    assert FakeTensorMode.cache == {}  # torch's own, for all of the process

@@ -60,6 +60,16 @@ def test_the_one_used_longest_ago_gives_way(shelf, loads) -> None:
     assert shelf.used == 80
 
 
+def test_of_a_pinned_checkpoint_only_the_way_it_was_used_last_stays(loads) -> None:
+    """Two ways of loading it, pinned both, would leave the others nothing for ever."""
+    shelf = Residency(lambda: 100, pinned=lambda key: key.startswith("a "))
+    use(shelf, loads, "a bfloat16 resident", "a bfloat16 fast")
+    assert shelf.pinned_beside("b") == 40
+    assert shelf.pinned_beside("a") == 0
+    use(shelf, loads, "b bfloat16 resident", weights=50)
+    assert shelf.loaded == ("a bfloat16 fast", "b bfloat16 resident")
+
+
 def test_a_pinned_model_stays(loads) -> None:
     shelf = Residency(lambda: 100, let_go=loads.freed.append, pinned=lambda key: key == "a")
     use(shelf, loads, "a", "b", "c", "d")

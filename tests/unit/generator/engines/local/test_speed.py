@@ -9,9 +9,10 @@ import pytest
 
 from services.generator.domain.shapes import Shape
 from services.generator.domain.vram import GIB, Device, Plan, Rung
-from services.generator.engines.local import attention, speed
+from services.generator.engines.local import attention, precision, speed
 from services.generator.engines.local.attention import NATIVE, Mask, candidates, fastest
 from services.generator.engines.local.compiling import compiles
+from services.generator.engines.local.families import FAMILIES
 from services.generator.engines.local.family import Resident
 from services.generator.engines.local.precision import dtype_for, has_fp8
 from services.generator.engines.local.probe import Source
@@ -33,12 +34,21 @@ CPU = Device(total_bytes=GIB)
         (ADA, "sdxl", "bfloat16"),
         (TURING, "sdxl", "float16"),  # no bfloat16 before Ampere
         (TURING, "ltx_video", "float32"),  # T5 overflows float16
+        (TURING, "wan_image", "float32"),
         (PASCAL, "sdxl", "float32"),
         (CPU, "wan", "float32"),
     ],
 )
 def test_a_card_computes_only_in_what_it_has(device, family, dtype) -> None:
     assert dtype_for(device, family) == dtype
+
+
+def test_families_that_overflow_are_called_by_the_names_that_they_have() -> None:
+    families = {family.name for family in FAMILIES}
+    wide = {name for name in families if dtype_for(TURING, name) == "float32"}
+    assert wide == precision._OVERFLOWING  # a name that nobody has would guard nobody
+    words_by_t5 = {"wan", "cogvideox", "ltx"}
+    assert {name for name in families if name.split("_")[0] in words_by_t5} <= wide
 
 
 def test_fp8_is_for_ada_and_later() -> None:
