@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 _WRITES = "reelmesh_writes"
+# Every connection of SQLite keeps pages of its own, 2 MiB as it comes, and a pool has twenty: they
+# filled up as a file grew. The kernel keeps the same pages once for all.
+_FEW_PAGES = "cache_size=-512"
 _OURS = (exc.DataError, exc.IntegrityError, exc.NotSupportedError, exc.ProgrammingError)
 # The driver's own errors, which SQLAlchemy lets through while it connects. By name: where the
 # database is SQLite, 2 MiB of a driver for another one stay out of memory.
@@ -78,6 +81,14 @@ def normalise_url(url: str) -> URL:
     raise ValueError(msg)
 
 
+class FrugalConnection(sqlite3.Connection):
+    """A connection to SQLite that keeps few pages; for engines that are made by others."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.execute(f"PRAGMA {_FEW_PAGES}")
+
+
 class Database:
     """Connections to one schema of PostgreSQL, or to one SQLite file.
 
@@ -117,6 +128,9 @@ class Database:
     def _sqlite(self, options: dict[str, Any]) -> AsyncEngine:
         if self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        if "pool_size" in options:
+            # Used in turns, every connection that was ever needed would stay as warm as the others.
+            options["pool_use_lifo"] = True
         engine = create_async_engine(self.url, **options)
         event.listen(engine.sync_engine, "connect", self._prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -139,6 +153,7 @@ class Database:
             "journal_mode=WAL",
             f"synchronous={self._synchronous}",
             "foreign_keys=ON",
+            _FEW_PAGES,
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

@@ -28,6 +28,7 @@ from grpc_reflection.v1alpha import reflection
 from services.common.authenticator import Authenticator
 from services.common.errors import FailedPrecondition
 from services.common.health import Health
+from services.common.heaps import share_heaps
 from services.common.http_server import serve_probes
 from services.common.interceptors import CallInterceptor
 from services.common.readiness import Readiness
@@ -127,9 +128,13 @@ async def _drain(
 
 
 def give_way(settings: ServiceSettings) -> None:
-    """Lower this process's priority as far as ``settings`` say; for ``main`` alone, once."""
+    """Leave room for others on this machine; for ``main`` alone, once, before there are threads.
+
+    The priority is lowered as far as ``settings`` say, and threads share heaps.
+    """
     if settings.niceness:
         os.nice(settings.niceness)
+    share_heaps()
 
 
 def keep_what_is_loaded() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from dbos import DBOS, DBOSConfig
 from sqlalchemy.engine import make_url
 
-from services.common.database import away
+from services.common.database import FrugalConnection, away
 from services.common.errors import ServiceError
 from services.orchestrator.durable.names import (
     APPLICATION,
@@ -155,12 +155,19 @@ def _config(settings: EngineSettings) -> DBOSConfig:
         "max_executor_threads": settings.threads,
         "sys_db_pool_size": 8,
         # The engine repeats what a lost connection broke; to ask first would cost every step twice.
-        "db_engine_kwargs": {"pool_pre_ping": False},
+        "db_engine_kwargs": {"pool_pre_ping": False, **_frugal(settings.database_url)},
         # Nobody here waits for the engine's messages; its listener keeps a stop waiting that long.
         "notification_listener_polling_interval_sec": 0.5,
         "run_migrations": False,  # `migrate_engine` has done it
         "log_level": "WARNING",
     }
+
+
+def _frugal(database_url: str) -> dict[str, Any]:
+    """What keeps SQLite's connections small, as those of our own are."""
+    if make_url(engine_url(database_url)).get_backend_name() != "sqlite":
+        return {}
+    return {"connect_args": {"factory": FrugalConnection}, "pool_use_lifo": True}
 
 
 async def migrate_engine(database_url: str) -> None:

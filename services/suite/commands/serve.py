@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 import uvloop
 
+from services.common.heaps import share_heaps
 from services.common.server import keep_what_is_loaded, wait_for_signal
 from services.common.telemetry import configure_logging
 from services.suite.commands.session import EXIT_CODES, err, run
@@ -80,6 +81,7 @@ def serve(
     def start() -> Any:
         settings = SuiteSettings(**{k: v for k, v in given.items() if v is not None})
         configure_logging(settings)
+        share_heaps()
         return serving(settings)
 
     run(start, runner=on_fast_loop)

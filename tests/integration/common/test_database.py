@@ -243,6 +243,13 @@ async def test_sqlite_is_set_up_to_keep_what_it_has_acknowledged(tmp_path: Path)
         assert await pragma("busy_timeout") == 10000
 
 
+async def test_a_connection_to_sqlite_keeps_half_a_mebibyte_of_pages_however_large_the_file(
+    tmp_path: Path,
+) -> None:
+    async with Database(str(tmp_path / "x.db"), schema="test") as database, database.begin() as one:
+        assert (await one.execute(sa.text("PRAGMA cache_size"))).scalar_one() == -512
+
+
 async def test_a_write_waits_for_another_process_that_holds_the_lock(
     tmp_path: Path, scripts: Path
 ) -> None:
