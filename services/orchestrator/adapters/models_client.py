@@ -15,9 +15,11 @@ from services.orchestrator.adapters.fresh import Fresh
 from services.orchestrator.adapters.wire import from_duration, from_timestamp
 from services.orchestrator.domain.models import (
     Availability,
-    BatchDiscount,
     Lifecycle,
     Model,
+)
+from services.orchestrator.domain.prices import (
+    BatchDiscount,
     Price,
     PriceTier,
 )

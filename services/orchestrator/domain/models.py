@@ -1,12 +1,12 @@
 """What the orchestrator knows about a model: the generator's catalogue row, here and now."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from services.orchestrator.domain.options import Quality
+from services.orchestrator.domain.prices import Price
 
 # Ratings that what a model promises counts for.
 PROMISE_WEIGHT = 3
@@ -53,71 +53,6 @@ class Availability(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PriceTier:
-    """Micro-USD for one unit at a resolution ("" = any) with or without sound (None = any)."""
-
-    amount_micros: int
-    resolution: str = ""
-    audio: bool | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class BatchDiscount:
-    """Percent that are taken off each of so many that are ordered together."""
-
-    at_least: int
-    percent: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Price:
-    """A price with its date. `kind` is a word of the contract, such as "per_second".
-
-    A price per clip with `unit_seconds` is for each started so many seconds. `listed` is the price
-    that a discount for batches was taken off.
-    """
-
-    kind: str = "unknown"
-    amount_micros: int = 0
-    tiers: tuple[PriceTier, ...] = ()
-    as_of: str = ""
-    unit_seconds: float = 0.0
-    batches: tuple[BatchDiscount, ...] = ()
-    listed: "Price | None" = None
-
-    def together(self, count: int) -> "Price":
-        """The price of each of so many; amounts are rounded up, as the generator does."""
-        percent = max((b.percent for b in self.batches if count >= b.at_least), default=0)
-        if not percent or self.listed is not None:
-            return self
-
-        def less(amount: int) -> int:
-            return -(-amount * (100 - percent) // 100)
-
-        tiers = tuple(replace(t, amount_micros=less(t.amount_micros)) for t in self.tiers)
-        return replace(self, amount_micros=less(self.amount_micros), tiers=tiers, listed=self)
-
-    def of_clip(self, seconds: float, resolution: str) -> int | None:
-        """Micro-USD for one clip, rounded up; None when nobody knows."""
-        if self.kind == "free":
-            return 0
-        tiers = [t.amount_micros for t in self.tiers if t.resolution in {"", resolution}]
-        unit = max(tiers) if tiers else self.amount_micros
-        if self.kind == "per_clip":
-            return unit * (math.ceil(seconds / self.unit_seconds) if self.unit_seconds else 1)
-        if self.kind == "per_second":
-            # Whole milliseconds, so that no float comes near money.
-            return -(-unit * round(seconds * 1000) // 1000)
-        return None
-
-    def of_gpu_time(self, seconds: float | None) -> int | None:
-        """Micro-USD for so much time of the GPU at this rate an hour, rounded up."""
-        if self.kind != "per_gpu_hour" or not self.amount_micros or seconds is None:
-            return None
-        return -(-self.amount_micros * round(seconds * 1000) // 3_600_000)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Model:
     """A row of the catalogue. Lengths and latencies in seconds; an empty set means "any".
 
@@ -161,7 +96,7 @@ class Model:
     camera_motion: bool = False
     audio: bool = False
     voices: tuple[str, ...] = ()
-    price: Price = Price()
+    price: Price = field(default_factory=Price)
     charges_on_moderation: str = "unknown"
     licence: str = ""
     commercial_use: str = "unknown"

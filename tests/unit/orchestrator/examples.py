@@ -4,9 +4,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from services.orchestrator.domain.job import Job
-from services.orchestrator.domain.models import Availability, Lifecycle, Model, Price
+from services.orchestrator.domain.models import (
+    Availability,
+    Lifecycle,
+    Model,
+)
 from services.orchestrator.domain.money.ledger import Charge
 from services.orchestrator.domain.money.scopes import Payer
+from services.orchestrator.domain.prices import (
+    Price,
+)
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.values import (
     Attempt,

@@ -14,7 +14,10 @@ from services.common.errors import (
     NoModel,
     Unavailable,
 )
-from services.orchestrator.domain.models import Availability, Lifecycle, Price, PriceTier
+from services.orchestrator.domain.models import (
+    Availability,
+    Lifecycle,
+)
 from services.orchestrator.domain.options import (
     Fit,
     ImageInput,
@@ -25,6 +28,10 @@ from services.orchestrator.domain.options import (
     VideoInput,
 )
 from services.orchestrator.domain.policy import TenantPolicy
+from services.orchestrator.domain.prices import (
+    Price,
+    PriceTier,
+)
 from services.orchestrator.domain.routing import Router
 from tests.unit.orchestrator.examples import STORYBOARD, WANTED, hosted, request, unready
 
@@ -401,3 +408,30 @@ def test_time_on_a_gpu_costs_its_typical_seconds():
 )
 def test_a_price_is_whole_micro_dollars(price, micros):
     assert price.of_clip(7.5, "720p") == micros
+
+
+@pytest.mark.parametrize(
+    ("resolution", "micros"),
+    [
+        ("480p", 80_000),
+        ("720p", 80_000),
+        ("1080p", 80_000),
+        ("1440p", 130_000),
+        ("2160p", 130_000),
+        ("", 130_000),
+    ],
+)
+def test_a_resolution_without_a_price_costs_what_the_nearest_does_and_is_not_free(
+    resolution, micros
+):
+    tiers = (
+        PriceTier(amount_micros=80_000, resolution="768p"),
+        PriceTier(amount_micros=130_000, resolution="2k"),
+    )
+    assert Price(kind="per_second", tiers=tiers).of_clip(1.0, resolution) == micros
+
+
+def test_a_price_for_every_other_resolution_is_used_before_the_nearest():
+    tiers = (PriceTier(amount_micros=80_000, resolution="768p"),)
+    price = Price(kind="per_second", amount_micros=10_000, tiers=tiers)
+    assert (price.of_clip(1.0, "768p"), price.of_clip(1.0, "720p")) == (80_000, 10_000)

@@ -4,7 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from services.orchestrator.domain.films.graph import TaskType
-from services.orchestrator.domain.models import Model, Price
+from services.orchestrator.domain.models import (
+    Model,
+)
+from services.orchestrator.domain.prices import (
+    Price,
+)
 
 # An estimate is told in tenths of a cent, rounded up for each item, as price tables are.
 GRAIN_MICROS = 1_000
@@ -16,6 +21,7 @@ class Item:
 
     `saved_micros` is what it cost when it was made, where it would be served from the cache; None
     where it would be made. `discount_micros` is what a discount for batches has taken off it.
+    `usual_micros` is the price of the film's own model for a clip that a cheaper one would make.
     """
 
     task: str
@@ -24,6 +30,14 @@ class Item:
     price_micros: int | None
     saved_micros: int | None = None
     discount_micros: int = 0
+    usual_micros: int | None = None
+
+    @property
+    def spared_micros(self) -> int:
+        """What the cheaper model takes off the price of the film's own, discounts left aside."""
+        if self.usual_micros is None or self.price_micros is None:
+            return 0
+        return max(self.usual_micros - self.price_micros - self.discount_micros, 0)
 
     @property
     def told_micros(self) -> int | None:
@@ -63,6 +77,11 @@ class Estimate:
     def discount_micros(self) -> int:
         """What discounts for batches have taken off."""
         return sum(item.discount_micros for item in self.items)
+
+    @property
+    def spared_micros(self) -> int:
+        """What cheaper models for shots in the background take off the price of the film's own."""
+        return sum(item.spared_micros for item in self.items)
 
 
 def _sum(prices: Iterable[int | None]) -> int | None:

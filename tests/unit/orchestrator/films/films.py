@@ -11,7 +11,13 @@ from services.orchestrator.domain.films.layout import Layout
 from services.orchestrator.domain.films.shots import Line, Shot
 from services.orchestrator.domain.films.strategy import Strategy, StrategyType, VisualApproach
 from services.orchestrator.domain.job import JobState, Stage
-from services.orchestrator.domain.models import Lifecycle, Model, Price
+from services.orchestrator.domain.models import (
+    Lifecycle,
+    Model,
+)
+from services.orchestrator.domain.prices import (
+    Price,
+)
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.domain.values import Clip, Decision, Failure
 from services.orchestrator.flows.film import cancel_film, make_film
@@ -144,7 +150,7 @@ class EndingJobs(MemoryJobs):
 
     def _ended(self, job):
         running = job.started(NOW).planned(NOW, WANTED, Decision(), ())
-        tried = attempt(model=job.request.model)
+        tried = attempt(model="vendor_video" if job.request.routed else job.request.model)
         running = running.attempting(NOW, tried)
         outcome = self.script(job)
         if outcome != "ok":

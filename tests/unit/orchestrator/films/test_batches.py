@@ -7,8 +7,15 @@ import pytest
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.film import FilmState
 from services.orchestrator.domain.films.tasks import together
-from services.orchestrator.domain.models import BatchDiscount, Price, PriceTier, in_batch
+from services.orchestrator.domain.models import (
+    in_batch,
+)
 from services.orchestrator.domain.money.scopes import Scope, ScopeKind
+from services.orchestrator.domain.prices import (
+    BatchDiscount,
+    Price,
+    PriceTier,
+)
 from services.orchestrator.usecases.films.plan import FilmSource
 from tests.unit.orchestrator.films.films import MODELS, VENDOR, Studio, film, shots
 from tests.unit.orchestrator.films.test_plan import planning
