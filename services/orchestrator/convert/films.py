@@ -23,7 +23,8 @@ def film_message(film: Film) -> pb.Film:
         asset=newest.asset if newest else "",
         version=film.version,
         cost=to_money(film.cost_micros),
-        savings=to_money(sum(task.saved_micros for task in film.tasks)),
+        savings=to_money(sum(task.saved_micros + task.spared_micros for task in film.tasks)),
+        background_savings=to_money(sum(task.spared_micros for task in film.tasks)),
         warnings=load_texts().say(language, film.warnings),
         error=to_error(film.error),
         sequence=film.sequence,
@@ -82,6 +83,7 @@ def task_message(task: FilmTask, language: str = "en") -> pb.FilmTask:
         assets=[piece.asset for piece in task.pieces],
         savings=to_money(task.saved_micros),
         likeness=_likeness(task, first, language),
+        usual_price=to_money(task.usual_micros),
     )
 
 
@@ -110,6 +112,8 @@ def plan_message(plan: FilmPlan) -> pb.PlanFilmResponse:
         known = [item.told_micros for item in bought if item.told_micros is not None]
         message.cost.CopyFrom(to_money(sum(known)))
         message.savings.CopyFrom(to_money(sum(item.saved_micros or 0 for item in bought)))
+        if not any(item.spared_micros for item in bought):
+            message.ClearField("usual_price")
         tasks.append(message)
     return pb.PlanFilmResponse(
         tasks=tasks,
@@ -123,6 +127,7 @@ def plan_message(plan: FilmPlan) -> pb.PlanFilmResponse:
         preset=plan.brief.rules.name,
         discount=to_money(estimate.discount_micros),
         worst_price=to_money(estimate.worst_micros),
+        background_savings=to_money(estimate.spared_micros),
     )
 
 

@@ -129,7 +129,7 @@ class Films(FilmServiceServicer):
         return pb.RestoreCutResponse(film=film_message(film))
 
     async def _shown(self, film: Film) -> pb.Film:
-        """The film's message with URLs of what there is to see, and what cache and discounts saved.
+        """The film's message with URLs of what there is to see, and what all of it saved.
 
         While storage is away the rest is told.
         """

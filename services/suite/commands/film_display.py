@@ -17,6 +17,7 @@ from services.suite.commands.session import out
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from google.type.money_pb2 import Money
     from rich.console import Console
 
     from reelmesh.orchestrator.v1.film_service_pb2 import PlanFilmResponse
@@ -91,6 +92,13 @@ def money_of(tasks: Iterable[FilmTask]) -> str:
     return f"${micros // 1_000_000}.{micros % 1_000_000:06d}".rstrip("0") if micros else ""
 
 
+def spared_of(saved: Money) -> str:
+    """What cheaper models for the background have taken off, in words; "" for nothing."""
+    if not (saved.units or saved.nanos):
+        return ""
+    return f"{money(saved)} by cheaper models for shots in the background"
+
+
 def _headline(film: Film) -> Text:
     parts: list[str | Text] = [film.title or film.name, "  ", state_of(film)]
     parts.append(f"  {film.progress_percent} %")
@@ -156,6 +164,8 @@ def show_film(film: Film) -> None:
             out.print(Text(f"           {finding}", style="yellow"))
     for line in _likenesses(film):
         out.print(Text(f"  likeness {line}", style="dim"))
+    if spared := spared_of(film.background_savings):
+        out.print(Text(f"  less     {spared}"))
     if film.content_url:
         # Not wrapped: a URL in two lines is no URL.
         out.print(Text(f"  watch    {film.content_url}"), soft_wrap=True)
@@ -172,7 +182,9 @@ def show_plan(plan: PlanFilmResponse) -> None:
         out.print(Text(f"batch {number}", style="bold"))
         for name in batch.tasks:
             task = tasks[name]
-            out.print(Text(f"  {name:28} {task.model:24} {money_of([task]):>10}"), soft_wrap=True)
+            usual = f"  not {money(task.usual_price)}" if task.HasField("usual_price") else ""
+            line = f"  {name:28} {task.model:24} {money_of([task]):>10}{usual}"
+            out.print(Text(line), soft_wrap=True)
     strategy = plan.strategy
     out.print(
         f"{strategy.type}, {strategy.max_concurrency} at once, {strategy.visual_approach}: "
@@ -188,6 +200,8 @@ def show_plan(plan: PlanFilmResponse) -> None:
         )
     if plan.discount.units or plan.discount.nanos:
         out.print(f"less  {money(plan.discount)} by discounts for batches, already taken off")
+    if spared := spared_of(plan.background_savings):
+        out.print(f"less  {spared}")
     if plan.HasField("p50_latency"):
         out.print(f"time  about {plan.p50_latency.seconds} s for the clips")
     for warning in plan.warnings:

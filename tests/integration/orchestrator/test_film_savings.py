@@ -1,5 +1,6 @@
-"""What a film was saved, by its vendor's discount and by the cache, in it and in the report."""
+"""What a film was saved: by discounts, the cache and cheaper models; in it and in the report."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from services.common.server import serve
 from services.common.settings import ServiceSettings
 from tests.fakes.generator_service import Succeed, model
 from tests.integration.orchestrator.conftest import house_on
-from tests.integration.orchestrator.films import ROOMS, State, dollars, end, wanted
+from tests.integration.orchestrator.films import ROOMS, State, dollars, end, shots, wanted
 from tests.integration.orchestrator.test_cache import Storage
 from tests.stack import SIGNING_KEY
 
@@ -64,3 +65,38 @@ async def test_a_film_tells_what_the_cache_and_discounts_for_batches_saved_it(
         assert {row.key: (row.cost, row.savings) for row in report.rows} == {
             film.name.removeprefix("films/"): (film.cost, film.savings) for film in found
         }
+
+
+async def test_a_film_tells_what_a_cheaper_model_for_its_background_shot_has_spared(
+    tmp_path: Path, nats_url: str
+) -> None:
+    prices = {"first_model": 50_000, "dear_model": 900_000}
+    async with house_on(tmp_path, nats_url) as house, house.client() as acme:
+        house.generator.models = [
+            *ROOMS,
+            *(
+                model(name, price=model_pb2.Price(kind="per_clip", amount_micros=micros))
+                for name, micros in prices.items()
+            ),
+        ]
+        house.generator.script = lambda r: Succeed(cost_micros=prices.get(r.model, 0))
+        films: Any = FilmServiceStub(acme.channel)
+        of = json.loads(shots())
+        of[1]["background"] = True
+        request = wanted(json.dumps(of), providers={"animation": "dear_model"})
+        plan = await films.PlanFilm(pb.PlanFilmRequest(request=request))
+        assert (plan.max_price, plan.background_savings) == (dollars(950_000), dollars(850_000))
+        usual = {task.id: task.usual_price for task in plan.tasks if task.HasField("usual_price")}
+        assert usual == {"s2.animation": dollars(900_000)}
+        made, _ = await end(films, (await films.CreateFilm(request)).film.name)
+        assert made.state == State.STATE_SUCCEEDED, made.error
+        film = (await films.GetFilm(pb.GetFilmRequest(name=made.name))).film
+        assert film.cost == dollars(950_000)
+        assert film.savings == film.background_savings == dollars(850_000)
+        budgets: Any = BudgetServiceStub(acme.channel)
+        for group, key in (("film", film.name.removeprefix("films/")), ("model", "first_model")):
+            report = await budgets.GetCostReport(
+                budget_service_pb2.GetCostReportRequest(group_by=group)
+            )
+            saved = {row.key: row.savings for row in report.rows}
+            assert saved[key] == dollars(850_000)

@@ -6,8 +6,15 @@ from typing import Any
 from google.type.money_pb2 import Money
 from rich.console import Console
 
-from reelmesh.orchestrator.v1.film_service_pb2 import Film, FilmTask, Likeness, PlanFilmResponse
+from reelmesh.orchestrator.v1.film_service_pb2 import (
+    Batch,
+    Film,
+    FilmTask,
+    Likeness,
+    PlanFilmResponse,
+)
 from services.suite.commands.film_display import Reel, film_table, show_film, show_plan
+from services.suite.commands.session import out
 
 
 def task(kind: str, shot: str = "", **facts: Any) -> FilmTask:
@@ -80,3 +87,32 @@ def test_the_worst_case_of_a_plan_stands_beside_its_price(capsys: Any) -> None:
     assert "worst $0.07" in capsys.readouterr().out
     show_plan(PlanFilmResponse(min_price=price, max_price=price, worst_price=price))
     assert "worst" not in capsys.readouterr().out
+def dollars(nanos: int) -> Money:
+    return Money(currency_code="USD", nanos=nanos)
+
+
+def test_what_a_cheaper_model_for_the_background_spares_is_told_by_plan_and_film() -> None:
+    spared = dollars(870_000_000)
+    prices = {"cost": dollars(50_000_000), "usual_price": dollars(920_000_000)}
+    clip = task("animation", "s1", model="minimax", **prices)
+    plan = PlanFilmResponse(
+        tasks=[clip],
+        batches=[Batch(tasks=[clip.id])],
+        min_price=clip.cost,
+        max_price=clip.cost,
+        background_savings=spared,
+    )
+    with out.capture() as printed:
+        show_plan(plan)
+        show_film(film(clip, background_savings=spared))
+    lines = [line.split() for line in printed.get().splitlines()]
+    assert ["s1.animation", "minimax", "$0.05", "not", "$0.92"] in lines
+    words = ["by", "cheaper", "models", "for", "shots", "in", "the", "background"]
+    assert [line for line in lines if line[:1] == ["less"]] == [["less", "$0.87", *words]] * 2
+
+
+def test_without_such_shots_nothing_is_said_of_them() -> None:
+    with out.capture() as printed:
+        show_plan(PlanFilmResponse())
+        show_film(film())
+    assert "background" not in printed.get()

@@ -8,6 +8,7 @@ from services.orchestrator.domain.options import (
     Facets,
     Fit,
     ImageInput,
+    Objective,
     Routing,
 )
 from services.orchestrator.domain.request import VideoRequest
@@ -40,7 +41,11 @@ def shot_request(
         camera_motion=wording.told("camera_motion", shot.camera_motion),
         image=ImageInput(asset=picture) if picture else brief.cast.first_frame(shot),
         fit=Fit.NEAREST,
-        routing=Routing(local_only=brief.rules.offline, allow_placeholder=brief.placeholder),
+        routing=Routing(
+            objective=Objective.COST if shot.thrifty else None,
+            local_only=brief.rules.offline,
+            allow_placeholder=brief.placeholder,
+        ),
         cache=CacheOptions(mode=CacheMode.DEFAULT if cached else CacheMode.OFF),
         project=brief.project,
         language=brief.language,

@@ -11,7 +11,7 @@ from services.orchestrator.domain.films.characters import (
     require_one_each,
 )
 from services.orchestrator.domain.films.likeness import LikenessWish
-from services.orchestrator.domain.films.presets import PRESETS, Preset, preset_named
+from services.orchestrator.domain.films.presets import Preset, preset_named
 from services.orchestrator.domain.films.shots import PROVIDED, TRANSITIONS, Shot
 from services.orchestrator.domain.films.strategy import StrategyType, VisualApproach
 from services.orchestrator.domain.films.wording import FilmWording
@@ -141,14 +141,11 @@ class FilmBrief:
         return "" if self.music == "off" else self.music or self.rules.music
 
     def clip_model(self, shot: Shot) -> str:
-        """The model named for a shot's clip; a background shot is made by a cheaper one.
+        """The model named for a shot's clip; "" for one in the background: what costs least.
 
-        Cheaper is what the budget preset has, or, where the caller chose, what costs least.
+        Where nothing costs less than the film's own model, `usecases.films.thrift` names that.
         """
-        if not shot.background or shot.providers.get("animation"):
-            return self.model_for("animation", shot.providers)
-        named = self.rules.providers and not self.providers.get("animation")
-        return PRESETS["budget"].providers["animation"] if named else ""
+        return "" if shot.thrifty else self.model_for("animation", shot.providers)
 
     def model_for(self, kind: str, own: Mapping[str, str]) -> str:
         """The model named for a kind of task: the shot's, the film's, the preset's, or ""."""

@@ -102,6 +102,11 @@ class Shot:
             check_one_of("providers", kind, PROVIDED)
 
     @property
+    def thrifty(self) -> bool:
+        """Whether its clip may be made by a cheaper model than the film's own."""
+        return self.background and not self.providers.get("animation")
+
+    @property
     def characters_spoken(self) -> int:
         """How many characters of text are spoken."""
         return sum(len(line.text) for line in self.lines)

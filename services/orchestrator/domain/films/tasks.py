@@ -109,7 +109,9 @@ class FilmTask:
     makes it, `order` the generator's request id in work now. `takes` are what earlier versions
     made; `taken` is the version that its pieces are of, 0 for the newest. `tries` are what this
     version made until it looked like a sheet, `granted` how many more than one the budget allowed,
-    and `extra_micros` the price of those, of all versions. Money in micro-USD.
+    and `extra_micros` the price of those, of all versions. `usual_micros` is what the film's own
+    model would take for a clip that a cheaper one makes, and `spared_micros` what that has saved,
+    of all versions. Money in micro-USD.
     """
 
     id: str
@@ -136,6 +138,8 @@ class FilmTask:
     tries: tuple[Try, ...] = ()
     granted: int = 0
     extra_micros: int = 0
+    usual_micros: int | None = None
+    spared_micros: int = 0
     warning: Warned = ""
     error: Failure | None = None
     start_time: datetime | None = None

@@ -13,13 +13,15 @@ from services.orchestrator.domain.notices import Warned
 class Made:
     """What a task made, and what of it is less than was asked for.
 
-    What it cost and what the cache has saved are in micro-USD; `drawn` tells that a model has just
+    What it cost, what the cache has saved, and what a cheaper model than the film's own has spared
+    are in micro-USD; `drawn` tells that a model has just
     made it, which took its time.
     """
 
     pieces: tuple[Piece, ...] = ()
     cost_micros: int = 0
     saved_micros: int = 0
+    spared_micros: int = 0
     warning: Warned = ""
     cut: Cut | None = None
     drawn: bool = False

@@ -33,6 +33,7 @@ from services.orchestrator.domain.routing import Router
 from services.orchestrator.usecases.films.casting import CastFilm, Showing
 from services.orchestrator.usecases.films.foresee import ForeseeFilm, Sketch
 from services.orchestrator.usecases.films.pricing import Pricing
+from services.orchestrator.usecases.films.thrift import Thrift
 from services.orchestrator.usecases.films.wording import WordFilm
 from services.orchestrator.usecases.policies import FixedPolicies
 
@@ -91,8 +92,8 @@ class PlanFilm:
         strategy = await self._strategy(brief, shots, models)
         stock = strategy.visual_approach is VisualApproach.STOCK_ONLY
         layout = Layout(brief, shots, stock=stock)
-        tasks = layout.tasks()
         decide = partial(self.router.decide, policy=policy)
+        tasks = Thrift(brief=brief, models=models, decide=decide)(layout.tasks(), shots)
         showing = Showing(brief=brief, tasks=tasks, models=models, decide=decide)
         brief, told = showing(shots)
         choice = Choice(models, policy)

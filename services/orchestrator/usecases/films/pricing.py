@@ -47,7 +47,7 @@ class Pricing:
         self._tasks = tasks
         self._decide = decide
         self._choice = ModelChoice(models, offline=brief.rules.offline, language=brief.language)
-        self._clips: dict[tuple[str, float, bool], Item] = {}
+        self._clips: dict[tuple[str, float, bool, bool], Item] = {}
         self._clip_seconds: float | None = None
         self._fresh = 0
         self.blockers: list[ServiceError] = []
@@ -109,10 +109,10 @@ class Pricing:
 
     def _clip(self, task: FilmTask, shot: Shot) -> Item:
         shows = self._brief.cast.first_frame(shot) is not None
-        key = (task.model, shot.duration_seconds, shows)
+        key = (task.model, shot.duration_seconds, shows, shot.thrifty)
         if key not in self._clips:
             self._clips[key] = self._routed(task, shot)
-        return replace(self._clips[key], task=task.id)
+        return replace(self._clips[key], task=task.id, usual_micros=task.usual_micros)
 
     def _routed(self, task: FilmTask, shot: Shot) -> Item:
         request = shot_request(self._brief, shot, model=task.model)

@@ -133,6 +133,7 @@ class RunFilm:
                     t.done(moment, made.pieces, warning),
                     cost_micros=t.cost_micros + made.cost_micros,
                     saved_micros=t.saved_micros + made.saved_micros,
+                    spared_micros=t.spared_micros + made.spared_micros,
                 ),
             )
             cuts = (*film.cuts, made.cut) if made.cut else film.cuts

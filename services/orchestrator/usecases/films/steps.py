@@ -31,6 +31,7 @@ from services.orchestrator.usecases.films.retaking import LookAtPiece, Retaking
 from services.orchestrator.usecases.films.run import RunFilm
 from services.orchestrator.usecases.films.sounds import MakeMusic, MakeSound, MakeSpeech
 from services.orchestrator.usecases.films.stills import MakePicture
+from services.orchestrator.usecases.films.sparing import SparingClip
 from services.orchestrator.usecases.films.stop import StopFilm
 from services.orchestrator.usecases.films.visuals import MakeClip
 from services.orchestrator.usecases.patience import Rest, rest
@@ -168,7 +169,8 @@ def _seen_makers(
         retaking=retaking,
         now=now,
     )
-    return {TaskType.IMAGE: picture, TaskType.ANIMATION: clip, TaskType.RETRIEVAL: clip}
+    sparing = SparingClip(clip=clip, models=models, ledger=purchase.ledger, now=now)
+    return {TaskType.IMAGE: picture, TaskType.ANIMATION: sparing, TaskType.RETRIEVAL: clip}
 
 
 def _other_makers(

@@ -131,19 +131,11 @@ async def test_a_picture_comes_before_its_clip():
     )
 
 
-async def test_a_shots_own_models_win_and_background_is_made_by_a_cheaper_one():
+async def test_a_shots_own_models_win():
     first, second = shots(2)
-    source = FilmSource(
-        shots=(
-            replace(first, providers={"animation": "storyboard"}),
-            replace(second, background=True),
-        )
-    )
-    brief = FilmBrief(providers={"animation": "vendor_dear"})
-    dear = replace(
-        MODELS[0], id="vendor_dear", price=replace(MODELS[0].price, amount_micros=900_000)
-    )
-    plan = await planning(*MODELS, dear)("acme", brief, source)
+    source = FilmSource(shots=(replace(first, providers={"animation": "storyboard"}), second))
+    brief = FilmBrief(providers={"animation": "vendor_video"})
+    plan = await planning()("acme", brief, source)
     made_by = {item.task: item.model for item in plan.estimate.items}
     assert made_by["s1.animation"] == "storyboard"
     assert made_by["s2.animation"] == "vendor_video"
