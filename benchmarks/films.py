@@ -43,12 +43,26 @@ def _long() -> list[Row]:
         short = _highest(found.stack)
         seconds = asyncio.run(_timed(found.stack, _placeholders(LONG)))
         long = _highest(found.stack)
-    grown = ", ".join(f"{name} {short[name]:.0f} -> {long[name]:.0f}" for name in long)
+        asyncio.run(_timed(found.stack, _placeholders(LONG)))
+        again = _highest(found.stack)
+    told = "; ".join(
+        f"{name} {short[name]:.0f}, {long[name]:.0f}, {again[name]:.0f}" for name in long
+    )
+    lengths = f"{SHORT}, {LONG} and {LONG}"
     return [
         Row(f"PlanFilm of {LONG} shots, median", f"{plan * 1e3:.0f} ms", "< 200 ms"),
         Row(f"film of {LONG} shots on placeholders", f"{seconds:.0f} s", ""),
-        Row(f"  highest memory after {SHORT} and {LONG} shots, MiB", grown, "flat"),
+        Row(f"  highest memory after films of {lengths} shots, MiB", told, ""),
+        Row(
+            f"  the most that a service grew from {SHORT} to {LONG}", _most(short, long), "<= 10 %"
+        ),
+        Row("  from the first long one to the next", _most(long, again), "<= 3 %"),
     ]
+
+
+def _most(before: dict[str, float], after: dict[str, float]) -> str:
+    """How much the service that grew most has grown, in percent."""
+    return f"{max(after[name] / before[name] - 1 for name in after) * 100:.1f} %"
 
 
 def _placeholders(count: int) -> pb.CreateFilmRequest:
