@@ -10,6 +10,7 @@ from services.orchestrator.domain.cache.keys import exact_key, shape_key
 from services.orchestrator.domain.films.asking import shot_request
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.shots import Shot
+from services.orchestrator.domain.films.wording import FilmWording
 from services.orchestrator.domain.policy import TenantPolicy
 from services.orchestrator.domain.styles import Filled, Looks, StylePreset
 from services.orchestrator.usecases.filling import FillRequest, as_styled
@@ -122,6 +123,29 @@ async def test_every_shot_of_a_film_is_worded_as_the_film_began():
     source = FilmSource(shots=(shot,))
     assert fingerprint_of(worded, source) != fingerprint_of(FilmBrief(), source)
     assert fingerprint_of(replace(worded, packs=()), source) == fingerprint_of(asked, source)
+
+
+async def test_what_a_shot_says_of_itself_wins_over_the_films_style_preset_and_template():
+    own = Shot(
+        shot_id="s1",
+        prompt="a green door",
+        styles=("noir",),
+        camera_motion="zoom_in",
+        negative_prompt="rain",
+    )
+    look = StylePreset(
+        id="news",
+        pack="styles",
+        phrase="broadcast news look",
+        parameters={"style": "news", "camera_motion": "static", "negative_prompt": "blur"},
+    )
+    brief = FilmBrief(wording=FilmWording.of(None, look))
+    made = shot_request(brief, own)
+    assert (made.prompt, made.style) == ("a green door. noir", "")
+    assert (made.camera_motion, made.negative_prompt) == ("zoom_in", "rain")
+    plain = shot_request(brief, Shot(shot_id="s2", prompt="a green door"))
+    assert (plain.prompt, plain.style) == ("a green door. broadcast news look", "news")
+    assert (plain.camera_motion, plain.negative_prompt) == ("static", "blur")
 
 
 async def test_a_films_template_needs_a_hole_for_the_shots():

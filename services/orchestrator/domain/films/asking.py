@@ -22,13 +22,14 @@ def shot_request(
     """The request for a shot's clip; `picture` is the asset that it begins with.
 
     `again` asks for something else than before: the cache is left out. Lengths and sizes may be
-    the nearest that a model makes, because the cut brings every clip to the film's own.
+    the nearest that a model makes, because the cut brings every clip to the film's own. What
+    a shot says of itself wins over the film's style preset and template.
     """
     cached = brief.use_cache and not again
     wording = brief.wording
     return VideoRequest(
-        prompt=wording.put(_words(brief, shot)),
-        style=wording.told("style", ""),
+        prompt=wording.put(_words(brief, shot), styled=bool(shot.styles)),
+        style="" if shot.styles else wording.told("style", ""),
         packs=brief.packs,
         model=model or "auto",
         creative_id=brief.creative_id,

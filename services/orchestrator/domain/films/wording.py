@@ -38,10 +38,10 @@ class FilmWording:
             fields=taken | (dict(filled.defaults) if filled else {}),
         )
 
-    def put(self, words: str) -> str:
-        """A shot's words as they are asked for."""
+    def put(self, words: str, *, styled: bool = False) -> str:
+        """A shot's words as they are asked for; `styled` ones have a look already."""
         said = self.text.replace(HOLE, words)
-        if not self.phrase or self.phrase.casefold() in said.casefold():
+        if styled or not self.phrase or self.phrase.casefold() in said.casefold():
             return said
         return f"{said.rstrip(' .')}. {self.phrase}"
 
