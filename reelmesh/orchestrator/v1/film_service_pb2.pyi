@@ -106,6 +106,7 @@ class Film(_message.Message):
     PRESET_FIELD_NUMBER: _builtins.int
     CHARACTERS_FIELD_NUMBER: _builtins.int
     CONSISTENCY_FIELD_NUMBER: _builtins.int
+    BACKGROUND_SAVINGS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"films/{id}"."""
     tenant_name: _builtins.str
@@ -152,7 +153,7 @@ class Film(_message.Message):
 
     @_builtins.property
     def savings(self) -> _money_pb2.Money:
-        """Sum of what the cache and discounts for batches saved."""
+        """Sum of what the cache, discounts for batches and cheaper models for shots in the background saved."""
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -210,6 +211,10 @@ class Film(_message.Message):
     def consistency(self) -> Global___Consistency:
         """How much what follows a sheet must look like it: as it was asked for, or as this deployment has it."""
 
+    @_builtins.property
+    def background_savings(self) -> _money_pb2.Money:
+        """What cheaper models for shots in the background have spared against the film's own, a part of `savings`."""
+
     def __init__(
         self,
         *,
@@ -247,10 +252,11 @@ class Film(_message.Message):
         preset: _builtins.str = ...,
         characters: _abc.Iterable[Global___CharacterSheet] | None = ...,
         consistency: Global___Consistency | None = ...,
+        background_savings: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["budget_limit", b"budget_limit", "consistency", b"consistency", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "latest_start_time", b"latest_start_time", "savings", b"savings", "start_time", b"start_time", "strategy", b"strategy"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["background_savings", b"background_savings", "budget_limit", b"budget_limit", "consistency", b"consistency", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "latest_start_time", b"latest_start_time", "savings", b"savings", "start_time", b"start_time", "strategy", b"strategy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "budget_limit", b"budget_limit", "characters", b"characters", "consistency", b"consistency", "content_url", b"content_url", "cost", b"cost", "create_time", b"create_time", "creative_id", b"creative_id", "cuts", b"cuts", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "latest_start_time", b"latest_start_time", "name", b"name", "preset", b"preset", "preview", b"preview", "preview_url", b"preview_url", "progress_percent", b"progress_percent", "savings", b"savings", "sequence", b"sequence", "shots", b"shots", "start_time", b"start_time", "state", b"state", "strategy", b"strategy", "style_preset", b"style_preset", "tasks", b"tasks", "template", b"template", "template_text", b"template_text", "tenant_name", b"tenant_name", "thumbnail_url", b"thumbnail_url", "title", b"title", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "background_savings", b"background_savings", "budget_limit", b"budget_limit", "characters", b"characters", "consistency", b"consistency", "content_url", b"content_url", "cost", b"cost", "create_time", b"create_time", "creative_id", b"creative_id", "cuts", b"cuts", "end_time", b"end_time", "error", b"error", "estimate", b"estimate", "eta", b"eta", "latest_start_time", b"latest_start_time", "name", b"name", "preset", b"preset", "preview", b"preview", "preview_url", b"preview_url", "progress_percent", b"progress_percent", "savings", b"savings", "sequence", b"sequence", "shots", b"shots", "start_time", b"start_time", "state", b"state", "strategy", b"strategy", "style_preset", b"style_preset", "tasks", b"tasks", "template", b"template", "template_text", b"template_text", "tenant_name", b"tenant_name", "thumbnail_url", b"thumbnail_url", "title", b"title", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -419,6 +425,7 @@ class FilmTask(_message.Message):
     CREDIT_FIELD_NUMBER: _builtins.int
     SAVINGS_FIELD_NUMBER: _builtins.int
     LIKENESS_FIELD_NUMBER: _builtins.int
+    USUAL_PRICE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id within the film, such as "shot-003.image"."""
     type: _builtins.str
@@ -481,6 +488,10 @@ class FilmTask(_message.Message):
     def likeness(self) -> Global___Likeness:
         """How much its still or clip looks like the sheet that it follows; absent where it follows none."""
 
+    @_builtins.property
+    def usual_price(self) -> _money_pb2.Money:
+        """What the film's own model would take for a clip in the background that a cheaper one makes; absent for all else."""
+
     def __init__(
         self,
         *,
@@ -506,10 +517,11 @@ class FilmTask(_message.Message):
         credit: _builtins.str = ...,
         savings: _money_pb2.Money | None = ...,
         likeness: Global___Likeness | None = ...,
+        usual_price: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "end_time", b"end_time", "error", b"error", "likeness", b"likeness", "savings", b"savings", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "end_time", b"end_time", "error", b"error", "likeness", b"likeness", "savings", b"savings", "start_time", b"start_time", "usual_price", b"usual_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "assets", b"assets", "cost", b"cost", "credit", b"credit", "dependencies", b"dependencies", "end_time", b"end_time", "error", b"error", "id", b"id", "job", b"job", "likeness", b"likeness", "model", b"model", "placeholder", b"placeholder", "priority", b"priority", "progress_percent", b"progress_percent", "savings", b"savings", "sha256", b"sha256", "shot", b"shot", "start_time", b"start_time", "state", b"state", "type", b"type", "version", b"version", "warning", b"warning"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "assets", b"assets", "cost", b"cost", "credit", b"credit", "dependencies", b"dependencies", "end_time", b"end_time", "error", b"error", "id", b"id", "job", b"job", "likeness", b"likeness", "model", b"model", "placeholder", b"placeholder", "priority", b"priority", "progress_percent", b"progress_percent", "savings", b"savings", "sha256", b"sha256", "shot", b"shot", "start_time", b"start_time", "state", b"state", "type", b"type", "usual_price", b"usual_price", "version", b"version", "warning", b"warning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -930,6 +942,7 @@ class PlanFilmResponse(_message.Message):
     PRESET_FIELD_NUMBER: _builtins.int
     DISCOUNT_FIELD_NUMBER: _builtins.int
     WORST_PRICE_FIELD_NUMBER: _builtins.int
+    BACKGROUND_SAVINGS_FIELD_NUMBER: _builtins.int
     title: _builtins.str
     """Title, when it has one."""
     preset: _builtins.str
@@ -972,6 +985,10 @@ class PlanFilmResponse(_message.Message):
         above are without that, and a budget for them alone has no room for it. Absent where a price is not known.
         """
 
+    @_builtins.property
+    def background_savings(self) -> _money_pb2.Money:
+        """What cheaper models for shots in the background spare against the film's own; the prices above are what is left."""
+
     def __init__(
         self,
         *,
@@ -986,10 +1003,11 @@ class PlanFilmResponse(_message.Message):
         preset: _builtins.str = ...,
         discount: _money_pb2.Money | None = ...,
         worst_price: _money_pb2.Money | None = ...,
+        background_savings: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["discount", b"discount", "max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency", "strategy", b"strategy", "worst_price", b"worst_price"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["background_savings", b"background_savings", "discount", b"discount", "max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency", "strategy", b"strategy", "worst_price", b"worst_price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "discount", b"discount", "max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency", "preset", b"preset", "strategy", b"strategy", "tasks", b"tasks", "title", b"title", "warnings", b"warnings", "worst_price", b"worst_price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["background_savings", b"background_savings", "batches", b"batches", "discount", b"discount", "max_price", b"max_price", "min_price", b"min_price", "p50_latency", b"p50_latency", "preset", b"preset", "strategy", b"strategy", "tasks", b"tasks", "title", b"title", "warnings", b"warnings", "worst_price", b"worst_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -152,16 +152,7 @@ def show_film(film: Film) -> None:
     """Print what explains one film."""
     out.print(film_table(film))
     out.print(Text(f"  name     {film.name}"))
-    for cut in film.cuts:
-        seconds = cut.duration.seconds + cut.duration.nanos / 1e9
-        quality = f", quality {cut.quality:.2f}" if cut.HasField("quality") else ""
-        match = f", pictures like their words {cut.prompt_match:.2f}"
-        quality += match if cut.HasField("prompt_match") else ""
-        out.print(Text(f"  cut {cut.version}    {cut.asset}, {seconds:g} s{quality}"))
-        if cut.not_measured:
-            out.print(Text(f"           not measured: {', '.join(cut.not_measured)}", style="dim"))
-        for finding in cut.findings:
-            out.print(Text(f"           {finding}", style="yellow"))
+    _show_cuts(film)
     for line in _likenesses(film):
         out.print(Text(f"  likeness {line}", style="dim"))
     if spared := spared_of(film.background_savings):
@@ -173,6 +164,19 @@ def show_film(film: Film) -> None:
         out.print(Text(f"  error    {film.error.message}", style="red"))
     for warning in film.warnings:
         out.print(Text(f"  note     {warning}", style="yellow"))
+
+
+def _show_cuts(film: Film) -> None:
+    for cut in film.cuts:
+        seconds = cut.duration.seconds + cut.duration.nanos / 1e9
+        quality = f", quality {cut.quality:.2f}" if cut.HasField("quality") else ""
+        match = f", pictures like their words {cut.prompt_match:.2f}"
+        quality += match if cut.HasField("prompt_match") else ""
+        out.print(Text(f"  cut {cut.version}    {cut.asset}, {seconds:g} s{quality}"))
+        if cut.not_measured:
+            out.print(Text(f"           not measured: {', '.join(cut.not_measured)}", style="dim"))
+        for finding in cut.findings:
+            out.print(Text(f"           {finding}", style="yellow"))
 
 
 def show_plan(plan: PlanFilmResponse) -> None:
@@ -190,6 +194,14 @@ def show_plan(plan: PlanFilmResponse) -> None:
         f"{strategy.type}, {strategy.max_concurrency} at once, {strategy.visual_approach}: "
         f"{strategy.reason}"
     )
+    _show_prices(plan)
+    if plan.HasField("p50_latency"):
+        out.print(f"time  about {plan.p50_latency.seconds} s for the clips")
+    for warning in plan.warnings:
+        out.print(Text(f"note  {warning}", style="yellow"))
+
+
+def _show_prices(plan: PlanFilmResponse) -> None:
     if plan.HasField("max_price"):
         out.print(f"price {money(plan.min_price)} to {money(plan.max_price)}")
     else:
@@ -202,7 +214,3 @@ def show_plan(plan: PlanFilmResponse) -> None:
         out.print(f"less  {money(plan.discount)} by discounts for batches, already taken off")
     if spared := spared_of(plan.background_savings):
         out.print(f"less  {spared}")
-    if plan.HasField("p50_latency"):
-        out.print(f"time  about {plan.p50_latency.seconds} s for the clips")
-    for warning in plan.warnings:
-        out.print(Text(f"note  {warning}", style="yellow"))

@@ -87,6 +87,8 @@ def test_the_worst_case_of_a_plan_stands_beside_its_price(capsys: Any) -> None:
     assert "worst $0.07" in capsys.readouterr().out
     show_plan(PlanFilmResponse(min_price=price, max_price=price, worst_price=price))
     assert "worst" not in capsys.readouterr().out
+
+
 def dollars(nanos: int) -> Money:
     return Money(currency_code="USD", nanos=nanos)
 

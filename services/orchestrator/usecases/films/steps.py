@@ -30,8 +30,8 @@ from services.orchestrator.usecases.films.purchase import Purchase
 from services.orchestrator.usecases.films.retaking import LookAtPiece, Retaking
 from services.orchestrator.usecases.films.run import RunFilm
 from services.orchestrator.usecases.films.sounds import MakeMusic, MakeSound, MakeSpeech
-from services.orchestrator.usecases.films.stills import MakePicture
 from services.orchestrator.usecases.films.sparing import SparingClip
+from services.orchestrator.usecases.films.stills import MakePicture
 from services.orchestrator.usecases.films.stop import StopFilm
 from services.orchestrator.usecases.films.visuals import MakeClip
 from services.orchestrator.usecases.patience import Rest, rest

@@ -17,9 +17,10 @@ from services.orchestrator.domain.films.film import FilmState
 from services.orchestrator.domain.films.likeness import Likeness, LikenessWish, retry_seed
 from services.orchestrator.domain.films.tasks import TaskState
 from services.orchestrator.domain.films.works import LookWork, PictureWork
-from services.orchestrator.domain.models import Availability, Price
+from services.orchestrator.domain.models import Availability
 from services.orchestrator.domain.money.scopes import Scope, ScopeKind
 from services.orchestrator.domain.notices import Notice, Said
+from services.orchestrator.domain.prices import Price
 from tests.fakes.film_parts import MemoryFilms, ScriptedWorks
 from tests.fakes.journal import Crash, Journal
 from tests.fakes.memory_ledger import MemoryLedger
