@@ -12,6 +12,8 @@ from services.common.errors import InvalidArgument
 from services.generator.domain.shapes import Shape
 
 GIB = 1024**3
+PLAIN = "plain"
+"""Of the setting `speed`: nothing is done on top of what the libraries do by themselves."""
 
 
 class Mode(StrEnum):
@@ -135,14 +137,20 @@ class Plan:
     @property
     def load(self) -> str:
         """How it is loaded: plans of which this is equal share a loaded model."""
+        way = "fast" if self.eight_bits else Rung.RESIDENT.name.lower()
         if self.moved:
-            return self.rung.name.lower()
-        return "fast" if self.eight_bits else Rung.RESIDENT.name.lower()
+            way = self.rung.name.lower()
+        return f"{way}-{PLAIN}" if self.plain else way
+
+    @property
+    def plain(self) -> bool:
+        """Whether no kernel is chosen, nothing compiled and no weight turned for the card."""
+        return self.settings.get("speed") == PLAIN
 
     @property
     def eight_bits(self) -> bool:
         """Whether the denoiser multiplies in eight bits: the fast tier on a card that can."""
-        fast = self.settings.get("tier") == "fast"
+        fast = self.settings.get("tier") == "fast" and not self.plain
         return fast and self.device.kind == "cuda" and not self.moved
 
     @property

@@ -8,6 +8,7 @@ by what is loaded; out go ``{"hello": {…}}``, then
 import json
 import os
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Lock
@@ -26,6 +27,7 @@ from services.generator.engines.local.residency import Residency
 
 _THREADS = 8
 _LEAST_STEP = 0.01
+_LOST = 70
 
 
 def main() -> None:
@@ -68,8 +70,12 @@ def state_of(host: Host) -> dict[str, Any]:
 class Server:
     """Has the host carry out what is read, many at once, and tells how it goes."""
 
-    def __init__(self, host: Host, answers: TextIO) -> None:
+    def __init__(
+        self, host: Host, answers: TextIO, *, leave: Callable[[], None] = lambda: os._exit(_LOST)
+    ) -> None:
+        """`leave` ends the process: a card that is lost comes back to another one alone."""
         self._host = host
+        self._leave = leave
         self._answers = answers
         self._lock = Lock()
         self._stops: dict[str, Event] = {}
@@ -117,6 +123,8 @@ class Server:
             ask, path = from_record(Ask, message["order"]), Path(message["path"])
             made = self._host.carry_out(ask, path, Watch(on_progress, stop))
         except Exception as error:
+            if memory.lost(error):
+                self._leave()  # the parent tells everybody who waits, and begins another
             return {"failed": failed(error)}
         return {"done": to_record(made)}
 

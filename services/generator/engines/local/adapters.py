@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from services.common.errors import InvalidArgument
+from services.generator.engines.local import memory
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _FIELD = "options.local.lora"
 _MOST = 4
+_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +68,26 @@ def adapted(pipeline: Any, loras: tuple[Lora, ...]) -> Iterator[None]:
     if not hasattr(pipeline, "load_lora_weights"):
         raise InvalidArgument(_FIELD, "this model takes no adapters", allowed=("none",))
     try:
-        for lora in loras:
+        _put_on(pipeline, loras)
+        yield
+    finally:
+        pipeline.unload_lora_weights()
+
+
+def _put_on(pipeline: Any, loras: tuple[Lora, ...]) -> None:
+    """Load them. Raises InvalidArgument naming one that was made for another model."""
+    for lora in loras:
+        try:
             pipeline.load_lora_weights(
                 lora.path.parent,
                 weight_name=lora.path.name,
                 adapter_name=lora.name,
                 local_files_only=True,
             )
-        pipeline.set_adapters([lora.name for lora in loras], [lora.weight for lora in loras])
-        yield
-    finally:
-        pipeline.unload_lora_weights()
+            pipeline.set_adapters([lora.name])
+        except Exception as error:
+            if memory.out_of_memory(error):
+                raise
+            why = str(error).strip().splitlines()[0][:_LONGEST]
+            raise InvalidArgument(_FIELD, f"{lora.name} does not fit this model: {why}") from error
+    pipeline.set_adapters([lora.name for lora in loras], [lora.weight for lora in loras])

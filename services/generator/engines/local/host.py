@@ -23,6 +23,7 @@ from services.generator.engines.local.made import Made
 from services.generator.engines.local.measured import denoise_bytes
 from services.generator.engines.local.naming import checkpoint_of, key_of
 from services.generator.engines.local.order import Watch, Work, wishes_of
+from services.generator.engines.local.plainly import Plainly
 from services.generator.engines.local.precision import dtype_for
 from services.generator.engines.local.probe import CheckpointFacts, folder_of, probe
 from services.generator.engines.local.residency import Residency
@@ -56,6 +57,7 @@ class Host:
         self._facts: dict[str, CheckpointFacts] = {}
         self._facts_lock = Lock()
         self._batcher: Results = Batcher()
+        self._plainly = Plainly()
 
     @property
     def loaded(self) -> tuple[str, ...]:
@@ -95,8 +97,15 @@ class Host:
         watch.check()
         work, facts = self._work(ask, path, watch)
         run = Run(self.residency, self._batcher, work, self.room_for(ask), self._write)
-        ways = self._ways(work, facts)
-        return climb(ways, run, give_up=lambda plan: self.residency.drop(key_of(ask, plan)))
+
+        def give_up(plan: Plan) -> None:
+            self.residency.drop(key_of(ask, plan))
+
+        def attempt(plan: Plan) -> Made:
+            checkpoint = ask.source.key
+            return self._plainly.made(plan, run, checkpoint=checkpoint, give_up=give_up)
+
+        return climb(self._ways(work, facts), attempt, give_up=give_up)
 
     def plan(self, ask: Ask) -> Plan:
         """Return how it would be tried first; nothing is loaded. Raises as `carry_out` does."""

@@ -63,6 +63,13 @@ def out_of_memory(error: BaseException) -> bool:
     )
 
 
+def lost(error: BaseException) -> bool:
+    """Tell whether a card is of no more use to this process: every later call would fail, too."""
+    import torch
+
+    return isinstance(error, torch.AcceleratorError) and not out_of_memory(error)
+
+
 def _cuda(torch: Any, index: int) -> Device:
     found = torch.cuda.get_device_properties(index)
     return Device(

@@ -17,7 +17,7 @@ _log = get_logger(__name__)
 def tuned(resident: Resident) -> Resident:
     """Set attention, memory format and compilation; the plan's settings say what was done."""
     plan = resident.plan
-    if plan.device.kind != "cuda":
+    if plan.device.kind != "cuda" or plan.plain:
         return resident
     done: dict[str, str] = {}
     for denoiser in denoisers(resident.pipeline):

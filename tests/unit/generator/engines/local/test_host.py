@@ -329,6 +329,29 @@ def test_half_the_bits_change_little(ltx) -> None:
     assert peak_to_noise > 30
 
 
+def test_an_adapter_of_another_model_is_refused_by_name_and_the_next_job_is_well(
+    ltx, adapters
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    noir = load_file(adapters / "noir.safetensors")
+    wrong = {
+        "wide": {name: each.repeat(2, 2) for name, each in noir.items()},
+        "strange": {f"unheard_of.{name}": each for name, each in noir.items()},
+    }
+    fixture = Fixture(ltx, loras=adapters)
+    _, before = fixture.made("before")
+    for name, weights in wrong.items():
+        path = adapters / f"{name}.safetensors"
+        save_file(weights, path)
+        try:
+            with pytest.raises(InvalidArgument, match=f"{name} does not fit this model"):
+                fixture.made(options={"lora": [{"name": name}]})
+        finally:
+            path.unlink()
+    assert np.array_equal(fixture.made("after")[1], before)
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "colour", 7])
 def test_an_adapter_that_is_not_installed_is_refused_and_the_others_named(
     ltx, adapters, name
