@@ -11,7 +11,7 @@ from services.generator.engines.local import attention, speed
 from services.generator.engines.local.attention import Mask
 from services.generator.engines.local.families import recognise
 from services.generator.engines.local.family import Frames, Picture, Resident, RunOrder
-from services.generator.engines.local.probe import Source, probe
+from services.generator.engines.local.probe import Source, folder_of, probe
 from services.generator.engines.local.tiers import Tier, caching
 
 pytestmark = [
@@ -40,15 +40,14 @@ def loaded(folder) -> Resident:
 
 def made(model: Resident, tier: Tier = Tier.LOSSLESS):
     """Pixels of four steps."""
-    folder = model.source.folder
-    assert folder is not None
-    family = recognise(probe(folder))
+    family = recognise(probe(folder_of(model.source)))
     order = RunOrder(prompts=("a fox",), seeds=(7,), shape=model.plan.shape, steps=4)
     with caching(model.pipeline, tier):
         [output] = family.run(model, order, lambda _done, _total: None)
-        assert isinstance(output, Frames | Picture)
-        pixels = [*output.chunks] if isinstance(output, Frames) else [output.pixels]
-    return np.concatenate(pixels).astype(np.int16)
+        if isinstance(output, Frames):
+            return np.concatenate([*output.chunks]).astype(np.int16)
+    assert isinstance(output, Picture)
+    return output.pixels.astype(np.int16)
 
 
 @pytest.fixture
