@@ -1,7 +1,7 @@
 """Carries out one plan: lends the model, runs it once or as often as it takes, has it written."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -172,7 +172,8 @@ class Run:
             shape = family.snap(replace(plan.shape, frames=part.frames))
             order = replace(_order((work,), shape), lead=lead)
             if number + 1 < len(parts):  # it is the whole clip that ends with a picture
-                order = replace(order, files=_but(order.files, "last_image"))
+                files = {name: path for name, path in order.files.items() if name != "last_image"}
+                order = replace(order, files=files)
             made = family.run(model, order, watching((work,), number, len(parts)))[0]
             if not isinstance(made, Frames):
                 message = f"{family.name} made {type(made).__name__} of a clip"
@@ -196,8 +197,7 @@ class Run:
 
 
 def _order(works: Sequence[Work], shape: Shape) -> RunOrder:
-    first = works[0]
-    ask = first.ask
+    first, ask = works[0], works[0].ask
     return RunOrder(
         prompts=tuple(work.ask.prompt for work in works),
         seeds=tuple(work.ask.seed for work in works),
@@ -212,10 +212,6 @@ def _order(works: Sequence[Work], shape: Shape) -> RunOrder:
         files={name: Path(path) for name, path in ask.files.items()},
         options=ask.options,
     )
-
-
-def _but(files: Mapping[str, Path], name: str) -> dict[str, Path]:
-    return {known: path for known, path in files.items() if known != name}
 
 
 def _alike(work: Work, plan: Plan) -> str:
