@@ -11,9 +11,7 @@ from services.orchestrator.domain.models import (
 )
 from services.orchestrator.domain.money.ledger import Charge
 from services.orchestrator.domain.money.scopes import Payer
-from services.orchestrator.domain.prices import (
-    Price,
-)
+from services.orchestrator.domain.prices import Price
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.values import (
     Attempt,

@@ -21,9 +21,7 @@ from services.orchestrator.domain.job import JobState
 from services.orchestrator.domain.money.scopes import Scope, ScopeKind
 from services.orchestrator.domain.options import Objective, Routing
 from services.orchestrator.domain.ports import AssetPort
-from services.orchestrator.domain.prices import (
-    Price,
-)
+from services.orchestrator.domain.prices import Price
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.flows.generate_video import generate_video
 from services.orchestrator.usecases.accept import AcceptVideo

@@ -4,12 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from services.orchestrator.domain.films.graph import TaskType
-from services.orchestrator.domain.models import (
-    Model,
-)
-from services.orchestrator.domain.prices import (
-    Price,
-)
+from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.prices import Price
 
 # An estimate is told in tenths of a cent, rounded up for each item, as price tables are.
 GRAIN_MICROS = 1_000

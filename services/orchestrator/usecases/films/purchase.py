@@ -20,14 +20,10 @@ from services.orchestrator.domain.films.ports import FilmStore, WorkPort
 from services.orchestrator.domain.films.tasks import FilmTask, Piece, together
 from services.orchestrator.domain.films.wants import known_by
 from services.orchestrator.domain.films.works import SpeechWork, Work, WorkOrder, WorkView
-from services.orchestrator.domain.models import (
-    Model,
-)
+from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.money.budgets import exceeded
 from services.orchestrator.domain.money.ledger import Charge, Ledger
-from services.orchestrator.domain.prices import (
-    Price,
-)
+from services.orchestrator.domain.prices import Price
 from services.orchestrator.usecases.artefacts import Artefacts, NoArtefacts
 from services.orchestrator.usecases.films.create import payer_of_film
 from services.orchestrator.usecases.films.making import Interrupted

@@ -15,9 +15,7 @@ from services.orchestrator.domain.models import (
     Lifecycle,
     Model,
 )
-from services.orchestrator.domain.prices import (
-    Price,
-)
+from services.orchestrator.domain.prices import Price
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.domain.values import Clip, Decision, Failure
 from services.orchestrator.flows.film import cancel_film, make_film

@@ -14,12 +14,8 @@ from services.orchestrator.domain.films.layout import WEIGHTS, Layout
 from services.orchestrator.domain.films.shots import Shot
 from services.orchestrator.domain.films.strategy import VisualApproach
 from services.orchestrator.domain.films.tasks import Piece, TaskState
-from services.orchestrator.domain.models import (
-    Model,
-)
-from services.orchestrator.domain.prices import (
-    Price,
-)
+from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.prices import Price
 from tests.fakes.film_parts import ScriptedWorks, Shelf
 from tests.unit.orchestrator.films.films import MODELS, Studio, film, local, shots
 

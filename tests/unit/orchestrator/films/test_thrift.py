@@ -7,12 +7,8 @@ import pytest
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.film import FilmState
 from services.orchestrator.domain.films.tasks import TaskState
-from services.orchestrator.domain.models import (
-    Availability,
-)
-from services.orchestrator.domain.prices import (
-    BatchDiscount,
-)
+from services.orchestrator.domain.models import Availability
+from services.orchestrator.domain.prices import BatchDiscount
 from services.orchestrator.usecases.films.plan import FilmSource
 from tests.unit.orchestrator.films.films import MODELS, VENDOR, EndingJobs, Studio, film, shots
 from tests.unit.orchestrator.films.test_plan import catalogue, planning

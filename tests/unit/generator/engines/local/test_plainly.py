@@ -107,7 +107,7 @@ def test_what_breaks_it_either_way_is_not_held_against_the_speed(tmp_path, monke
             raise ValueError("not at all")
 
     fixture = Fixture(tmp_path, monkeypatch)
-    fixture.family.run = Broken().run  # type: ignore[method-assign]
+    fixture.family.run = Broken().run  # type: ignore[method-assign]  # as a card would break it
     for name in ("first", "second"):
         with pytest.raises(ValueError, match="not at all"):
             fixture.made(name)
