@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-
-import openai
+from typing import TYPE_CHECKING
 
 from reelmesh.prompt.v1.prompt_service_pb2_grpc import add_PromptServiceServicer_to_server
 from services.common import clock, ids
@@ -17,8 +16,6 @@ from services.common.readiness import Readiness
 from services.common.server import give_way, keep_what_is_loaded, serve, wait_for_signal
 from services.common.telemetry import configure_logging
 from services.prompt.adapters.llm.dialects import DIALECTS, dialect_of
-from services.prompt.adapters.llm.endpoint import Endpoint, Price
-from services.prompt.adapters.llm.writer import LanguageModelWriter
 from services.prompt.adapters.rules.reader import RulesReader
 from services.prompt.adapters.scripts.library import ScriptFiles
 from services.prompt.adapters.sql_templates import SqlTemplates
@@ -31,6 +28,10 @@ from services.prompt.usecases.compile import CompilePrompt
 from services.prompt.usecases.quantify import QuantifyPrompt
 from services.prompt.usecases.regenerate import RegeneratePrompt
 from services.prompt.usecases.templates import Templates
+
+if TYPE_CHECKING:
+    from services.prompt.adapters.llm.endpoint import Endpoint
+    from services.prompt.adapters.llm.writer import LanguageModelWriter
 
 SCOPES = {"/reelmesh.prompt.v1.PromptService/AnalyzePrompt": READ}
 _MIGRATIONS = Path(__file__).parent / "adapters" / "migrations"
@@ -69,11 +70,11 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         yield listening.address
 
 
-def _usecases(settings: Settings, endpoint: Endpoint | None, templates: Templates) -> UseCases:
+def _usecases(settings: Settings, endpoint: "Endpoint | None", templates: Templates) -> UseCases:
     """Reads the packs (a blocking matter) and wires everything."""
     knowledge = load_knowledge(settings.packs_dir)
     reader = RulesReader(knowledge.lexicons, knowledge.names)
-    model = LanguageModelWriter(endpoint) if endpoint else None
+    model = _writer(endpoint) if endpoint else None
     return UseCases(
         quantify=QuantifyPrompt(reader=reader, knowledge=knowledge, model=model),
         compile=CompilePrompt(reader=reader, knowledge=knowledge, model=model),
@@ -90,12 +91,23 @@ def _usecases(settings: Settings, endpoint: Endpoint | None, templates: Template
     )
 
 
-def _endpoint(settings: Settings) -> Endpoint | None:
+def _writer(endpoint: "Endpoint") -> "LanguageModelWriter":
+    from services.prompt.adapters.llm.writer import LanguageModelWriter  # noqa: PLC0415 - see below
+
+    return LanguageModelWriter(endpoint)
+
+
+def _endpoint(settings: Settings) -> "Endpoint | None":
     """The configured language model, or None where rules do everything."""
     if not settings.llm_model:
         return None
+    # The SDK is a third of the time of a start and 14 MiB: only who names a model pays it.
+    from openai import AsyncOpenAI  # noqa: PLC0415 - see above
+
+    from services.prompt.adapters.llm.endpoint import Endpoint, Price  # noqa: PLC0415 - see above
+
     url = settings.endpoint_url()
-    client = openai.AsyncOpenAI(
+    client = AsyncOpenAI(
         api_key=settings.endpoint_key(),
         base_url=url,
         timeout=settings.llm_timeout,
