@@ -13,6 +13,7 @@ import uvloop
 from reelmesh.storage.v1.storage_service_pb2_grpc import add_StorageServiceServicer_to_server
 from services.common import clock
 from services.common.access import open_keys
+from services.common.allocator import use_memory_again
 from services.common.database import Database
 from services.common.identity import ADMIN, READ
 from services.common.ids import new_id
@@ -240,6 +241,7 @@ def main() -> None:
     settings = Settings()
     configure_logging(settings)
     give_way(settings)
+    use_memory_again()
     uvloop.run(_serve(settings))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import uvloop
 
+from services.common.allocator import use_memory_again
 from services.storage.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -141,4 +142,5 @@ if __name__ == "__main__":
     told = Settings(**json.loads(sys.argv[1]))
     if sys.argv[2]:
         _arm(sys.argv[2], told)
+    use_memory_again()
     uvloop.run(_main(told))
