@@ -108,7 +108,7 @@ def _plain(value: object) -> object:
     return sorted(value) if isinstance(value, frozenset) else str(value)
 
 
-def _arm(step: str, settings: Settings) -> None:
+def arm(step: str, settings: Settings) -> None:
     """Patch one method of one adapter to end this process with SIGKILL."""
     import importlib
 
@@ -128,19 +128,20 @@ def _arm(step: str, settings: Settings) -> None:
     setattr(owner, method, deadly)
 
 
-async def _main(settings: Settings) -> None:
+async def listen(settings: Settings, say: Callable[[str], object]) -> None:
+    """Serve for ever; ``say`` is told the address."""
     from services.common.telemetry import configure_logging
     from services.storage.__main__ import running
 
     configure_logging(settings)  # to standard error: nobody reads standard output after the address
     async with running(settings) as address:
-        print("address", address, flush=True)
+        say(address)
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
     told = Settings(**json.loads(sys.argv[1]))
     if sys.argv[2]:
-        _arm(sys.argv[2], told)
+        arm(sys.argv[2], told)
     use_memory_again()
-    uvloop.run(_main(told))
+    uvloop.run(listen(told, lambda address: print("address", address, flush=True)))

@@ -14,6 +14,7 @@ from services.storage.__main__ import running
 from services.storage.settings import Settings
 from tests.fakes.file_server import FileServer
 from tests.integration.storage.conftest import SIGNING_KEY, client_of, until
+from tests.integration.storage.forked_service import forked
 from tests.integration.storage.service_process import STEPS, process
 from tests.servers import Bucket
 from tests.unit.storage.clips import mp4
@@ -58,7 +59,7 @@ def bucket(settings: Settings, request: pytest.FixtureRequest) -> Bucket | None:
 async def test_an_upload_killed_at_any_step_can_be_sent_again_and_exists_once(
     settings: Settings, bucket: Bucket | None, step: str
 ) -> None:
-    async with process(settings, step) as service:
+    async with forked(settings, step) as service:
         async with client_of(service.address) as acme:
             with pytest.raises(ServiceError):
                 await acme.upload(CLIP, "r1", creative_id="c")
@@ -85,7 +86,7 @@ async def test_an_upload_killed_at_any_step_can_be_sent_again_and_exists_once(
 async def test_what_a_killed_upload_leaves_is_swept(
     settings: Settings, bucket: Bucket | None, step: str
 ) -> None:
-    async with process(settings, step) as service:
+    async with forked(settings, step) as service:
         async with client_of(service.address) as acme:
             with pytest.raises(ServiceError):
                 await acme.upload(CLIP, "r1", creative_id="c")
@@ -100,7 +101,7 @@ async def test_what_a_killed_upload_leaves_is_swept(
 @pytest.mark.parametrize("settings", ["folder"], indirect=True)
 async def test_what_was_being_drawn_is_swept_and_drawn_again(settings: Settings) -> None:
     drawing = settings.model_copy(update={"derive": "thumbnail"})
-    async with process(drawing, "while drawing") as service:
+    async with forked(drawing, "while drawing") as service:
         async with client_of(service.address) as acme:
             name = (await acme.upload(CLIP, "r1")).name
         assert await service.died() == signal.SIGKILL
@@ -115,7 +116,7 @@ async def test_what_was_being_drawn_is_swept_and_drawn_again(settings: Settings)
 
 @pytest.mark.parametrize("settings", ["s3"], indirect=True)
 async def test_the_parts_of_a_killed_upload_are_swept(settings: Settings, s3: Bucket) -> None:
-    async with process(settings, "while sending parts") as service:
+    async with forked(settings, "while sending parts") as service:
         async with client_of(service.address) as acme:
             with pytest.raises(ServiceError):
                 await acme.upload(padded(CLIP, 20 * 1024 * 1024), "r1", creative_id="c")
@@ -133,7 +134,7 @@ async def test_the_parts_of_a_killed_upload_are_swept(settings: Settings, s3: Bu
 async def test_a_deletion_that_is_killed_is_finished(
     settings: Settings, bucket: Bucket | None, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with process(settings, step) as service:
+    async with forked(settings, step) as service:
         async with client_of(service.address) as acme:
             asset = await acme.upload(CLIP, "r1")
             with pytest.raises(ServiceError):
@@ -175,7 +176,7 @@ async def test_an_old_preview_that_was_being_replaced_is_replaced_once(
             "sweep_every": timedelta(milliseconds=100),
         }
     )
-    async with process(shrinking, step) as service:
+    async with forked(shrinking, step) as service:
         async with client_of(service.address) as acme:
             film = await acme.upload(mp4(size=(320, 240)), "r1")
         assert await service.died() == signal.SIGKILL

@@ -11,7 +11,7 @@ from services.storage.__main__ import running
 from services.storage.settings import Settings
 from tests.fakes.tcp_proxy import TcpProxy
 from tests.integration.storage.conftest import client_of
-from tests.integration.storage.service_process import process
+from tests.integration.storage.forked_service import forked
 from tests.unit.storage.clips import mp4
 
 pytestmark = [
@@ -55,7 +55,7 @@ async def test_a_deletion_is_told_later_when_the_bus_was_away(
         async with proxy.serving():
             proxy.away = True
             proxied = on_bus(settings, f"nats://127.0.0.1:{proxy.port}")
-            async with process(proxied) as service, client_of(service.address) as acme:
+            async with forked(proxied) as service, client_of(service.address) as acme:
                 asset = await acme.upload(mp4(), "r1")
                 await acme.delete(asset.name)
         async with running(on_bus(settings, nats_url)):

@@ -15,7 +15,7 @@ from services.storage.settings import Settings
 from services.storage.usecases.sweep import Sweep, SweepReport
 from tests.fakes.tcp_proxy import TcpProxy
 from tests.integration.storage.conftest import Client, client_of, until
-from tests.integration.storage.service_process import process
+from tests.integration.storage.forked_service import forked
 from tests.integration.storage.test_crashes import padded
 from tests.servers import Bucket
 from tests.unit.storage.clips import mp4
@@ -86,7 +86,7 @@ async def test_a_crash_between_storing_and_emptying_the_spool_leaves_nothing_in_
     proxied: Settings, proxy: TcpProxy, s3: Bucket
 ) -> None:
     proxy.leave()
-    async with process(proxied, "once committed") as service:
+    async with forked(proxied, "once committed") as service:
         async with client_of(service.address) as acme:
             with pytest.raises(Unavailable):
                 await acme.upload(CLIP, "r1")
