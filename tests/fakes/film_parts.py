@@ -119,7 +119,7 @@ class ScriptedWorks:
 
     async def create(self, order: WorkOrder) -> WorkView:
         known = self.begun.get(order.request_id)
-        if known is not None and known != order:
+        if known is not None and known != replace(order, max_price_micros=known.max_price_micros):
             raise RequestConflict(order.request_id)
         if self.script(order.request_id) == "refused":
             raise self.refusal

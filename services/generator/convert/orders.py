@@ -81,10 +81,15 @@ def order_of(request: generator_service_pb2.CreateGenerationRequest) -> Order:
 
 
 def digest(request: generator_service_pb2.CreateGenerationRequest) -> str:
-    """Return a hash of all that is ordered: how urgent it is makes it no other order."""
+    """Return a hash of all that is ordered.
+
+    How urgent it is, and what it may cost, makes it no other order: a limit decides whether it is
+    taken, once, and prices change between the lives of who asks.
+    """
     ordered = generator_service_pb2.CreateGenerationRequest()
     ordered.CopyFrom(request)
     ordered.ClearField("priority")
+    ordered.ClearField("max_price")
     return hashlib.sha256(ordered.SerializeToString(deterministic=True)).hexdigest()
 
 

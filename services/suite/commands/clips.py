@@ -126,7 +126,7 @@ async def _brought(path: Path, api_key: str, *, bring: bool) -> str:
         async with stored_at("", api_key) as storage:
             asset = (await storage.UploadAsset(_parts(header, path))).asset
             while asset.state == asset_pb2.Asset.STATE_DELETED:
-                header.request_id = f"clip-{digest}-{asset.name.partition('/')[2]}"
+                header.request_id = f"clip-{digest[:40]}-{asset.name.partition('/')[2]}"
                 asset = (await storage.UploadAsset(_parts(header, path))).asset
     except Unavailable as error:
         error.metadata["storage"] = ClientSettings().storage_address

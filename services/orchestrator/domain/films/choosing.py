@@ -43,10 +43,14 @@ class ModelChoice:
     def for_task(self, task: FilmTask) -> Model:
         """The model for a task; a reduced one is made here, whatever was named.
 
+        What is in work stays with the model that was asked: a life after a crash asks no other.
         Raises InvalidArgument for a model that is not there or does other work, NoModel and what
         else keeps a named one from serving.
         """
         operation = OPERATIONS[task.type]
+        begun = find(self._models, task.asked) if task.order and task.asked else None
+        if begun is not None and begun.task == operation:
+            return begun
         if task.model and not task.reduced:
             return self._speaking(self._ready(self.named(task.model, operation)))
         able = [m for m in self._models if m.task == operation and m.ready and self._speaks(m)]

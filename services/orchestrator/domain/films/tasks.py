@@ -106,12 +106,12 @@ class FilmTask:
     `version` counts how often it was wanted (1, then once more with every redo), `attempt` the
     tries, `repeats` those that a restart of ours has interrupted; `reduced` says that this try asks
     for less. `model` is the model asked for, "" where one is chosen. `job` is the video job that
-    makes it, `order` the generator's request id in work now. `takes` are what earlier versions
-    made; `taken` is the version that its pieces are of, 0 for the newest. `tries` are what this
-    version made until it looked like a sheet, `granted` how many more than one the budget allowed,
-    and `extra_micros` the price of those, of all versions. `usual_micros` is what the film's own
-    model would take for a clip that a cheaper one makes, and `spared_micros` what that has saved,
-    of all versions. Money in micro-USD.
+    makes it, `order` the generator's request id in work now, `asked` the model that it was sent
+    to. `takes` are what earlier versions made; `taken` is the version that its pieces are of, 0
+    for the newest. `tries` are what this version made until it looked like a sheet, `granted` how
+    many more than one the budget allowed, and `extra_micros` the price of those, of all versions.
+    `usual_micros` is what the film's own model would take for a clip that a cheaper one makes, and
+    `spared_micros` what that has saved, of all versions. Money in micro-USD.
     """
 
     id: str
@@ -129,6 +129,7 @@ class FilmTask:
     progress_percent: int = 0
     job: str = ""
     order: str = ""
+    asked: str = ""
     pieces: tuple[Piece, ...] = ()
     takes: tuple[Take, ...] = ()
     taken: int = 0

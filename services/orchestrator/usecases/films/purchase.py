@@ -14,6 +14,7 @@ from services.common.errors import (
     ServiceError,
 )
 from services.orchestrator.domain.cache.keys import artefact_key
+from services.orchestrator.domain.films.choosing import ModelChoice
 from services.orchestrator.domain.films.estimate import unit_price_micros
 from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.ports import FilmStore, WorkPort
@@ -89,7 +90,7 @@ class Purchase:
         ready = await self._ready(film, work)
         at_once = _at_once(film, task, work)
         order = _order(film, task, charge, ready, model=model, at_once=at_once)
-        await self._on_record(film, task, order.request_id)
+        await self._on_record(film, task, order.request_id, model)
         view = await self._followed(order, await self._asked(order, charge))
         cost = await close(self.ledger, charge, view)
         listed, price = _price(model.price, ready, film), order.max_price_micros
@@ -144,15 +145,17 @@ class Purchase:
             provider=model.provider,
         )
 
-    async def _on_record(self, film: Film, task: FilmTask, request_id: str) -> None:
-        """Put the order down before it is sent, so that a cancel can find it."""
+    async def _on_record(self, film: Film, task: FilmTask, request_id: str, model: Model) -> None:
+        """Put the order down before it is sent, so that a cancel finds it, and a later life."""
         moment = self.now()
 
         def note(current: Film) -> Film | None:
             known = current.task(task.id)
             if known.order == request_id or known.version != task.version:
                 return None
-            return current.with_task(moment, task.id, lambda t: replace(t, order=request_id))
+            own = model.task == ModelChoice.operation(task.type)
+            changed = replace(known, order=request_id, asked=model.id if own else known.asked)
+            return current.with_task(moment, task.id, lambda _: changed)
 
         await self.films.change(film.id, note)
 

@@ -89,6 +89,24 @@ async def test_without_any_model_an_equal_request_is_accepted_planned_and_served
     assert len(shop.generator.begun) == 1
 
 
+async def test_a_plan_brings_no_picture_into_storage_to_look_for_its_clip():
+    shop = workshop()
+    asked, where = [], "https://pictures.example/heron.png"
+    known = shop.clips.digest
+
+    async def digest(tenant, image, once):
+        asked.append(once)
+        return await known(tenant, image, once)
+
+    shop.clips.digest = digest
+    shop.clips.pictures |= {where: "d1", "assets/a": "d2"}
+    door = Counter(shop, *(replace(model, image=True) for model in MODELS))
+    plan = await door.plan("acme", request(image=ImageInput(uri=where)))
+    assert (asked, list(plan.hits)) == ([], [])
+    await door.plan("acme", request(image=ImageInput(asset="assets/a")))
+    assert len(asked) == 1  # what is there already is looked at
+
+
 @pytest.mark.parametrize(
     ("named", "error"),
     [
