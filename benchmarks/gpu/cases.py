@@ -45,12 +45,12 @@ def clip(width: int, height: int, frames: int, fps: float) -> Shape:
 SPEED = {
     case.name: case
     for case in (
-        Case(name="wan_2_1_14b", checkpoint="wan_2_1", shape=clip(1280, 720, 81, 16.0)),
         Case(name="ltx_video", checkpoint="ltx_video", shape=clip(1216, 704, 121, 24.0)),
+        Case(name="wan_2_1_14b", checkpoint="wan_2_1", shape=clip(1280, 720, 81, 16.0)),
         Case(name="wan_2_2_5b", checkpoint="wan_2_2_5b", shape=clip(1280, 704, 121, 24.0)),
     )
 }
-"""What the table of speed has: 720p."""
+"""What the table of speed has, the quickest first: 720p."""
 
 _LOW = clip(256, 256, 9, 8.0)
 _STILL = Shape(width=256, height=256)

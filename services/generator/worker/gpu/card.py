@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from services.common.errors import FailedPrecondition, Unavailable
+from services.common.errors import FailedPrecondition, ServiceError, Unavailable
 from services.common.telemetry import get_logger
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.gpu_work import Tier, tier_of_card
@@ -11,10 +11,13 @@ from services.generator.domain.storage_port import AssetStorage
 from services.generator.domain.vram import Device
 from services.generator.engines.local.engine import LocalEngine
 from services.generator.engines.local.installed import sources
+from services.generator.engines.local.popularity import Popularity
 from services.generator.engines.local.probe import Source
 from services.generator.engines.local.process import MODULE, ModelProcess
 from services.generator.worker.gpu.equipment import Memory
 from services.generator.worker.gpu.settings import WorkerSettings
+
+_FAVOURITES = 2
 
 log = get_logger(__name__)
 
@@ -30,7 +33,8 @@ class Card:
         settings: WorkerSettings,
         storage: AssetStorage | None = None,
     ) -> None:
-        self.engine = LocalEngine(process, found, storage)
+        self._popularity = Popularity(settings.popularity)
+        self.engine = LocalEngine(process, found, storage, on_use=self._popularity.used)
         self.models = tuple(found)
         self.device = device.name
         self.tier: Tier = settings.tier or tier_of_card(device)
@@ -61,12 +65,21 @@ class Card:
         self._memory = Memory(used=state["used"], total=state["total"])
 
     async def warm_up(self) -> None:
-        """Start the process, and run every model that is to be preloaded once."""
+        """Start the process, and run every model that is to be preloaded once.
+
+        Those that were asked for most follow, as far as they can: nobody relies on them.
+        """
         await self._process.start()
-        catalogue = load_catalogue()
-        for name in self._settings.preload:
+        catalogue, wanted = load_catalogue(), self._settings.preload
+        for name in wanted:
             await self.engine.warm_up(catalogue.get(name), self._settings.scratch)
             log.info("warmed_up", model=name)
+        for name in self._popularity.favourites(self._found.keys() - {*wanted}, _FAVOURITES):
+            try:
+                await self.engine.warm_up(catalogue.get(name), self._settings.scratch)
+                log.info("warmed_up", model=name)
+            except ServiceError as error:
+                log.warning("not_warmed_up", model=name, why=error.message)
 
 
 @asynccontextmanager

@@ -95,6 +95,11 @@ class WorkerSettings(ServiceSettings):
         return (self.scratch_folder or self.data_dir / "scratch") / quote(self.worker_name, safe="")
 
     @property
+    def popularity(self) -> Path:
+        """Where is counted how often each model was asked for, for the next start."""
+        return self.data_dir / f"popular_models-{self.device}.json"
+
+    @property
     def models(self) -> Path:
         """Where weights are kept."""
         return self.models_folder or self.data_dir / "models"

@@ -10,12 +10,16 @@ import pytest
 from services.common.errors import InvalidArgument
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.catalogue import Availability, Surroundings
-from services.generator.domain.models import PriceKind
+from services.generator.domain.models import Model, PriceKind
 from services.generator.domain.vendor_keys import NO_KEYS
 from services.generator.domain.vram import Mode
+from services.generator.engines.local.engine import LocalEngine
+from services.generator.engines.local.popularity import Popularity
 from services.generator.settings import Settings
+from services.generator.worker import here as here_module
 from services.generator.worker.here import Here, models_here
 from tests.fakes.model_family import checkpoint
+from tests.stack.waiting import until
 
 MODULE = "tests.fakes.model_process"
 CATALOGUE = load_catalogue()
@@ -79,6 +83,24 @@ async def test_what_is_preloaded_has_run_before_the_service_is_ready(tmp_path) -
     assert list(scratch.iterdir()) == []  # what the trial made is gone
     with pytest.raises(InvalidArgument, match=r"LOCAL_PRELOAD.*sdxl cannot run.*ltx_video"):
         await opened(tmp_path, local_preload=("sdxl",))
+
+
+async def test_what_was_asked_for_most_is_loaded_at_the_next_start(tmp_path, monkeypatch) -> None:
+    warmed: list[str] = []
+
+    class Told(LocalEngine):
+        async def warm_up(self, model: Model, folder: Path) -> None:
+            await super().warm_up(model, folder)
+            warmed.append(model.id)
+
+    monkeypatch.setattr(here_module, "LocalEngine", Told)
+    uses = Popularity(tmp_path / "data" / "popular_models.json")
+    for name in ("ltx_video", "ltx_video", "sdxl"):  # the latter is not installed any more
+        uses.used(name)
+    nothing: Any = None
+    async with AsyncExitStack() as stack:
+        await models_here(settings(tmp_path), nothing, stack, module=MODULE)
+        await until(lambda: warmed == ["ltx_video"], 60)
 
 
 async def test_a_mode_that_the_machine_is_too_small_for_stops_the_service(tmp_path) -> None:

@@ -133,6 +133,20 @@ async def test_after_the_warm_up_the_first_work_takes_no_longer_than_the_next(
     assert product.load_seconds == LOAD
 
 
+async def test_what_was_asked_for_most_is_loaded_at_the_next_start(tmp_path: Path) -> None:
+    names = ("wan_2_2_5b", "sdxl", "flux_dev", "whisper")
+    first = card(tmp_path, Process(), *names)
+    for number, name in enumerate(["sdxl", "sdxl", "sdxl", "flux_dev", "flux_dev"]):
+        work = local_work(ImageTask(prompt="a heron"), name, f"g{number}")
+        await first.engine.make(work, tmp_path / f"{number}.png", on_progress=lambda _: None)
+    process = Process()
+    again = Card(process, H100, sources({}, tmp_path / "models"), settings(tmp_path))  # type: ignore[arg-type]  # a stand-in
+    await again.warm_up()
+    assert [order["source"]["model"] for order in process.orders] == ["sdxl", "flux_dev"]
+    process.alive = False
+    await again.warm_up()  # nobody relies on them
+
+
 async def test_it_says_which_models_lie_in_memory_and_nothing_when_the_process_died(
     tmp_path: Path,
 ) -> None:
