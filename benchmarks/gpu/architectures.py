@@ -61,7 +61,9 @@ class Made:
 
     def _config(self, size: Size, tiny: Mapping[str, Any]) -> dict[str, Any]:
         config = {**size.kept(tiny), **size.config}
-        return {**config, **dict.fromkeys(size.depths, 1)} if self.shallow else config
+        if not self.shallow:
+            return config
+        return {**config, **dict.fromkeys(size.depths, 1), **size.shallow}
 
     def _drawn(self, make: Any, config: Mapping[str, Any]) -> Any:
         """A module with small random weights, first laid out without any."""

@@ -20,12 +20,16 @@ _WORDS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """A part: its `config` over the class's defaults and over what is `keeps` of the tiny one."""
+    """A part: its `config` over the class's defaults and over what is `keeps` of the tiny one.
+
+    With one layer of each kind the numbers `depths` are 1, and `shallow` goes over the rest.
+    """
 
     config: Mapping[str, Any] = field(default_factory=dict)
     keeps: frozenset[str] = frozenset()
     keeps_all: bool = False
     depths: tuple[str, ...] = ()
+    shallow: Mapping[str, Any] = field(default_factory=dict)
 
     def kept(self, tiny: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the part has of its tiny self."""
@@ -127,7 +131,10 @@ _SVD = Sizes(
     billions=1.52,
     parts={
         "UNetSpatioTemporalConditionModel": _size(
-            "cross_attention_dim", depths=(), num_attention_heads=(5, 10, 20, 20), num_frames=25
+            "cross_attention_dim",
+            depths=("layers_per_block",),
+            num_attention_heads=(5, 10, 20, 20),
+            num_frames=25,
         ),
         "AutoencoderKLTemporalDecoder": Size(keeps_all=True, config=_KL),
     },
@@ -158,6 +165,8 @@ _SDXL = Sizes(
                 "addition_time_embed_dim": 256, "norm_num_groups": 32,
                 "projection_class_embeddings_input_dim": 6 * 256 + 32,
             },
+            depths=("layers_per_block",),
+            shallow={"transformer_layers_per_block": (1, 1, 1)},
         ),
         "AutoencoderKL": Size(keeps_all=True, config={**_KL, "norm_num_groups": 32}),
     },

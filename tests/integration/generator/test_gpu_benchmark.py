@@ -1,12 +1,17 @@
 """The script for GPU machines runs here: tiny, and with one layer of the real widths."""
 
+import json
+import re
 import subprocess
 import sys
+import tempfile
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.generator.engines.local import memory
 from tests.fakes.checkpoints import room_of
 
 pytestmark = [
@@ -14,6 +19,9 @@ pytestmark = [
     pytest.mark.xdist_group("torch"),
     pytest.mark.timeout(400),
 ]
+
+
+ROOT = Path(__file__).parents[3]
 
 
 def told(*words: str) -> str:
@@ -63,7 +71,45 @@ def test_a_denoiser_has_its_published_size(name: str, tolerance: float) -> None:
     assert billions == pytest.approx(SIZES[name].billions, rel=tolerance)
 
 
-@pytest.mark.parametrize("words", [("sora",), ("--steps", "2"), ("--smoke", "whisper")])
+def test_what_is_there_is_kept_while_it_is_measured(tmp_path: Path) -> None:
+    table = told(
+        "--tiny", "--steps", "3", "--tiers", "lossless", "--out", str(tmp_path), "ltx_video"
+    )
+    rows = json.loads((tmp_path / "gpu.json").read_text())
+    assert rows[0].keys() == {"name", "value", "against"}
+    assert (tmp_path / "gpu.md").read_text() == table
+    assert "standard" not in table
+
+
+def test_what_breaks_is_said_and_costs_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks.gpu import __main__ as script
+
+    def broken(_self: object, tier: str) -> Any:
+        message = f"{tier} needs\nanother card"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(script.Bench, "ours", broken)
+    asked = script.parsed(["--tiny", "--steps", "3", "ltx_video"])
+    with tempfile.TemporaryDirectory() as scratch:
+        rows = list(script.measure(asked, memory.processor(), Path(scratch)))
+    said = [row.value for row in rows if row.value.startswith("failed")]
+    assert said == [f"failed: RuntimeError: {tier} needs another card" for tier in script.TIERS]
+    assert any(row.name == "  stock, a step" for row in rows)
+
+
+def test_the_commands_of_the_documentation_make_sense() -> None:
+    from benchmarks.gpu.__main__ import parsed
+
+    text = (ROOT / "docs" / "engines.md").read_text()
+    commands = re.findall(r"^    python -m benchmarks\.gpu([^#\n]*)", text, re.M)
+    assert len(commands) == 4
+    for words in commands:
+        parsed(words.split())
+
+
+@pytest.mark.parametrize(
+    "words", [("sora",), ("--steps", "2"), ("--smoke", "whisper"), ("--tiers", "best")]
+)
 def test_what_makes_no_sense_is_refused(words: tuple[str, ...]) -> None:
     with pytest.raises(subprocess.CalledProcessError) as refused:
         told("--tiny", *words)

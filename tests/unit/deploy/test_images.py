@@ -1,5 +1,6 @@
 """The images of GPU nodes, as far as they can be looked at without building them."""
 
+import asyncio
 import json
 import re
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from services.common.nats_server import NatsServer
 from services.generator.worker.gpu.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[3]
@@ -39,6 +41,12 @@ def installed(name: str) -> list[str]:
     lines = re.findall(r"pip install ([^&\n]+)", text(name))
     words = [word.strip("'") for line in lines for word in line.split()]
     return [word for word in words if not word.startswith("-") and word != "constraints.txt"]
+
+
+def environment(name: str) -> dict[str, str]:
+    """What an image sets."""
+    lines = re.findall(r"^ENV (.+)$", text(name), re.M)
+    return dict(re.findall(r"(\w+)=(\S+)", " ".join(lines)))
 
 
 def lint(*paths: Path) -> subprocess.CompletedProcess[str]:
@@ -94,7 +102,7 @@ def test_a_card_can_compile_and_multiply_in_eight_bits_there() -> None:
 @pytest.mark.parametrize("name", IMAGES)
 def test_an_image_runs_as_nobody_in_particular_with_settings_that_exist(name: str) -> None:
     assert re.findall(r"^USER (.+)$", text(name), re.M)[-1] == "10001"
-    given = dict(re.findall(r"(\w+)=(\S+)", " ".join(re.findall(r"^ENV (.+)$", text(name), re.M))))
+    given = environment(name)
     assert given["LOCAL_MODELS_FOLDER"].startswith("/")
     ours = {name for name in given if name.startswith(("REELMESH_", "LOCAL_", "GPU_WORKER_"))}
     known = {str(each.validation_alias) for each in WorkerSettings.model_fields.values()}
@@ -109,6 +117,25 @@ def test_an_image_starts_a_module_that_exists(name: str) -> None:
     where = ROOT.joinpath(*module.split("."))
     source = where / "__main__.py" if where.is_dir() else where.with_suffix(".py")
     assert 'if __name__ == "__main__":\n    main()' in source.read_text()
+
+
+async def test_the_worker_of_an_image_starts_as_the_image_starts_it(tmp_path: Path) -> None:
+    """With the image's environment, its folders moved here: it goes as far as the missing model."""
+    given = environment("gpu-worker")
+    here = {name: value.replace("/", f"{tmp_path}/", 1) for name, value in given.items()}
+    [command] = re.findall(r"^CMD (\[.+\])$", text("gpu-worker"), re.M)
+    async with NatsServer(tmp_path / "nats") as bus:
+        told = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, *json.loads(command)[1:]],
+            env={"PYTHONPATH": str(ROOT), "NATS_URL": bus.url, **here},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert told.returncode == 1
+    assert told.stderr.strip().splitlines()[-1].startswith("no model is installed")
+    assert (tmp_path / "data" / "device-0.lock").exists()
 
 
 @pytest.mark.parametrize(
