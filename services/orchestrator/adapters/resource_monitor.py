@@ -73,13 +73,14 @@ class Machine:
     def __call__(self) -> ResourceSnapshot:
         """One look."""
         cores = self.cores()
-        gpu, gpu_memory = _gpu_use(self._gpu)
+        gpu, gpu_memory, gpu_gib = _gpu_use(self._gpu)
         return ResourceSnapshot(
             cpu_percent=self._cpu_percent(cores),
             memory_percent=self._memory_percent(),
             cores=max(1, round(cores)),
             gpu_percent=gpu,
             gpu_memory_percent=gpu_memory,
+            gpu_gib=gpu_gib,
             taken=self.now(),
         )
 
@@ -146,11 +147,13 @@ def _nvml() -> Any:
     return nvml if nvml.nvmlDeviceGetCount() else None
 
 
-def _gpu_use(nvml: Any) -> tuple[float | None, float | None]:
-    """Use of the busiest GPU and of the fullest one's memory, in percent."""
+def _gpu_use(nvml: Any) -> tuple[float | None, float | None, int | None]:
+    """Use of the busiest GPU and of the fullest one's memory, in percent; the largest one's GiB."""
     if nvml is None:
-        return None, None
+        return None, None, None
     devices = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
     use = [float(nvml.nvmlDeviceGetUtilizationRates(device).gpu) for device in devices]
     memory = [nvml.nvmlDeviceGetMemoryInfo(device) for device in devices]
-    return max(use), max(_percent(each.used / each.total) for each in memory)
+    fullest = max(_percent(each.used / each.total) for each in memory)
+    # A card of 24 GiB tells a little less.
+    return max(use), fullest, round(max(each.total for each in memory) / 2**30)

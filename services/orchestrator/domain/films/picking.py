@@ -1,4 +1,4 @@
-"""Which preset "auto" stands for: by what a film is made from, and by what can be reached. Pure."""
+"""What a film is like by its words: the preset that "auto" stands for, a technical topic. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +15,17 @@ _NEWS = frozenset(
         "anchor", "breaking", "bulletin", "correspondent", "headline", "headlines", "news",
         "newsreader", "newsroom", "reporter", "reporting", "studio", "mtangazaji", "mwandishi",
         "taarifa", "habari",
+    }
+)  # fmt: skip
+# Words of what has to be drawn right, and of which there is no stock.
+_TECHNICAL = frozenset(
+    {
+        "algorithm", "anatomy", "architecture", "blueprint", "cells", "chemistry", "circuit",
+        "code", "cross-section", "cutaway", "database", "diagram", "engine", "engineering",
+        "equation", "formula", "geometry", "graph", "kernel", "layers", "mechanism", "molecule",
+        "neural", "network", "orbit", "physics", "processor", "protein", "protocol", "reactor",
+        "schematic", "semiconductor", "server", "software", "technical", "technology", "turbine",
+        "mchoro", "mfumo", "mtambo", "programu", "teknolojia", "uhandisi",
     }
 )  # fmt: skip
 _SEVERAL = 3
@@ -46,6 +57,14 @@ def pick_preset(shots: Sequence[Shot], title: str, models: Sequence[Model]) -> P
     if len(report) >= _SEVERAL or "news" in _words(s for shot in shots for s in shot.styles):
         return Picked("news", f"it has the words of a report: {', '.join(sorted(report))}")
     return Picked("basic", "nothing speaks for another")
+
+
+def is_technical(shots: Sequence[Shot], title: str) -> bool:
+    """Whether title, pictures and lines have three technical words, or a style says so."""
+    words = _words([title, *_told(shots)])
+    return len(words & _TECHNICAL) >= _SEVERAL or "technical" in _words(
+        style for shot in shots for style in shot.styles
+    )
 
 
 def _told(shots: Sequence[Shot]) -> Iterator[str]:

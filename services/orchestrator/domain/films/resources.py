@@ -25,7 +25,10 @@ SLOW = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceSnapshot:
-    """Use in percent at a moment; of a GPU None where there is none, which is not 0."""
+    """Use in percent at a moment; of a GPU None where there is none, which is not 0.
+
+    `gpu_gib` is the memory of the largest GPU, in GiB.
+    """
 
     cpu_percent: float
     memory_percent: float
@@ -33,6 +36,7 @@ class ResourceSnapshot:
     cores: int = 1
     gpu_percent: float | None = None
     gpu_memory_percent: float | None = None
+    gpu_gib: int | None = None
 
     def __post_init__(self) -> None:
         """Raise InvalidArgument for what cannot have been measured."""
@@ -82,8 +86,9 @@ def can_start(snapshot: ResourceSnapshot, estimated_resource_cost: float) -> boo
     return snapshot.cpu_percent < cpu and snapshot.memory_percent < memory
 
 
-def tier_of(snapshot: ResourceSnapshot, gpu_gib: float = 0.0) -> HardwareTier:
-    """The tier of a machine: by the memory of its GPU in GiB, else by its cores."""
+def tier_of(snapshot: ResourceSnapshot) -> HardwareTier:
+    """The tier of a machine: by the memory of its GPU, else by its cores."""
+    gpu_gib = snapshot.gpu_gib or 0
     if gpu_gib >= 24:
         return HardwareTier.A
     if gpu_gib >= 12 or snapshot.cores >= 16:

@@ -148,20 +148,24 @@ def select_strategy(
     concurrency: int = 3,
     approach: VisualApproach | None = None,
     experience: Experience | None = None,
+    recommended: int | None = None,
 ) -> Strategy:
     """The strategy by the rule, unless experience shows that another one is clearly better.
 
     `concurrency` is what the film asked for; `approach` is a wish, which offline work cannot grant.
+    `recommended` is what this machine bears, from which an adaptive film begins; None for a film
+    that has said itself how much shall go on at once.
     """
     by_rule = _by_rule(content, profile)
     chosen = by_rule if profile.offline_only else _by_experience(by_rule, experience or {})
     reason = f"by the rule: complexity {content.complexity:g}, resources {profile.resources:g}"
     if chosen is not by_rule:
         reason = f"{chosen} has made clearly better films here than {by_rule}"
+    width = (recommended if chosen is StrategyType.ADAPTIVE else None) or concurrency
     return Strategy(
         strategy_type=chosen,
         visual_approach=select_visual_approach(content, profile, approach),
-        max_concurrency=1 if chosen is StrategyType.SEQUENTIAL else concurrency,
+        max_concurrency=1 if chosen is StrategyType.SEQUENTIAL else width,
         reason=reason,
     )
 

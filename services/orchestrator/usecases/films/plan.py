@@ -10,10 +10,14 @@ from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.characters import CharacterSheet
 from services.orchestrator.domain.films.estimate import Estimate
 from services.orchestrator.domain.films.layout import Layout
-from services.orchestrator.domain.films.picking import Picked, pick_preset
+from services.orchestrator.domain.films.picking import Picked, is_technical, pick_preset
 from services.orchestrator.domain.films.ports import HistoryStore, ScriptPort
 from services.orchestrator.domain.films.presets import AUTO
-from services.orchestrator.domain.films.resources import ResourceMonitor, tier_of
+from services.orchestrator.domain.films.resources import (
+    ResourceMonitor,
+    recommended_concurrency,
+    tier_of,
+)
 from services.orchestrator.domain.films.shots import Shot, require_distinct
 from services.orchestrator.domain.films.strategy import (
     Content,
@@ -89,7 +93,7 @@ class PlanFilm:
         picked = pick_preset(shots, brief.title or title, models)
         auto = brief.preset.lower() == AUTO
         brief = replace(brief, preset=picked.preset) if auto else brief
-        strategy = await self._strategy(brief, shots, models)
+        strategy = await self._strategy(brief, shots, models, brief.title or title)
         stock = strategy.visual_approach is VisualApproach.STOCK_ONLY
         layout = Layout(brief, shots, stock=stock)
         decide = partial(self.router.decide, policy=policy)
@@ -127,28 +131,31 @@ class PlanFilm:
         return found.shots, found.title, found.warnings
 
     async def _strategy(
-        self, brief: FilmBrief, shots: Sequence[Shot], models: Sequence[Model]
+        self, brief: FilmBrief, shots: Sequence[Shot], models: Sequence[Model], title: str
     ) -> Strategy:
         snapshot = await self.monitor.current_snapshot()
         content = Content(
             duration_seconds=sum(shot.duration_seconds for shot in shots),
             fast_pacing=brief.rules.fast,
             dense=brief.rules.dense,
+            technical=is_technical(shots, title),
         )
-        gpu = snapshot.gpu_percent is not None
+        tier = tier_of(snapshot)
         profile = SystemProfile(
-            tier=tier_of(snapshot, 24.0 if gpu else 0.0),
-            gpu=gpu,
+            tier=tier,
+            gpu=snapshot.gpu_percent is not None,
             offline_only=brief.rules.offline,
             enable_ai_images=any(m.ready and m.task == "video" for m in models),
         )
         wish = VisualApproach(brief.visual_approach) if brief.visual_approach else None
+        bears = recommended_concurrency(snapshot, complexity=content.complexity, tier=tier)
         chosen = select_strategy(
             content,
             profile,
             concurrency=brief.width,
             approach=wish,
             experience=await self.history.experience(),
+            recommended=None if brief.concurrency else bears,
         )
         return _as_wished(chosen, brief)
 

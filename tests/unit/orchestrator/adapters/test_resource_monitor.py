@@ -3,11 +3,12 @@
 import asyncio
 import threading
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
 from services.orchestrator.adapters.resource_monitor import Machine, MachineMonitor
-from services.orchestrator.domain.films.resources import ResourceSnapshot
+from services.orchestrator.domain.films.resources import ResourceSnapshot, tier_of
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -110,3 +111,37 @@ def test_without_limits_the_machine_is_measured(tmp_path):
     found = Machine(tmp_path)()
     assert 0 <= found.cpu_percent <= 100
     assert 0 < found.memory_percent <= 100
+
+
+class Cards:
+    """The vendor's library on a machine with cards of these use in percent, GiB used and GiB."""
+
+    def __init__(self, *cards):
+        self.cards = cards
+
+    def nvmlDeviceGetCount(self):
+        return len(self.cards)
+
+    def nvmlDeviceGetHandleByIndex(self, index):
+        return self.cards[index]
+
+    def nvmlDeviceGetUtilizationRates(self, card):
+        return SimpleNamespace(gpu=card[0])
+
+    def nvmlDeviceGetMemoryInfo(self, card):
+        return SimpleNamespace(used=card[1] * 2**30, total=card[2] * 2**30)
+
+
+def test_of_several_cards_the_busiest_the_fullest_and_the_largest_are_told(tmp_path):
+    machine = Machine(tmp_path)
+    machine._gpu = Cards((5, 6, 12), (70, 6, 23.98))
+    found = machine()
+    assert (found.gpu_percent, found.gpu_memory_percent, found.gpu_gib) == (70.0, 50.0, 24)
+    assert tier_of(found) == "A"
+
+
+def test_a_card_that_is_not_there_is_not_an_idle_one(tmp_path):
+    machine = Machine(tmp_path)
+    machine._gpu = None
+    found = machine()
+    assert (found.gpu_percent, found.gpu_memory_percent, found.gpu_gib) == (None, None, None)

@@ -6,11 +6,13 @@ import pytest
 
 from services.common.errors import InvalidArgument
 from services.orchestrator.domain.films.brief import FilmBrief
-from services.orchestrator.domain.films.picking import pick_preset
+from services.orchestrator.domain.films.picking import is_technical, pick_preset
 from services.orchestrator.domain.films.ports import Breakdown
+from services.orchestrator.domain.films.resources import ResourceSnapshot
 from services.orchestrator.domain.films.shots import Line, Shot
 from services.orchestrator.domain.models import Availability
 from services.orchestrator.usecases.films.plan import FilmSource
+from tests.fakes.film_parts import NOW, FixedMonitor
 from tests.unit.orchestrator.films.films import MODELS, VENDOR
 from tests.unit.orchestrator.films.test_plan import planning
 
@@ -89,3 +91,44 @@ async def test_a_preset_that_was_asked_for_is_left_as_it_is():
     assert "preset" not in plan.strategy.reason
     with pytest.raises(InvalidArgument, match="auto, basic"):
         FilmBrief(preset="western")
+
+
+LESSON = Shot(
+    shot_id="s1",
+    prompt="A cutaway of a jet engine",
+    lines=(Line(text="Behind the turbine the gas is slower."),),
+)
+
+
+@pytest.mark.parametrize(("found", "title", "expected"), [
+    ((LESSON,), "", True),
+    ((STORY, replace(STORY, styles=("technical drawing",))), "", True),
+    ((replace(STORY, prompt="Mchoro wa mtambo", lines=(Line(text="Mfumo wake"),)),), "", True),
+    ((replace(LESSON, lines=()),), "", False),
+    ((replace(LESSON, lines=()),), "How a reactor works", True),
+    ((STORY, REPORT, DRAWN), "The engine of love", False),
+])  # fmt: skip
+def test_a_technical_topic_is_known_by_three_of_its_words(found, title, expected):
+    assert is_technical(shots(*found), title) is expected
+
+
+async def test_a_technical_film_is_drawn_first_and_then_looked_for():
+    for shot, approach in ((LESSON, "hybrid_ai_first"), (STORY, "hybrid_stock_first")):
+        plan = await planning()("acme", FilmBrief(), FilmSource(shots=(shot,)))
+        assert plan.strategy.visual_approach == approach
+
+
+async def test_a_large_machine_makes_a_demanding_film_with_as_much_at_once_as_it_bears():
+    look = ResourceSnapshot(
+        cpu_percent=65.0,
+        memory_percent=5.0,
+        cores=16,
+        gpu_percent=1.0,
+        gpu_memory_percent=1.0,
+        gpu_gib=24,
+        taken=NOW,
+    )
+    long = shots(*[replace(LESSON, duration_seconds=60.0)] * 6)
+    for brief, width in ((FilmBrief(), 6), (FilmBrief(concurrency=4), 4)):
+        plan = await planning(monitor=FixedMonitor(look))("acme", brief, FilmSource(shots=long))
+        assert (plan.strategy.strategy_type, plan.strategy.max_concurrency) == ("adaptive", width)

@@ -85,7 +85,7 @@ def test_what_cannot_have_been_measured_is_refused(facts):
     (4, 0, "D"), (8, 0, "C"), (16, 0, "B"), (4, 6, "C"), (4, 12, "B"), (4, 24, "A"),
 ])  # fmt: skip
 def test_the_tier_follows_from_gpu_and_cores(cores, gib, tier):
-    assert tier_of(look(cores=cores), gib) == tier
+    assert tier_of(look(cores=cores, gpu_gib=gib or None)) == tier
 
 
 BUSY = [

@@ -153,3 +153,14 @@ def test_experience_never_brings_offline_work_onto_the_network():
     profile = SystemProfile(tier=HardwareTier.A, offline_only=True)
     chosen = select_strategy(HARD, profile, experience=history)
     assert (chosen.strategy_type, chosen.visual_approach) == ("sequential", "stock_only")
+
+
+@pytest.mark.parametrize(("recommended", "expected"), [(8, 8), (1, 1), (None, 5)])
+def test_an_adaptive_film_begins_with_what_the_machine_bears_unless_it_says_itself(
+    recommended, expected
+):
+    profile = SystemProfile(tier=HardwareTier.A)
+    chosen = select_strategy(HARD, profile, concurrency=5, recommended=recommended)
+    assert (chosen.strategy_type, chosen.max_concurrency) == ("adaptive", expected)
+    parallel = select_strategy(SHORT, profile, concurrency=5, recommended=recommended)
+    assert (parallel.strategy_type, parallel.max_concurrency) == ("parallel", 5)
