@@ -155,15 +155,7 @@ def show_film(film: Film) -> None:
     _show_cuts(film)
     for line in _likenesses(film):
         out.print(Text(f"  likeness {line}", style="dim"))
-    if spared := spared_of(film.background_savings):
-        out.print(Text(f"  less     {spared}"))
-    if film.content_url:
-        # Not wrapped: a URL in two lines is no URL.
-        out.print(Text(f"  watch    {film.content_url}"), soft_wrap=True)
-    if film.HasField("error"):
-        out.print(Text(f"  error    {film.error.message}", style="red"))
-    for warning in film.warnings:
-        out.print(Text(f"  note     {warning}", style="yellow"))
+    _show_end(film)
 
 
 def _show_cuts(film: Film) -> None:
@@ -194,14 +186,15 @@ def show_plan(plan: PlanFilmResponse) -> None:
         f"{strategy.type}, {strategy.max_concurrency} at once, {strategy.visual_approach}: "
         f"{strategy.reason}"
     )
-    _show_prices(plan)
+    _show_price(plan)
     if plan.HasField("p50_latency"):
         out.print(f"time  about {plan.p50_latency.seconds} s for the clips")
     for warning in plan.warnings:
         out.print(Text(f"note  {warning}", style="yellow"))
 
 
-def _show_prices(plan: PlanFilmResponse) -> None:
+def _show_price(plan: PlanFilmResponse) -> None:
+    """Print what it would cost, at worst, and less what."""
     if plan.HasField("max_price"):
         out.print(f"price {money(plan.min_price)} to {money(plan.max_price)}")
     else:
@@ -214,3 +207,16 @@ def _show_prices(plan: PlanFilmResponse) -> None:
         out.print(f"less  {money(plan.discount)} by discounts for batches, already taken off")
     if spared := spared_of(plan.background_savings):
         out.print(f"less  {spared}")
+
+
+def _show_end(film: Film) -> None:
+    """Print what it was spared, where it can be watched, and what went wrong."""
+    if spared := spared_of(film.background_savings):
+        out.print(Text(f"  less     {spared}"))
+    if film.content_url:
+        # Not wrapped: a URL in two lines is no URL.
+        out.print(Text(f"  watch    {film.content_url}"), soft_wrap=True)
+    if film.HasField("error"):
+        out.print(Text(f"  error    {film.error.message}", style="red"))
+    for warning in film.warnings:
+        out.print(Text(f"  note     {warning}", style="yellow"))
