@@ -39,7 +39,9 @@ def _speed_up() -> list[Row]:
 def _long() -> list[Row]:
     with house() as found:
         plan = asyncio.run(_planned(found.stack))
-        asyncio.run(_timed(found.stack, _placeholders(SHORT)))
+        # As many shots as the long film has, so that pools and caches are as warm before it.
+        for _ in range(LONG // SHORT):
+            asyncio.run(_timed(found.stack, _placeholders(SHORT)))
         short = _highest(found.stack)
         seconds = asyncio.run(_timed(found.stack, _placeholders(LONG)))
         long = _highest(found.stack)
@@ -48,15 +50,13 @@ def _long() -> list[Row]:
     told = "; ".join(
         f"{name} {short[name]:.0f}, {long[name]:.0f}, {again[name]:.0f}" for name in long
     )
-    lengths = f"{SHORT}, {LONG} and {LONG}"
+    films = f"{LONG // SHORT} films of {SHORT} shots, one of {LONG}, one more"
     return [
         Row(f"PlanFilm of {LONG} shots, median", f"{plan * 1e3:.0f} ms", "< 200 ms"),
         Row(f"film of {LONG} shots on placeholders", f"{seconds:.0f} s", ""),
-        Row(f"  highest memory after films of {lengths} shots, MiB", told, ""),
-        Row(
-            f"  the most that a service grew from {SHORT} to {LONG}", _most(short, long), "<= 10 %"
-        ),
-        Row("  from the first long one to the next", _most(long, again), "<= 3 %"),
+        Row(f"  highest memory after {films}, MiB", told, ""),
+        Row("  most growth of a service by the long film", _most(short, long), "<= 5 %"),
+        Row("  by the second one", _most(long, again), "<= 3 %"),
     ]
 
 
