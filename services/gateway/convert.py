@@ -14,6 +14,7 @@ from reelmesh.generator.v1 import vendor_key_service_pb2
 from reelmesh.orchestrator.v1 import (
     budget_service_pb2,
     cache_service_pb2,
+    character_service_pb2,
     comparison_service_pb2,
     film_service_pb2,
     policy_service_pb2,
@@ -44,6 +45,7 @@ _METHODS = {
         cache_service_pb2.DESCRIPTOR.services_by_name["CacheService"],
         vendor_key_service_pb2.DESCRIPTOR.services_by_name["VendorKeyService"],
         comparison_service_pb2.DESCRIPTOR.services_by_name["ComparisonService"],
+        character_service_pb2.DESCRIPTOR.services_by_name["CharacterService"],
         storage_service_pb2.DESCRIPTOR.services_by_name["StorageService"],
     )
     for method in service.methods

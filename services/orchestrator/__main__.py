@@ -32,6 +32,7 @@ from services.orchestrator.adapters.sql_alerts import BudgetAlerts
 from services.orchestrator.adapters.sql_books import SqlBooks
 from services.orchestrator.adapters.sql_cache import SqlCache
 from services.orchestrator.adapters.sql_comparisons import SqlComparisons
+from services.orchestrator.adapters.sql_edits import SqlEdits
 from services.orchestrator.adapters.sql_jobs import SqlJobs
 from services.orchestrator.adapters.sql_ledger import SqlLedger
 from services.orchestrator.adapters.sql_policies import SqlPolicies
@@ -45,6 +46,7 @@ from services.orchestrator.durable.queues import Bells
 from services.orchestrator.durable.runtime import migrate_engine
 from services.orchestrator.films import Ways, film_steps, open_films
 from services.orchestrator.front import SCOPES, accepting, servicers
+from services.orchestrator.images import edit_steps
 from services.orchestrator.screening import open_screen
 from services.orchestrator.settings import Settings
 from services.orchestrator.usecases.ahead import MakeAhead
@@ -95,8 +97,8 @@ async def _work(
     stack: AsyncExitStack,
 ) -> None:
     """Make jobs, and do what is done once for all fronts."""
-    films = film_steps(settings, parts)
-    await stack.enter_async_context(working(settings, parts, films, bells))
+    films, edits = film_steps(settings, parts), edit_steps(settings, parts)
+    await stack.enter_async_context(working(settings, parts, films, edits, bells))
     if settings.cache:
         # Behind the engine, whose start blocks the loop: a write begun before would lock SQLite.
         await AssetListener(bus, kept.gone).start()
@@ -160,6 +162,7 @@ async def _open(
         films=await open_films(database, ways, settings, feed, stack),
         feed=feed,
         comparisons=comparisons,
+        edits=SqlEdits(database, orders),
     )
     return cached(settings, parts, metrics), bus
 

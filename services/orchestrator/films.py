@@ -16,8 +16,8 @@ from services.orchestrator.adapters.library_client import LibraryClient
 from services.orchestrator.adapters.resource_monitor import MachineMonitor
 from services.orchestrator.adapters.script_client import ScriptClient
 from services.orchestrator.adapters.sql_books import SqlBooks
+from services.orchestrator.adapters.sql_characters import SqlCharacters
 from services.orchestrator.adapters.sql_films import FilmOrders, SqlFilms
-from services.orchestrator.adapters.sql_sheets import SqlSheets
 from services.orchestrator.adapters.works_client import WorksClient
 from services.orchestrator.servicers.films import FilmUseCases
 from services.orchestrator.settings import Settings
@@ -116,7 +116,9 @@ def film_use_cases(parts: Parts) -> FilmUseCases:
         policies=parts.policies,
         word=WordFilm(styles=parts.styles),
         casting=CastFilm(
-            sheets=SqlSheets(parts.database), assets=parts.assets, rule=films.likeness
+            sheets=SqlCharacters(parts.database, now=clock.now),
+            assets=parts.assets,
+            rule=films.likeness,
         ),
         foresee=ForeseeFilm(artefacts=films.artefacts, voices=films.voices),
     )

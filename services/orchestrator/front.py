@@ -9,6 +9,9 @@ from reelmesh.orchestrator.v1.budget_service_pb2 import (
 )
 from reelmesh.orchestrator.v1.budget_service_pb2_grpc import add_BudgetServiceServicer_to_server
 from reelmesh.orchestrator.v1.cache_service_pb2_grpc import add_CacheServiceServicer_to_server
+from reelmesh.orchestrator.v1.character_service_pb2_grpc import (
+    add_CharacterServiceServicer_to_server,
+)
 from reelmesh.orchestrator.v1.comparison_service_pb2_grpc import (
     add_ComparisonServiceServicer_to_server,
 )
@@ -23,9 +26,11 @@ from services.orchestrator.adapters.sql_books import SqlBooks
 from services.orchestrator.adapters.tenant_rates import TenantRates
 from services.orchestrator.convert.budgets import period_of, report_message
 from services.orchestrator.films import film_use_cases
+from services.orchestrator.images import character_use_cases
 from services.orchestrator.servicers import budgets, cache, policies
 from services.orchestrator.servicers.budgets import Budgets
 from services.orchestrator.servicers.cache import Cache
+from services.orchestrator.servicers.characters import Characters
 from services.orchestrator.servicers.comparisons import Comparisons
 from services.orchestrator.servicers.films import Films
 from services.orchestrator.servicers.policies import Policies
@@ -66,6 +71,7 @@ def servicers(
             Policies(kept_policies),
         ),
         (add_CacheServiceServicer_to_server, Cache(kept)),
+        (add_CharacterServiceServicer_to_server, Characters(character_use_cases(parts))),
         (add_ComparisonServiceServicer_to_server, Comparisons(compare, parts.assets)),
     ]
 

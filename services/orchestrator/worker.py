@@ -17,6 +17,7 @@ from services.orchestrator.adapters.messages import load_messages, load_texts
 from services.orchestrator.adapters.sql_ledger import SqlLedger
 from services.orchestrator.domain.cache.entries import Clips
 from services.orchestrator.domain.comparisons import ComparisonStore
+from services.orchestrator.domain.images.ports import EditStore
 from services.orchestrator.domain.money.ledger import Ledger
 from services.orchestrator.domain.policy_ports import PolicyBook, RecordsPort
 from services.orchestrator.domain.ports import (
@@ -29,10 +30,11 @@ from services.orchestrator.domain.ports import (
 )
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.domain.styles import StylesPort
-from services.orchestrator.durable.housekeeping import Housekeeping
+from services.orchestrator.durable.housekeeping import Housekeeping, Orphans
 from services.orchestrator.durable.leases import Leases
 from services.orchestrator.durable.queues import Bells
 from services.orchestrator.durable.runtime import EngineSettings, running_engine
+from services.orchestrator.flows.edit_image import EditSteps
 from services.orchestrator.settings import Settings
 from services.orchestrator.usecases.admission import Screen
 from services.orchestrator.usecases.afford import Affording
@@ -66,6 +68,7 @@ class Parts:
     films: FilmParts
     feed: EventFeed
     comparisons: ComparisonStore
+    edits: EditStore
     cache: Caching = field(default_factory=NoCache)
     styles: StylesPort | None = None
 
@@ -128,7 +131,7 @@ def _finish(parts: Parts) -> FinishVideo:
 
 @asynccontextmanager
 async def working(
-    settings: Settings, parts: Parts, films: FilmFlow, bells: Bells
+    settings: Settings, parts: Parts, films: FilmFlow, edits: EditSteps, bells: Bells
 ) -> AsyncIterator[None]:
     """Make jobs while the block runs; jobs that have not ended go on in another worker or later.
 
@@ -150,19 +153,20 @@ async def working(
             jobs_at_once=settings.jobs_at_once,
         )
         steps = _steps(settings, parts, finish)
-        await stack.enter_async_context(running_engine(engine, steps, films, bells))
+        await stack.enter_async_context(running_engine(engine, steps, films, edits, bells))
         late = SettleLate(
             jobs=parts.jobs,
             films=parts.films.films,
+            edits=parts.edits,
             ledger=parts.ledger,
             generator=parts.generator,
             now=clock.now,
             ages=settings.settle_ages_seconds,
         )
+        orphans = Orphans(finish=finish, films=films.running, edits=edits)
         tidy = Housekeeping(
             parts.database,
-            finish,
-            films.running,
+            orphans,
             cache=parts.cache,
             now=clock.now,
             deadline=settings.job_deadline,

@@ -13,6 +13,7 @@ from services.suite.commands import (
     bills,
     budgets,
     cache,
+    characters,
     compare,
     costs,
     demo,
@@ -80,6 +81,7 @@ for module in (
     costs,
     budgets,
     cache,
+    characters,
     compare,
 ):
     module.register(app)

@@ -20,6 +20,7 @@ from services.orchestrator.domain.films.strategy import (
 )
 from services.orchestrator.domain.films.tasks import Piece
 from services.orchestrator.domain.films.works import LookWork, WorkOrder, WorkView
+from services.orchestrator.domain.images.edits import ImageEdit
 from services.orchestrator.domain.values import Failure
 
 INTERRUPTED = Failure(reason="UNAVAILABLE", message="a restart", retryable=True)
@@ -263,3 +264,52 @@ class FixedMonitor:
 
     async def wait_for_resources(self, estimated_resource_cost: float) -> None:
         return
+
+
+class MemoryEdits:
+    """`EditStore` in a dictionary; `ordered` are the edits that were ordered."""
+
+    def __init__(self, *edits: ImageEdit) -> None:
+        self.edits = {edit.id: edit for edit in edits}
+        self.prints: dict[tuple[str, str], tuple[str, str]] = {}
+        self.ordered: list[str] = []
+
+    async def accept(
+        self, edit: ImageEdit, request_id: str, fingerprint: str
+    ) -> tuple[ImageEdit, bool]:
+        known = await self.known(edit.tenant, request_id, fingerprint)
+        if known is not None:
+            return known, True
+        self.edits[edit.id] = edit
+        self.ordered.append(edit.id)
+        if request_id:
+            self.prints[edit.tenant, request_id] = (fingerprint, edit.id)
+        return edit, False
+
+    async def known(self, tenant: str, request_id: str, fingerprint: str) -> ImageEdit | None:
+        found = self.prints.get((tenant, request_id)) if request_id else None
+        if found and found[0] != fingerprint:
+            raise RequestConflict(request_id)
+        return self.edits[found[1]] if found else None
+
+    async def get(self, tenant: str, edit_id: str) -> ImageEdit:
+        edit = await self.read(edit_id)
+        if edit.tenant != tenant:
+            raise NotFound("image edit", edit_id)
+        return edit
+
+    async def read(self, edit_id: str) -> ImageEdit:
+        if edit_id not in self.edits:
+            raise NotFound("image edit", edit_id)
+        return self.edits[edit_id]
+
+    async def list(self, tenant: str, before: str, limit: int) -> Any:
+        mine = sorted((e for e in self.edits.values() if e.tenant == tenant), key=lambda e: e.id)
+        return [e for e in reversed(mine) if not before or e.id < before][:limit]
+
+    async def change(
+        self, edit_id: str, mutate: Callable[[ImageEdit], ImageEdit | None]
+    ) -> ImageEdit:
+        known = await self.read(edit_id)
+        self.edits[edit_id] = mutate(known) or known
+        return self.edits[edit_id]

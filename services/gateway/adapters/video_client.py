@@ -8,6 +8,7 @@ from reelmesh.generator.v1 import vendor_key_service_pb2_grpc
 from reelmesh.orchestrator.v1 import (
     budget_service_pb2_grpc,
     cache_service_pb2_grpc,
+    character_service_pb2_grpc,
     comparison_service_pb2_grpc,
     film_service_pb2_grpc,
     policy_service_pb2_grpc,
@@ -37,6 +38,7 @@ class VideoClient:
             policy_service_pb2_grpc.PolicyServiceStub(channel),
             vendor_key_service_pb2_grpc.VendorKeyServiceStub(generator),
             comparison_service_pb2_grpc.ComparisonServiceStub(channel),
+            character_service_pb2_grpc.CharacterServiceStub(channel),
             storage_service_pb2_grpc.StorageServiceStub(storage),
         )
 

@@ -75,6 +75,22 @@ ASSETS: tuple[Endpoint, ...] = (
     Endpoint("DELETE", f"{API_PREFIX}/assets/{{id}}", "DeleteAsset", collection="assets"),
 )
 
+CHARACTERS: tuple[Endpoint, ...] = (
+    Endpoint("POST", f"{API_PREFIX}/characters", "SetCharacter", body="*"),
+    Endpoint("GET", f"{API_PREFIX}/characters", "ListCharacters"),
+    Endpoint("GET", f"{API_PREFIX}/characters/{{id}}", "GetCharacter", collection="characters"),
+    Endpoint("POST", f"{API_PREFIX}/imageEdits", "EditImage", body="*"),
+    Endpoint("GET", f"{API_PREFIX}/imageEdits", "ListImageEdits"),
+    Endpoint(
+        "POST",
+        f"{API_PREFIX}/imageEdits/{{id}}:commit",
+        "CommitImageEdit",
+        body="*",
+        collection="imageEdits",
+    ),
+    Endpoint("GET", f"{API_PREFIX}/imageEdits/{{id}}", "GetImageEdit", collection="imageEdits"),
+)
+
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", f"{API_PREFIX}/videoJobs", "GenerateVideo", body="*"),
     Endpoint("GET", f"{API_PREFIX}/videoJobs", "ListVideoJobs"),
@@ -88,6 +104,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", f"{API_PREFIX}/videoModels", "ListVideoModels"),
     *FILMS,
     *ASSETS,
+    *CHARACTERS,
     Endpoint("GET", f"{API_PREFIX}/policy", "GetPolicy"),
     Endpoint("POST", f"{API_PREFIX}/policy", "SetPolicy", body="policy"),
     Endpoint("GET", f"{API_PREFIX}/preferences", "GetPreferences"),

@@ -37,6 +37,7 @@ def render(protos: Path) -> str:
             "reelmesh/orchestrator/v1/cache_service.proto",
             "reelmesh/generator/v1/vendor_key_service.proto",
             "reelmesh/orchestrator/v1/comparison_service.proto",
+            "reelmesh/orchestrator/v1/character_service.proto",
             "reelmesh/storage/v1/storage_service.proto",
         ]
         if protoc.main(arguments):

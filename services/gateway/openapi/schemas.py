@@ -49,7 +49,7 @@ _SCALARS: dict[int, Schema] = {
 _SERVED = frozenset(
     {
         *("VideoService", "FilmService", "BudgetService", "CacheService", "PolicyService"),
-        *("VendorKeyService", "ComparisonService", "StorageService"),
+        *("VendorKeyService", "ComparisonService", "CharacterService", "StorageService"),
     }
 )
 

@@ -1,13 +1,19 @@
 """The storyboard engine as the generator asks for it: a task in, an animatic out."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from services.common.errors import InvalidArgument
 from services.generator.domain.ports import Work
 from services.generator.domain.sizes import sizes
-from services.generator.domain.tasks import VideoTask
+from services.generator.domain.storage_port import AssetStorage
+from services.generator.domain.tasks import ImageTask, VideoTask
+from services.generator.engines.bringing import bring
 from services.generator.engines.engine import Product
 from services.generator.engines.storyboard import (
     CAMERA_MOTIONS,
@@ -37,23 +43,30 @@ _TIMES = {
 _NO_OTHERS: Mapping[str, str] = {}
 _FPS = 24
 _SECONDS = 5.0
+_INSET = 3  # the picture that a still was made from takes a third of its shorter side
 
 
 class Placeholder:
     """Draws the words of a task. `watermark` marks every frame as a placeholder."""
 
-    def __init__(self, engine: StoryboardEngine, *, watermark: bool = True) -> None:
+    def __init__(
+        self, engine: StoryboardEngine, storage: AssetStorage, *, watermark: bool = True
+    ) -> None:
+        """`storage` has the pictures that stills are made from."""
         self._engine = engine
+        self._storage = storage
         self._watermark = watermark
 
     def suffix(self, work: Work) -> str:
-        """Return ".mp4": every clip is one."""
-        return ".mp4"
+        """Return ".png" for a still, ".mp4" for a clip."""
+        return ".png" if isinstance(work.task, ImageTask) else ".mp4"
 
     async def make(
         self, work: Work, destination: Path, *, on_progress: Callable[[float], None]
     ) -> Product:
-        """Draw the clip; see `Engine.make`."""
+        """Draw the clip or still; see `Engine.make`."""
+        if isinstance(work.task, ImageTask):
+            return await self._still(work, work.task, destination)
         spec = spec_of(work, watermark=self._watermark)
         clip = await self._engine.render(spec, destination, on_progress=on_progress)
         return Product(
@@ -67,6 +80,58 @@ class Placeholder:
             seed=spec.seed,
             warnings=clip.warnings,
         )
+
+    async def _still(self, work: Work, task: ImageTask, destination: Path) -> Product:
+        """Draw one frame of the words, and the picture that it was made from in its corner."""
+        width, height = sizes(task.aspect_ratio or "16:9", task.resolution or "720p")
+        number = work.order.labels.iteration
+        spec = StoryboardSpec(
+            prompt=task.prompt,
+            width=width,
+            height=height,
+            seed=_seed(task.prompt, number) if task.seed is None else task.seed,
+            style=task.style,
+            watermark=self._watermark,
+        )
+        if task.image is None:
+            drawn = await self._engine.render_still(spec, destination)
+            digest, size = drawn.sha256, drawn.size_bytes
+        else:
+            beside = destination.with_name(f"{destination.stem}.from")
+            try:
+                await bring(self._storage, work, "image", task.image, beside)
+                await self._engine.render_still(spec, destination)
+                digest, size = await asyncio.to_thread(put_beside, destination, beside)
+            finally:
+                await asyncio.shield(asyncio.to_thread(beside.unlink, missing_ok=True))
+        return Product(
+            content_type="image/png",
+            sha256=digest,
+            size_bytes=size,
+            width=width,
+            height=height,
+            seed=spec.seed,
+        )
+
+
+def put_beside(still: Path, picture: Path) -> tuple[str, int]:
+    """Put a picture, framed, into the lower left corner; returns the file's SHA-256 and bytes.
+
+    Raises InvalidArgument for what is no picture.
+    """
+    try:
+        with Image.open(picture) as opened, Image.open(still) as drawn:
+            frame, whole = opened.convert("RGB"), drawn.convert("RGB")
+    except UnidentifiedImageError as error:
+        raise InvalidArgument("image", "is no picture that can be read") from error
+    short = min(whole.size)
+    frame.thumbnail((short // _INSET, short // _INSET))
+    framed = ImageOps.expand(frame, border=max(2, short // 180), fill="white")
+    margin = short // 30
+    whole.paste(framed, (margin, whole.height - framed.height - margin))
+    whole.save(still)
+    content = still.read_bytes()
+    return hashlib.sha256(content).hexdigest(), len(content)
 
 
 def spec_of(work: Work, *, watermark: bool = True) -> StoryboardSpec:

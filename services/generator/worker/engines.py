@@ -32,7 +32,7 @@ async def local_backends(
     await stack.enter_async_context(storyboard)
     workers = Workers(MODULE, settings.cores)
     stack.push_async_callback(workers.close)
-    placeholder = Placeholder(storyboard, watermark=settings.placeholder_watermark)
+    placeholder = Placeholder(storyboard, storage, watermark=settings.placeholder_watermark)
     room = MediaRoom(workers, storage, hearing, seeing)
     return {
         name: LocalBackend(

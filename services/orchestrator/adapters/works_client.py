@@ -40,6 +40,7 @@ from services.orchestrator.domain.options import ImageInput
 
 _STATE = pb.Generation.State
 _COMPOSE = pb.ComposeTask
+_NOW, _LATER = generator_service_pb2.PRIORITY_INTERACTIVE, generator_service_pb2.PRIORITY_BATCH
 
 
 class WorksClient:
@@ -57,7 +58,8 @@ class WorksClient:
             task=task_of(order.work),
             max_price=to_money(order.max_price_micros),
             batch_size=order.together if order.together > 1 else 0,
-            priority=generator_service_pb2.PRIORITY_BATCH,  # as the film's shots
+            # A film's parts go as its shots do.
+            priority=_NOW if order.waiting else _LATER,
             labels=generator_service_pb2.Labels(
                 job=order.film, creative_id=order.creative_id, labels=order.labels
             ),
@@ -94,6 +96,7 @@ def _picture(work: PictureWork) -> pb.Task:
         prompt=work.prompt,
         negative_prompt=work.negative_prompt,
         aspect_ratio=work.aspect_ratio,
+        resolution=work.resolution,
         seed=work.seed,
         references=[_media(work.reference)] if work.reference else [],
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -12,7 +13,8 @@ from services.common.telemetry import get_logger
 from services.orchestrator.adapters.request_ids import REQUEST_ID_LIFETIME
 from services.orchestrator.adapters.tables import job_events, jobs, requests
 from services.orchestrator.domain.job import JobState
-from services.orchestrator.durable.names import GENERATE_VIDEO, MAKE_FILM
+from services.orchestrator.durable.names import EDIT_IMAGE, GENERATE_VIDEO, MAKE_FILM
+from services.orchestrator.flows.edit_image import EditSteps
 from services.orchestrator.usecases.caching import Caching
 from services.orchestrator.usecases.films.run import RunFilm
 from services.orchestrator.usecases.finish import DEFECT, FinishVideo
@@ -25,14 +27,22 @@ KEEP_EVENTS = timedelta(days=1)
 _ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Orphans:
+    """Who ends what no workflow works on any more: jobs, films, edits."""
+
+    finish: FinishVideo
+    films: RunFilm
+    edits: EditSteps
+
+
 class Housekeeping:
     """Runs in every worker; everything it does may be done twice."""
 
     def __init__(
         self,
         database: Database,
-        finish: FinishVideo,
-        films: RunFilm,
+        orphans: Orphans,
         *,
         cache: Caching,
         now: Callable[[], datetime],
@@ -40,8 +50,7 @@ class Housekeeping:
     ) -> None:
         """`deadline` is how long a job may take: what runs longer is reported."""
         self._database = database
-        self._finish = finish
-        self._films = films
+        self._orphans = orphans
         self._cache = cache
         self._now = now
         self._deadline = deadline
@@ -64,11 +73,13 @@ class Housekeeping:
         await self._report_stuck()
 
     async def _end_orphans(self) -> None:
-        """End jobs and films whose workflow is over while they are not: a defect."""
+        """End jobs, films and edits whose workflow is over while they are not: a defect."""
         for job_id in await self._died(GENERATE_VIDEO):
-            await self._finish.end(job_id, JobState.FAILED, error=DEFECT)
+            await self._orphans.finish.end(job_id, JobState.FAILED, error=DEFECT)
         for film_run in await self._died(MAKE_FILM):
-            await self._films.abandon(film_run)
+            await self._orphans.films.abandon(film_run)
+        for edit_id in await self._died(EDIT_IMAGE):
+            await self._orphans.edits.abandon(edit_id)
 
     async def _died(self, workflow: str) -> list[str]:
         """What workflows of this name worked on that raised, or killed their process too often."""

@@ -13,6 +13,7 @@ GENERATE_VIDEO = "generate_video"
 CANCEL_VIDEO = "cancel_video"
 MAKE_FILM = "make_film"
 CANCEL_FILM = "cancel_film"
+EDIT_IMAGE = "edit_image"
 
 
 def engine_url(database_url: str) -> str:

@@ -9,6 +9,7 @@ from services.orchestrator.durable.names import (
     CANCEL_FILM,
     CANCEL_QUEUE,
     CANCEL_VIDEO,
+    EDIT_IMAGE,
     FILM_QUEUE,
     GENERATE_VIDEO,
     JOB_QUEUE,
@@ -19,7 +20,7 @@ from services.orchestrator.durable.serializer import JsonSerializer
 
 
 class DurableOrders:
-    """`WorkOrders` of jobs and `FilmOrders` of films on DBOS, through the caller's connection."""
+    """`WorkOrders`, `FilmOrders` and `EditOrders` on DBOS, through the caller's connection."""
 
     def __init__(self, database_url: str) -> None:
         """`database_url` is the orchestrator's: the engine's tables lie in the same database."""
@@ -45,6 +46,10 @@ class DurableOrders:
     def cancel_film(self, connection: sa.Connection, film_run: str) -> None:
         """Order the cancelling of a film's run."""
         self._order(connection, CANCEL_QUEUE, CANCEL_FILM, film_run)
+
+    def edit(self, connection: sa.Connection, edit_id: str) -> None:
+        """Order the making of an edit; somebody waits for it, so that it goes before jobs."""
+        self._order(connection, JOB_QUEUE, EDIT_IMAGE, edit_id)
 
     def close(self) -> None:
         """Give up the client's connections."""

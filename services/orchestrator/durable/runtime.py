@@ -24,6 +24,7 @@ from services.orchestrator.durable.names import (
     CANCEL_FILM,
     CANCEL_QUEUE,
     CANCEL_VIDEO,
+    EDIT_IMAGE,
     FILM_QUEUE,
     GENERATE_VIDEO,
     JOB_QUEUE,
@@ -32,6 +33,7 @@ from services.orchestrator.durable.names import (
 )
 from services.orchestrator.durable.queues import Bells
 from services.orchestrator.durable.serializer import JsonSerializer
+from services.orchestrator.flows.edit_image import EditSteps, edit_image
 from services.orchestrator.flows.film import FilmSteps, cancel_film, make_film
 from services.orchestrator.flows.generate_video import VideoSteps, cancel_video, generate_video
 
@@ -90,12 +92,16 @@ class DurableRunner:
 
 @asynccontextmanager
 async def running_engine(
-    settings: EngineSettings, steps: VideoSteps, film_steps: FilmSteps, bells: Bells
+    settings: EngineSettings,
+    steps: VideoSteps,
+    film_steps: FilmSteps,
+    edit_steps: EditSteps,
+    bells: Bells,
 ) -> AsyncIterator[None]:
     """Run workflows while the block runs; what has not ended stays for the next process."""
     DBOS(config=_config(settings))
     DBOS.listen_queues([])  # ours are listened to below
-    _register(steps, film_steps, bells)
+    _register(steps, film_steps, edit_steps, bells)
     DBOS.launch()  # in the loop: workflows then run on it, and so do their gRPC channels
     at_once = {JOB_QUEUE: settings.jobs_at_once, FILM_QUEUE: settings.films_at_once}
     try:
@@ -115,7 +121,9 @@ async def running_engine(
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
 
-def _register(steps: VideoSteps, film_steps: FilmSteps, bells: Bells) -> None:
+def _register(
+    steps: VideoSteps, film_steps: FilmSteps, edit_steps: EditSteps, bells: Bells
+) -> None:
     runner = DurableRunner()
 
     async def generate(job_id: str) -> None:
@@ -136,11 +144,15 @@ def _register(steps: VideoSteps, film_steps: FilmSteps, bells: Bells) -> None:
     async def stop_film(film_run: str) -> None:
         await cancel_film(film_run, film_steps, runner)
 
+    async def edit(edit_id: str) -> None:
+        await edit_image(edit_id, edit_steps, runner)
+
     for name, flow in (
         (GENERATE_VIDEO, generate),
         (CANCEL_VIDEO, cancel),
         (MAKE_FILM, film),
         (CANCEL_FILM, stop_film),
+        (EDIT_IMAGE, edit),
     ):
         DBOS.workflow(name=name, max_recovery_attempts=MAX_RECOVERIES)(flow)
 

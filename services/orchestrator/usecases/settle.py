@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from services.common.errors import NotFound, ServiceError
 from services.common.telemetry import get_logger
 from services.orchestrator.domain.films.ports import FilmStore
+from services.orchestrator.domain.images.edits import is_of_edit
+from services.orchestrator.domain.images.ports import EditStore
 from services.orchestrator.domain.money.ledger import LATE_AGES, Charge, Ledger, OpenAttempt
 from services.orchestrator.domain.ports import GeneratorPort, JobStore
 from services.orchestrator.usecases.spend import close
@@ -25,6 +27,7 @@ class SettleLate:
 
     jobs: JobStore
     films: FilmStore
+    edits: EditStore
     ledger: Ledger
     generator: GeneratorPort
     now: Callable[[], datetime]
@@ -87,12 +90,22 @@ class SettleLate:
         """Whether no flow follows the attempt any more."""
         if charge.payer.film == charge.payer.job:
             return await self._film_let_go(charge)
+        if is_of_edit(charge.attempt):
+            return await self._edit_let_go(charge)
         try:
             job = await self.jobs.read(charge.payer.job)
         except NotFound:
             return True
         attempt = job.attempt(charge.attempt)
         return job.state.terminal or attempt is None or attempt.state.ended
+
+    async def _edit_let_go(self, charge: Charge) -> bool:
+        """Whether the edit has ended, or gone on to another try."""
+        try:
+            edit = await self.edits.read(charge.payer.job)
+        except NotFound:
+            return True
+        return edit.state.terminal or edit.order_id != charge.attempt
 
     async def _film_let_go(self, charge: Charge) -> bool:
         """Whether the film that ordered it itself, without a job, has no task on it any more."""

@@ -14,8 +14,8 @@ from services.common.errors import AlreadyEnded, NotFound, RequestConflict
 from services.common.ids import new_id
 from services.orchestrator import __main__ as orchestrator
 from services.orchestrator.adapters.film_history import SqlHistory, SqlVoices
+from services.orchestrator.adapters.sql_characters import SqlCharacters
 from services.orchestrator.adapters.sql_films import SqlFilms
-from services.orchestrator.adapters.sql_sheets import SqlSheets
 from services.orchestrator.domain.films.characters import CharacterSheet
 from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.strategy import HISTORY, StrategyRun, StrategyType
@@ -240,7 +240,7 @@ async def test_of_a_characters_sheets_the_newest_is_kept_and_belongs_to_one_tena
     newer = CharacterSheet(name="Emma", reference="assets/emma", sha256="d1")
     tom = CharacterSheet(name="Tom", description="a fox")
     async with Database(url, schema="orchestrator") as database:
-        sheets = SqlSheets(database)
+        sheets = SqlCharacters(database, now=lambda: NOW)
         for kept in ([older, tom], [newer], []):
             await sheets.keep(acme, kept)
         assert await sheets.sheets(acme, {"Emma", "Lucy"}) == [newer]

@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
@@ -29,7 +30,7 @@ from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.compiling import CompilePrompt
 from services.orchestrator.usecases.plan import PlanVideo
 from services.orchestrator.usecases.settle import SettleLate
-from tests.fakes.film_parts import MemoryFilms
+from tests.fakes.film_parts import MemoryEdits, MemoryFilms
 from tests.fakes.journal import Crash, Journal
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.orchestrator_parts import FixedModels, MemoryJobs, PlainPrompts, ScriptedGenerator
@@ -152,7 +153,12 @@ async def test_a_model_without_a_price_is_not_paid_out_of_a_budget():
 # ---------------------------------------------------------------------------- late money
 def late(jobs, ledger, generator):
     return SettleLate(
-        jobs=jobs, films=MemoryFilms(), ledger=ledger, generator=generator, now=lambda: NOW
+        jobs=jobs,
+        films=MemoryFilms(),
+        edits=MemoryEdits(),
+        ledger=ledger,
+        generator=generator,
+        now=lambda: NOW,
     )
 
 
@@ -188,10 +194,7 @@ async def test_an_attempt_is_asked_about_at_growing_ages_and_never_in_vain_all_t
     jobs, steps = parts(queued(), generator, A, ledger=ledger)
     await generate_video("j1", steps, Journal())
     moment = [NOW]
-    films = MemoryFilms()
-    settle = SettleLate(
-        jobs=jobs, films=films, ledger=ledger, generator=generator, now=lambda: moment[0]
-    )
+    settle = replace(late(jobs, ledger, generator), now=lambda: moment[0])
     asked = []
     for second in range(0, 6 * 3600, 15):
         moment[0] = NOW + timedelta(seconds=second)

@@ -18,6 +18,7 @@ class PictureWork:
     aspect_ratio: str = ""
     seed: int | None = None
     reference: ImageInput | None = None
+    resolution: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +151,7 @@ Work = (
 class WorkOrder:
     """One generation to be made; the same `request_id` never makes a second.
 
-    `together` of the kind are ordered at once.
+    `together` of the kind are ordered at once; `waiting` says that somebody waits for it.
     """
 
     request_id: str
@@ -161,6 +162,7 @@ class WorkOrder:
     creative_id: str
     max_price_micros: int | None = None
     together: int = 1
+    waiting: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -1,0 +1,1 @@
+"""Pictures that words make of other pictures."""

@@ -1,0 +1,1 @@
+"""Previews, commits, and the sheets that they become."""

@@ -1,0 +1,171 @@
+"""The step by which an edit is made: held, asked for once, followed, settled, put down."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from services.common.errors import DeadlineExceeded, ServiceError
+from services.common.telemetry import get_logger
+from services.orchestrator.domain.films.characters import CharacterSheet
+from services.orchestrator.domain.films.ports import WorkPort
+from services.orchestrator.domain.films.works import PictureWork, WorkOrder, WorkView
+from services.orchestrator.domain.images.edits import EditState, ImageEdit
+from services.orchestrator.domain.images.ports import CharacterBook, EditStore
+from services.orchestrator.domain.money.budgets import exceeded
+from services.orchestrator.domain.money.ledger import Charge, Ledger
+from services.orchestrator.domain.values import Failure
+from services.orchestrator.usecases.finish import DEFECT
+from services.orchestrator.usecases.following import views_to_the_end
+from services.orchestrator.usecases.images.edit import payer_of_edit
+from services.orchestrator.usecases.patience import failure, ours, passing, patiently
+from services.orchestrator.usecases.screening import ScreenWords
+from services.orchestrator.usecases.spend import close
+
+MAX_TRIES = 8
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakeEdit:
+    """`flows.edit_image.EditSteps`. May run again after a crash, and buys nothing twice."""
+
+    edits: EditStore
+    characters: CharacterBook
+    works: WorkPort
+    ledger: Ledger
+    now: Callable[[], datetime]
+    deadline: timedelta
+    screening: ScreenWords = field(default_factory=ScreenWords)
+
+    async def edit(self, edit_id: str) -> None:
+        """Make it; an edit always ends, whatever becomes of it."""
+        edit = await self.edits.change(edit_id, lambda e: None if e.state.terminal else e.begun())
+        while not edit.state.terminal:
+            try:
+                edit = await self._made(edit)
+            except ServiceError as error:
+                if passing(error):
+                    raise  # a part of ours is away: the engine runs the step again
+                edit = await self._failed(edit, failure(error))
+        _log.info("edit_ended", edit=edit.name, tenant=edit.tenant, state=edit.state)
+
+    async def abandon(self, edit_id: str) -> None:
+        """End an edit that nobody works on any more: a defect, and it still ends."""
+        await self._failed(await self.edits.read(edit_id), DEFECT)
+
+    async def _made(self, edit: ImageEdit) -> ImageEdit:
+        """The edit after one try."""
+        if edit.asset:  # its preview is the same picture
+            return await self._done(edit, edit)
+        await self.screening.quick(edit.tenant, edit.words)
+        charge, order = _charge(edit), _order(edit)
+        view = await self._followed(order, await self._asked(edit, charge, order))
+        cost = await close(self.ledger, charge, view)
+        if view.state == "succeeded" and view.piece is not None:
+            piece = view.piece
+            made = replace(
+                edit,
+                asset=piece.asset,
+                sha256=piece.sha256,
+                placeholder=piece.placeholder,
+                cost_micros=cost,
+                warnings=tuple(told.said("en") for told in view.warnings),
+            )
+            return await self._done(edit, made)
+        fault = view.error or Failure(reason="CANCELLED", message="it was cancelled")
+        if ours(fault) and edit.attempt < MAX_TRIES:
+            return await self._again(edit)
+        return await self._failed(edit, fault, cost)
+
+    async def _asked(self, edit: ImageEdit, charge: Charge, order: WorkOrder) -> WorkView:
+        """The generation as it is now."""
+        if edit.price_micros:
+            await self.ledger.hold(charge, edit.price_micros)
+        elif edit.price_micros is None:
+            budgets = await self.ledger.budgets(edit.tenant, charge.scopes())
+            if budgets:
+                raise exceeded(min(budgets, key=lambda b: b.left_micros), None)
+        try:
+            return await patiently(
+                lambda: self.works.create(order), seconds=self.deadline.total_seconds()
+            )
+        except ServiceError as error:
+            if not passing(error):  # it was never sent
+                await self.ledger.release(charge)
+            raise
+
+    async def _followed(self, order: WorkOrder, begun: WorkView) -> WorkView:
+        newest = begun
+        try:
+            async with asyncio.timeout(self.deadline.total_seconds()):
+                async for view in views_to_the_end(
+                    partial(self.works.watch, order.tenant, begun.name)
+                ):
+                    newest = view
+        except TimeoutError:
+            await self.works.cancel(order.tenant, order.request_id)
+            late = f"{order.request_id} did not end within {self.deadline}"
+            raise DeadlineExceeded(late) from None
+        return newest
+
+    async def _again(self, edit: ImageEdit) -> ImageEdit:
+        def again(known: ImageEdit) -> ImageEdit | None:
+            return known.again() if known.attempt == edit.attempt else None
+
+        return await self.edits.change(edit.id, again)
+
+    async def _done(self, edit: ImageEdit, made: ImageEdit) -> ImageEdit:
+        """Put down what was made; a commit of a character is first its sheet's next version."""
+        version = 0
+        if made.preview and made.subject is not None:
+            sheet = CharacterSheet(
+                name=made.subject.name,
+                description=made.description or made.subject.description,
+                reference=made.asset,
+                sha256=made.sha256,
+            )
+            version = await self.characters.put(edit.tenant, sheet, edit.id)
+        ended = replace(made, state=EditState.SUCCEEDED, version=version, end_time=self.now())
+        return await self.edits.change(edit.id, lambda e: None if e.state.terminal else ended)
+
+    async def _failed(self, edit: ImageEdit, fault: Failure, cost_micros: int = 0) -> ImageEdit:
+        moment = self.now()
+
+        def fail(known: ImageEdit) -> ImageEdit | None:
+            return None if known.state.terminal else known.failed(moment, fault, cost_micros)
+
+        return await self.edits.change(edit.id, fail)
+
+
+def _charge(edit: ImageEdit) -> Charge:
+    return Charge(
+        payer=payer_of_edit(edit),
+        attempt=edit.order_id,
+        model=edit.model,
+        provider=edit.provider,
+        job_limit_micros=edit.limit_micros,
+    )
+
+
+def _order(edit: ImageEdit) -> WorkOrder:
+    """The same body every time."""
+    lineage = {"edit": edit.id, "preview": edit.preview_asset}
+    return WorkOrder(
+        request_id=edit.order_id,
+        tenant=edit.tenant,
+        model=edit.model,
+        work=PictureWork(
+            prompt=edit.words,
+            aspect_ratio=edit.aspect_ratio,
+            resolution=edit.resolution,
+            seed=edit.seed,
+            reference=edit.picture,
+        ),
+        film=edit.name,
+        creative_id="",
+        max_price_micros=edit.price_micros,
+        waiting=True,
+        labels={name: value for name, value in lineage.items() if value},
+    )
