@@ -15,7 +15,8 @@ import pytest
 # A cache of its own, emptied by every run: it then names the failures of this run and no others.
 CACHE = Path("build/pytest")
 KEPT_IN = ["-o", f"cache_dir={CACHE}"]
-BESIDE_OTHERS = ["-n", "3", "--dist", "worksteal", "-q", *KEPT_IN, "--cache-clear"]
+WORKERS = 3
+BESIDE_OTHERS = ["-n", f"{WORKERS}", "--dist", "worksteal", "-q", *KEPT_IN, "--cache-clear"]
 ALONE = ["-n", "0", "-q", *KEPT_IN]
 # More than this is no accident of a busy machine.
 MOST = 5

@@ -39,6 +39,16 @@ class Suite:
         self._server.wait_until(self.ports_file.exists, seconds=90)
         self.addresses = json.loads(self.ports_file.read_text())
 
+    @property
+    def alive(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._server is not None and not self._server.ended
+
+    def rest(self) -> None:
+        """End it until somebody starts it again."""
+        if self.alive:
+            self.kill()
+
     def kill(self) -> None:
         """End it as a power cut would."""
         assert self._server is not None
@@ -99,12 +109,19 @@ def wait_until(found: Callable[[], bool], seconds: float = 60) -> None:
 
 
 @pytest.fixture(scope="session")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    """One suite for every test that only uses it."""
-    running = Suite(tmp_path_factory.mktemp("suite"))
-    running.start()
-    yield running
-    running.close()
+def kept_suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    """One suite for every test that only uses it, not started yet."""
+    suite = Suite(tmp_path_factory.mktemp("suite"))
+    yield suite
+    suite.close()
+
+
+@pytest.fixture
+def suite(kept_suite: Suite) -> Suite:
+    """The kept suite, running."""
+    if not kept_suite.alive:
+        kept_suite.start()
+    return kept_suite
 
 
 @pytest.fixture

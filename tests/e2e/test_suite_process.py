@@ -2,7 +2,6 @@
 
 import os
 import stat
-import time
 
 import grpc
 import httpx
@@ -56,7 +55,7 @@ def test_a_killed_suite_ends_its_jobs_once_after_a_restart(own_suite: Suite):
     own_suite.start()
     with grpc.insecure_channel(own_suite.grpc) as channel:
         request = GenerateVideoRequest(
-            prompt="a long walk", duration=Duration(seconds=20), resolution="720p", request_id="r"
+            prompt="a long walk", duration=Duration(seconds=10), resolution="480p", request_id="r"
         )
         videos = VideoServiceStub(channel)
         name = videos.GenerateVideo(request, timeout=40).job.name
@@ -92,10 +91,8 @@ def test_a_suite_that_is_asked_to_end_ends_event_streams_and_its_nats(own_suite:
     with httpx.stream("GET", url, trust_env=False) as events:
         lines = events.iter_lines()
         assert next(lines).startswith("retry:")
-        began = time.monotonic()
-        own_suite.terminate()
+        own_suite.terminate()  # raises when it has not ended after 30 s
         assert not any(line.startswith("event: error") for line in lines)
-    assert time.monotonic() - began < 40
     assert not own_suite.ports_file.exists()
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://{nats_port}", trust_env=False)
@@ -121,6 +118,8 @@ def test_with_keys_only_their_owners_get_in(own_suite: Suite, monkeypatch):
 
     key_id = secret.split("_")[1]
     assert reelmesh("keys", "revoke", key_id, "--data-dir", data).returncode == 0
-    wait_until(lambda: own_suite.cli("jobs", "--api-key", secret).returncode == 5)
+    with httpx.Client(base_url=own_suite.url, trust_env=False, headers=headers) as client:
+        wait_until(lambda: client.get("/api/v1/videoJobs").status_code == 401)
+    assert own_suite.cli("jobs", "--api-key", secret).returncode == 5
     assert secret not in own_suite.log
     assert os.fspath(own_suite.folder) not in refused.stderr

@@ -105,6 +105,11 @@ class Stack:
         if dead:
             self.start(*dead)
 
+    def rest(self) -> None:
+        """Kill all of them and keep what they have stored; `heal` brings them back."""
+        for service in self.services.values():
+            service.kill()
+
     def client(self, tenant: str = "default", orchestrator: str = "") -> Client:
         """A client of one orchestrator, "" for the first, that acts for a tenant."""
         chosen = self.services[orchestrator] if orchestrator else self.orchestrators[0]
