@@ -123,8 +123,6 @@ class Keys:
     shape: str
 
 
-# The id of what is planned as if it were a job: nothing is written for it, here or elsewhere.
-NOT_A_JOB = "plan"
 # The objective of a decision that has no model to try.
 FROM_CACHE = "cache"
 

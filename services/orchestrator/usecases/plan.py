@@ -13,14 +13,7 @@ from services.orchestrator.domain.policy_ports import PoliciesPort
 from services.orchestrator.domain.ports import AssetPort, ModelsPort, PromptPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.domain.routing import Router
-from services.orchestrator.domain.values import (
-    FROM_CACHE,
-    NOT_A_JOB,
-    Compiled,
-    Decision,
-    Quantified,
-    Reused,
-)
+from services.orchestrator.domain.values import FROM_CACHE, Compiled, Decision, Quantified, Reused
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.caching import Caching, NoCache, served_alone
 from services.orchestrator.usecases.compiling import AsItIs, Compiling
@@ -28,6 +21,8 @@ from services.orchestrator.usecases.filling import FillRequest, as_styled
 from services.orchestrator.usecases.policies import FixedPolicies
 from services.orchestrator.usecases.references import require_references
 from services.orchestrator.usecases.reuse import EXACT
+
+_NOT_A_JOB = "plan"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +62,7 @@ class PlanVideo:
         quantified, warnings = await self.prompts.quantify(tenant, request)
         moment, models = self.now(), await self.models.models(tenant)
         job = Job(
-            id=NOT_A_JOB,
+            id=_NOT_A_JOB,
             tenant=tenant,
             request=request,
             user=user,

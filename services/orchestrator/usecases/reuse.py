@@ -26,14 +26,7 @@ from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.money.ledger import Charge, Ledger, charge_of
 from services.orchestrator.domain.options import ImageInput
 from services.orchestrator.domain.ports import JobStore
-from services.orchestrator.domain.values import (
-    NOT_A_JOB,
-    Attempt,
-    AttemptState,
-    Keys,
-    Quantified,
-    Reused,
-)
+from services.orchestrator.domain.values import Attempt, AttemptState, Keys, Quantified, Reused
 
 _log = get_logger(__name__)
 EXACT = "exact"
@@ -89,8 +82,6 @@ class Reuse:
         for name, image in images:
             if image is None:
                 continue
-            if image.uri and job.id == NOT_A_JOB:
-                return None  # so it would
             if image.data:  # a request that was not accepted yet
                 found[name] = hashlib.sha256(image.data).hexdigest()
                 continue
