@@ -131,7 +131,6 @@ def preview(
 
     Example: reelmesh edit preview characters/532b0d1c… "in a blue coat" --budget-limit 0.01
     """
-    of_character = source.startswith("characters/")
     request = pb.EditImageRequest(
         prompt=prompt,
         model=model,
@@ -139,9 +138,11 @@ def preview(
         aspect_ratio=aspect_ratio,
         budget_limit=dollars(budget_limit) if budget_limit else None,
         request_id=new_id(),
-        character=source if of_character else None,
-        asset=None if of_character else source,
     )
+    if source.startswith("characters/"):
+        request.character = source
+    else:
+        request.asset = source
 
     async def work() -> pb.ImageEdit:
         async with _service(address, api_key) as service:

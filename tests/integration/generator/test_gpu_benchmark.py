@@ -83,12 +83,13 @@ def test_what_is_there_is_kept_while_it_is_measured(tmp_path: Path) -> None:
 
 def test_what_breaks_is_said_and_costs_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     from benchmarks.gpu import __main__ as script
+    from benchmarks.gpu import runs
 
     def broken(_self: object, tier: str) -> Any:
         message = f"{tier} needs\nanother card"
         raise RuntimeError(message)
 
-    monkeypatch.setattr(script.Bench, "ours", broken)
+    monkeypatch.setattr(runs.Bench, "ours", broken)
     asked = script.parsed(["--tiny", "--steps", "3", "ltx_video"])
     with tempfile.TemporaryDirectory() as scratch:
         rows = list(script.measure(asked, memory.processor(), Path(scratch)))

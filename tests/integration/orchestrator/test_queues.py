@@ -48,7 +48,7 @@ async def engine(url: str, bells: Bells, **changes: Any):
                 orders.generate(connection, job_id)
 
     try:
-        async with running_engine(settings, steps, steps, bells):
+        async with running_engine(settings, steps, steps, steps, bells):
             yield steps, order
     finally:
         orders.close()

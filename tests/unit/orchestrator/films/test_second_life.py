@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.orchestrator.domain.films.film import FilmState
-from services.orchestrator.domain.models import Availability, Model, Price
+from services.orchestrator.domain.models import Availability, Model
+from services.orchestrator.domain.prices import Price
 from tests.fakes.film_parts import ScriptedWorks
 from tests.fakes.journal import Crash
 from tests.unit.orchestrator.films.films import MODELS, Studio, film

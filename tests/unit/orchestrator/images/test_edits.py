@@ -23,9 +23,10 @@ from services.orchestrator.domain.films.characters import CharacterSheet
 from services.orchestrator.domain.films.works import PictureWork
 from services.orchestrator.domain.images.edits import CommitWish, EditState, EditWish
 from services.orchestrator.domain.images.versions import Character, SheetVersion, character_id
-from services.orchestrator.domain.models import Availability, Lifecycle, Model, Price
+from services.orchestrator.domain.models import Availability, Lifecycle, Model
 from services.orchestrator.domain.money.scopes import Scope, ScopeKind
 from services.orchestrator.domain.options import ImageInput
+from services.orchestrator.domain.prices import Price
 from services.orchestrator.usecases.images.characters import KeepCharacters
 from services.orchestrator.usecases.images.edit import EditImages
 from services.orchestrator.usecases.images.make import MAX_TRIES, MakeEdit, _charge, _order
@@ -177,7 +178,9 @@ async def test_a_preview_that_costs_more_than_it_may_is_refused_by_its_field(mod
     with pytest.raises(InvalidArgument) as caught:
         await house.preview(model=model, budget_limit_micros=limit)
     assert caught.value.violations[0].field == "budget_limit"
-    assert house.edits.edits == house.works.begun == house.ledger.accounts == {}
+    assert not (house.edits.edits)
+    assert not (house.works.begun)
+    assert not (house.ledger.accounts)
     preview = await house.preview(budget_limit_micros=PRICE)
     with pytest.raises(InvalidArgument, match="budget_limit"):
         await house.commit(preview, budget_limit_micros=PRICE - 1)
@@ -196,7 +199,8 @@ async def test_a_budget_that_does_not_hold_it_refuses_before_anything_is_written
     house.ledger.limits["acme", TENANT] = PRICE - 1
     with pytest.raises(BudgetExceeded):
         await house.preview()
-    assert house.edits.edits == house.works.begun == {}
+    assert not (house.edits.edits)
+    assert not (house.works.begun)
 
 
 async def test_a_character_without_a_picture_has_its_first_one_made_of_its_words():
@@ -264,7 +268,8 @@ async def test_what_cannot_be_edited_is_refused_before_anything_is_bought(wish, 
     house = House()
     with pytest.raises(error):
         await house.preview(**wish)
-    assert house.edits.edits == house.works.begun == {}
+    assert not (house.edits.edits)
+    assert not (house.works.begun)
 
 
 async def test_only_a_preview_that_was_made_can_be_committed_in_a_size_that_there_is():
