@@ -102,7 +102,8 @@ async def test_ten_kills_change_nothing_of_a_film_and_its_bill(paid: House) -> N
     assert film.state == pb.Film.STATE_SUCCEEDED, film.error.message
     assert len(killed) == KILLS, "the film ended before ten services had died"
     assert len(film.cuts) == 1
-    assert not film.warnings
+    # While the prompt service is being started again, words go as far as they go without it.
+    assert [told for told in film.warnings if "prompt service is away" not in told] == []
     assert_finished_stayed(seen, film)
     assert_made_once(paid)
     vendors = Counter(charge.job.vendor for charge in paid.world.charges)

@@ -108,8 +108,10 @@ def plainly(order: CompileOrder) -> tuple[Quantified, tuple[Notice, ...]]:
         base = order.request.prompt
         prompt = base if units(base) <= room else cut(base, room)
         told.append(Notice(Said.PROMPT_CUT, {"model": model.id, "limit": str(limit)}))
-    if model.languages and wanted.language not in model.languages:
-        told.append(Notice(Said.NOT_TRANSLATED, {"model": model.id, "language": wanted.language}))
+    # Words that nobody has looked at are in the language that was asked for.
+    language = wanted.language or order.language
+    if model.languages and language and language not in model.languages:
+        told.append(Notice(Said.NOT_TRANSLATED, {"model": model.id, "language": language}))
     changed = replace(
         wanted,
         prompt=f"{prompt.rstrip(' .')}. {clause}" if clause else prompt,

@@ -23,6 +23,7 @@ class Said(StrEnum):
     BLOCKED = "blocked"
     WORDS_OUTLAST_PICTURE = "words_outlast_picture"
     PLAINLY_LARGER = "plainly_larger"
+    PLACEHOLDER_AHEAD = "placeholder_ahead"
     VOICES_LEFT_OUT = "voices_left_out"
     CHARACTERS_IN_WORDS = "characters_in_words"
     ONE_CHARACTER_SHOWN = "one_character_shown"

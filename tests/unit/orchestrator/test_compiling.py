@@ -186,6 +186,16 @@ def test_without_the_prompt_service_untouched_words_stay_untouched():
     assert [notice.key for notice in told] == ["compiled_plainly", "not_carried", "not_translated"]
 
 
+@pytest.mark.parametrize(("known", "asked", "told"), [
+    ("", "en", None), ("", "", None), ("", "sw", "sw"), ("sw", "en", "sw"), ("en", "sw", None),
+])  # fmt: skip
+def test_words_that_nobody_has_looked_at_are_in_the_language_that_was_asked_for(known, asked, told):
+    model = hosted("m", languages=("en",))
+    _, notices = plainly(order(model, wanted=replace(WANTED, language=known), language=asked))
+    found = [notice.values["language"] for notice in notices if notice.key == "not_translated"]
+    assert found == ([told] if told else [])
+
+
 def test_words_that_may_not_be_changed_and_are_too_long_are_refused_by_name():
     model = hosted("m", max_prompt_characters=10)
     for asked in ({"model": "m"}, {"model": "m", "fit": Fit.NEAREST}):

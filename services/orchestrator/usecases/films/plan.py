@@ -167,16 +167,18 @@ def _picked(strategy: Strategy, picked: Picked) -> Strategy:
 
 
 def _as_wished(chosen: Strategy, brief: FilmBrief) -> Strategy:
-    """The caller's mode wins; and who asks for a width is not held to one at a time by a rule.
+    """The caller's mode wins; and a film is not held to one at a time by a rule.
 
-    The rule spares machines that draw themselves; vendors' machines need no sparing.
+    The rule spares machines that draw themselves; vendors' machines need no sparing, and what is
+    drawn here gives way to everything else.
     """
     mode = brief.mode or ("parallel" if chosen.strategy_type == "sequential" else "")
     if not mode or (brief.rules.offline and not brief.mode):
         return chosen
     kind = StrategyType(mode)
     width = 1 if kind is StrategyType.SEQUENTIAL else brief.width
-    reason = "as asked" if brief.mode else "one at a time by the rule, but the work is elsewhere"
+    freely = f"{chosen.reason}, for one at a time; but films are made so many at once"
+    reason = "as asked" if brief.mode else freely
     return replace(chosen, strategy_type=kind, max_concurrency=width, reason=reason)
 
 

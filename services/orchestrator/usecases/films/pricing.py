@@ -14,6 +14,7 @@ from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.likeness import LOOKING
 from services.orchestrator.domain.films.shots import Shot
 from services.orchestrator.domain.films.tasks import FilmTask, together
+from services.orchestrator.domain.fitting import unavailable
 from services.orchestrator.domain.models import Model, find, in_batch
 from services.orchestrator.domain.notices import Because, Notice, Said
 from services.orchestrator.domain.values import Decision
@@ -127,6 +128,8 @@ class Pricing:
             return self._item(task, model, shot.duration_seconds, 0)
         first = decision.chosen[0]
         self._clip_seconds = first.p50_seconds
+        if first.placeholder and task.model:
+            self._stood_in_for(self._choice.named(task.model, "video"))
         return Item(
             task=task.id,
             type=task.type,
@@ -134,6 +137,13 @@ class Pricing:
             price_micros=first.price_micros,
             discount_micros=first.discount_micros,
         )
+
+    def _stood_in_for(self, model: Model) -> None:
+        """Tell once that a placeholder will stand in for this model, unless that is one itself."""
+        if not model.placeholder:
+            why = Because.of(unavailable(model))
+            notice = Notice(Said.PLACEHOLDER_AHEAD, {"model": model.id, "why": why})
+            self.missing += [notice] if notice not in self.missing else []
 
     def _model(self, task: FilmTask) -> Model | None:
         try:

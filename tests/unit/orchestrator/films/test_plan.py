@@ -307,3 +307,19 @@ async def test_lines_are_spoken_by_a_voice_of_their_language_and_who_is_left_out
     named = FilmBrief(music="off", language="sw", providers={"audio": "kokoro"})
     with pytest.raises(InvalidArgument, match=r"kokoro does not speak 'sw'.*zed_speech"):
         await planning(*models)("acme", named, source)
+
+
+async def test_placeholders_that_will_stand_in_for_a_named_model_are_told_before():
+    locked = replace(
+        MODELS[0], availability=Availability.NO_CREDENTIALS, missing=("VENDOR_API_KEY",)
+    )
+    planned = replace(planning(locked, *MODELS[1:]), router=Router(allow_placeholder=True))
+    brief = FilmBrief(providers={"animation": "vendor_video"}, music="off")
+    plan = await planned("acme", brief, FilmSource(shots=shots(3)))
+    assert (plan.estimate.max_micros, plan.blockers) == (0, ())
+    (told,) = load_texts().say("en", plan.warnings)
+    assert told == "Placeholders will stand in for the clips of vendor_video: {}.".format(
+        "vendor_video needs VENDOR_API_KEY"
+    )
+    drawn = FilmBrief(providers={"animation": "storyboard"}, music="off")
+    assert (await planned("acme", drawn, FilmSource(shots=shots(1)))).warnings == ()
