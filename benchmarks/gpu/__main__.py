@@ -72,7 +72,7 @@ def rows(
         if not end.allows(stock.whole + WARM_UP_STEPS * stock.step + (0 if tiny else _OTHERWISE)):
             yield Row(f"  {tier}", "not measured: the time is over (--seconds)", TIERS[tier])
             continue
-        ours, wrong = _whole(lambda tier=tier: bench.ours(tier))  # type: ignore[misc]
+        ours, wrong = _whole(lambda tier=tier: bench.ours(tier))  # type: ignore[misc]  # a lambda's default has no type
         if ours is None:
             yield Row(f"  {tier}", wrong, TIERS[tier])
             continue

@@ -88,8 +88,7 @@ class Purchase:
             if served is not None:
                 return Bought(_there(served.piece, model), 0, served.saved_micros)
         ready = await self._ready(film, work)
-        at_once = _at_once(film, task, work)
-        order = _order(film, task, charge, ready, model=model, at_once=at_once)
+        order = _order(film, task, charge, ready, model=model, at_once=_at_once(film, task, work))
         await self._on_record(film, task, order.request_id, model)
         view = await self._followed(order, await self._asked(order, charge))
         cost = await close(self.ledger, charge, view)
