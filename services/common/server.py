@@ -25,10 +25,10 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from services.common.allocator import share_heaps
 from services.common.authenticator import Authenticator
 from services.common.errors import FailedPrecondition
 from services.common.health import Health
-from services.common.heaps import share_heaps
 from services.common.http_server import serve_probes
 from services.common.interceptors import CallInterceptor
 from services.common.readiness import Readiness

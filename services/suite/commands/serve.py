@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 import uvloop
 
-from services.common.heaps import share_heaps
+from services.common.allocator import share_heaps
 from services.common.server import keep_what_is_loaded, wait_for_signal
 from services.common.telemetry import configure_logging
 from services.suite.commands.session import EXIT_CODES, err, run
