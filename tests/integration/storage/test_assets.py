@@ -23,6 +23,7 @@ from services.common.errors import (
     ResourceExhausted,
 )
 from services.storage.__main__ import running
+from services.storage.domain.ports import PART_BYTES
 from services.storage.settings import Settings
 from tests.fakes.s3_faults import S3Faults
 from tests.integration.storage.conftest import Client, client_of, until
@@ -337,19 +338,34 @@ async def test_the_emma_example_over_the_wire(acme: Client) -> None:
 
 
 @pytest.mark.parametrize("settings", ["s3"], indirect=True)
+@pytest.mark.parametrize("padding", [0, PART_BYTES], ids=["one request", "several parts"])
 async def test_objects_carry_the_metadata_of_document_004(
-    acme: Client, settings: Settings, request: pytest.FixtureRequest
+    acme: Client, settings: Settings, s3: Bucket, padding: int
 ) -> None:
-    asset = await acme.upload(mp4(), "r1", creative_id="ünï", placeholder=True)
-    bucket = request.getfixturevalue("s3")
-    head = bucket.client().head_object(Bucket=bucket.bucket, Key=asset.key)
-    assert head["ContentType"] == "video/mp4"
-    assert head["Metadata"]["tenant"] == "acme"
-    assert head["Metadata"]["creative_id"] == "%C3%BCn%C3%AF"
-    assert head["Metadata"]["iteration"] == "1"
-    assert head["Metadata"]["sha256"] == asset.sha256
-    assert head["Metadata"]["placeholder"] == "true"
-    assert "upload_time" in head["Metadata"]
+    lineage = asset_pb2.Lineage(
+        job="videoJobs/1", generation="generations/2", model="m", provider="p", licence="MIT",
+        original_url="https://user:secret@vendor.example/clip.mp4?token=secret#secret",
+    )  # fmt: skip
+    clip = mp4() + (padding + 8).to_bytes(4, "big") + b"free" + bytes(padding)
+    asset = await acme.upload(clip, "r1", creative_id="ünï", placeholder=True, lineage=lineage)
+    head = s3.client().head_object(Bucket=s3.bucket, Key=asset.key)
+    assert (head["ContentType"], head["ContentLength"]) == ("video/mp4", asset.size_bytes)
+    uploaded = datetime.fromisoformat(head["Metadata"].pop("upload_time"))
+    assert uploaded.utcoffset() == timedelta(0)
+    assert head["Metadata"] == {
+        "tenant": "acme",
+        "creative_id": "%C3%BCn%C3%AF",
+        "iteration": "1",
+        "asset": asset.name,
+        "job": "videoJobs/1",
+        "generation": "generations/2",
+        "model": "m",
+        "provider": "p",
+        "licence": "MIT",
+        "sha256": asset.sha256,
+        "placeholder": "true",
+        "original_url": "https://vendor.example/clip.mp4",
+    }
 
 
 async def test_hostile_names_stay_inside_the_folder(settings: Settings, tmp_path: Path) -> None:
