@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -72,7 +73,7 @@ def rows(
         if not end.allows(stock.whole + WARM_UP_STEPS * stock.step + (0 if tiny else _OTHERWISE)):
             yield Row(f"  {tier}", "not measured: the time is over (--seconds)", TIERS[tier])
             continue
-        ours, wrong = _whole(lambda tier=tier: bench.ours(tier))  # type: ignore[misc]  # a lambda's default has no type
+        ours, wrong = _whole(partial(bench.ours, tier))
         if ours is None:
             yield Row(f"  {tier}", wrong, TIERS[tier])
             continue

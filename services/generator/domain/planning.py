@@ -71,7 +71,8 @@ def planned(room: Room, need: Footprint, shape: Shape, rung: Rung) -> Plan:
     )
     weights, scratch = _bytes(need, plan)
     reserve = CONTEXT if room.device.kind == "cuda" else 0
-    return replace(plan, weights=weights, scratch=scratch + reserve)
+    aside = sum(need.parameters.values()) * _BYTES[plan.dtype] if plan.moved else 0
+    return replace(plan, weights=weights, scratch=scratch + reserve, aside=aside)
 
 
 def refusal(room: Room, need: Footprint, shape: Shape) -> NoDevice:

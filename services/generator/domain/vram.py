@@ -116,7 +116,8 @@ class Footprint:
 class Plan:
     """How a model is loaded and run: where, in which precision, on which rung, for which shape.
 
-    `weights` and `scratch` are predicted bytes: the weights stay, the scratch comes and goes.
+    `weights` and `scratch` are predicted bytes: the weights stay, the scratch comes and goes;
+    `aside` are bytes of weights that wait in the machine's own memory.
     `warnings` tell what was given up. `settings` hold what was probed, such as the attention.
     """
 
@@ -126,6 +127,7 @@ class Plan:
     rung: Rung = Rung.RESIDENT
     weights: int = 0
     scratch: int = 0
+    aside: int = 0
     warnings: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
 

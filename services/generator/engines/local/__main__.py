@@ -56,7 +56,12 @@ def host_on(
         # shrink by what our own models take.
         return fixed if device.kind == "cpu" else memory.free_bytes(device)
 
-    shelf = Residency(budget, let_go=memory.let_go, pinned=lambda key: checkpoint_of(key) in pinned)
+    shelf = Residency(
+        budget,
+        let_go=memory.let_go,
+        pinned=lambda key: checkpoint_of(key) in pinned,
+        beside=memory.free_bytes(memory.processor()),
+    )
     return Host(device, shelf, budget=budget, loras=loras)
 
 

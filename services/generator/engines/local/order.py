@@ -1,15 +1,16 @@
 """One piece of work on its way through the host: what was asked, wished for, and who waits."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from services.common.errors import InvalidArgument
+from services.generator.domain.shapes import Shape
 from services.generator.engines.local.adapters import Lora, distilled, loras_of
 from services.generator.engines.local.asks import Ask
-from services.generator.engines.local.family import Family, Stopped
+from services.generator.engines.local.family import Family, RunOrder, Stopped
 from services.generator.engines.local.tiers import Tier, tier_of
 
 _MOST_STEPS = 200
@@ -49,6 +50,25 @@ class Work:
     watch: Watch
     wishes: Wishes
     needed: int
+
+
+def run_order(works: Sequence[Work], shape: Shape) -> RunOrder:
+    """Return the one run that alike works are made in; what they share is read from the first."""
+    first, ask = works[0], works[0].ask
+    return RunOrder(
+        prompts=tuple(work.ask.prompt for work in works),
+        seeds=tuple(work.ask.seed for work in works),
+        shape=shape,
+        negative_prompt=ask.negative_prompt,
+        steps=first.wishes.steps,
+        guidance=first.wishes.guidance,
+        lyrics=ask.lyrics,
+        language=ask.language,
+        voice=ask.voice,
+        speed=ask.speed,
+        files={name: Path(path) for name, path in ask.files.items()},
+        options=ask.options,
+    )
 
 
 def wishes_of(options: Mapping[str, Any], model: str, loras: Path | None) -> Wishes:

@@ -3,6 +3,7 @@
 Weights stay between runs, scratch is reserved for a run; whoever does not fit waits, in order.
 """
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -19,16 +20,21 @@ Load = Callable[[], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What a run asks for: the model by key, and bytes of weights that stay and scratch on top."""
+    """What a run asks for: the model by key, and bytes of weights that stay and scratch on top.
+
+    `aside` bytes of its weights wait in the machine's own memory.
+    """
 
     key: str
     weights: int
     scratch: int
+    aside: int = 0
 
 
 @dataclass(slots=True)
 class _Kept:
     weights: int
+    aside: int = 0
     model: Any = None
     busy: bool = True
 
@@ -43,7 +49,8 @@ class Residency:
 
     `budget` is asked each time: other processes may use the device too. `pinned` tells which
     checkpoints never give way to others: one that is loaded in two ways stays in the way that was
-    used last. `let_go` frees what a model that leaves has held.
+    used last. `let_go` frees what a model that leaves has held. `beside` are the bytes of the
+    machine's own memory in which weights may wait.
     """
 
     def __init__(
@@ -52,8 +59,10 @@ class Residency:
         *,
         let_go: Callable[[Any], None] = lambda _model: None,
         pinned: Callable[[str], bool] = lambda _key: False,
+        beside: float = math.inf,
     ) -> None:
         self._budget = budget
+        self._beside = beside
         self._let_go = let_go
         self._pinned = pinned
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
@@ -128,7 +137,7 @@ class Residency:
             kept = self._kept.get(claim.key)
             fresh = kept is None
             if kept is None:
-                kept = self._kept[claim.key] = _Kept(claim.weights)
+                kept = self._kept[claim.key] = _Kept(claim.weights, claim.aside)
                 self._used += claim.weights
             kept.busy = True
             self._kept.move_to_end(claim.key)
@@ -163,13 +172,24 @@ class Residency:
             )
             raise NoDevice(message)
         more = claim.scratch + (0 if own is not None else claim.weights)
-        idle = [key for key, each in self._kept.items() if not each.busy and key != claim.key]
+        held = fixed | {claim.key}
+        idle = [key for key, each in self._kept.items() if not each.busy and key not in held]
         for key in idle:
             if self._used + more <= budget:
                 break
-            if key not in fixed:
-                self._evict(key)
+            self._evict(key)
+        self._make_room_beside(claim, idle)
         return self._used + more <= budget
+
+    def _make_room_beside(self, claim: Claim, idle: list[str]) -> None:
+        """Evict what waits in the machine's memory: unlike a card, that would end the process."""
+        held = sum(kept.aside for key, kept in self._kept.items() if key != claim.key)
+        for key in idle:
+            if held + claim.aside <= self._beside:
+                return
+            if key in self._kept and self._kept[key].aside:
+                held -= self._kept[key].aside
+                self._evict(key)
 
     def _fixed(self, checkpoint: str) -> frozenset[str]:
         """Return what does not give way to a model of this checkpoint."""

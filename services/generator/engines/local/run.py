@@ -20,14 +20,13 @@ from services.generator.engines.local.family import (
     Frames,
     Pixels,
     Resident,
-    RunOrder,
     Score,
     Sound,
     Stopped,
 )
 from services.generator.engines.local.made import Made
 from services.generator.engines.local.naming import given_up, key_of, method_of
-from services.generator.engines.local.order import Work
+from services.generator.engines.local.order import Work, run_order
 from services.generator.engines.local.residency import Claim, Residency
 from services.generator.engines.local.speed import tuned
 from services.generator.engines.local.writing import Clip, Written, brought, without_start, written
@@ -118,7 +117,7 @@ class Run:
             works = closed()
             began = time.monotonic()
             with dressed(model, self.work.wishes) as warnings:
-                order = _order(works, plan.shape)
+                order = run_order(works, plan.shape)
                 made = self.work.family.run(model, order, watching(works))
                 outputs = [brought(output) for output in made]
             notes, method = (*warnings, *_taken(model)), method_of(model.plan)
@@ -140,7 +139,9 @@ class Run:
         """Lend the model; yields it and the seconds that loading took, 0 where it was there."""
         work, took = self.work, 0.0
         scratch = plan.scratch * times
-        claim = Claim(key=key_of(work.ask, plan), weights=plan.weights, scratch=scratch)
+        claim = Claim(
+            key=key_of(work.ask, plan), weights=plan.weights, scratch=scratch, aside=plan.aside
+        )
 
         def load() -> Resident:
             nonlocal took
@@ -164,13 +165,13 @@ class Run:
         """Run it as often as it takes; the chunks of a clip are made when they are taken."""
         work, family = self.work, self.work.family
         if not family.longest:
-            made = family.run(model, _order((work,), plan.shape), watching((work,)))[0]
+            made = family.run(model, run_order((work,), plan.shape), watching((work,)))[0]
             return made if not isinstance(made, Frames) else Clip.of(made)
         clip = Clip(fps=plan.shape.fps, count=sum(part.new for part in parts))
 
         def run(number: int, part: Segment, lead: Pixels | None) -> Iterator[Pixels]:
             shape = family.snap(replace(plan.shape, frames=part.frames))
-            order = replace(_order((work,), shape), lead=lead)
+            order = replace(run_order((work,), shape), lead=lead)
             if number + 1 < len(parts):  # it is the whole clip that ends with a picture
                 files = {name: path for name, path in order.files.items() if name != "last_image"}
                 order = replace(order, files=files)
@@ -194,24 +195,6 @@ class Run:
         if len(parts) > 1:
             return (said(Said.MADE_IN_RUNS, runs=len(parts), frames=plan.shape.frames),)
         return ()
-
-
-def _order(works: Sequence[Work], shape: Shape) -> RunOrder:
-    first, ask = works[0], works[0].ask
-    return RunOrder(
-        prompts=tuple(work.ask.prompt for work in works),
-        seeds=tuple(work.ask.seed for work in works),
-        shape=shape,
-        negative_prompt=ask.negative_prompt,
-        steps=first.wishes.steps,
-        guidance=first.wishes.guidance,
-        lyrics=ask.lyrics,
-        language=ask.language,
-        voice=ask.voice,
-        speed=ask.speed,
-        files={name: Path(path) for name, path in ask.files.items()},
-        options=ask.options,
-    )
 
 
 def _alike(work: Work, plan: Plan) -> str:

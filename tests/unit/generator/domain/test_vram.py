@@ -89,6 +89,19 @@ def test_a_rung_never_needs_more_than_the_one_before_it() -> None:
     assert peaks == sorted(peaks, reverse=True)
 
 
+def test_weights_that_move_wait_in_the_machines_own_memory() -> None:
+    room = Room(device=card(80), budget=80 * GIB, dtype="bfloat16")
+    whole = 2 * sum(WAN.parameters.values())
+    told = [(planned(room, WAN, SHAPE, rung).aside, rung.name) for rung in Rung]
+    assert told == [
+        (0, "RESIDENT"),
+        (0, "TILED"),
+        (whole, "ENCODER_OFF"),
+        (whole, "QUANTISED"),
+        (whole, "OFFLOADED"),
+    ]
+
+
 def test_weights_that_cannot_move_stay() -> None:
     room = Room(device=Device(total_bytes=GIB), budget=GIB, dtype="float32", moves=False)
     assert room.rungs == (Rung.RESIDENT, Rung.TILED)

@@ -229,12 +229,12 @@ def test_no_more_are_made_at_once_than_memory_was_planned_for(tmp_path) -> None:
 
 def test_beside_a_pinned_model_a_run_is_planned_for_what_is_left(tmp_path) -> None:
     """The clip would fit the device alone; beside the other it is made in shorter runs."""
-    fixture = Fixture(tmp_path, Clips(), budget=48 * MIB)
+    fixture = Fixture(tmp_path, Clips(), budget=33 * MIB)
     fixture.residency = Residency(
-        lambda: 48 * MIB, pinned=lambda key: key.split()[0].endswith("/a")
+        lambda: 33 * MIB, pinned=lambda key: key.split()[0].endswith("/a")
     )
     fixture.host.residency = fixture.residency
-    shape = Shape(width=512, height=512, frames=81, fps=16.0, seconds=5.0)
+    shape = Shape(width=128, height=128, frames=81, fps=16.0, seconds=5.0)
     alone = fixture.host.carry_out(fixture.ask("b", shape=shape), tmp_path / "b.mp4", Watch())
     assert alone.warnings == ()
     small = Shape(width=32, height=32, frames=5, fps=16.0)

@@ -26,8 +26,8 @@ class Loads:
         return load
 
 
-def claim(key: str, weights: int = 40, scratch: int = 10) -> Claim:
-    return Claim(key=key, weights=weights, scratch=scratch)
+def claim(key: str, weights: int = 40, scratch: int = 10, aside: int = 0) -> Claim:
+    return Claim(key=key, weights=weights, scratch=scratch, aside=aside)
 
 
 def use(shelf: Residency, loads: Loads, *keys: str, **kwargs: int) -> None:
@@ -58,6 +58,18 @@ def test_the_one_used_longest_ago_gives_way(shelf, loads) -> None:
     use(shelf, loads, "d")
     assert loads.freed == ["b", "a"]
     assert shelf.used == 80
+
+
+def test_what_waits_in_the_machines_memory_gives_way_there(loads) -> None:
+    """Nothing of it lies on the card, so that the card's budget would keep it for ever."""
+    shelf = Residency(lambda: 100, let_go=loads.freed.append, beside=130)
+    use(shelf, loads, "a", "b", weights=0, aside=60)
+    use(shelf, loads, "on the card")
+    use(shelf, loads, "a", weights=0, aside=60)
+    assert loads.freed == []
+    use(shelf, loads, "c", weights=0, aside=60)
+    assert loads.freed == ["b"]
+    assert shelf.loaded == ("on the card", "a", "c")
 
 
 def test_of_a_pinned_checkpoint_only_the_way_it_was_used_last_stays(loads) -> None:
