@@ -10,6 +10,8 @@ from reelmesh.generator.v1 import generator_service_pb2, vendor_key_service_pb2
 from reelmesh.orchestrator.v1 import (
     budget_service_pb2,
     cache_service_pb2,
+    character_service_pb2,
+    comparison_service_pb2,
     film_service_pb2,
     policy_service_pb2,
     video_service_pb2,
@@ -24,6 +26,8 @@ SERVED_BY = {
     budget_service_pb2: "orchestrator",
     policy_service_pb2: "orchestrator",
     cache_service_pb2: "orchestrator",
+    character_service_pb2: "orchestrator",
+    comparison_service_pb2: "orchestrator",
     generator_service_pb2: "generator",
     vendor_key_service_pb2: "generator",
     storage_service_pb2: "storage",

@@ -16,8 +16,14 @@ from google.type import money_pb2
 
 from reelmesh.generator.v1 import vendor_key_service_pb2
 from reelmesh.generator.v1.vendor_key_service_pb2_grpc import VendorKeyServiceStub
-from reelmesh.orchestrator.v1 import budget_service_pb2, film_service_pb2, video_service_pb2
+from reelmesh.orchestrator.v1 import (
+    budget_service_pb2,
+    character_service_pb2,
+    film_service_pb2,
+    video_service_pb2,
+)
 from reelmesh.orchestrator.v1.budget_service_pb2_grpc import BudgetServiceStub
+from reelmesh.orchestrator.v1.character_service_pb2_grpc import CharacterServiceStub
 from reelmesh.orchestrator.v1.film_service_pb2_grpc import FilmServiceStub
 from reelmesh.storage.v1 import asset_pb2, storage_service_pb2
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
@@ -56,6 +62,8 @@ READS = {
     "PolicyService.GetPreferences",
     "CacheService.GetCacheStats",
     *("ComparisonService.GetComparison", "ComparisonService.ListComparisons"),
+    *(f"CharacterService.{n}" for n in ("GetCharacter", "ListCharacters")),
+    *(f"CharacterService.{n}" for n in ("GetImageEdit", "ListImageEdits")),
     *(f"GeneratorService.{n}" for n in ("GetGeneration", "WatchGeneration", "ListModels")),
     *("GeneratorService.GetCapacity", "VendorKeyService.ListVendorKeys"),
     *(f"StorageService.{n}" for n in ("GetAsset", "ListAssets", "FindAssets", "SearchAssets")),
@@ -136,7 +144,13 @@ async def _furnish(guarded: Guarded) -> None:
         order = film_service_pb2.CreateFilmRequest(source=source, require_approval=True)
         film = (await films.CreateFilm(order)).film
         await films.CancelFilm(film_service_pb2.CancelFilmRequest(name=film.name))
+        sheet = film_service_pb2.CharacterSheet(name="Acme's own", description="A fox")
+        people = CharacterServiceStub(channel)
+        kept = await people.SetCharacter(character_service_pb2.SetCharacterRequest(sheet=sheet))
+        wish = character_service_pb2.EditImageRequest(character=kept.character.name, prompt="x")
+        edit = (await people.EditImage(wish)).edit
     guarded.names |= {"budgets": made.budget.name, "films": film.name}
+    guarded.names |= {"characters": kept.character.name, "imageEdits": edit.name}
     location = f"sqlite:///{stack.directory / 'orchestrator.db'}"
     async with Database(location, schema="orchestrator", pool_size=0) as database:
         compared = Comparison.of("acme", [job.name.partition("/")[2]], datetime.now(UTC))
@@ -161,6 +175,8 @@ def named(guarded: Guarded, service: str, method: Method) -> tuple[bytes, bytes]
         "VendorKeyService": "vendorKeys",
     }
     collection = apart.get(method.containing_service.name, collection)
+    if method.containing_service.name == "CharacterService":
+        collection = "imageEdits" if "ImageEdit" in method.name else "characters"
     request: Any = GetMessageClass(method.input_type)
     real = guarded.names[collection]
     nothing = f"{collection}/{'0' * len(real.rpartition('/')[2])}"

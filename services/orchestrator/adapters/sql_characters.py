@@ -89,7 +89,7 @@ class SqlCharacters:
         async with self._database.read() as connection:
             known = await _versions(connection, tenant, character_id)
         if not known:
-            raise NotFound("character", character_id)
+            raise NotFound("character", f"characters/{character_id}")
         return Character(id=character_id, sheet=known[-1].sheet, version=known[-1].version)
 
     async def characters(self, tenant: str, after: str, limit: int) -> Sequence[Character]:

@@ -45,7 +45,7 @@ class SqlComparisons:
         async with self._database.read() as connection:
             row = (await connection.execute(sa.select(comparisons).where(mine))).first()
         if row is None:
-            raise NotFound("comparison", comparison_id)
+            raise NotFound("comparison", f"comparisons/{comparison_id}")
         return _comparison(row)
 
     async def list(self, tenant: str, before: str, size: int) -> Sequence[Comparison]:

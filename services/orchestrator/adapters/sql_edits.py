@@ -113,5 +113,5 @@ async def _load(
         statement = statement.with_for_update()
     found = (await connection.execute(statement)).first()
     if found is None:
-        raise NotFound("image edit", edit_id)
+        raise NotFound("image edit", f"imageEdits/{edit_id}")
     return _EDIT.validate_json(found.document)

@@ -58,8 +58,7 @@ class WorksClient:
             task=task_of(order.work),
             max_price=to_money(order.max_price_micros),
             batch_size=order.together if order.together > 1 else 0,
-            # A film's parts go as its shots do.
-            priority=_NOW if order.waiting else _LATER,
+            priority=_NOW if order.waiting else _LATER,  # a film's parts go as its shots do
             labels=generator_service_pb2.Labels(
                 job=order.film, creative_id=order.creative_id, labels=order.labels
             ),
@@ -108,9 +107,8 @@ def _media(picture: ImageInput) -> pb.Media:
 
 
 def _look(work: LookWork) -> pb.Task:
-    task = pb.CheckTask(media=pb.Media(asset=work.asset), silent_expected=True)
-    if work.alike is not None:
-        task.alike.CopyFrom(_media(work.alike))
+    alike = _media(work.alike) if work.alike else None
+    task = pb.CheckTask(media=pb.Media(asset=work.asset), alike=alike, silent_expected=True)
     return pb.Task(check=task)
 
 

@@ -75,7 +75,8 @@ class Router:
             return None  # what it draws is no work on a clip that is there
         said = [r.allow_placeholder for _, r in wishes(request, policy)]
         allowed = next((s for s in said if s is not None), self.allow_placeholder)
-        return next((m for m in models if m.placeholder and m.ready), None) if allowed else None
+        sketches = (m for m in models if m.task == "video" and m.placeholder and m.ready)
+        return next(sketches, None) if allowed else None
 
     def _named(
         self,

@@ -4,9 +4,12 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from dbos import DBOSClient
 
 from services.common.database import Database
@@ -14,12 +17,17 @@ from services.common.errors import AlreadyEnded, NotFound, RequestConflict
 from services.common.ids import new_id
 from services.orchestrator import __main__ as orchestrator
 from services.orchestrator.adapters.film_history import SqlHistory, SqlVoices
+from services.orchestrator.adapters.film_tables import character_sheets
 from services.orchestrator.adapters.sql_characters import SqlCharacters
+from services.orchestrator.adapters.sql_edits import SqlEdits
 from services.orchestrator.adapters.sql_films import SqlFilms
 from services.orchestrator.domain.films.characters import CharacterSheet
 from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.strategy import HISTORY, StrategyRun, StrategyType
 from services.orchestrator.domain.films.tasks import Piece, Word
+from services.orchestrator.domain.images.edits import ImageEdit, Subject
+from services.orchestrator.domain.images.versions import character_id
+from services.orchestrator.domain.values import Failure
 from services.orchestrator.durable.names import engine_url
 from services.orchestrator.durable.orders import DurableOrders
 from tests.fakes.film_parts import NOW
@@ -245,3 +253,104 @@ async def test_of_a_characters_sheets_the_newest_is_kept_and_belongs_to_one_tena
             await sheets.keep(acme, kept)
         assert await sheets.sheets(acme, {"Emma", "Lucy"}) == [newer]
         assert await sheets.sheets(new_id(), {"Emma"}) == []
+
+
+async def test_every_version_of_a_sheet_is_kept_once_and_the_newest_is_what_films_find(url, acme):
+    red = CharacterSheet(name="Emma", description="in red")
+    blue = CharacterSheet(name="Emma", reference="assets/blue", sha256="d1")
+    async with Database(url, schema="orchestrator") as database:
+        book = SqlCharacters(database, now=lambda: NOW)
+        await book.keep(acme, [red, CharacterSheet(name="Tom", description="a fox")])
+        assert await book.put(acme, red) == 1
+        assert await book.put(acme, blue, "e1") == 2
+        await book.keep(acme, [red])
+        # A commit that a crash repeats does not take back what came after it.
+        assert await book.put(acme, blue, "e1") == 2
+        emma = character_id("Emma")
+        versions = await book.versions(acme, emma)
+        assert [(v.version, v.sheet, v.edit) for v in versions] == [
+            (1, red, ""),
+            (2, blue, "e1"),
+            (3, red, ""),
+        ]
+        assert versions[0].create_time == NOW
+        assert await book.sheets(acme, {"Emma"}) == [red]
+        assert (await book.character(acme, emma)).version == 3
+        everybody = await book.characters(acme, "", 9)
+        assert {c.sheet.name: c.version for c in everybody} == {"Emma": 3, "Tom": 1}
+        assert await book.characters(acme, everybody[0].id, 9) == everybody[1:]
+        assert await book.characters(new_id(), "", 9) == []
+        with pytest.raises(NotFound):
+            await book.character(new_id(), emma)
+
+
+async def test_versions_that_are_kept_at_once_have_numbers_of_their_own(url, acme):
+    async with Database(url, schema="orchestrator") as database:
+        book = SqlCharacters(database, now=lambda: NOW)
+        looks = [CharacterSheet(name="Emma", description=f"look {n}") for n in range(6)]
+        numbers = await asyncio.gather(*(book.put(acme, look) for look in looks))
+        assert sorted(numbers) == [1, 2, 3, 4, 5, 6]
+        newest = (await book.versions(acme, character_id("Emma")))[-1].sheet
+        assert await book.sheets(acme, {"Emma"}) == [newest]
+
+
+async def test_an_edit_is_written_with_its_order_and_is_the_same_for_the_same_request(url, acme):
+    edit = ImageEdit(
+        id=new_id(),
+        tenant=acme,
+        prompt="in blue",
+        model="m",
+        provider="p",
+        subject=Subject(name="Emma", description="ten"),
+        warnings=("w",),
+        create_time=NOW,
+    )
+    async with Database(url, schema="orchestrator") as database:
+        orders = DurableOrders(url)
+        edits = SqlEdits(database, orders)
+        assert await edits.accept(edit, "r1", "print") == (edit, False)
+        assert await edits.accept(replace(edit, id=new_id()), "r1", "print") == (edit, True)
+        assert await edits.known(acme, "r1", "print") == edit
+        with pytest.raises(RequestConflict):
+            await edits.accept(replace(edit, id=new_id()), "r1", "another")
+        other, _ = await edits.accept(replace(edit, id=new_id()), "", "print")
+        ended = await edits.change(
+            edit.id, lambda e: e.failed(NOW, Failure(reason="R", message="m"))
+        )
+        assert await edits.get(acme, edit.id) == await edits.read(edit.id) == ended
+        assert await edits.change(edit.id, lambda _: None) == ended
+        assert await edits.list(acme, "", 9) == [other, ended]
+        assert await edits.list(acme, other.id, 9) == [ended]
+        with pytest.raises(NotFound):
+            await edits.get(new_id(), edit.id)
+        orders.close()
+    client = DBOSClient(system_database_url=engine_url(url))
+    try:
+        ordered = {w.workflow_id for w in client.list_workflows(name="edit_image")}
+    finally:
+        client.destroy()
+    assert {f"edit_image.{edit.id}", f"edit_image.{other.id}"} <= ordered
+
+
+async def test_sheets_of_before_there_were_versions_are_first_versions(tmp_path):
+    location = f"sqlite:///{tmp_path / 'old.sqlite'}"
+    async with Database(location, schema="orchestrator") as database:
+        await orchestrator.migrate_all(database, location)
+        sheet = CharacterSheet(name="Emma", description="in red")
+        async with database.begin() as connection:
+            await connection.run_sync(_moved, "downgrade")
+            row = {"tenant": "acme", "reference": "", "sha256": ""}
+            row |= {"name": sheet.name, "description": sheet.description}
+            await connection.execute(character_sheets.insert(), row)
+            await connection.run_sync(_moved, "upgrade")
+        book = SqlCharacters(database, now=lambda: NOW)
+        [only] = await book.versions("acme", character_id("Emma"))
+        assert (only.version, only.sheet) == (1, sheet)
+        assert await book.put("acme", sheet) == 1
+
+
+def _moved(connection, way):
+    """Take the newest step of the migrations back, or take it again."""
+    step = import_module("services.orchestrator.adapters.migrations.versions.0012_image_edits")
+    with Operations.context(MigrationContext.configure(connection)):
+        getattr(step, way)()

@@ -29,6 +29,8 @@ COMMANDS = [
     ["films", "restore"],
     ["costs"], ["budget", "set"], ["budget", "show"], ["budget", "list"],
     ["cache", "stats"], ["cache", "purge"],
+    ["character", "set"], ["character", "list"], ["character", "show"],
+    ["edit", "preview"], ["edit", "commit"], ["edit", "show"],
     ["compare", "new"], ["compare", "show"], ["compare", "rate"],
 ]  # fmt: skip
 

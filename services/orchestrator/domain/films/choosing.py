@@ -99,7 +99,8 @@ class ModelChoice:
 
     def placeholder(self) -> Model | None:
         """What draws a stand-in for a clip, where there is such a thing."""
-        return next((m for m in self._models if m.placeholder and m.ready), None)
+        clips = (m for m in self._models if m.task == "video")
+        return next((m for m in clips if m.placeholder and m.ready), None)
 
 
 def _why(model: Model) -> FailedPrecondition | Unavailable:

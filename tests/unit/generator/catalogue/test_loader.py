@@ -90,12 +90,15 @@ OURS = {"compose", "captions", "media_check", "espeak", "music_bed", "sound_effe
 
 
 def test_the_placeholder_is_flagged_free_and_always_ready() -> None:
-    storyboard = CATALOGUE.get("storyboard")
-    assert storyboard.placeholder
-    assert storyboard.provider == "reelmesh"
-    assert storyboard.price.kind is PriceKind.FREE
-    assert CATALOGUE.standing(storyboard, around()).availability is Availability.READY
-    assert [model.id for model in CATALOGUE if model.placeholder] == ["storyboard"]
+    sketches = [model for model in CATALOGUE if model.placeholder]
+    assert [(model.id, model.operation) for model in sketches] == [
+        ("storyboard", Operation.VIDEO),
+        ("storyboard_still", Operation.IMAGE),
+    ]
+    for sketch in sketches:
+        assert sketch.provider == "reelmesh"
+        assert sketch.price.kind is PriceKind.FREE
+        assert CATALOGUE.standing(sketch, around()).availability is Availability.READY
 
 
 def test_without_any_key_or_device_only_what_runs_on_the_processor_is_ready() -> None:
@@ -104,7 +107,7 @@ def test_without_any_key_or_device_only_what_runs_on_the_processor_is_ready() ->
         for model in CATALOGUE
         if CATALOGUE.standing(model, around()).availability is Availability.READY
     }
-    assert ready == {"storyboard", *OURS}
+    assert ready == {"storyboard", "storyboard_still", *OURS}
 
 
 def test_with_every_key_and_a_device_only_retired_models_are_not_ready() -> None:
@@ -148,8 +151,8 @@ def test_every_row_is_complete_enough_to_be_shown() -> None:
             assert model.inputs.image is not Need.NONE, model.id
 
 
-ANY_WORDS = {"storyboard"}
-"""Draws whatever it is given, so nothing is translated for it."""
+ANY_WORDS = {"storyboard", "storyboard_still"}
+"""Draw whatever they are given, so nothing is translated for them."""
 WORDED = {Operation.VIDEO, Operation.IMAGE, Operation.MUSIC, Operation.SOUND}
 
 

@@ -147,6 +147,11 @@ class House:
         await self.worker.edit(edit.id)
         return self.edits.edits[edit.id]
 
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was written, asked for, or held."""
+        return not (self.edits.edits or self.works.begun or self.ledger.accounts)
+
     def asked(self) -> list[PictureWork]:
         """What models were asked for."""
         works = [order.work for order in self.works.begun.values()]
@@ -178,9 +183,7 @@ async def test_a_preview_that_costs_more_than_it_may_is_refused_by_its_field(mod
     with pytest.raises(InvalidArgument) as caught:
         await house.preview(model=model, budget_limit_micros=limit)
     assert caught.value.violations[0].field == "budget_limit"
-    assert not (house.edits.edits)
-    assert not (house.works.begun)
-    assert not (house.ledger.accounts)
+    assert house.untouched
     preview = await house.preview(budget_limit_micros=PRICE)
     with pytest.raises(InvalidArgument, match="budget_limit"):
         await house.commit(preview, budget_limit_micros=PRICE - 1)
@@ -199,8 +202,7 @@ async def test_a_budget_that_does_not_hold_it_refuses_before_anything_is_written
     house.ledger.limits["acme", TENANT] = PRICE - 1
     with pytest.raises(BudgetExceeded):
         await house.preview()
-    assert not (house.edits.edits)
-    assert not (house.works.begun)
+    assert house.untouched
 
 
 async def test_a_character_without_a_picture_has_its_first_one_made_of_its_words():
@@ -268,8 +270,7 @@ async def test_what_cannot_be_edited_is_refused_before_anything_is_bought(wish, 
     house = House()
     with pytest.raises(error):
         await house.preview(**wish)
-    assert not (house.edits.edits)
-    assert not (house.works.begun)
+    assert house.untouched
 
 
 async def test_only_a_preview_that_was_made_can_be_committed_in_a_size_that_there_is():

@@ -1,0 +1,139 @@
+"""A character is edited by words over HTTP: a preview, a commit, and the film that follows it."""
+
+import asyncio
+import hashlib
+import io
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from reelmesh.storage.v1 import storage_service_pb2
+from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
+from services.common.channels import Channel
+from services.suite.simulator.server import simulating
+from tests.fakes.simulator import quick
+from tests.fakes.vendored_suite import addressed_suite, billed
+
+pytestmark = pytest.mark.timeout(180)
+ENDED = {"STATE_SUCCEEDED", "STATE_FAILED"}
+
+
+async def ended(http: httpx.AsyncClient, answer: httpx.Response) -> dict[str, Any]:
+    """The edit that was accepted, when it has ended."""
+    assert answer.status_code in {200, 202}, answer.text
+    edit: dict[str, Any] = answer.json()["edit"]
+    while edit["state"] not in ENDED:
+        await asyncio.sleep(0.1)
+        found = await http.get(f"/api/v1/{edit['name']}")
+        edit = found.json()["edit"]
+    assert edit["state"] == "STATE_SUCCEEDED", edit
+    return edit
+
+
+async def seen(edit: dict[str, Any]) -> Image.Image:
+    """What was made, as whoever has its URL sees it."""
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as web:
+        content = (await web.get(edit["contentUrl"])).content
+    assert hashlib.sha256(content).hexdigest() == edit["sha256"]
+    return Image.open(io.BytesIO(content)).convert("RGB")
+
+
+async def parents(storage: str, asset: str) -> list[str]:
+    async with Channel(storage) as channel:
+        wanted = storage_service_pb2.GetAssetRequest(name=asset)
+        return list((await StorageServiceStub(channel).GetAsset(wanted)).asset.lineage.parents)
+
+
+async def test_with_nothing_installed_a_sketch_follows_the_words_and_the_picture(
+    tmp_path: Path, nats_url: str
+) -> None:
+    async with (
+        simulating(quick(speed=1.0)) as world,
+        addressed_suite(world, [], folder=tmp_path, nats_url=nats_url) as at,
+        httpx.AsyncClient(
+            base_url=f"http://{at.by_service['gateway']}", trust_env=False, timeout=30
+        ) as http,
+    ):
+        sheet = {"name": "Emma", "description": "A girl on a hill at noon"}
+        kept = (await http.post("/api/v1/characters", json={"sheet": sheet})).json()["character"]
+        wish = {"character": kept["name"], "prompt": "smiling", "allowPlaceholder": True}
+        first = await ended(http, await http.post("/api/v1/imageEdits", json=wish))
+        full = await ended(http, await http.post(f"/api/v1/{first['name']}:commit", json={}))
+        assert (first["placeholder"], first["resolution"], full["resolution"]) == (
+            True,
+            "480p",
+            "1080p",
+        )
+        assert first["seed"] == full["seed"]
+        assert full["version"] == 2
+        small, large = await seen(first), await seen(full)
+        assert (small.height, large.height) == (480, 1080)
+        assert _apart(small, large) < 12, "the same picture in another size"
+
+        night = {**wish, "prompt": "in a forest at night", "seed": 7, "requestId": "once"}
+        dark = await ended(http, await http.post("/api/v1/imageEdits", json=night))
+        again = (await http.post("/api/v1/imageEdits", json=night)).json()["edit"]
+        other = await http.post("/api/v1/imageEdits", json={**night, "prompt": "at dawn"})
+        assert again["name"] == dark["name"]
+        assert other.status_code == 409
+        assert dark["parent"] == full["asset"]
+        assert await parents(at.storage, dark["asset"]) == [full["asset"]]
+        noon = {**night, "requestId": "", "prompt": "noon"}
+        plain = await ended(http, await http.post("/api/v1/imageEdits", json=noon))
+        assert _apart(await seen(dark), await seen(plain)) > 12, "other words are another picture"
+        poor = {**wish, "budgetLimit": {"currencyCode": "USD", "units": "-1"}}
+        refused = await http.post("/api/v1/imageEdits", json=poor)
+        assert refused.status_code == 400
+        assert "budget_limit" in refused.text
+        found = (await http.get(f"/api/v1/{kept['name']}")).json()["character"]
+        assert [each.get("edit", "") for each in found["versions"]] == ["", full["name"]]
+        listed = (await http.get("/api/v1/imageEdits")).json()["edits"]
+        assert [each["name"] for each in listed] == [
+            plain["name"],
+            dark["name"],
+            *_names(full, first),
+        ]
+        people = (await http.get("/api/v1/characters")).json()["characters"]
+        assert [each["sheet"]["reference"] for each in people] == [full["asset"]]
+
+
+def _names(*edits: dict[str, Any]) -> list[str]:
+    return [edit["name"] for edit in edits]
+
+
+def _apart(one: Image.Image, other: Image.Image) -> float:
+    """Mean difference of two pictures in levels of 255, made small first."""
+    size = (64, 36)
+    a, b = (picture.resize(size).tobytes() for picture in (one, other))
+    return sum(abs(x - y) for x, y in zip(a, b, strict=True)) / len(a)
+
+
+async def test_a_vendor_is_paid_once_for_each_and_makes_both_from_the_parent(
+    tmp_path: Path, nats_url: str
+) -> None:
+    async with (
+        simulating(quick(speed=1.0)) as world,
+        addressed_suite(world, ["FAL"], folder=tmp_path, nats_url=nats_url) as at,
+        httpx.AsyncClient(
+            base_url=f"http://{at.by_service['gateway']}", trust_env=False, timeout=30
+        ) as http,
+    ):
+        sheet = {"name": "Emma", "description": "A girl in a red coat"}
+        kept = (await http.post("/api/v1/characters", json={"sheet": sheet})).json()["character"]
+        wish = {"character": kept["name"], "prompt": "smiling", "requestId": "first"}
+        preview = await ended(http, await http.post("/api/v1/imageEdits", json=wish))
+        commit = {"requestId": "second"}
+        full = await ended(http, await http.post(f"/api/v1/{preview['name']}:commit", json=commit))
+        again = await ended(http, await http.post(f"/api/v1/{preview['name']}:commit", json=commit))
+        assert again == full | {"contentUrl": again["contentUrl"]}
+        assert not preview.get("placeholder")
+        edit = {"character": kept["name"], "prompt": "in a blue coat"}
+        second = await ended(http, await http.post("/api/v1/imageEdits", json=edit))
+        assert second["parent"] == full["asset"]
+        assert await parents(at.storage, second["asset"]) == [full["asset"]]
+        bills = await billed(world)
+        charged = [each for each in (preview, full, second) if each["cost"].get("nanos")]
+        assert len(bills) == len(charged), bills
