@@ -1,4 +1,4 @@
-"""The engine over its real process, with a tiny LTX-Video."""
+"""The engine over its real process, with tiny checkpoints: it is begun once, it imports torch."""
 
 from pathlib import Path
 
@@ -23,19 +23,11 @@ from tests.fakes.local_work import clip, local_work
 pytestmark = [pytest.mark.xdist_group("torch"), pytest.mark.timeout(300)]  # imports torch twice
 
 
-async def test_a_clip_has_the_size_the_frames_and_the_rate_that_were_asked_for(
-    shelf, tmp_path
-) -> None:
-    source = Source(model="ltx_video", location=str(shelf.get("ltx_video")))
-    process = ModelProcess()
-    engine = LocalEngine(process, {"ltx_video": source})
+async def clip_is_as_asked(engine: LocalEngine, path: Path) -> None:
+    """A clip has the size, the frames and the rate that were asked for."""
     told: list[float] = []
-    path = tmp_path / "g1.mp4"
-    try:
-        work = local_work(clip(aspect_ratio="1:1", options={"local": {"steps": 2}}))
-        product = await engine.make(work, path, on_progress=told.append)
-    finally:
-        await process.close()
+    work = local_work(clip(aspect_ratio="1:1", options={"local": {"steps": 2}}))
+    product = await engine.make(work, path, on_progress=told.append)
     with av.open(str(path)) as film:
         stream = film.streams.video[0]
         frames = sum(1 for _ in film.decode(stream))
@@ -62,18 +54,19 @@ class Library(MemoryStorage):
         return "video/mp4"
 
 
-async def test_one_process_enlarges_a_stored_clip_speaks_and_hears(shelf, tmp_path) -> None:
+async def test_one_process_makes_a_clip_enlarges_one_speaks_and_hears(shelf, tmp_path) -> None:
     small = tmp_path / "small.mp4"
     frames = np.random.default_rng(1).integers(0, 255, (3, 48, 64, 3), dtype=np.uint8)
     write_clip(small, iter([frames]), like=Shape(width=64, height=48, frames=3, fps=12.0))
     names = {"real_esrgan": "real_esrgan_video", "kokoro": "kokoro", "whisper": "whisper"}
-    names["clip"] = "clip"
+    names |= {"clip": "clip", "ltx_video": "ltx_video"}
     sources = {
         model: Source(model=model, location=str(shelf.get(name))) for model, name in names.items()
     }
     process = ModelProcess()
     engine = LocalEngine(process, sources, Library(small))
     try:
+        await clip_is_as_asked(engine, tmp_path / "g0.mp4")
         task = UpscaleTask(media=asset_media("a1"), factor=4)
         large = await engine.make(
             local_work(task, "real_esrgan"), tmp_path / "g1.mp4", on_progress=lambda _: None

@@ -41,14 +41,14 @@ def loaded(shelf):
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    """720p, six frames at 30000/1001, with a tone of the same length."""
+    """720p, four frames at 30000/1001, with a tone of the same length."""
     path = tmp_path_factory.mktemp("clips") / "clip.mp4"
     across = np.linspace(0, 255, 1280, dtype=np.uint8)
-    shifted = [np.roll(across, 9 * number)[:, None] for number in range(6)]
+    shifted = [np.roll(across, 9 * number)[:, None] for number in range(4)]
     frames = np.stack([np.broadcast_to(row, (720, 1280, 3)) for row in shifted])
-    time = np.arange(round(RATE * 6 * 1001 / 30000)) / RATE
+    time = np.arange(round(RATE * 4 * 1001 / 30000)) / RATE
     tone = np.stack([0.4 * np.sin(2 * np.pi * 440 * time)] * 2).astype(np.float32)
-    like = Shape(width=1280, height=720, frames=6, fps=30000 / 1001)
+    like = Shape(width=1280, height=720, frames=4, fps=30000 / 1001)
     write_clip(path, iter([frames]), like=like, sound=lambda: Sound(samples=tone, rate=RATE))
     return path
 
@@ -78,14 +78,14 @@ def test_720p_becomes_1080p_with_its_length_its_rate_and_its_sound(loaded, clip,
     before, rate, tone = facts(clip)
     after, rate_after, tone_after = facts(path)
     assert after[0].shape == (1080, 1920, 3)
-    assert (len(after), rate_after) == (len(before), rate) == (6, Fraction(30000, 1001))
+    assert (len(after), rate_after) == (len(before), rate) == (4, Fraction(30000, 1001))
     assert abs(tone_after.shape[1] - tone.shape[1]) <= 2048  # AAC counts in frames of 1,024
     spectrum = np.abs(np.fft.rfft(tone_after[0]))
     assert spectrum.argmax() / tone_after.shape[1] * RATE == pytest.approx(440, abs=8)
     for small, large in zip(before, after, strict=True):  # the same picture, and its own frame
         reduced = np.asarray(Image.fromarray(large).resize((1280, 720)))
         assert np.abs(reduced.astype(int) - small).mean() < 12
-    assert steps == [(n, 6) for n in range(7)]
+    assert steps == [(n, 4) for n in range(5)]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_what_is_as_large_already_or_would_be_too_large_is_refused(clip, tmp_pat
 
 def test_four_times_720p_is_the_shape_that_4k_is_brought_from(clip):
     shape = enlarged_shape(UpscaleTask(media=THERE, resolution="4k"), clip)
-    assert (shape.width, shape.height, shape.frames) == (3840, 2160, 6)
+    assert (shape.width, shape.height, shape.frames) == (3840, 2160, 4)
 
 
 def test_what_is_neither_clip_nor_picture_is_refused(tmp_path):
