@@ -1,6 +1,8 @@
 """The devices of this machine and their memory, as torch sees them."""
 
 import gc
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -8,6 +10,8 @@ import psutil
 from services.generator.domain.vram import Device
 
 _CPU_SHARE = 0.8
+CGROUP = Path("/sys/fs/cgroup")
+"""Where Linux tells a container of its limits; see the kernel's admin-guide/cgroup-v2."""
 
 
 def devices() -> tuple[Device, ...]:
@@ -20,14 +24,14 @@ def devices() -> tuple[Device, ...]:
 
 
 def processor() -> Device:
-    """Return this machine's processor with its memory."""
-    return Device(kind="cpu", total_bytes=psutil.virtual_memory().total)
+    """Return this machine's processor with its memory, or what the container has of it."""
+    return Device(kind="cpu", total_bytes=_machine()[0])
 
 
 def free_bytes(device: Device) -> int:
     """Return what models may take: what is free and what torch keeps for itself."""
     if device.kind == "cpu":
-        return int(psutil.virtual_memory().available * _CPU_SHARE)
+        return int(_machine()[1] * _CPU_SHARE)
     import torch
 
     free, _ = torch.cuda.mem_get_info(device.index)
@@ -68,6 +72,23 @@ def lost(error: BaseException) -> bool:
     import torch
 
     return isinstance(error, torch.AcceleratorError) and not out_of_memory(error)
+
+
+def _machine() -> tuple[int, int]:
+    """Return the bytes of the machine's own memory, and those that are free, in this container.
+
+    Whoever takes more than a container has is killed, however much the machine has.
+    """
+    found = psutil.virtual_memory()
+    total, free = int(found.total), int(found.available)
+    with suppress(OSError, ValueError):  # no container, or "max"
+        limit = int((CGROUP / "memory.max").read_text())
+        used = int((CGROUP / "memory.current").read_text())
+        lines = (CGROUP / "memory.stat").read_text().splitlines()
+        # Files that were read count as used, though the kernel gives them up at once.
+        files = next((int(line.split()[1]) for line in lines if "inactive_file" in line), 0)
+        return min(total, limit), max(0, min(free, limit - used + files))
+    return total, free
 
 
 def _cuda(torch: Any, index: int) -> Device:
