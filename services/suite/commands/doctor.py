@@ -14,7 +14,6 @@ from rich.text import Text
 
 from reelmesh.orchestrator.v1.video_job_pb2 import VideoModel
 from reelmesh.orchestrator.v1.video_service_pb2 import ListVideoModelsRequest
-from services.common.database import Database
 from services.common.errors import ServiceError
 from services.common.nats_server import find_binary
 from services.prompt.settings import Settings as PromptSettings
@@ -111,6 +110,8 @@ async def _database() -> Finding:
     settings = database_settings(None)
     if not settings.database_url:
         return Finding("ok", "database", "SQLite, one file per service in the data folder")
+    from services.common.database import Database  # noqa: PLC0415 - only here, and slow to import
+
     try:
         async with Database(settings.database_url, schema="access", pool_size=1) as database:
             await database.ping()

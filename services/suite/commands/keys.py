@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from services.common import clock
-from services.common.access import ApiKey, open_key_store
 from services.suite.commands.session import (
     EXIT_CODES,
     AsJson,
@@ -20,11 +19,22 @@ from services.suite.commands.session import (
     run,
 )
 
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from services.common.access import ApiKey, KeyStore
+
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
 
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Folder of the suite [env: REELMESH_DATA_DIR]")
 ]
+
+
+def _store(data_dir: Path | None) -> AbstractAsyncContextManager[KeyStore]:
+    from services.common.access import open_key_store  # noqa: PLC0415 - slow to import
+
+    return open_key_store(database_settings(data_dir))
 
 
 def _facts(key: ApiKey) -> dict[str, object]:
@@ -59,7 +69,7 @@ def create(
 
     async def work() -> tuple[ApiKey, str]:
         expires = clock.now() + timedelta(days=days) if days else None
-        async with open_key_store(database_settings(data_dir)) as keys:
+        async with _store(data_dir) as keys:
             return await keys.create(tenant, scope or ["read", "write"], expires)
 
     key, secret = run(work)
@@ -82,7 +92,7 @@ def list_keys(
     """
 
     async def work() -> list[ApiKey]:
-        async with open_key_store(database_settings(data_dir)) as keys:
+        async with _store(data_dir) as keys:
             return await keys.list(tenant or None)
 
     found = run(work)
@@ -111,7 +121,7 @@ def revoke(
     """
 
     async def work() -> ApiKey:
-        async with open_key_store(database_settings(data_dir)) as keys:
+        async with _store(data_dir) as keys:
             return await keys.revoke(key_id)
 
     key = run(work)

@@ -8,9 +8,6 @@ from typing import Annotated
 import typer
 
 import services
-from services.common import access
-from services.common.database import Database
-from services.common.migrate import migrate as migrate_schema
 from services.suite.commands.session import (
     EXIT_CODES,
     AsJson,
@@ -21,13 +18,7 @@ from services.suite.commands.session import (
 )
 
 _SERVICES = Path(services.__path__[0])
-SCHEMAS = {
-    access.SCHEMA: access.MIGRATIONS,
-    **{
-        name: _SERVICES / name / "adapters" / "migrations"
-        for name in ("storage", "generator", "orchestrator")
-    },
-}
+SCHEMAS = ("access", "storage", "generator", "orchestrator")
 
 
 def migrate(
@@ -42,8 +33,13 @@ def migrate(
     """
 
     async def work() -> None:
+        # Imported here: slow, and no other command needs them.
+        from services.common import access  # noqa: PLC0415 - see above
+        from services.common.database import Database  # noqa: PLC0415 - see above
+        from services.common.migrate import migrate as migrate_schema  # noqa: PLC0415 - see above
+
         settings = database_settings(data_dir)
-        for schema, scripts in SCHEMAS.items():
+        for schema in SCHEMAS:
             location = settings.database_location(schema)
             async with Database(location, schema=schema, pool_size=1) as database:
                 if schema == "orchestrator":  # the durable engine has tables of its own there
@@ -51,6 +47,8 @@ def migrate(
 
                     await migrate_all(database, location)
                 else:
+                    own = _SERVICES / schema / "adapters" / "migrations"
+                    scripts = access.MIGRATIONS if schema == access.SCHEMA else own
                     await migrate_schema(database, scripts)
             if not as_json:
                 out.print(f"{schema}: up to date")

@@ -10,7 +10,6 @@ import typer
 import uvloop
 
 from services.common.allocator import share_heaps
-from services.common.server import keep_what_is_loaded, wait_for_signal
 from services.common.telemetry import configure_logging
 from services.suite.commands.session import EXIT_CODES, err, run
 from services.suite.settings import SuiteSettings, load_env_file
@@ -24,6 +23,7 @@ T = TypeVar("T")
 async def serving(settings: SuiteSettings) -> None:
     """Run the suite until SIGTERM or SIGINT, also when one comes before it is ready."""
     # Imported here: it brings every service along, which `reelmesh --help` need not wait for.
+    from services.common.server import wait_for_signal  # noqa: PLC0415 - see above
     from services.suite import embedded  # noqa: PLC0415 - see above
 
     stop = asyncio.create_task(wait_for_signal())
@@ -33,6 +33,8 @@ async def serving(settings: SuiteSettings) -> None:
 
 
 async def _until(stop: asyncio.Task[Any], suite: Any) -> None:
+    from services.common.server import keep_what_is_loaded  # noqa: PLC0415 - see above
+
     async with suite as addresses:
         keep_what_is_loaded()
         if not stop.done():

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.common.server import wait_for_signal
 from services.suite.commands.serve import on_fast_loop
 from services.suite.commands.session import EXIT_CODES, err, run
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
 
 async def _simulate(settings: SimulatorSettings, env_file: Path | None) -> None:
+    from services.common.server import wait_for_signal  # noqa: PLC0415 - brings a web server along
     from services.suite.simulator.exports import export_lines  # noqa: PLC0415 - brings PyAV along
     from services.suite.simulator.server import simulating  # noqa: PLC0415 - brings PyAV along
 

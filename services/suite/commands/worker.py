@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from services.common.errors import FailedPrecondition, Unavailable
-from services.common.server import give_way
 from services.common.telemetry import configure_logging
 from services.suite.commands.serve import on_fast_loop
 from services.suite.commands.session import EXIT_CODES, run
@@ -92,6 +91,8 @@ def worker(
     }
 
     def start() -> Any:
+        from services.common.server import give_way  # noqa: PLC0415 - brings a web server along
+
         settings = settings_of(given)
         configure_logging(settings)
         give_way(settings)
