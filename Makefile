@@ -32,14 +32,20 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || deploy/apt-install.sh python3-venv
 	$(PYTHON) -m venv $(VENV)
 
+# pip compiles on one core what it installs, 19,000 files for the tests: they do it on all of them
+# below, and the suite alone at its first start, which needs a tenth of them.
+PIP = PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
+SITE = $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
+
 $(VENV)/.stamp-suite: pyproject.toml constraints.txt | $(BIN)/python
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[suite]'
+	$(PIP) -e '.[suite]'
 	@touch $@
 
 $(VENV)/.stamp-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@deploy/apt-install.sh libatomic1 fonts-dejavu-core chromium
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[suite,dev]'
+	$(PIP) -e '.[suite,dev]'
 	@deploy/pip-engines.sh $(BIN)/python
+	@$(BIN)/python -m compileall -q -q -j 0 $(SITE) || true # some packages carry templates that are no Python
 	@touch $@ $(VENV)/.stamp-suite
 
 # ---------------------------------------------------------------------------- run
@@ -80,7 +86,6 @@ bench-gpu: setup-dev ## Local models against stock diffusers on this machine's G
 	$(BIN)/python -m benchmarks.gpu $(BENCH_ARGS)
 
 # ---------------------------------------------------------------------------- contract
-SITE = $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
 PROTOC = $(BIN)/python -m grpc_tools.protoc -I$(PROTOS) -I"$(SITE)"
 PROTO_FILES = $$(cd $(PROTOS) && find reelmesh -name '*.proto' | LC_ALL=C sort)
 
