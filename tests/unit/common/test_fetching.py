@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
+import struct
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -145,6 +147,68 @@ def test_a_host_that_never_shakes_hands_is_left_in_time(
                 with pytest.raises(httpx.ConnectTimeout):
                     await client.get(f"https://127.0.0.1:{port}/")
             await gone.wait()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(scenario())
+
+
+@LOOPS
+def test_a_slow_server_holds_back_what_is_sent(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def take_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        for _ in range(32):
+            await reader.readexactly(MIB)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(32):
+            yield bytes(MIB)
+
+    async def scenario() -> int:
+        server = await asyncio.start_server(take_slowly, "127.0.0.1", 0, limit=64 * 1024)
+        port = server.sockets[0].getsockname()[1]
+        headers = {"Content-Length": str(32 * MIB)}
+        async with server, fetching_client(timeout=TIMEOUT) as client:
+            tracemalloc.start(1)
+            await client.put(f"http://127.0.0.1:{port}/", content=body(), headers=headers)
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            return peak
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        assert runner.run(scenario()) < 10 * MIB
+
+
+@LOOPS
+def test_a_connection_that_is_reset_under_a_slow_reader_is_a_read_error(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def scenario() -> None:
+        went = asyncio.Event()
+
+        async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + BLOCK)
+            await writer.drain()
+            sock = writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+            went.set()
+
+        server = await asyncio.start_server(reset, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with server, fetching_client(timeout=TIMEOUT) as client:
+
+            async def read_slowly() -> None:
+                async with client.stream("GET", url) as answer:
+                    async for _ in answer.aiter_raw():
+                        await went.wait()
+
+            with pytest.raises(httpx.ReadError):
+                await read_slowly()
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(scenario())
