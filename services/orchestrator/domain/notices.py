@@ -21,6 +21,7 @@ class Said(StrEnum):
     ONLY_CACHED = "only_cached"
     DEARER_MODEL = "dearer_model"
     BLOCKED = "blocked"
+    WORDS_OUTLAST_FILM = "words_outlast_film"
     WORDS_OUTLAST_PICTURE = "words_outlast_picture"
     PLAINLY_LARGER = "plainly_larger"
     PLACEHOLDER_AHEAD = "placeholder_ahead"

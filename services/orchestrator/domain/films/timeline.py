@@ -97,6 +97,20 @@ def _told(
     return told
 
 
+def outlasting_seconds(shots: Sequence[Shot], default: str) -> float:
+    """About how long the last words go on behind the last picture, one line after the other."""
+    found = spans(shots, [shot.duration_seconds for shot in shots], default)
+    guessed = [
+        [
+            Piece(asset="", sha256="", duration_seconds=len(line.text) / CHARACTERS_PER_SECOND)
+            for line in shot.lines
+        ]
+        for shot in shots
+    ]
+    ends = (x.start + x.piece.duration_seconds for x in spoken(shots, found, guessed))
+    return max(max(ends, default=0.0) - length(found), 0.0)
+
+
 def speaking_seconds(shot: Shot) -> float:
     """About how long a shot's words take."""
     pauses = LEAD_SECONDS + GAP_SECONDS * max(len(shot.lines) - 1, 0)

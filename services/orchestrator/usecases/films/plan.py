@@ -28,7 +28,7 @@ from services.orchestrator.domain.films.strategy import (
     select_strategy,
 )
 from services.orchestrator.domain.films.tasks import FilmTask
-from services.orchestrator.domain.films.timeline import speaking_seconds
+from services.orchestrator.domain.films.timeline import outlasting_seconds, speaking_seconds
 from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.notices import Notice, Said, Warned
 from services.orchestrator.domain.policy_ports import PoliciesPort
@@ -40,6 +40,9 @@ from services.orchestrator.usecases.films.pricing import Pricing
 from services.orchestrator.usecases.films.thrift import Thrift
 from services.orchestrator.usecases.films.wording import WordFilm
 from services.orchestrator.usecases.policies import FixedPolicies
+
+# How long words are spoken is guessed: what may be less than a syllable is not told.
+_LATE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +117,7 @@ class PlanFilm:
             estimate=Estimate(items, pricing.retakes_micros(items, shots)),
             strategy=_picked(strategy, picked) if auto else strategy,
             p50_seconds=pricing.p50_seconds(strategy.max_concurrency),
-            warnings=(*warnings, *_too_long(shots), *told, *pricing.told(items)),
+            warnings=(*warnings, *_too_long(shots, brief), *told, *pricing.told(items)),
             blockers=tuple(pricing.blockers),
         )
 
@@ -182,8 +185,11 @@ def _as_wished(chosen: Strategy, brief: FilmBrief) -> Strategy:
     return replace(chosen, strategy_type=kind, max_concurrency=width, reason=reason)
 
 
-def _too_long(shots: Sequence[Shot]) -> tuple[Notice, ...]:
+def _too_long(shots: Sequence[Shot], brief: FilmBrief) -> tuple[Notice, ...]:
     told = []
+    late = outlasting_seconds(shots, brief.transition or brief.rules.transition)
+    if late > _LATE_SECONDS:
+        told.append(Notice(Said.WORDS_OUTLAST_FILM, {"late": f"{late:.1f}"}))
     for shot in shots:
         spoken, seen = speaking_seconds(shot), shot.duration_seconds
         if spoken > seen + 0.5:
