@@ -145,7 +145,10 @@ def _register(
         await cancel_film(film_run, film_steps, runner)
 
     async def edit(edit_id: str) -> None:
-        await edit_image(edit_id, edit_steps, runner)
+        try:
+            await edit_image(edit_id, edit_steps, runner)
+        finally:
+            bells.ring_soon()
 
     for name, flow in (
         (GENERATE_VIDEO, generate),
