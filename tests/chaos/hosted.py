@@ -67,7 +67,7 @@ def _models() -> dict[str, Model]:
         if model.provider in adapters()
         and model.lifecycle is not Lifecycle.RETIRED
         and model.inputs.text is not Need.NONE
-        and model.inputs.image is not Need.REQUIRED
+        and Need.REQUIRED not in {model.inputs.image, model.inputs.video}
         and (model.provider != "huggingface" or model.operation is Operation.VIDEO)
     ]
     for model in sorted(hosted, key=lambda one: price_of(one, task_of(one, "x")) is None):

@@ -362,6 +362,7 @@ class MemoryStorage:
     host: str = "https://signed.example"
     taken_in: list[tuple[str, str]] = field(default_factory=list)
     assets: dict[str, bytes] = field(default_factory=dict)
+    makers: dict[str, str] = field(default_factory=dict)
 
     async def upload(self, entry: Entry, content: Content) -> Stored:
         self.uploads += 1
@@ -384,6 +385,9 @@ class MemoryStorage:
         digest = hashlib.sha256(data).hexdigest()
         output = Output(sha256=digest, size_bytes=len(data), content_type="video/mp4")
         return Stored(asset=asset, output=output)
+
+    async def maker(self, tenant: str, asset: str) -> str:
+        return self.makers.get(f"{tenant}:{asset}", "")
 
     async def keep(self, tenant: str, media: Media, request_id: str) -> str:
         self.assets[request_id] = media.data

@@ -54,6 +54,12 @@ class StorageClient:
             raise DataLoss("it was not made by this generation", metadata={"asset": asset})
         return Stored(asset=found.name, output=_output(found))
 
+    async def maker(self, tenant: str, asset: str) -> str:
+        """Return the id of the generation that an asset comes from, "" where it comes from none."""
+        with acting_as(Identity(tenant)):
+            found = (await self._stub.GetAsset(pb.GetAssetRequest(name=asset))).asset
+        return found.lineage.generation.removeprefix("generations/")
+
     async def keep(self, tenant: str, media: Media, request_id: str) -> str:
         """Store a reference's bytes and return the asset, the same for a request id."""
         described = asset_pb2.Asset(content_type=media.media_type)

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from itertools import pairwise
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -43,7 +43,8 @@ class InputsRow(Row):
     image: Need = Need.NONE
     last_image: Need = Need.NONE
     video: Need = Need.NONE
-    image_forms: tuple[str, ...] = ()
+    video_forms: tuple[Literal["url", "job"], ...] = ("url",)
+    image_forms: tuple[Literal["url", "data_uri", "base64", "bytes", "upload"], ...] = ()
     image_types: tuple[str, ...] = ()
     image_max_bytes: int | None = Field(default=None, gt=0)
     image_inline_max_bytes: int | None = Field(default=None, gt=0)
@@ -51,10 +52,6 @@ class InputsRow(Row):
 
     @model_validator(mode="after")
     def _form_for_each_image(self) -> Self:
-        known = {"url", "data_uri", "base64", "bytes", "upload"}
-        if not known.issuperset(self.image_forms):
-            message = f"image_forms: choose among {sorted(known)}"
-            raise ValueError(message)
         if (self.image is not Need.NONE) != bool(self.image_forms):
             message = "image_forms go with image and only with it"
             raise ValueError(message)

@@ -79,11 +79,10 @@ class _Check:
         if edit is not None and edit not in self.model.edits:
             message = f"{self.model.id} cannot {edit} a clip"
             raise InvalidArgument("operation", message, allowed=self.model.edits)
-        self._need("image", inputs.image)
-        self._need("last_image", inputs.last_image)
-        for name in ("image", "last_image"):
-            media = self._get(name)
-            if isinstance(media, Media):
+        for name in ("video", "image", "last_image"):
+            if hasattr(self.task, name):
+                self._need(name, getattr(inputs, name))
+            if isinstance(media := self._get(name), Media):
                 check_picture(self.model, name, media)
         alone = self._get("last_image") is not None and self._get("image") is None
         if alone and inputs.image is not Need.NONE:
@@ -92,7 +91,8 @@ class _Check:
     def _need(self, name: str, need: Need) -> None:
         value = self._get(name)
         if need is Need.REQUIRED and value is None:
-            raise InvalidArgument(name, f"{self.model.id} works from a picture: give one")
+            kind = "clip" if name == "video" else "picture"
+            raise InvalidArgument(name, f"{self.model.id} works from a {kind}: give one")
         if need is Need.NONE and value is not None:
             raise InvalidArgument(name, f"{self.model.id} does not take one")
 

@@ -81,13 +81,15 @@ class Inputs:
     """What a model takes, and in which form a picture travels.
 
     `image_inline_max_bytes` is the most that may travel within the request; `image_sizes` are the
-    only ones that will do, such as "1024x576" (none means all).
+    only ones that will do, such as "1024x576" (none means all). A clip travels by address ("url"),
+    or as the vendor's own id of the job that made it ("job").
     """
 
     text: Need = Need.OPTIONAL
     image: Need = Need.NONE
     last_image: Need = Need.NONE
     video: Need = Need.NONE
+    video_forms: tuple[str, ...] = ("url",)
     image_forms: tuple[str, ...] = ()
     image_types: tuple[str, ...] = ()
     image_max_bytes: int | None = None

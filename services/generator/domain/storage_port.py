@@ -29,6 +29,12 @@ class AssetStorage(Protocol):
         Raises NotFound where the tenant has no such asset, DataLoss where it is of something else.
         """
 
+    async def maker(self, tenant: str, asset: str) -> str:
+        """Return the id of the generation that made an asset, "" where none of ours did.
+
+        Raises NotFound.
+        """
+
     async def keep(self, tenant: str, media: Media, request_id: str) -> str:
         """Store the bytes of a reference and return the asset, the same for a request id."""
 

@@ -1,7 +1,6 @@
 """Gemini's Interactions API (Omni).
 
-Contract: google-genai 2.19.0 and ai.google.dev (read 2026-09). A refusal is `completed` with text
-and no video. The result is fetched with the key, and may redirect elsewhere without it.
+Contract: google-genai 2.19.0, ai.google.dev (2026-09). A refusal is `completed` with text alone.
 """
 
 from datetime import datetime
@@ -35,6 +34,7 @@ from services.generator.providers.adapter import (
 )
 
 REVISION = "2026-05-20"
+EDITS = {"extend": "extend", "remix": "edit"}
 ENDS = {
     **dict.fromkeys(("failed", "incomplete", "requires_action"), Fault.VENDOR),
     "budget_exceeded": Fault.BILLING,
@@ -68,10 +68,11 @@ class Google(Adapter):
             "resolution": task.resolution or "720p",
             "delivery": "uri",
         }
-        aim: Json = {"task": "text_to_video" if task.image is None else "image_to_video"}
+        plain = "text_to_video" if task.image is None else "image_to_video"
+        aim: Json = {"video_config": {"task": EDITS.get(task.edit or "", plain)}}
         body: dict[str, Json] = {"model": submission.vendor_model, "input": parts}
-        body |= {"background": True, "response_format": wanted}
-        body |= {"generation_config": {"video_config": aim}}
+        body |= {"background": True, "response_format": wanted, "generation_config": aim}
+        body |= {"previous_interaction_id": task.video.url if task.video else ""}
         return Call(method="POST", path="/v1beta/interactions", json=merged(body, task.options))
 
     @override
@@ -100,10 +101,9 @@ class Google(Adapter):
 
     @override
     def refusal(self, reply: Reply) -> Failed | None:
-        message = text_of(reply.body)
         if reply.status == 400 and "API_KEY_INVALID" in str(reply.body):
             return refused(reply, Fault.UNAUTHENTICATED)
-        if reply.status == 400 and sounds_moderated(message):
+        if reply.status == 400 and sounds_moderated(text_of(reply.body)):
             return refused(reply, Fault.MODERATED)
         if text(reply.body, "error", "status") == "FAILED_PRECONDITION":
             return refused(reply, Fault.BILLING)

@@ -49,6 +49,8 @@ class LumaDream(Adapter):
         for key, media in (("frame0", task.image), ("frame1", task.last_image)):
             if media is not None:
                 frames[key] = {"type": "image", "url": media.url}
+        if task.video is not None:
+            frames["frame0"] = {"type": "generation", "id": task.video.url}
         body: dict[str, Json] = {
             "generation_type": "video",
             "model": submission.vendor_model,

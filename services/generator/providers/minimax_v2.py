@@ -56,6 +56,9 @@ class MiniMaxV2(Adapter):
             if media is not None:
                 image: Json = {"url": media.uri}
                 content.append({"type": "image_url", "image_url": image, "role": role})
+        if task.video is not None:
+            clip: Json = {"url": task.video.url}
+            content.append({"type": "video_url", "video_url": clip, "role": "reference_video"})
         body: dict[str, Json] = {
             "model": submission.vendor_model,
             "content": content,

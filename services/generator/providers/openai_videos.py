@@ -1,7 +1,6 @@
 """The `/v1/videos` contract that Sora left behind: vLLM-Omni, SGLang, FastVideo, LiteLLM, Azure.
 
-Contract: openai-openapi 2.3.0, the engines' sources (read 2026-08). All take plain multipart; 404
-means lost; vLLM-Omni tells of a failed job under the failure's own HTTP status.
+Contract: openai-openapi 2.3.0, engines' sources (2026-08). 404 is lost; vLLM-Omni fails by status.
 """
 
 import json
@@ -47,7 +46,7 @@ class OpenAIVideos(Adapter):
     model: str = ""
     key_header: str = ""  # where it is not a bearer token
     multiple: int = 16  # of both sides
-    json_reference: bool = False  # a picture by address travels as JSON
+    json_reference: bool = False  # what is told by address travels as JSON
 
     @override
     def auth(self, now: datetime) -> dict[str, str]:
@@ -69,10 +68,11 @@ class OpenAIVideos(Adapter):
         form = {name: Part(str(it)) for name, it in merged(fields, task.options).items()}
         if task.image is not None and task.image.data:
             form["input_reference"] = Part.of(task.image)
-        elif task.image is not None and self.json_reference:
-            form["image_reference"] = Part(json.dumps({"image_url": task.image.url}))
-        elif task.image is not None:
-            form["reference_url"] = Part(task.image.url)
+        for kind, media in (("image", task.image), ("video", task.video)):
+            if media is not None and media.url and self.json_reference:
+                form[f"{kind}_reference"] = Part(json.dumps({f"{kind}_url": media.url}))
+            elif media is not None and media.url:
+                form["reference_url" if kind == "image" else "video_url"] = Part(media.url)
         return Call(method="POST", path="/v1/videos", form=form)
 
     @override

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from services.common.errors import InvalidArgument
+from services.generator.domain.generation import Generation
 from services.generator.domain.orders import asset_of
 from services.generator.domain.pictures import (
     IN_REQUEST,
@@ -18,6 +19,7 @@ from services.generator.domain.storage_port import AssetStorage
 from services.generator.domain.tasks import Media, Task
 
 Measure: TypeAlias = Callable[[bytes], tuple[int, int] | None]
+Known: TypeAlias = Callable[[str, str], Awaitable[Generation | None]]
 TakeIn: TypeAlias = Callable[[Work, Media], Awaitable[Media]]
 
 
@@ -25,12 +27,19 @@ class References:
     """Turns assets and addresses into what travels.
 
     In this order: an address (of an asset a signed one, made for this attempt), the bytes within
-    the request, an upload to the vendor. `measure` tells the size of a picture in pixels.
+    the request, an upload to the vendor. `measure` tells the size of a picture in pixels, `known`
+    a tenant's generation by its id.
     """
 
-    def __init__(self, storage: AssetStorage, measure: Measure = lambda _: None) -> None:
+    def __init__(
+        self,
+        storage: AssetStorage,
+        measure: Measure = lambda _: None,
+        known: Known | None = None,
+    ) -> None:
         self._storage = storage
         self._measure = measure
+        self._known = known
 
     async def ready(self, work: Work, take_in: TakeIn | None = None) -> Task:
         """Return the task with pictures that the model can take; `take_in` uploads one.
@@ -43,9 +52,21 @@ class References:
             if isinstance(media, Media):
                 changes[name] = await self._travelling(work, name, media, take_in)
         clip = getattr(work.task, "video", None)
-        if isinstance(clip, Media) and asset_of(clip):  # clips travel by address alone
+        if isinstance(clip, Media) and "url" not in work.model.inputs.video_forms:
+            changes["video"] = await self._job_of(work, asset_of(clip))
+        elif isinstance(clip, Media) and asset_of(clip):
             changes["video"] = Media(url=await self._storage.sign(work.tenant, asset_of(clip)))
         return replace(work.task, **changes) if changes else work.task
+
+    async def _job_of(self, work: Work, asset: str) -> Media:
+        """Return the vendor's own name of a clip, which it has made with the same key."""
+        maker = await self._storage.maker(work.tenant, asset) if asset else ""
+        made = await self._known(work.tenant, maker) if maker and self._known else None
+        there = None if made is None else replace(made.identity, vendor_model="")
+        if made is None or there != replace(work.identity, vendor_model=""):
+            message = f"{work.model.id} works on no clip but those that its vendor has made"
+            raise InvalidArgument("video", message, allowed=("a clip of its own, by the same key",))
+        return Media(url=made.provider_job_id, placed=True)
 
     async def _travelling(
         self, work: Work, name: str, media: Media, take_in: TakeIn | None

@@ -13,7 +13,7 @@ from tenacity import (
 from services.common.errors import RateLimited, Unavailable
 from services.generator.domain.ports import Accepted, Backend, Made, Work
 from services.generator.domain.storage_port import AssetStorage
-from services.generator.usecases.references import Measure, References
+from services.generator.usecases.references import Known, Measure, References
 
 _TRIES = 4
 _FIRST_WAIT_SECONDS = 0.5
@@ -23,8 +23,8 @@ _LONGEST_WAIT_SECONDS = 30.0
 class Sending:
     """Makes references fit to travel and hands the work over."""
 
-    def __init__(self, storage: AssetStorage, measure: Measure) -> None:
-        self._references = References(storage, measure)
+    def __init__(self, storage: AssetStorage, measure: Measure, known: Known | None = None) -> None:
+        self._references = References(storage, measure, known)
 
     async def prepare(self, backend: Backend, work: Work) -> Work:
         """Return the work with references that can travel; nothing that costs is sent yet."""

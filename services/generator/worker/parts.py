@@ -64,7 +64,7 @@ def means_of(
         books=books,
         catalogue=catalogue,
         backends=backends,
-        sending=Sending(storage, size_of),
+        sending=Sending(storage, size_of, books.ledger.get),
         storing=Storing(storage, catalogue.get, patience=settings.storing_patience_seconds),
         faults=Crash(settings.fault_point),
         halting=halting,

@@ -6,22 +6,25 @@ import av
 import pytest
 
 from services.generator.catalogue.loader import load_catalogue
+from services.generator.domain.limits import validate_request
 from services.generator.domain.models import Lifecycle, Model, Need
 from services.generator.domain.pricing import estimate_micros
-from services.generator.domain.tasks import Operation, SpeechTask, VideoTask
+from services.generator.domain.tasks import Edit, Media, Operation, SpeechTask, VideoTask
 from services.generator.providers import adapters, variables
-from services.generator.providers.adapter import Accepted, Succeeded
+from services.generator.providers.adapter import Accepted, Failed, Succeeded
 from services.suite.simulator.exports import variables as exported
 from tests.contract.simulator.driving import Drive, providers, submission, task
 from tests.fakes.simulator import Simulated
 
 pytestmark = pytest.mark.timeout(30)
 CATALOGUE = load_catalogue()
-HOSTED = [
+ALIVE = [
     model
     for model in CATALOGUE
     if model.provider in adapters() and model.lifecycle is not Lifecycle.RETIRED
 ]
+HOSTED = [model for model in ALIVE if model.inputs.video is not Need.REQUIRED]
+EDITS = [(model, edit) for model in ALIVE for edit in model.edits]
 ROUTES = [
     (model, pictured)
     for model in HOSTED
@@ -67,6 +70,36 @@ async def test_a_model_is_submitted_polled_and_fetched(
         assert seconds == pytest.approx(wanted.task.duration_seconds, abs=0.3)
     await _the_bill_is_right(sim, model, wanted.task)
     assert await sim.kept("leaks") == []
+
+
+@pytest.mark.parametrize(
+    ("model", "edit"), EDITS, ids=[f"{model.id}-{edit}" for model, edit in EDITS]
+)
+async def test_work_on_a_clip_is_asked_for_as_the_vendor_has_it(
+    sim: Simulated, model: Model, edit: Edit
+):
+    adapter = providers(sim).get(model.provider)
+    assert adapter is not None
+    async with Drive(sim, adapter) as drive:
+        clip, bought = Media(url="https://clips.example/heron.mp4"), 1
+        if model.inputs.video_forms == ("job",):  # it works on what it has made itself
+            first = next(one for one in HOSTED if one.provider == model.provider)
+            begun = await drive.client.submit(submission(first, task(first)))
+            assert isinstance(begun, Accepted)
+            early = VideoTask(
+                prompt="it lands", video=Media(url=begun.shown_id, placed=True), edit=edit
+            )
+            refused = await drive.client.submit(
+                submission(model, validate_request(model, early).task)
+            )
+            assert isinstance(refused, Failed)  # it is not done yet
+            assert isinstance(await drive.finish(begun), Succeeded)
+            clip, bought = Media(url=begun.shown_id, placed=True), 2
+        wish = VideoTask(prompt="it lands", video=clip, edit=edit)
+        ended = await drive.make(submission(model, validate_request(model, wish).task))
+        assert isinstance(ended, Succeeded), ended
+        assert await drive.fetch(ended.outputs[0])
+    assert (await sim.bill())["count"] == bought
 
 
 async def _the_bill_is_right(sim, model, wanted):

@@ -85,14 +85,22 @@ async def test_a_clip_is_shown_while_it_is_made_and_another_goes_on_from_it(
         wish = {"prompt": "it lands", "video": {"asset": clip}, "operation": "OPERATION_EXTEND"}
         refused = await http.post("/api/v1/videoJobs", json={**wish, "model": "luma_dream_flash"})
         assert refused.status_code == 400
-        assert "fal_wan_2_7 can" in refused.text
+        assert "fal_wan_2_7, google_omni_edit, luma_dream_extend can" in refused.text
         taken = await http.post("/api/v1/videoJobs", json={**wish, "model": "fal_wan_2_7"})
         assert taken.status_code == 202, taken.text
         name = taken.json()["job"]["name"]
     further = await client.end(name, 90)
     assert further.resolved_model == "fal_wan_2_7", further
     assert await studio.parents(further) == [clip]
-    assert len(await billed(world)) == 2
+    # Luma goes on from what it has made itself, by its own name of it, and from nothing else.
+    own: dict[str, Any] = {"video": pb.VideoInput(asset=clip), "operation": pb.OPERATION_EXTEND}
+    asked = pb.GenerateVideoRequest(prompt="it lands", model="luma_dream_extend", **own)
+    last = await client.end((await client.stub.GenerateVideo(asked)).job.name, 90)
+    assert await studio.parents(last) == [clip]
+    asked.video.asset, asked.prompt = further.results[0].asset, "it flies on"
+    refused_job = await client.end((await client.stub.GenerateVideo(asked)).job.name, 90)
+    assert "no clip but those that its vendor has made" in str(refused_job.attempts[0].error)
+    assert len(await billed(world)) == 3
 
 
 async def test_the_command_line_goes_on_from_a_job_an_asset_and_a_file(

@@ -20,7 +20,11 @@ from services.prompt.usecases.quantify import QuantifyPrompt
 
 pytestmark = pytest.mark.timeout(60)
 
-MODELS = {m.id: m for m in load_catalogue() if m.operation.value == "video"}
+MODELS = {
+    m.id: m
+    for m in load_catalogue()
+    if m.operation.value == "video" and m.inputs.video is not Need.REQUIRED
+}
 PICTURE = Media(url="https://example.com/a.png")
 LONG = "Emma walks slowly through the crowded market and looks at every stall. " * 115
 REQUESTS: dict[str, dict[str, Any]] = {

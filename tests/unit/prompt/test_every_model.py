@@ -22,7 +22,11 @@ from services.prompt.domain.quantified import QuantifyRequest
 from services.prompt.usecases.quantify import QuantifyPrompt
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-MODELS = {m.id: m for m in load_catalogue() if m.operation.value == "video"}
+MODELS = {
+    m.id: m
+    for m in load_catalogue()
+    if m.operation.value == "video" and m.inputs.video is not Need.REQUIRED
+}
 WORDS = "A cat on a roof at sunset in 4K, slow pan left, no people, 60 fps, vertical"
 
 

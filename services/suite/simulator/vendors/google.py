@@ -153,6 +153,7 @@ class Google(Vendor):
         body, model = ask.body, ask.body["model"]
         if model not in MODELS:
             return self.refuse(Why.MISSING, f"{model} is not found for API version v1beta")
+        self._follows(body)
         wanted = body.get("response_format", {})
         seconds = int(wanted.get("duration", "8s")[:-1])
         parts = body["input"]
@@ -167,6 +168,17 @@ class Google(Vendor):
         return await self.take(
             ask, order, lambda job: JSONResponse(self._told(job, self.look(job)))
         )
+
+    def _follows(self, body: Any) -> None:
+        """Refuse work on an earlier result that is not named, or is none."""
+        aim = body.get("generation_config", {}).get("video_config", {}).get("task", "")
+        earlier = body.get("previous_interaction_id", "")
+        if aim in {"edit", "extend"} and not earlier:
+            message = f"previous_interaction_id is needed to {aim}"
+            raise Refused(self.refuse(Why.INVALID, message))
+        job = self.world.job(self.name, earlier) if earlier else None
+        if earlier and (job is None or self.look(job).phase is not Phase.SUCCEEDED):
+            raise Refused(self.refuse(Why.INVALID, "Invalid interaction name"))
 
     def _interaction(self, ask: Ask) -> tuple[Job, View]:
         try:

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from typing_extensions import override
 
 from services.suite.simulator import faults as kinds
-from services.suite.simulator.asking import Ask, Why
+from services.suite.simulator.asking import Ask, Refused, Why
 from services.suite.simulator.faults import Fault
 from services.suite.simulator.jobs import ODD_WORD, Failure, Job, Order, Phase, View
 from services.suite.simulator.media import Clip
@@ -76,6 +76,9 @@ class LumaDream(Vendor):
     async def _submit(self, ask: Ask) -> Response:
         self.check(ask.body, BODY)
         body = ask.body
+        for frame in body.get("keyframes", {}).values():
+            if frame["type"] == "generation":
+                self._require_made(frame["id"])
         seconds = int(body.get("duration", "5s")[:-1])
         order = Order(
             model=body["model"],
@@ -87,6 +90,11 @@ class LumaDream(Vendor):
         )
         answer = lambda job: JSONResponse(self._told(job, self.look(job)), status_code=201)  # noqa: E731 - used at once
         return await self.take(ask, order, answer)
+
+    def _require_made(self, name: str) -> None:
+        job = self.world.job(self.name, name)
+        if job is None or self.look(job).phase is not Phase.SUCCEEDED:
+            raise Refused(self.refuse(Why.INVALID, f"generation {name} is not completed"))
 
     def _told(self, job: Job, seen: View) -> dict[str, Any]:
         assets = None

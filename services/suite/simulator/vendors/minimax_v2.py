@@ -51,7 +51,16 @@ ITEM = first_of(
         "image_url",
         "role",
     ),
-    record({"type": one_of("video_url"), "video_url": anything, "role": text()}, "type", "role"),
+    record(
+        {
+            "type": one_of("video_url"),
+            "video_url": record({"url": URL}, "url"),
+            "role": one_of("reference_video"),
+        },
+        "type",
+        "video_url",
+        "role",
+    ),
     record({"type": one_of("audio_url"), "audio_url": anything, "role": text()}, "type", "role"),
 )
 BODY = record(
@@ -194,5 +203,7 @@ def _rules(body: Any) -> Iterator[Issue]:
         yield Issue(("resolution",), "choice", "is not offered by the model")
     if "last_frame" in roles and "first_frame" not in roles:
         yield Issue(("content",), "rule", "last_frame needs first_frame")
+    if {"first_frame", "last_frame"} & roles and roles - {"first_frame", "last_frame"}:
+        yield Issue(("content",), "rule", "frames and references do not mix")
     if not roles and body.get("ratio", "adaptive") == "adaptive":
         yield Issue(("ratio",), "missing", "is needed for text to video, and not adaptive")

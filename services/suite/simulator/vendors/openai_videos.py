@@ -72,6 +72,7 @@ class Engine(Vendor):
     plain_detail: ClassVar[bool] = True  # {"detail": text}, not OpenAI's shape
     takes_json: ClassVar[bool] = True
     picture_fields: ClassVar[tuple[str, ...]] = ("reference_url",)
+    clip_fields: ClassVar[tuple[str, ...]] = ()
 
     @override
     def doors(self) -> Iterable[tuple[str, str, Handler]]:
@@ -109,7 +110,7 @@ class Engine(Vendor):
             plain = {bool, int, float}
             body = {k: json.dumps(v) if type(v) in plain else v for k, v in body.items()}
             ask.body = body
-        pictures = dict.fromkeys(self.picture_fields, text(shortest=1))
+        pictures = dict.fromkeys((*self.picture_fields, *self.clip_fields), text(shortest=1))
         self.check(body, record({**self.fields, **pictures}, "prompt"), _files(ask))
         if self.name == "vllm_omni" and body.get("model", MODEL) != MODEL:
             raise Refused(self.refuse(Why.INVALID, f"Model mismatch: this server serves {MODEL}"))

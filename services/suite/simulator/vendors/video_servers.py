@@ -25,6 +25,7 @@ class VLLMOmni(Engine):
     plain_detail: ClassVar[bool] = False
     takes_json: ClassVar[bool] = False
     picture_fields: ClassVar[tuple[str, ...]] = ("image_reference",)
+    clip_fields: ClassVar[tuple[str, ...]] = ("video_reference",)
 
     @override
     def shown(self, job: Job, seen: View) -> Response:
@@ -39,6 +40,7 @@ class SGLang(Engine):
     """SGLang: never in progress, a deletion shows the job."""
 
     name: ClassVar[str] = "sglang"
+    clip_fields: ClassVar[tuple[str, ...]] = ("video_url", "video_reference", "video_path")
 
     @override
     def word(self, seen: View) -> str:

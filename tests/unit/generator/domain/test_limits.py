@@ -171,8 +171,10 @@ def test_only_the_providers_own_options_reach_the_adapter() -> None:
 @pytest.mark.parametrize("model", VIDEO, ids=lambda model: model.id)
 def test_every_video_model_takes_the_plainest_task_it_is_for(model: Model) -> None:
     image = PNG if model.inputs.image is Need.REQUIRED else None
+    edit = model.edits[0] if model.inputs.video is Need.REQUIRED else None
+    clip = Media(url="https://e.com/a.mp4") if edit else None
     prompt = "" if model.inputs.text is Need.NONE else "a boat"
-    checked = validate_request(model, VideoTask(prompt=prompt, image=image))
+    checked = validate_request(model, VideoTask(prompt=prompt, image=image, video=clip, edit=edit))
     assert checked.warnings == ()
     again = validate_request(model, checked.task)
     assert again.task == checked.task
@@ -198,7 +200,7 @@ def nearest(model: Model, task: VideoTask) -> VideoTask | None:
     try:
         fitted = validate_request(model, task, Fit.NEAREST).task
     except InvalidArgument as error:
-        if error.violations[0].field in {"image", "last_image", "prompt"}:
+        if error.violations[0].field in {"image", "last_image", "prompt", "video"}:
             return None
         raise
     assert isinstance(fitted, VideoTask)
@@ -242,7 +244,15 @@ def test_a_model_that_cannot_work_on_a_clip_refuses_and_names_what_it_can(edit: 
 
 def test_no_model_of_the_catalogue_takes_a_clip_that_it_does_not_say_it_works_on() -> None:
     able = {model.id: model.edits for model in CATALOGUE if model.edits}
-    assert able == {"fal_wan_2_7": (Edit.EXTEND,)}
+    assert able == {
+        "fal_wan_2_7": (Edit.EXTEND,),
+        "google_omni_edit": (Edit.EXTEND, Edit.REMIX),
+        "luma_dream_extend": (Edit.EXTEND,),
+        "minimax_h3_remix": (Edit.REMIX,),
+        "minimax_h3_max_remix": (Edit.REMIX,),
+        "sglang_diffusion": (Edit.RESTYLE,),
+        "vllm_omni": (Edit.RESTYLE,),
+    }
     for model in CATALOGUE:
         if model.operation is Operation.VIDEO and not model.edits:
             with pytest.raises(InvalidArgument, match="operation"):

@@ -4,12 +4,20 @@ from typing import Any
 import pytest
 
 from services.common.errors import InvalidArgument
+from services.generator.domain.facts import Identity
 from services.generator.domain.models import Inputs, Need
 from services.generator.domain.orders import asset_media
 from services.generator.domain.ports import Work
 from services.generator.domain.tasks import Edit, Media, SpeechTask, VideoTask
 from services.generator.usecases.references import References
-from tests.fakes.generator_parts import MemoryStorage, ScriptedBackend, entry, paid_model
+from tests.fakes.generator_parts import (
+    START,
+    MemoryLedger,
+    MemoryStorage,
+    ScriptedBackend,
+    entry,
+    paid_model,
+)
 
 ASSET, ADDRESS = asset_media("abc"), Media(url="https://example.com/a.png")
 BYTES = Media(data=b"png")
@@ -102,6 +110,49 @@ async def test_a_clip_to_work_on_is_signed_for_this_attempt() -> None:
     ready = await References(MemoryStorage()).ready(wanted)
     assert isinstance(ready, VideoTask)
     assert ready.video == SIGNED
+
+
+OWN = Identity(provider="vendor", endpoint="https://v", credential="VENDOR_KEY")
+
+
+@pytest.mark.parametrize(
+    "maker",
+    [
+        OWN,
+        replace(OWN, vendor_model="other-model"),
+        replace(OWN, credential="vendorKeys/1"),
+        replace(OWN, provider="another"),
+        replace(OWN, endpoint="https://elsewhere"),
+        None,
+    ],
+)
+async def test_a_vendor_that_works_on_its_own_clips_is_told_its_own_name_of_them(
+    maker: Identity | None,
+) -> None:
+    storage, ledger = MemoryStorage(), MemoryLedger()
+    if maker is not None:
+        storage.makers["acme:assets/abc"] = "g7"
+        begun = entry("g7", identity=maker).generation.submitting(START)
+        made = begun.accepted("job:v1_a", "v1_a", at=START)
+        await ledger.open(replace(entry("g7"), generation=made), "local/1")
+    inputs = Inputs(video=Need.REQUIRED, video_forms=("job",))
+    wanted = replace(
+        work(BYTES),
+        model=paid_model(inputs=inputs, edits=(Edit.EXTEND,)),
+        task=VideoTask(prompt="on", video=ASSET, edit=Edit.EXTEND),
+    )
+    references = References(storage, known=ledger.get)
+    if maker is None or replace(maker, vendor_model="") != OWN:
+        with pytest.raises(InvalidArgument, match="its vendor has made"):
+            await references.ready(wanted)
+        return
+    ready = await references.ready(wanted)
+    assert isinstance(ready, VideoTask)
+    assert ready.video == Media(url="v1_a", placed=True)
+    elsewhere = replace(wanted, task=replace(ready, video=Media(url="https://e.com/a.mp4")))
+    for other in (elsewhere, replace(wanted, tenant="globex")):
+        with pytest.raises(InvalidArgument, match="its vendor has made"):
+            await references.ready(other)
 
 
 @pytest.mark.parametrize(
