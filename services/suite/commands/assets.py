@@ -16,6 +16,7 @@ from reelmesh.orchestrator.v1.video_service_pb2 import (
     CACHE_MODE_OFF,
     ENHANCE_OFF,
     GenerateVideoRequest,
+    Operation,
 )
 from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
@@ -165,12 +166,14 @@ def request_of(lineage: asset_pb2.Lineage) -> GenerateVideoRequest:
     wanted.fps = round(asked.get("fps", 0))
     if "duration_seconds" in asked:
         wanted.duration.FromMicroseconds(round(asked["duration_seconds"] * 1e6))
-    for name in ("image", "last_image"):
+    for name in ("image", "last_image", "video"):
         reference = asked.get(name, "")
         if reference.startswith("assets/"):
             getattr(wanted, name).asset = reference
         elif reference.startswith("http"):
             getattr(wanted, name).uri = reference
+    if "edit" in asked:
+        wanted.operation = Operation.Value(f"OPERATION_{asked['edit'].upper()}")
     wanted.options.update(asked.get("options", {}))
     return wanted
 

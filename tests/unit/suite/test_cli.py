@@ -7,9 +7,11 @@ from google.type.money_pb2 import Money
 from typer.testing import CliRunner
 
 from reelmesh.orchestrator.v1.film_service_pb2 import CreateFilmRequest
+from reelmesh.orchestrator.v1.video_service_pb2 import OPERATION_LIP_SYNC
+from reelmesh.storage.v1 import asset_pb2
 from services.common import errors
 from services.suite.cli import app
-from services.suite.commands import generate, session
+from services.suite.commands import assets, generate, session
 from services.suite.commands.display import money
 from services.suite.film_client import film_request
 
@@ -75,6 +77,15 @@ def test_what_the_caller_leaves_out_is_left_to_the_prompt():
     assert request.HasField("seed")
     assert (request.budget_limit.units, request.budget_limit.nanos) == (0, 250_000_000)
     assert (request.template, dict(request.template_values), list(request.packs)) == ("", {}, [])
+
+
+def test_the_recipe_of_work_on_a_clip_names_the_clip_and_the_work():
+    lineage = asset_pb2.Lineage(prompt="it lands", model="fal_wan_2_7")
+    lineage.parameters.update({"video": "assets/a", "edit": "lip_sync"})
+    request = assets.request_of(lineage)
+
+    assert (request.video.asset, request.operation) == ("assets/a", OPERATION_LIP_SYNC)
+    assert assets.request_of(asset_pb2.Lineage(prompt="new")).operation == 0
 
 
 def test_a_template_a_look_and_a_culture_are_asked_for_by_name():
