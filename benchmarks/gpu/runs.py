@@ -120,7 +120,7 @@ class Bench:
         plan, result = self.plan, Measured(method="stock")
         name = str(self._facts.class_name)
         pipeline = getattr(diffusers, name).from_pretrained(
-            self._source.location, torch_dtype=getattr(torch, plan.dtype), local_files_only=True
+            self._source.location, dtype=getattr(torch, plan.dtype), local_files_only=True
         )
         resident = Resident(pipeline=pipeline.to(plan.device.place), source=self._source, plan=plan)
         with measured(self._device, result, self._steps) as meter:

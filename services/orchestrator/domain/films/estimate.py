@@ -10,6 +10,8 @@ from services.orchestrator.domain.prices import Price
 # An estimate is told in tenths of a cent, rounded up for each item, as price tables are.
 GRAIN_MICROS = 1_000
 
+_INSTALLED = "local"  # the provider of models whose weights somebody has put on a machine
+
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
@@ -101,11 +103,19 @@ def _dearest(price: Price) -> int:
 
 
 def cheapest(models: Sequence[Model], seconds: float, resolution: str) -> Model | None:
-    """The ready model with the lowest known price, the local ones first among equals."""
+    """The ready model with the lowest known price; of equals one that runs in this deployment.
+
+    Of those, one that somebody has installed goes before what comes with the product, then the
+    fastest; what nobody has measured yet counts as fast, so that it is tried.
+    """
     priced = [
         (unit_price_micros(m.price, seconds=seconds, characters=100, resolution=resolution), m)
         for m in models
         if m.ready
     ]
-    known = [(price, not m.local, m.id, m) for price, m in priced if price is not None]
-    return min(known, key=lambda row: row[:3])[3] if known else None
+    known = [
+        (price, not m.local, m.provider != _INSTALLED, m.p50_seconds or 0.0, m.id, m)
+        for price, m in priced
+        if price is not None
+    ]
+    return min(known, key=lambda row: row[:-1])[-1] if known else None

@@ -300,6 +300,19 @@ def test_a_brief_that_cannot_work_names_its_field(field, value):
     assert refused.value.violations[0].field.startswith(field.removesuffix("_micros"))
 
 
+@pytest.mark.parametrize(("bark", "kokoro"), [(30.0, 2.0), (30.0, None)])
+async def test_of_voices_that_cost_the_same_the_fastest_that_is_installed_speaks(bark, kokoro):
+    """What comes with the product is faster still; one that nobody has measured is tried."""
+    own = local("espeak", "speech", languages=("en",), p50_seconds=0.1)
+    installed = [
+        replace(local(name, "speech", languages=("en",), p50_seconds=p50), provider="local")
+        for name, p50 in (("bark", bark), ("kokoro", kokoro))
+    ]
+    models = (*(m for m in MODELS if m.task != "speech"), own, *installed)
+    plan = await planning(*models)("acme", FilmBrief(music="off"), FilmSource(shots=shots(1)))
+    assert [item.model for item in plan.estimate.items if item.type == "audio"] == ["kokoro"]
+
+
 async def test_lines_are_spoken_by_a_voice_of_their_language_and_who_is_left_out_is_told():
     kokoro = local("kokoro", "speech", languages=("en", "fr"))
     models = (*(m for m in MODELS if m.task != "speech"), kokoro, local("zed_speech", "speech"))

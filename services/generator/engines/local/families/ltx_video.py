@@ -23,6 +23,8 @@ _STEPS = 40
 _LEAST_STEPS = 2  # the schedule is stretched between the first and the last
 _GUIDANCE = 3.0
 _RATES = (8.0, 30.0)
+# Decoders from 0.9.1 on make the last step themselves; the values are those of the model's card.
+_DECODED = {"decode_timestep": 0.05, "decode_noise_scale": 0.025}
 # Bytes of scratch: a token and channel of the denoiser (guidance runs two at once), a decoded pixel
 # of a frame, and the tile of 512 x 512 that tiled decoding keeps.
 _TOKEN_CHANNEL = 32.5
@@ -90,6 +92,7 @@ class LtxVideo:
             "guidance_scale": _GUIDANCE if order.guidance is None else order.guidance,
             "generator": generators(order.seeds),
             "output_type": "pt",
+            **_DECODED,
         }
         pipeline = resident.pipeline
         if conditions:

@@ -10,9 +10,10 @@ from services.common.errors import InvalidArgument
 from services.generator.domain.shapes import Shape
 from services.generator.domain.tasks import Operation
 from services.generator.domain.vram import Device, Plan
-from services.generator.engines.local.families import recognise
+from services.generator.engines.local.families import ltx_video, recognise
 from services.generator.engines.local.family import Frames, Picture, RunOrder, Stopped
 from services.generator.engines.local.probe import Source, probe
+from services.generator.engines.local.running import run_pipeline
 
 pytestmark = [
     pytest.mark.xdist_group("torch"),
@@ -156,6 +157,18 @@ def test_clips_have_their_shape_hold_to_their_seed_and_stop_between_steps(
     made = holds_to_its_seed_and_stops(model, given_to(name, files))
     frames = made[0] if isinstance(made, tuple) else made
     assert (frames.shape, frames.dtype) == ((count, height, width, 3), np.uint8)
+
+
+def test_ltx_decodes_with_the_noise_that_its_card_names(loaded, monkeypatch):
+    given = {}
+
+    def told(pipeline, arguments, on_step):
+        given.update(arguments)
+        return run_pipeline(pipeline, arguments, on_step)
+
+    monkeypatch.setattr(ltx_video, "run_pipeline", told)
+    loaded("ltx_video", CLIP).make()
+    assert (given["decode_timestep"], given["decode_noise_scale"]) == (0.05, 0.025)
 
 
 def test_ltx_2_makes_stereo_sound_as_long_as_its_picture(loaded):
