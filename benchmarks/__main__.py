@@ -9,6 +9,7 @@ BENCHMARKS = {
     "accept": lambda: jobs.run(jobs.accept),
     "cached": lambda: jobs.run(jobs.cached, **jobs.CACHING),
     "stored": lambda: jobs.run(jobs.stored),
+    "cancel": lambda: jobs.run(jobs.cancelled),
     "watchers": lambda: jobs.run(jobs.watchers),
     "waiting": lambda: jobs.run(jobs.waiting),
     "idle": idle.idle,

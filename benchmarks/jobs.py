@@ -117,6 +117,29 @@ async def _end_to_end(deployment: Deployment, what: str, mark: str) -> list[Row]
     ]
 
 
+async def cancelled(deployment: Deployment) -> list[Row]:
+    """From the cancel of a job that is being drawn to its end, as its watcher sees it."""
+    async with deployment.stack.client(orchestrator="orchestrator-front") as client:
+
+        async def one(number: int) -> float:
+            slow = request(number)
+            slow.ClearField("seed")  # every job draws a clip of its own
+            slow.duration.seconds = 60
+            job = (await client.stub.GenerateVideo(slow)).job
+            began = 0.0
+            async for event in client.stub.WatchVideoJob(pb.WatchVideoJobRequest(name=job.name)):
+                if event.job.stage == event.job.STAGE_GENERATING and not began:
+                    began = time.perf_counter()
+                    await client.cancel(job.name)
+            return (time.perf_counter() - began) * 1e3
+
+        taken = Latencies([await one(number) for number in range(20)], 0.0)
+    return [
+        Row("cancel of a job that is being drawn, to its end, p50", f"{taken.at(50):.0f} ms", ""),
+        Row("  worst of 20", f"{taken.at(100):.0f} ms", "< 3000 ms"),
+    ]
+
+
 async def waiting(deployment: Deployment) -> list[Row]:
     """Memory of jobs that are under way and wait for their turn to be drawn."""
     pids = {name: deployment.stack[name].pid for name in ("orchestrator-worker", "generator")}

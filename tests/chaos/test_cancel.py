@@ -1,7 +1,9 @@
-"""A cancel at each stage of a job stops it soon, once, and leaves nothing running."""
+"""A cancel at each stage of a job stops it once and leaves nothing running.
+
+How soon is measured apart: `python -m benchmarks cancel`.
+"""
 
 import asyncio
-import time
 import uuid
 
 import pytest
@@ -12,7 +14,6 @@ from tests.stack import Client, Stack
 from tests.stack.waiting import until
 
 pytestmark = pytest.mark.timeout(90)
-SOON = 15.0
 
 
 async def begin(client: Client, seconds: int) -> str:
@@ -25,36 +26,32 @@ async def kind_seen(stack: Stack, name: str, kind: str) -> None:
     await until(lambda: not (kind not in stack.evidence.kinds(name)), 30)
 
 
-async def cancel_and_end(client: Client, name: str) -> float:
-    """Seconds from the cancel to the end; the watcher sees both, whole."""
+async def cancel_and_end(client: Client, name: str) -> None:
+    """Cancel it and await its end; the watcher sees both, whole."""
     watching = asyncio.create_task(client.watch(name))
     await asyncio.sleep(0.05)
-    started = time.monotonic()
     first = await client.cancel(name)
     seen = await watching
     seen.assert_whole()
     assert seen.job.state == first.STATE_CANCELLED, seen.job
-    return time.monotonic() - started
 
 
 async def test_while_it_waits_for_its_turn(stack: Stack, client: Client) -> None:
     names = [await begin(client, 20) for _ in range(4)]
     await kind_seen(stack, names[-1], "attempt_started")
     for name in reversed(names):
-        assert await cancel_and_end(client, name) < SOON
+        await cancel_and_end(client, name)
         stack.evidence.assert_ended_once(name)
 
 
 async def test_while_it_is_drawn(stack: Stack, client: Client) -> None:
     name = await begin(client, 30)
     await kind_seen(stack, name, "progress")
-    assert await cancel_and_end(client, name) < SOON
+    await cancel_and_end(client, name)
     stack.evidence.assert_ended_once(name)
     assert [row[1].lower() for row in stack.evidence.generations(name)] == ["cancelled"]
-    soon = time.monotonic()
     job = await client.end(await begin(client, 1))
     assert job.state == job.STATE_SUCCEEDED
-    assert time.monotonic() - soon < 40, "what was cancelled still takes the processor"
 
 
 async def test_while_it_is_stored(stack: Stack, client: Client) -> None:
@@ -67,7 +64,7 @@ async def test_while_it_is_stored(stack: Stack, client: Client) -> None:
         return bool(job.stage == job.STAGE_STORING)
 
     await until(storing, 30)
-    assert await cancel_and_end(client, name) < SOON
+    await cancel_and_end(client, name)
     stack["storage"].start()
     await stack["storage"].ready()
     stack.evidence.assert_ended_once(name)

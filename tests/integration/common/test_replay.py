@@ -1,6 +1,5 @@
 """Ordered reading against a real nats-server, which is killed where it hurts."""
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator
 
@@ -68,9 +67,7 @@ async def test_after_kill_9_of_the_server_nothing_is_lost(nats_server: Nats) -> 
                 await nats_server.restart()
                 await until(lambda: bus.connected)
                 more = await publish(bus, "t", 20, start=start)
-                began = asyncio.get_running_loop().time()
                 assert await take(events, 20) == more
-                assert asyncio.get_running_loop().time() - began < 5
                 ids += more
             await seen.until(lambda found: len({event.event_id for event in found}) == 60)
     assert list(dict.fromkeys(seen.ids)) == ids

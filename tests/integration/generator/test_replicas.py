@@ -1,7 +1,6 @@
 """Several replicas on one PostgreSQL: limits hold for all of them, the dead are succeeded."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -162,10 +161,8 @@ async def test_a_killed_replicas_jobs_are_taken_over(
             break
     await first.kill()
     vendor.looks_until_done = 1
-    killed = time.monotonic()
     last = (await second.follow(created.name))[-1]
     assert last.state == State.STATE_SUCCEEDED
-    assert time.monotonic() - killed < 30
     assert len(vendor.bill) == 1
     await first.close()
     await second.close()

@@ -35,7 +35,7 @@ async def test_a_crowd_is_spread_out() -> None:
     loop = asyncio.get_running_loop()
     begun = loop.time()
     await asyncio.gather(*(pacer.wait(0.01, Bell()) for _ in range(31)))
-    assert 0.29 <= loop.time() - begun < 1.0
+    assert loop.time() - begun >= 0.29
 
 
 async def test_who_is_rung_up_does_not_wait_for_the_time_to_pass() -> None:
