@@ -64,7 +64,7 @@ class Memory:
                 if over.wait(0.01):
                     return
                 self.look()
-                if not count % 50:
+                if not count % 200:
                     self.share()
 
         thread = threading.Thread(target=watch)
