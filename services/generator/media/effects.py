@@ -132,6 +132,20 @@ def _knock(rng: np.random.Generator, seconds: float) -> Wave:
     return wave
 
 
+def _creak(rng: np.random.Generator, seconds: float) -> Wave:
+    """Wood that sticks and slips: clicks, ever faster and slower again, in a hollow body."""
+    wave = np.zeros_like(clock(seconds))
+    ring = clock(0.05)
+    body = sum(np.sin(2 * np.pi * pitch * ring) for pitch in (310.0, 730.0, 1270.0))
+    slip = (np.asarray(body) * np.exp(-90 * ring)).astype(np.float32)
+    at = 0.05
+    while at < seconds:
+        pull = np.sin(np.pi * at / seconds)
+        laid(wave, slip * np.float32((0.2 + pull) * rng.uniform(0.6, 1.0)), at)
+        at += float(rng.uniform(0.8, 1.2) / (18 + 45 * pull))
+    return wave
+
+
 def _whoosh(rng: np.random.Generator, seconds: float) -> Wave:
     count = clock(seconds).size
     bell = np.hanning(count).astype(np.float32) ** 2
@@ -188,7 +202,7 @@ def _engine(rng: np.random.Generator, seconds: float) -> Wave:
 
 RECIPES: dict[str, Recipe] = {
     "wind": _wind, "rain": _rain, "thunder": _thunder, "waves": _waves, "fire": _fire,
-    "footsteps": _steps, "knock": _knock, "whoosh": _whoosh, "birds": _birds,
+    "footsteps": _steps, "creak": _creak, "knock": _knock, "whoosh": _whoosh, "birds": _birds,
     "crickets": _crickets, "heartbeat": _heartbeat, "bell": _bell, "engine": _engine,
     "laugh": laugh, "sigh": sigh, "groan": groan, "gasp": gasp, "cough": cough, "sob": sob,
 }  # fmt: skip
@@ -199,7 +213,8 @@ _WORDS = {
     "waves": r"waves?|sea|ocean|surf|shore|beach|water|lake|bahari|mawimbi",
     "fire": r"fire\w*|flames?|campfire|crackl\w+|moto",
     "footsteps": r"foot\w*|steps?|walk\w*|running|hatua",
-    "knock": r"knock\w*|door|hodi|mlango",
+    "creak": r"creak\w*|squeak\w*|hinges?|floorboards?",
+    "knock": r"knock\w*|door(?! creak| squeak)|hodi|mlango",
     "whoosh": r"whoosh|swoosh|swish|transition|fly-?by|pass(?:es|ing)? by",
     "birds": r"birds?|birdsong|chirp\w*|dawn chorus|morning|ndege",
     "crickets": r"crickets?|insects?|night|savanna\w*|usiku",

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -131,3 +132,23 @@ def test_an_unknown_effect_is_told_of(tmp_path: Path) -> None:
     assert recipe_of("mvua kubwa") == ("rain", True)
     warnings = sound(SoundTask(prompt="a dragon", duration_seconds=1.0), tmp_path / "d.flac")[2]
     assert "wind is taken" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "effect_name"),
+    [
+        ("a wooden lid creaks", "creak"),
+        ("the door creaks open", "creak"),
+        ("somebody at the door", "knock"),
+        ("creaking under heavy rain", "creak"),
+    ],
+)
+def test_what_creaks_creaks_and_other_doors_are_knocked_at(words: str, effect_name: str) -> None:
+    assert recipe_of(words) == (effect_name, True)
+
+
+def test_every_sound_of_the_example_film_is_known_here() -> None:
+    example = Path(__file__).parents[4] / "examples/five_shots.json"
+    asked = [shot["sound"] for shot in json.loads(example.read_text())["shots"] if "sound" in shot]
+    assert asked
+    assert [recipe_of(words)[1] for words in asked] == [True] * len(asked)

@@ -70,6 +70,21 @@ async def test_where_nothing_is_named_or_nothing_is_paid_nothing_is_spared(prese
     assert plan.estimate.spared_micros == 0
 
 
+async def test_where_nothing_is_named_the_background_does_without_the_usual_order():
+    """By default the first of the chain makes a clip, whatever it takes."""
+    first = replace(
+        VENDOR,
+        id="first_of_the_chain",
+        provider="replicate",
+        price=replace(VENDOR.price, amount_micros=200_000),
+    )
+    plan = await planned(crowd(2), brief=FilmBrief(music="off"), models=(*MODELS, first))
+    assert clips(plan) == {
+        "s1": ("first_of_the_chain", 200_000, 0),
+        "s2": ("vendor_video", 50_000, 150_000),
+    }
+
+
 async def test_where_nothing_is_cheaper_the_films_own_model_makes_it():
     cheap = FilmBrief(providers={"animation": "vendor_video"}, music="off")
     plan = await planned(crowd(), brief=cheap)
