@@ -24,7 +24,7 @@ CAMERA_MOTIONS = (
     "dolly_out", "tracking_left", "tracking_right", "crane_up", "crane_down", "orbit", "handheld",
 )  # fmt: skip
 
-RENDERER_VERSION = "1"
+RENDERER_VERSION = "2"
 """Part of the digest: raise it when the drawing changes, so that no stale clip is served."""
 
 MAX_PROMPT_CHARS = 20_000

@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import pytest
 
 from services.generator.engines.storyboard import StoryboardSpec
@@ -40,3 +43,10 @@ def test_words_inside_other_words_do_not_count() -> None:
     scene = read(StoryboardSpec(prompt="A carpet seller in a cathedral with oceanic dreams"))
     assert scene.subjects == ()
     assert scene.setting == "hills"
+
+
+def test_the_attic_of_the_example_film_is_a_room_and_its_sea_a_sea() -> None:
+    example = Path(__file__).parents[5] / "examples/five_shots.json"
+    shots = json.loads(example.read_text())["shots"]
+    settings = [read(StoryboardSpec(prompt=shot["prompt"])).setting for shot in shots]
+    assert settings == ["interior", "interior", "interior", "ocean", "ocean"]
