@@ -15,7 +15,7 @@ _ROOMS = {
     "svd": ("stability_svd",),
     "ltx_2": ("ltx_2",),
     "ltx_video": ("ltx_video",),
-    "pictures": ("flux_dev", "flux_schnell", "sdxl"),
+    "pictures": ("flux_dev", "flux_schnell", "flux_kontext", "sdxl"),
     "effects": ("stable_audio", "audioldm2"),
     "ace_step": ("ace_step",),
     "voices": ("musicgen", "musicgen_melody", "bark"),

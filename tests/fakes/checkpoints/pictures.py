@@ -1,9 +1,10 @@
-"""FLUX.1 dev and schnell, and SDXL: 8 pixels to a latent (FLUX packs them by two)."""
+"""FLUX.1 dev, schnell and Kontext, and SDXL: 8 pixels to a latent (FLUX packs them by two)."""
 
 from diffusers import (
     AutoencoderKL,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
+    FluxKontextPipeline,
     FluxPipeline,
     FluxTransformer2DModel,
     StableDiffusionXLPipeline,
@@ -21,7 +22,7 @@ _VAE = {
 }
 
 
-def _flux(*, guidance):
+def _flux(*, guidance, pipeline=FluxPipeline):
     transformer = seeded(
         FluxTransformer2DModel,
         patch_size=1,
@@ -47,7 +48,7 @@ def _flux(*, guidance):
     )
     clip, clip_tokenizer = encoders.clip()
     t5, t5_tokenizer = encoders.t5(256)
-    return FluxPipeline(
+    return pipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=guidance),
         vae=vae,
         text_encoder=clip,
@@ -66,6 +67,10 @@ def flux_dev():
 
 def flux_schnell():
     return _flux(guidance=False)
+
+
+def flux_kontext():
+    return _flux(guidance=True, pipeline=FluxKontextPipeline)
 
 
 def sdxl():
@@ -112,4 +117,9 @@ def sdxl():
     )
 
 
-CHECKPOINTS = {"flux_dev": flux_dev, "flux_schnell": flux_schnell, "sdxl": sdxl}
+CHECKPOINTS = {
+    "flux_dev": flux_dev,
+    "flux_schnell": flux_schnell,
+    "flux_kontext": flux_kontext,
+    "sdxl": sdxl,
+}

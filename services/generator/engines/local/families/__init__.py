@@ -7,6 +7,7 @@ from services.generator.engines.local.families.bark import Bark
 from services.generator.engines.local.families.clip import Clip
 from services.generator.engines.local.families.effects import AudioLdm2, StableAudio
 from services.generator.engines.local.families.flux import Flux
+from services.generator.engines.local.families.flux_kontext import FluxKontext
 from services.generator.engines.local.families.kokoro import Kokoro
 from services.generator.engines.local.families.ltx_2 import Ltx2
 from services.generator.engines.local.families.ltx_video import LtxVideo
@@ -28,6 +29,7 @@ FAMILIES: tuple[Family, ...] = (
     *cogvideox.FAMILIES,
     StableVideo(),
     Flux(),
+    FluxKontext(),
     StableDiffusionXL(),
     AceStep(),
     *musicgen.FAMILIES,

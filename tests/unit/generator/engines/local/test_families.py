@@ -11,6 +11,7 @@ from services.generator.domain.shapes import Shape
 from services.generator.domain.tasks import Operation
 from services.generator.domain.vram import Device, Plan
 from services.generator.engines.local.families import ltx_video, recognise
+from services.generator.engines.local.families.flux import Flux
 from services.generator.engines.local.family import Frames, Picture, RunOrder, Stopped
 from services.generator.engines.local.probe import Source, probe
 from services.generator.engines.local.running import run_pipeline
@@ -46,7 +47,12 @@ CLIPS = [
     ("cogvideox_i2v", "cogvideox_image", FIXED, (96, 64, 9, 8.0)),
     ("stability_svd", "svd", CLIP, (64, 64, 4, 8.0)),
 ]
-PICTURES = [("flux_dev", "flux"), ("flux_schnell", "flux"), ("sdxl", "sdxl")]
+PICTURES = [
+    ("flux_dev", "flux"),
+    ("flux_schnell", "flux"),
+    ("flux_kontext", "flux_kontext"),
+    ("sdxl", "sdxl"),
+]
 SOUNDS = [
     ("stable_audio", Operation.SOUND, 2, 8000),
     ("audioldm2", Operation.SOUND, 1, 16000),
@@ -196,6 +202,23 @@ def test_alike_pictures_share_a_run_and_keep_their_own_seeds(loaded, name):
     assert len(both) == 2
     for one, other in zip(both, alone, strict=True):  # sums in another order: close, not equal
         assert np.abs(one.astype(int) - other).max() <= 2
+
+
+def test_a_reference_is_followed_from_the_first_step_and_by_every_seed(loaded, tmp_path):
+    model, files = loaded("flux_kontext", STILL), {}
+    for color in ("red", "blue"):
+        files[color] = tmp_path / f"{color}.png"
+        Image.new("RGB", (70, 50), color).save(files[color])
+    [alone] = model.make()
+    shown = {color: model.make(files={"image": path})[0] for color, path in files.items()}
+    [again] = model.make(files={"image": files["red"]})
+    assert alone.shape == again.shape
+    assert (again == shown["red"]).all()
+    assert (shown["red"] != shown["blue"]).any()
+    assert (shown["red"] != alone).any()
+    assert len(model.make(files={"image": files["red"]}, prompts=("a", "a"), seeds=(7, 8))) == 2
+    needs = model.family.footprint(model.facts, model.shape)
+    assert needs.denoise == 2 * Flux().footprint(model.facts, model.shape).denoise
 
 
 @pytest.mark.parametrize(("name", "operation", "channels", "rate"), SOUNDS)
