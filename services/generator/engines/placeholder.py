@@ -23,6 +23,7 @@ from services.generator.engines.storyboard import (
     StoryboardEngine,
     StoryboardSpec,
 )
+from services.generator.engines.storyboard.layout import plan
 
 # What the prompt service says and the engine has under another name.
 _CAMERAS = {
@@ -115,7 +116,9 @@ class Placeholder:
 
 
 def put_beside(still: Path, picture: Path) -> tuple[str, int]:
-    """Put a picture, framed, into the lower left corner; returns the file's SHA-256 and bytes.
+    """Put a picture, framed, into the lower left corner of what is drawn, above its words.
+
+    Returns the file's SHA-256 and bytes.
 
     Raises InvalidArgument for what is no picture.
     """
@@ -128,7 +131,7 @@ def put_beside(still: Path, picture: Path) -> tuple[str, int]:
     frame.thumbnail((short // _INSET, short // _INSET))
     framed = ImageOps.expand(frame, border=max(2, short // 180), fill="white")
     margin = short // 30
-    whole.paste(framed, (margin, whole.height - framed.height - margin))
+    whole.paste(framed, (margin, plan(*whole.size).bottom - framed.height - margin))
     whole.save(still)
     content = still.read_bytes()
     return hashlib.sha256(content).hexdigest(), len(content)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from reelmesh.orchestrator.v1 import character_service_pb2 as pb
@@ -88,7 +88,9 @@ def list_characters(as_json: AsJson = False, address: Address = "", api_key: Api
     if as_json:
         print_json(found)
         return
-    table = Table("character", "who", "version", "picture", "looks", box=None, pad_edge=False)
+    # What is typed again is never cut.
+    name = Column("character", no_wrap=True, overflow="fold")
+    table = Table(name, "who", "version", "picture", "looks", box=None, pad_edge=False)
     for each in found.characters:
         sheet = each.sheet
         table.add_row(each.name, sheet.name, str(each.version), sheet.reference, sheet.description)
@@ -141,8 +143,11 @@ def preview(
     )
     if source.startswith("characters/"):
         request.character = source
-    else:
+    elif source.startswith("assets/"):
         request.asset = source
+    else:
+        message = f'{source!r} is neither "assets/…" nor "characters/…"; `reelmesh character list`'
+        raise typer.BadParameter(message, param_hint="source")
 
     async def work() -> pb.ImageEdit:
         async with _service(address, api_key) as service:

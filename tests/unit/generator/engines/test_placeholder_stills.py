@@ -62,10 +62,11 @@ async def test_what_it_is_made_from_is_seen_in_its_corner_and_left_nowhere(
 ) -> None:
     plain, _ = await drawn(sketcher, tmp_path)
     red, _ = await drawn(sketcher, tmp_path, image=picture("red"))
-    corner = (60, red.height - 60)
+    corner = (60, round(red.height * 0.72))
     assert red.getpixel(corner) == (255, 0, 0) != plain.getpixel(corner)
-    upper = (0, 0, red.width, red.height // 2)
-    assert red.crop(upper).tobytes() == plain.crop(upper).tobytes()
+    for top, bottom in ((0, 0.4), (0.85, 1)):  # above it, and the words below
+        rows = (0, round(red.height * top), red.width, round(red.height * bottom))
+        assert red.crop(rows).tobytes() == plain.crop(rows).tobytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "g1.png"]
 
 
