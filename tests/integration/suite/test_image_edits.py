@@ -3,16 +3,19 @@
 import asyncio
 import hashlib
 import io
+import re
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from reelmesh.storage.v1 import storage_service_pb2
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.common.channels import Channel
+from services.suite.cli import app
 from services.suite.simulator.server import simulating
 from tests.fakes.simulator import quick
 from tests.fakes.vendored_suite import addressed_suite, billed
@@ -98,6 +101,37 @@ async def test_with_nothing_installed_a_sketch_follows_the_words_and_the_picture
         ]
         people = (await http.get("/api/v1/characters")).json()["characters"]
         assert [each["sheet"]["reference"] for each in people] == [full["asset"]]
+        await _from_the_command_line(at.orchestrator)
+
+
+async def _from_the_command_line(address: str) -> None:
+    """The same by hand: kept, listed, edited, committed, shown; a price that is not met."""
+
+    async def reelmesh(*arguments: str, code: int = 0) -> str:
+        asked = [*arguments, "--address", address]
+        done = await asyncio.to_thread(CliRunner().invoke, app, asked, env={"COLUMNS": "200"})
+        assert done.exit_code == code, done.output
+        return done.output
+
+    kept = await reelmesh("character", "set", "Tom", "--description", "a fox in a hat")
+    tom = _named("characters", kept)
+    assert "Tom" in await reelmesh("character", "list")
+    preview = await reelmesh("edit", "preview", tom, "asleep", "--seed", "3", "--budget-limit", "0")
+    name = _named("imageEdits", preview)
+    assert "succeeded, a sketch" in preview
+    assert "seed 3" in preview
+    full = await reelmesh("edit", "commit", name, "--description", "a sleeping fox")
+    assert f"is now version 2 of {tom}" in full
+    assert "words alone" in await reelmesh("edit", "show", name)
+    assert "a sleeping fox" in await reelmesh("character", "show", tom)
+    assert "is no preview" in await reelmesh("edit", "commit", _named("imageEdits", full), code=4)
+
+
+def _named(collection: str, told: str) -> str:
+    """The name in what a command has printed, among the log of the services of this process."""
+    found = re.search(rf"{collection}/[0-9a-z]{{26}}", told)
+    assert found, told
+    return found[0]
 
 
 def _names(*edits: dict[str, Any]) -> list[str]:

@@ -36,7 +36,9 @@ class SparingClip:
         seconds = film.shot(task.shot).duration_seconds
         listed = model.clip_price(seconds, film.brief.asked_resolution) if model else None
         spared = task.usual_micros - max(made.cost_micros, listed or 0)
-        if model is None or spared <= 0:
+        # Where nobody knows what it costs and it was paid for in tries, nothing is told as spared.
+        unknown = listed is None and not made.cost_micros
+        if model is None or unknown or spared <= 0:
             return made
         await self.ledger.save(self._charge(film, task, model), spared)
         return replace(made, spared_micros=spared)
