@@ -54,6 +54,17 @@ async def test_who_was_taken_out_or_put_anew_does_not_come_back_before_its_time(
     assert (told, len(turning)) == (["seen"], 1)
 
 
+async def test_what_is_put_for_one_moment_comes_back_scattered_around_it() -> None:
+    turning = Wheel(1000.0, lambda _: None)
+    begun = asyncio.get_running_loop().time()
+    for number in range(200):
+        turning.put(f"{number}", 1000.0)
+    waits = [due - begun for due in turning._due.values()]
+    assert 899.0 < min(waits) < 950.0
+    assert 1050.0 < max(waits) < 1102.0
+    turning.stop()
+
+
 async def test_a_wheel_that_was_stopped_stands_still() -> None:
     turning, told = wheel()
     turning.put("a", 0.01)

@@ -1,11 +1,14 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.bell import Bell
-from services.generator.domain.models import Latency
+from services.generator.domain.models import Latency, Model
+from services.generator.providers import adapters
 from services.generator.providers.adapter import Running
 from services.generator.worker.pace import Pacer, Rhythm, after_trouble
 from services.generator.worker.progress import progress_of
@@ -21,6 +24,20 @@ def test_looks_come_seldom_at_first_often_when_due_and_seldom_when_overdue() -> 
     rhythm = Rhythm(5.0, typical=100.0)
     assert rhythm.pause(0) > rhythm.pause(80) == 5.0
     assert rhythm.pause(1000) == 60.0
+
+
+HOSTED = [model for model in load_catalogue() if model.provider in adapters()]
+
+
+@pytest.mark.parametrize("model", HOSTED, ids=lambda model: model.id)
+def test_a_job_is_asked_for_at_most_200_times_before_its_deadline(model: Model) -> None:
+    advice = adapters()[model.provider].poll_seconds
+    rhythm = Rhythm(advice, model.latency.p50_seconds or 0.0)
+    age, looks = 0.0, 0
+    while age < timedelta(hours=1).total_seconds():
+        age += rhythm.pause(age)
+        looks += 1
+    assert looks <= 200
 
 
 def test_trouble_makes_it_wait_longer_and_retry_after_is_kept() -> None:
