@@ -13,6 +13,7 @@ from services.generator.domain.ports import Entry
 from services.generator.ledger.together import Together
 from services.generator.usecases.drive import Drive
 from services.generator.usecases.machine import Machine
+from services.generator.usecases.patience import Patience
 from services.generator.usecases.turns import Turns
 from tests.fakes.generator_parts import START, OneBackend, ScriptedBackend, entry, made
 from tests.fakes.waiting import until
@@ -188,6 +189,16 @@ async def test_what_has_ended_is_let_go_when_its_key_is_gone_and_time_is_up(
     assert present.state is state
     assert present.cost is not None  # what was begun is taken for billed
     assert present.cost.micros == (250_000 if state is State.CANCELLED else 7)
+
+
+async def test_a_clock_that_is_set_back_does_not_put_off_the_second_look(plant) -> None:
+    plant.waits = Patience(second_looks=(0.01,))
+    plant.backend.looks = [made()]
+    failed = running().generation.failed(Failure.of(Unavailable("it failed")), at=START)
+    plant.clock.advance(hours=-9)
+    async with asyncio.timeout(30):
+        late = await plant.resume(replace(entry(), generation=failed))
+    assert (late.state, late.asset) == (State.FAILED, "assets/g1")
 
 
 async def test_who_left_while_room_was_looked_for_is_not_missed(monkeypatch) -> None:
