@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageOps, UnidentifiedImageError
-
 from services.common.errors import InvalidArgument
 from services.generator.domain.ports import Work
 from services.generator.domain.sizes import sizes
@@ -122,6 +120,9 @@ def put_beside(still: Path, picture: Path) -> tuple[str, int]:
 
     Raises InvalidArgument for what is no picture.
     """
+    # The process that waits for vendors has no use for it otherwise.
+    from PIL import Image, ImageOps, UnidentifiedImageError  # noqa: PLC0415 - see above
+
     try:
         with Image.open(picture) as opened, Image.open(still) as drawn:
             frame, whole = opened.convert("RGB"), drawn.convert("RGB")

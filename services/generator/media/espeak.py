@@ -23,6 +23,7 @@ _WORD, _END, _LAST = 1, 5, 0
 _SPEED, _PITCH = 1, 3
 _NORMAL_WORDS_PER_MINUTE = 160
 _NORMAL_PITCH = 50
+_SEED = 1
 
 
 class _Id(ctypes.Union):
@@ -105,13 +106,17 @@ def _marks(events: Any) -> Iterator[Mark]:
 
 @contextmanager
 def _library() -> Iterator[Any]:
-    """Load the library anew: the noise in its voices goes on from call to call otherwise."""
+    """Load the library anew, and throw its dice alike: by itself it takes the second of the day.
+
+    The noise in its voices goes on from call to call otherwise.
+    """
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     try:
         path = espeakng_loader.get_data_path().encode()
         if library.espeak_Initialize(_SYNCHRONOUS, 0, path, 0) != RATE:
             msg = "eSpeak NG cannot be initialised"
             raise RuntimeError(msg)
+        library.espeak_ng_SetRandSeed(_SEED)
         yield library
         library.espeak_Terminate()
     finally:

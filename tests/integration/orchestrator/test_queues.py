@@ -2,15 +2,23 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
+from reelmesh.orchestrator.v1.film_service_pb2_grpc import FilmServiceStub
+from services.orchestrator import worker
 from services.orchestrator.durable.names import engine_url
 from services.orchestrator.durable.orders import DurableOrders
 from services.orchestrator.durable.queues import Bells
 from services.orchestrator.durable.runtime import EngineSettings, migrate_engine, running_engine
+from tests.fakes.generator_service import Hang, Succeed
+from tests.integration.orchestrator.conftest import house_on
+from tests.integration.orchestrator.films import ROOMS, end, wanted
+from tests.stack.waiting import until
 
 NEVER = 3600.0
 
@@ -92,6 +100,26 @@ async def test_an_end_does_not_wait_for_the_next_look(tmp_path: Path):
     url = f"sqlite:///{tmp_path / 'test.sqlite'}"
     async with asyncio.timeout(50), engine(url, Bells(), polling_seconds=NEVER):
         pass
+
+
+async def test_jobs_and_films_begin_and_stop_when_their_orchestrator_hears_of_them(
+    tmp_path: Path, nats_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Nobody would look by himself for an hour: all that is heard comes over the bus."""
+    monkeypatch.setattr(worker, "EngineSettings", partial(EngineSettings, polling_seconds=NEVER))
+    async with house_on(tmp_path, nats_url) as house, house.client() as acme:
+        house.generator.models += ROOMS
+        job = await acme.end((await acme.generate()).name)
+        assert job.state == job.STATE_SUCCEEDED
+        house.generator.script = lambda _: Hang()
+        hanging = await acme.generate()
+        await until(lambda: len(house.generator.requests) == 2, 30)
+        await acme.cancel(hanging.name)
+        assert (await acme.end(hanging.name)).state == job.STATE_CANCELLED
+        house.generator.script = lambda _: Succeed()
+        films: Any = FilmServiceStub(acme.channel)
+        film = (await films.CreateFilm(wanted())).film
+        assert (await end(films, film.name))[0].state == film.STATE_SUCCEEDED
 
 
 def test_a_process_that_takes_no_work_may_be_rung_as_well():
