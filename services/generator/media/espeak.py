@@ -106,7 +106,7 @@ def _marks(events: Any) -> Iterator[Mark]:
 
 @contextmanager
 def _library() -> Iterator[Any]:
-    """Load the library anew, and throw its dice alike: by itself it takes the second of the day.
+    """Load the library anew, and throw its dice alike: by itself it does in no two processes.
 
     The noise in its voices goes on from call to call otherwise.
     """
