@@ -98,6 +98,7 @@ async def test_watchers_who_leave_are_forgotten(house: House, acme: Client) -> N
     house.generator.script = lambda _: Hang()
     job = await acme.generate()
     await first_event(acme, job.name)
+    await until(lambda: house.generator.requests)  # its own tasks are there by then
     tasks = len(asyncio.all_tasks())
     for _ in range(5):
         await asyncio.gather(*(first_event(acme, job.name) for _ in range(20)))
