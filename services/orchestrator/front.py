@@ -71,7 +71,10 @@ def servicers(
             Policies(kept_policies),
         ),
         (add_CacheServiceServicer_to_server, Cache(kept)),
-        (add_CharacterServiceServicer_to_server, Characters(character_use_cases(parts))),
+        (
+            add_CharacterServiceServicer_to_server,
+            Characters(character_use_cases(parts, use_cases.accept.admission)),
+        ),
         (add_ComparisonServiceServicer_to_server, Comparisons(compare, parts.assets)),
     ]
 

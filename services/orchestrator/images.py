@@ -5,10 +5,10 @@ from services.common.ids import new_id
 from services.orchestrator.adapters.sql_characters import SqlCharacters
 from services.orchestrator.servicers.characters import CharacterUseCases
 from services.orchestrator.settings import Settings
+from services.orchestrator.usecases.admission import Admission
 from services.orchestrator.usecases.images.characters import KeepCharacters
 from services.orchestrator.usecases.images.edit import EditImages
 from services.orchestrator.usecases.images.make import MakeEdit
-from services.orchestrator.usecases.licensed import LicensedModels
 from services.orchestrator.worker import Parts
 
 
@@ -25,18 +25,20 @@ def edit_steps(settings: Settings, parts: Parts) -> MakeEdit:
     )
 
 
-def character_use_cases(parts: Parts) -> CharacterUseCases:
-    """What callers can want of characters and edits."""
+def character_use_cases(parts: Parts, admission: Admission) -> CharacterUseCases:
+    """What callers can want of characters and edits, which are let in as jobs are."""
     book = SqlCharacters(parts.database, now=clock.now)
     edits = EditImages(
         edits=parts.edits,
         characters=book,
-        models=LicensedModels(catalogue=parts.models, policies=parts.policies),
+        models=parts.models,
         assets=parts.assets,
         ledger=parts.ledger,
         now=clock.now,
         new_id=new_id,
         screening=parts.screening,
+        policies=parts.policies,
+        admission=admission,
         placeholder=parts.router.allow_placeholder,
     )
     keep = KeepCharacters(book=book, assets=parts.assets, screening=parts.screening)

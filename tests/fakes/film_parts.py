@@ -307,6 +307,9 @@ class MemoryEdits:
         mine = sorted((e for e in self.edits.values() if e.tenant == tenant), key=lambda e: e.id)
         return [e for e in reversed(mine) if not before or e.id < before][:limit]
 
+    async def unfinished(self, tenant: str) -> int:
+        return sum(e.tenant == tenant and not e.state.terminal for e in self.edits.values())
+
     async def change(
         self, edit_id: str, mutate: Callable[[ImageEdit], ImageEdit | None]
     ) -> ImageEdit:

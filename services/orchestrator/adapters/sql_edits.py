@@ -15,13 +15,16 @@ from services.orchestrator.domain.images.edits import ImageEdit
 
 _EDIT = TypeAdapter(ImageEdit)
 _mine = image_edits.c
+# An ended edit's document has its end. Within words of a caller quotation marks are escaped.
+_ENDED = b'"end_time":'
+_COUNTED = 1_000
 
 
 class EditOrders(Protocol):
     """Puts work into the durable engine's queue inside the caller's transaction."""
 
-    def edit(self, connection: sa.Connection, edit_id: str) -> None:
-        """Order the making of an edit."""
+    def edit(self, connection: sa.Connection, edit_id: str, place: int = 0) -> None:
+        """Order the making of an edit; a smaller place goes first."""
 
 
 class SqlEdits:
@@ -49,7 +52,7 @@ class SqlEdits:
         async with self._database.begin() as connection:
             written = (await connection.execute(insert.returning(_mine.id))).first()
             if written is not None:
-                await connection.run_sync(self._orders.edit, edit.id)
+                await connection.run_sync(self._orders.edit, edit.id, edit.place)
                 return edit, False
         known = await self.known(edit.tenant, request_id, fingerprint)
         if known is None:
@@ -86,6 +89,14 @@ class SqlEdits:
         async with self._database.read() as connection:
             rows = await connection.execute(statement)
             return [_EDIT.validate_json(row.document) for row in rows]
+
+    async def unfinished(self, tenant: str) -> int:
+        """See `EditStore.unfinished`."""
+        newest = sa.select(_mine.document).where(_mine.tenant == tenant)
+        newest = newest.order_by(_mine.id.desc()).limit(_COUNTED)
+        async with self._database.read() as connection:
+            rows = await connection.execute(newest)
+            return sum(_ENDED not in row.document for row in rows)
 
     async def change(
         self, edit_id: str, mutate: Callable[[ImageEdit], ImageEdit | None]

@@ -111,6 +111,8 @@ def unavailable(model: Model) -> FailedPrecondition | Unavailable:
         case Availability.LICENCE_REFUSED:
             facts["licence"] = model.licence
             return LicenceRefused(f"{model.id}: {model.unavailable_reason}", metadata=facts)
+        case Availability.NOT_WANTED:
+            return FailedPrecondition(f"{model.id}: {model.unavailable_reason}", metadata=facts)
         case Availability.NO_DEVICE | Availability.NOT_INSTALLED:
             return NoDevice(f"{model.id}: {model.unavailable_reason}", metadata=facts)
         case _:

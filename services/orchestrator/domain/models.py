@@ -33,6 +33,7 @@ class Availability(StrEnum):
     RETIRED = "retired"
     UNREACHABLE = "unreachable"
     LICENCE_REFUSED = "licence_refused"
+    NOT_WANTED = "not_wanted"
 
     @property
     def reason(self) -> str:
@@ -43,6 +44,7 @@ class Availability(StrEnum):
             "retired": "MODEL_RETIRED",
             "not_installed": "NO_DEVICE",
             "licence_refused": "LICENCE",
+            "not_wanted": "FAILED_PRECONDITION",
         }
         return told.get(self.value, self.name)
 

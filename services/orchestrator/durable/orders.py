@@ -10,6 +10,7 @@ from services.orchestrator.durable.names import (
     CANCEL_QUEUE,
     CANCEL_VIDEO,
     EDIT_IMAGE,
+    EDIT_QUEUE,
     FILM_QUEUE,
     GENERATE_VIDEO,
     JOB_QUEUE,
@@ -47,9 +48,9 @@ class DurableOrders:
         """Order the cancelling of a film's run."""
         self._order(connection, CANCEL_QUEUE, CANCEL_FILM, film_run)
 
-    def edit(self, connection: sa.Connection, edit_id: str) -> None:
-        """Order the making of an edit; somebody waits for it, so that it goes before jobs."""
-        self._order(connection, JOB_QUEUE, EDIT_IMAGE, edit_id)
+    def edit(self, connection: sa.Connection, edit_id: str, place: int = 0) -> None:
+        """Order the making of an edit; a smaller place goes first. It never waits behind jobs."""
+        self._order(connection, EDIT_QUEUE, EDIT_IMAGE, edit_id, place)
 
     def close(self) -> None:
         """Give up the client's connections."""

@@ -25,6 +25,7 @@ from services.orchestrator.durable.names import (
     CANCEL_QUEUE,
     CANCEL_VIDEO,
     EDIT_IMAGE,
+    EDIT_QUEUE,
     FILM_QUEUE,
     GENERATE_VIDEO,
     JOB_QUEUE,
@@ -49,6 +50,7 @@ class EngineSettings:
     executor: str
     jobs_at_once: int = 200
     films_at_once: int = 50
+    edits_at_once: int = 20
     # How late work is taken that nobody tells of: of a dead worker, or while the bus is away.
     polling_seconds: float = 1.0
     threads: int = 16
@@ -103,7 +105,11 @@ async def running_engine(
     DBOS.listen_queues([])  # ours are listened to below
     _register(steps, film_steps, edit_steps, bells)
     DBOS.launch()  # in the loop: workflows then run on it, and so do their gRPC channels
-    at_once = {JOB_QUEUE: settings.jobs_at_once, FILM_QUEUE: settings.films_at_once}
+    at_once = {
+        JOB_QUEUE: settings.jobs_at_once,
+        FILM_QUEUE: settings.films_at_once,
+        EDIT_QUEUE: settings.edits_at_once,
+    }
     try:
         queues = [
             await DBOS.register_queue_async(
@@ -111,7 +117,7 @@ async def running_engine(
                 worker_concurrency=at_once.get(name),
                 polling_interval_sec=settings.polling_seconds,
             )
-            for name in (JOB_QUEUE, FILM_QUEUE, CANCEL_QUEUE)
+            for name in (JOB_QUEUE, FILM_QUEUE, EDIT_QUEUE, CANCEL_QUEUE)
         ]
         async with bells.taking(queues):
             yield

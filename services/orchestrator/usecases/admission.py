@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from services.common.errors import FailedPrecondition, RateLimited, ResourceExhausted, Unavailable
+from services.orchestrator.domain.images.ports import EditStore
 from services.orchestrator.domain.moderation import RulesPack, moderated
 from services.orchestrator.domain.notices import Notice, Said
 from services.orchestrator.domain.policy import Quota, Screening, TenantPolicy
@@ -63,16 +64,29 @@ class Admission:
         Raises FailedPrecondition for a paused tenant, Moderated, ResourceExhausted for a quota and
         RateLimited with the time to wait.
         """
-        if policy.paused:
-            raise FailedPrecondition("the tenant is paused: nothing new is started")
+        self.require_running(policy)
         for request in requests:
             self.screen.quick(request.prompt, policy)
         await self._within(tenant, policy.quota, len(requests))
 
-    async def _within(self, tenant: str, quota: Quota, count: int) -> None:
+    async def one_edit(self, tenant: str, policy: TenantPolicy, edits: EditStore) -> None:
+        """Let an edit of a picture pass, and count it as a job. Raises what a call raises."""
+        self.require_running(policy)
+        asked = policy.quota.jobs_at_once is not None
+        await self._within(
+            tenant, policy.quota, 1, besides=await edits.unfinished(tenant) if asked else 0
+        )
+
+    @staticmethod
+    def require_running(policy: TenantPolicy) -> None:
+        """Raise FailedPrecondition for a paused tenant."""
+        if policy.paused:
+            raise FailedPrecondition("the tenant is paused: nothing new is started")
+
+    async def _within(self, tenant: str, quota: Quota, count: int, *, besides: int = 0) -> None:
         most = quota.jobs_at_once
         if most is not None and self.jobs is not None:
-            present = await self.jobs.unfinished(tenant)
+            present = besides + await self.jobs.unfinished(tenant)
             if present + count > most:
                 message = f"{present} jobs have not ended and {most} may be under way at once"
                 raise ResourceExhausted(message, metadata={"quota": "jobs_at_once"})

@@ -313,11 +313,13 @@ async def test_an_edit_is_written_with_its_order_and_is_the_same_for_the_same_re
         assert await edits.known(acme, "r1", "print") == edit
         with pytest.raises(RequestConflict):
             await edits.accept(replace(edit, id=new_id()), "r1", "another")
-        other, _ = await edits.accept(replace(edit, id=new_id()), "", "print")
+        second = replace(edit, id=new_id(), prompt='"end_time":1', place=7)
+        other, _ = await edits.accept(second, "", "print")
         ended = await edits.change(
             edit.id, lambda e: e.failed(NOW, Failure(reason="R", message="m"))
         )
         assert await edits.get(acme, edit.id) == await edits.read(edit.id) == ended
+        assert (await edits.unfinished(acme), await edits.unfinished(new_id())) == (1, 0)
         assert await edits.change(edit.id, lambda _: None) == ended
         assert await edits.list(acme, "", 9) == [other, ended]
         assert await edits.list(acme, other.id, 9) == [ended]
@@ -326,7 +328,9 @@ async def test_an_edit_is_written_with_its_order_and_is_the_same_for_the_same_re
         orders.close()
     client = DBOSClient(system_database_url=engine_url(url))
     try:
-        ordered = {w.workflow_id for w in client.list_workflows(name="edit_image")}
+        found = client.list_workflows(name="edit_image")
+        ordered = {w.workflow_id for w in found}
+        assert {w.queue_name for w in found} == {"edits"}, "no job is waited for"
     finally:
         client.destroy()
     assert {f"edit_image.{edit.id}", f"edit_image.{other.id}"} <= ordered

@@ -92,8 +92,9 @@ class ImageEdit:
 
     `parent` is an asset or an address, "" for a picture of words alone; `preview` is the id of the
     preview that this one makes in full; `description` is what the subject looks like from then on,
-    "" for as before. `price_micros` is the most that it may cost. `attempt`
-    counts the tries: more than one where a restart of ours has interrupted the one before.
+    "" for as before. `price_micros` is the most that it may cost. `place` is its place in the
+    queue: smaller goes first. `attempt` counts the tries: more than one where a restart of ours
+    has interrupted the one before.
     """
 
     id: str
@@ -114,6 +115,7 @@ class ImageEdit:
     limit_micros: int | None = None
     project: str = ""
     user: str = ""
+    place: int = 0
     state: EditState = EditState.QUEUED
     attempt: int = 1
     asset: str = ""

@@ -32,6 +32,9 @@ class EditStore(Protocol):
     async def list(self, tenant: str, before: str, limit: int) -> Sequence[ImageEdit]:
         """Newest first, behind the edit with the id `before`."""
 
+    async def unfinished(self, tenant: str) -> int:
+        """How many of the tenant's newest thousand have not ended."""
+
     async def change(
         self, edit_id: str, mutate: Callable[[ImageEdit], ImageEdit | None]
     ) -> ImageEdit:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.common.errors import FailedPrecondition, InvalidArgument
+from services.orchestrator.domain.fairness import Shares
 from services.orchestrator.domain.images.edits import (
     CommitWish,
     EditState,
@@ -27,9 +28,13 @@ from services.orchestrator.domain.money.budgets import exceeded
 from services.orchestrator.domain.money.ledger import Ledger
 from services.orchestrator.domain.money.scopes import Payer, month_of
 from services.orchestrator.domain.options import check_text
+from services.orchestrator.domain.policy_ports import PoliciesPort
 from services.orchestrator.domain.ports import AssetPort, ModelsPort
+from services.orchestrator.domain.wishes import held_to
 from services.orchestrator.usecases.accept import MAX_REQUEST_ID
+from services.orchestrator.usecases.admission import Admission
 from services.orchestrator.usecases.images.naming import id_in, paged
+from services.orchestrator.usecases.policies import FixedPolicies
 from services.orchestrator.usecases.screening import ScreenWords
 
 
@@ -45,6 +50,9 @@ class EditImages:
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     screening: ScreenWords = field(default_factory=ScreenWords)
+    policies: PoliciesPort = field(default_factory=FixedPolicies)
+    admission: Admission = field(default_factory=Admission)
+    shares: Shares = field(default_factory=Shares)
     placeholder: bool = False
 
     async def preview(
@@ -53,7 +61,8 @@ class EditImages:
         """The preview, the known one for a known request_id.
 
         Raises InvalidArgument, NotFound for what is not the tenant's, RequestConflict, Moderated,
-        BudgetExceeded, NoModel and what else keeps a named model from serving.
+        BudgetExceeded, NoModel and what else keeps a named model from serving, FailedPrecondition
+        for a paused tenant, ResourceExhausted and RateLimited for its quotas.
         """
         known = await self._known(tenant, request_id, wish)
         if known is not None:
@@ -61,7 +70,7 @@ class EditImages:
         parent, subject = await self._source(tenant, wish)
         may_sketch = self.placeholder if wish.placeholder is None else wish.placeholder
         model = painter(
-            await self.models.models(tenant),
+            await self._models(tenant, user),
             wish.model,
             pictured=bool(parent),
             placeholder=may_sketch,
@@ -99,7 +108,7 @@ class EditImages:
         preview = await self.edits.get(tenant, id_in(wish.preview, "imageEdits"))
         if preview.preview or preview.state is not EditState.SUCCEEDED:
             raise FailedPrecondition(f"{preview.name} is no preview that was made")
-        models = await self.models.models(tenant)
+        models = await self._models(tenant, user)
         model = painter(models, preview.model, pictured=bool(preview.parent), placeholder=True)
         size = checked_size(model, wish.resolution)
         edit = ImageEdit(
@@ -140,6 +149,11 @@ class EditImages:
         check_text("request_id", request_id, MAX_REQUEST_ID)
         return await self.edits.known(tenant, request_id, print_of(tenant, wish))
 
+    async def _models(self, tenant: str, user: str) -> Sequence[Model]:
+        """The catalogue as the key may use it."""
+        policy = await self.policies.of(tenant, user)
+        return held_to(policy, await self.models.models(tenant))
+
     async def _source(self, tenant: str, wish: EditWish) -> tuple[str, Subject | None]:
         """The picture that is edited, "" for none yet, and whose it is."""
         parent, subject = wish.asset, None
@@ -164,7 +178,10 @@ class EditImages:
         for budget in await self.ledger.budgets(edit.tenant, payer_of_edit(edit).scopes()):
             if price is None or price > budget.left_micros:
                 raise exceeded(budget, price)
-        priced = replace(edit, resolution=size, price_micros=price)
+        policy = await self.policies.of(edit.tenant, edit.user)
+        await self.admission.one_edit(edit.tenant, policy, self.edits)
+        place = self.shares.place(edit.tenant, policy.quota.weight, edit.create_time)
+        priced = replace(edit, resolution=size, price_micros=price, place=place)
         accepted, _ = await self.edits.accept(priced, request_id, fingerprint)
         return accepted
 
