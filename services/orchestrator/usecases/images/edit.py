@@ -23,7 +23,7 @@ from services.orchestrator.domain.images.painting import (
     smallest,
 )
 from services.orchestrator.domain.images.ports import CharacterBook, EditStore
-from services.orchestrator.domain.models import Model
+from services.orchestrator.domain.models import Model, find
 from services.orchestrator.domain.money.budgets import exceeded
 from services.orchestrator.domain.money.ledger import Ledger
 from services.orchestrator.domain.money.scopes import Payer, month_of
@@ -108,9 +108,7 @@ class EditImages:
         preview = await self.edits.get(tenant, id_in(wish.preview, "imageEdits"))
         if preview.preview or preview.state is not EditState.SUCCEEDED:
             raise FailedPrecondition(f"{preview.name} is no preview that was made")
-        models = await self._models(tenant, user)
-        model = painter(models, preview.model, pictured=bool(preview.parent), placeholder=True)
-        size = checked_size(model, wish.resolution)
+        model, size = await self._in_full(preview, wish.resolution, user)
         edit = ImageEdit(
             id=self.new_id(),
             tenant=tenant,
@@ -120,8 +118,8 @@ class EditImages:
             description=wish.description,
             preview=preview.id,
             preview_asset=preview.asset,
-            model=model.id,
-            provider=model.provider,
+            model=preview.model,
+            provider=preview.provider,
             seed=preview.seed,
             aspect_ratio=preview.aspect_ratio,
             limit_micros=wish.budget_limit_micros,
@@ -129,11 +127,27 @@ class EditImages:
             user=user,
             create_time=self.now(),
         )
-        if size == preview.resolution:  # it is there already, and paid for
+        if model is None:
             edit = replace(
                 edit, asset=preview.asset, sha256=preview.sha256, placeholder=preview.placeholder
             )
         return await self._accepted(edit, model, size, request_id, print_of(tenant, wish))
+
+    async def _in_full(
+        self, preview: ImageEdit, resolution: str, user: str
+    ) -> tuple[Model | None, str]:
+        """Who makes it and in which size; None where it is there already, and paid for.
+
+        Raises NotFound where it was there and is not any more.
+        """
+        models = await self._models(preview.tenant, user)
+        known = find(models, preview.model)
+        size = resolution if known is None else checked_size(known, resolution)
+        if size == preview.resolution:
+            await self.assets.picture(preview.tenant, preview.asset)
+            return None, size
+        model = painter(models, preview.model, pictured=bool(preview.parent), placeholder=True)
+        return model, size
 
     async def get(self, tenant: str, name: str) -> ImageEdit:
         """One edit. Raises InvalidArgument, NotFound."""
@@ -169,9 +183,9 @@ class EditImages:
         return parent, subject
 
     async def _accepted(
-        self, edit: ImageEdit, model: Model, size: str, request_id: str, fingerprint: str
+        self, edit: ImageEdit, model: Model | None, size: str, request_id: str, fingerprint: str
     ) -> ImageEdit:
-        price = 0 if edit.asset else price_of(model, size)
+        price = 0 if model is None else price_of(model, size)
         require_within(price, edit.limit_micros)
         for text in filter(None, (edit.words, edit.description)):
             await self.screening.whole(edit.tenant, text)

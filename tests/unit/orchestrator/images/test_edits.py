@@ -234,6 +234,26 @@ async def test_of_a_model_that_makes_one_size_the_preview_is_the_picture_and_is_
     assert (full.price_micros, full.cost_micros, len(house.works.begun)) == (0, 0, 1)
 
 
+async def test_what_is_there_already_is_kept_though_nobody_could_make_it_now():
+    house = House(ONE_SIZE)
+    preview = await house.preview()
+    house.models = (replace(ONE_SIZE, availability=Availability.NO_CREDENTIALS),)
+    assert (await house.commit(preview)).asset == preview.asset
+    house.models = (replace(PAINTER, id="another"),)
+    assert (await house.commit(preview)).asset == preview.asset
+    with pytest.raises(InvalidArgument, match="model"):
+        await house.commit(preview, resolution="1080p")
+
+
+async def test_what_was_there_and_was_deleted_becomes_nobodys_sheet():
+    house = House(ONE_SIZE)
+    preview = await house.preview()
+    empty: Any = Pictures(tree="d1")
+    with pytest.raises(NotFound, match="asset"):
+        await replace(house.use, assets=empty).commit("acme", CommitWish(preview=preview.name))
+    assert house.edits.ordered == [preview.id]
+
+
 async def test_a_model_that_could_not_make_the_same_again_is_not_asked():
     with pytest.raises(NoModel):
         await House(RANDOM).preview()
