@@ -1,7 +1,7 @@
 """What the characters of a tenant's films look like, by version, on SQLite or PostgreSQL."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,12 @@ from services.common.errors import NotFound
 from services.orchestrator.adapters.film_tables import character_sheets
 from services.orchestrator.adapters.image_tables import character_versions
 from services.orchestrator.domain.films.characters import CharacterSheet
-from services.orchestrator.domain.images.versions import Character, SheetVersion, character_id
+from services.orchestrator.domain.images.versions import (
+    MAX_VERSIONS,
+    Character,
+    SheetVersion,
+    character_id,
+)
 
 _KEY = ("tenant", "name")
 # SQLite takes some hundreds of parameters for a statement.
@@ -70,27 +75,29 @@ class SqlCharacters:
         lock = insert.values(tenant=tenant, **asdict(sheet))
         await connection.execute(lock.on_conflict_do_update(index_elements=_KEY, set_=same))
         identifier = character_id(sheet.name)
-        known = await _versions(connection, tenant, identifier)
-        found = next((each for each in known if edit and each.edit == edit), None)
-        if found is None and known and known[-1].sheet == sheet:
-            found = known[-1]
-        if found is not None:
-            return found.version
-        row = {"id": identifier, "version": len(known) + 1, "edit": edit}
-        values = {"tenant": tenant, **asdict(sheet), **row, "create_time": self._now()}
-        await connection.execute(self._insert(character_versions).values(values))
+        if edit and (again := await _newest(connection, tenant, identifier, _kept.edit == edit)):
+            return again.version
+        known = await _newest(connection, tenant, identifier)
+        if edit and known is not None and not sheet.description:
+            sheet = replace(sheet, description=known.sheet.description)
+        # Also where it is the newest: a replica from before versions has perhaps written another.
         mine = (character_sheets.c.tenant == tenant) & (character_sheets.c.name == sheet.name)
-        newest = sa.update(character_sheets).where(mine).values(**asdict(sheet))
-        await connection.execute(newest)
-        return len(known) + 1
+        await connection.execute(sa.update(character_sheets).where(mine).values(**asdict(sheet)))
+        if known is not None and known.sheet == sheet:
+            return known.version
+        version = known.version + 1 if known is not None else 1
+        row = {"id": identifier, "version": version, "edit": edit, "create_time": self._now()}
+        values = {"tenant": tenant, **asdict(sheet), **row}
+        await connection.execute(self._insert(character_versions).values(values))
+        return version
 
     async def character(self, tenant: str, character_id: str) -> Character:
         """See `CharacterBook.character`."""
         async with self._database.read() as connection:
-            known = await _versions(connection, tenant, character_id)
-        if not known:
+            known = await _newest(connection, tenant, character_id)
+        if known is None:
             raise NotFound("character", f"characters/{character_id}")
-        return Character(id=character_id, sheet=known[-1].sheet, version=known[-1].version)
+        return Character(id=character_id, sheet=known.sheet, version=known.version)
 
     async def characters(self, tenant: str, after: str, limit: int) -> Sequence[Character]:
         """See `CharacterBook.characters`."""
@@ -110,16 +117,23 @@ class SqlCharacters:
 
     async def versions(self, tenant: str, character_id: str) -> Sequence[SheetVersion]:
         """See `CharacterBook.versions`."""
+        newest = _of(tenant, character_id).limit(MAX_VERSIONS)
         async with self._database.read() as connection:
-            return await _versions(connection, tenant, character_id)
+            found = [_version(row) for row in await connection.execute(newest)]
+        return found[::-1]
 
 
-async def _versions(
-    connection: AsyncConnection, tenant: str, identifier: str
-) -> Sequence[SheetVersion]:
-    mine = (_kept.tenant == tenant) & (_kept.id == identifier)
-    rows = sa.select(character_versions).where(mine).order_by(_kept.version)
-    return [_version(row) for row in await connection.execute(rows)]
+def _of(tenant: str, identifier: str, *where: sa.ColumnElement[bool]) -> Any:
+    """The versions of a character, the newest first."""
+    mine = sa.select(character_versions).where(_kept.tenant == tenant, _kept.id == identifier)
+    return mine.where(*where).order_by(_kept.version.desc())
+
+
+async def _newest(
+    connection: AsyncConnection, tenant: str, identifier: str, *where: sa.ColumnElement[bool]
+) -> SheetVersion | None:
+    found = (await connection.execute(_of(tenant, identifier, *where).limit(1))).first()
+    return None if found is None else _version(found)
 
 
 def _version(row: Any) -> SheetVersion:

@@ -2,12 +2,13 @@
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from dbos import DBOSClient
@@ -18,6 +19,7 @@ from services.common.ids import new_id
 from services.orchestrator import __main__ as orchestrator
 from services.orchestrator.adapters.film_history import SqlHistory, SqlVoices
 from services.orchestrator.adapters.film_tables import character_sheets
+from services.orchestrator.adapters.image_tables import character_versions
 from services.orchestrator.adapters.sql_characters import SqlCharacters
 from services.orchestrator.adapters.sql_edits import SqlEdits
 from services.orchestrator.adapters.sql_films import SqlFilms
@@ -26,7 +28,7 @@ from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.strategy import HISTORY, StrategyRun, StrategyType
 from services.orchestrator.domain.films.tasks import Piece, Word
 from services.orchestrator.domain.images.edits import ImageEdit, Subject
-from services.orchestrator.domain.images.versions import character_id
+from services.orchestrator.domain.images.versions import MAX_VERSIONS, character_id
 from services.orchestrator.domain.values import Failure
 from services.orchestrator.durable.names import engine_url
 from services.orchestrator.durable.orders import DurableOrders
@@ -257,7 +259,7 @@ async def test_of_a_characters_sheets_the_newest_is_kept_and_belongs_to_one_tena
 
 async def test_every_version_of_a_sheet_is_kept_once_and_the_newest_is_what_films_find(url, acme):
     red = CharacterSheet(name="Emma", description="in red")
-    blue = CharacterSheet(name="Emma", reference="assets/blue", sha256="d1")
+    blue = CharacterSheet(name="Emma", description="in blue", reference="assets/blue", sha256="d1")
     async with Database(url, schema="orchestrator") as database:
         book = SqlCharacters(database, now=lambda: NOW)
         await book.keep(acme, [red, CharacterSheet(name="Tom", description="a fox")])
@@ -292,6 +294,55 @@ async def test_versions_that_are_kept_at_once_have_numbers_of_their_own(url, acm
         assert sorted(numbers) == [1, 2, 3, 4, 5, 6]
         newest = (await book.versions(acme, character_id("Emma")))[-1].sheet
         assert await book.sheets(acme, {"Emma"}) == [newest]
+
+
+async def test_an_edits_sheet_without_words_keeps_those_of_the_newest_version(url, acme):
+    green = CharacterSheet(name="Emma", description="in green")
+    seen = CharacterSheet(name="Emma", reference="assets/seen", sha256="d1")
+    async with Database(url, schema="orchestrator") as database:
+        book = SqlCharacters(database, now=lambda: NOW)
+        await book.put(acme, green)
+        assert await book.put(acme, seen, "e1") == 2
+        kept = replace(seen, description="in green")
+        assert list(await book.sheets(acme, ["Emma"])) == [kept]
+        assert (await book.character(acme, character_id("Emma"))).sheet == kept
+        assert await book.put(acme, seen) == 3, "a sheet that is set has the words that it has"
+        assert await book.put(acme, seen, "e1") == 2, "known by its edit"
+        assert list(await book.sheets(acme, ["Emma"])) == [seen], "an old edit changes nothing"
+
+
+async def test_a_sheet_that_is_set_again_is_the_one_that_films_find(url, acme):
+    red = CharacterSheet(name="Emma", description="in red")
+    mine = character_sheets.c.tenant == acme
+    async with Database(url, schema="orchestrator") as database:
+        book = SqlCharacters(database, now=lambda: NOW)
+        await book.put(acme, red)
+        async with database.begin() as connection:  # as a replica does that knows no versions
+            await connection.execute(
+                sa.update(character_sheets).where(mine).values(description="in blue")
+            )
+        assert await book.put(acme, red) == 1
+        assert list(await book.sheets(acme, ["Emma"])) == [red]
+
+
+async def test_of_very_many_versions_the_newest_are_told(url, acme):
+    row = {
+        "tenant": acme,
+        "id": character_id("Emma"),
+        **asdict(CharacterSheet(name="Emma", description="in red")),
+        "edit": "",
+        "create_time": NOW,
+    }
+    async with Database(url, schema="orchestrator") as database:
+        book = SqlCharacters(database, now=lambda: NOW)
+        async with database.begin() as connection:
+            rows = [row | {"version": n + 1} for n in range(MAX_VERSIONS + 2)]
+            await connection.execute(sa.insert(character_versions), rows)
+        versions = await book.versions(acme, character_id("Emma"))
+        assert [v.version for v in versions] == list(range(3, MAX_VERSIONS + 3))
+        assert await book.put(acme, CharacterSheet(name="Emma", description="new")) == (
+            MAX_VERSIONS + 3
+        )
 
 
 async def test_an_edit_is_written_with_its_order_and_is_the_same_for_the_same_request(url, acme):

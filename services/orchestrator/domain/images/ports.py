@@ -47,6 +47,7 @@ class CharacterBook(Protocol):
     async def put(self, tenant: str, sheet: CharacterSheet, edit: str = "") -> int:
         """Keep a sheet as the newest version; the same again, or of the same edit, changes nothing.
 
+        A sheet of an edit that has no description keeps that of the newest version.
         Returns the number of the version.
         """
 
@@ -57,4 +58,4 @@ class CharacterBook(Protocol):
         """By id, behind the id `after`."""
 
     async def versions(self, tenant: str, character_id: str) -> Sequence[SheetVersion]:
-        """Every version, oldest first."""
+        """The newest `MAX_VERSIONS` versions, oldest first."""

@@ -6,6 +6,9 @@ from datetime import datetime
 
 from services.orchestrator.domain.films.characters import CharacterSheet
 
+# As many are told of: a character is seldom given a new look, and an answer has an end.
+MAX_VERSIONS = 1_000
+
 
 def character_id(name: str) -> str:
     """The id of a character: 26 letters and digits that follow from its name."""

@@ -122,7 +122,7 @@ class MakeEdit:
         if made.preview and made.subject is not None:
             sheet = CharacterSheet(
                 name=made.subject.name,
-                description=made.description or made.subject.description,
+                description=made.description,
                 reference=made.asset,
                 sha256=made.sha256,
             )

@@ -75,6 +75,8 @@ class Book:
 
     async def put(self, tenant: str, sheet: CharacterSheet, edit: str = "") -> int:
         found = self.known.setdefault((tenant, character_id(sheet.name)), [])
+        if edit and found and not sheet.description:
+            sheet = replace(sheet, description=found[-1].sheet.description)
         for each in found:
             if (edit and each.edit == edit) or (each is found[-1] and each.sheet == sheet):
                 return each.version
@@ -224,6 +226,17 @@ async def test_a_character_without_a_picture_has_its_first_one_made_of_its_words
     # The next edit begins with the picture, and the words are not said twice.
     second = await house.preview(asset="", character=emma.name, prompt="At night")
     assert (second.parent, house.asked()[-1].prompt) == (full.asset, "At night")
+
+
+async def test_a_commit_without_words_keeps_those_that_were_set_since_its_preview():
+    house = House()
+    await house.book.put("acme", CharacterSheet(name="Emma", description="in red"))
+    emma = f"characters/{character_id('Emma')}"
+    preview = await house.preview(asset="", character=emma, prompt="Smiling")
+    await house.book.put("acme", CharacterSheet(name="Emma", description="in green"))
+    full = await house.commit(preview)
+    newest = (await house.book.character("acme", character_id("Emma"))).sheet
+    assert (newest.description, newest.reference) == ("in green", full.asset)
 
 
 async def test_of_a_model_that_makes_one_size_the_preview_is_the_picture_and_is_paid_for_once():
