@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
@@ -172,8 +172,17 @@ def is_of_edit(order_id: str) -> bool:
 
 
 def print_of(tenant: str, wish: EditWish | CommitWish) -> str:
-    """SHA-256 over all that was asked for."""
-    asked = json.dumps([tenant, repr(wish)], ensure_ascii=False)
+    """SHA-256 over all that was asked for: what is left as it is by default does not count.
+
+    A field that comes later so changes no fingerprint of requests that do not use it.
+    """
+    told = {
+        each.name: value
+        for each in fields(wish)
+        if (value := getattr(wish, each.name)) != each.default
+    }
+    kind = "commit" if isinstance(wish, CommitWish) else "preview"
+    asked = json.dumps([tenant, kind, told], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(asked.encode()).hexdigest()
 
 

@@ -19,7 +19,7 @@ from services.orchestrator.domain.values import Failure
 from services.orchestrator.usecases.finish import DEFECT
 from services.orchestrator.usecases.following import views_to_the_end
 from services.orchestrator.usecases.images.edit import payer_of_edit
-from services.orchestrator.usecases.patience import failure, ours, passing, patiently
+from services.orchestrator.usecases.patience import Rest, failure, ours, passing, patiently, rest
 from services.orchestrator.usecases.screening import ScreenWords
 from services.orchestrator.usecases.spend import close
 
@@ -38,6 +38,7 @@ class MakeEdit:
     now: Callable[[], datetime]
     deadline: timedelta
     screening: ScreenWords = field(default_factory=ScreenWords)
+    rest: Rest = rest
 
     async def edit(self, edit_id: str) -> None:
         """Make it; an edit always ends, whatever becomes of it."""
@@ -75,7 +76,9 @@ class MakeEdit:
             )
             return await self._done(edit, made)
         fault = view.error or Failure(reason="CANCELLED", message="it was cancelled")
-        if ours(fault) and edit.attempt < MAX_TRIES:
+        # Whatever has cost money is not asked for a second time.
+        if ours(fault) and not cost and edit.attempt < MAX_TRIES:
+            await self.rest(edit.attempt)
             return await self._again(edit)
         return await self._failed(edit, fault, cost)
 

@@ -1,7 +1,7 @@
 """An edit forks a picture: a small preview within a price, then the same in full by its seed."""
 
 import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from services.common.errors import (
 )
 from services.orchestrator.domain.films.characters import CharacterSheet
 from services.orchestrator.domain.films.works import PictureWork
-from services.orchestrator.domain.images.edits import CommitWish, EditState, EditWish
+from services.orchestrator.domain.images.edits import CommitWish, EditState, EditWish, print_of
 from services.orchestrator.domain.images.versions import Character, SheetVersion, character_id
 from services.orchestrator.domain.models import Availability, Lifecycle, Model
 from services.orchestrator.domain.money.scopes import Scope, ScopeKind
@@ -105,6 +105,7 @@ class House:
         self.edits, self.book, self.ledger = MemoryEdits(), Book(), MemoryLedger()
         self.works = ScriptedWorks(cost=lambda _: PRICE)
         self.models, self.placeholder, self.ids = models or MODELS, placeholder, 0
+        self.rests: list[int] = []
 
     def new_id(self) -> str:
         self.ids += 1
@@ -134,7 +135,11 @@ class House:
             ledger=self.ledger,
             now=lambda: NOW,
             deadline=timedelta(hours=1),
+            rest=self.rest,
         )
+
+    async def rest(self, tries: int) -> None:
+        self.rests.append(tries)
 
     async def preview(self, **wish: Any) -> Any:
         """A preview of a tree as it ends."""
@@ -334,6 +339,26 @@ async def test_the_same_request_is_the_same_edit_and_another_body_is_refused():
     assert house.edits.ordered == [first.id]
 
 
+def test_a_field_that_comes_later_changes_no_fingerprint_of_before():
+    @dataclass(frozen=True, kw_only=True)
+    class Later(EditWish):
+        style: str = ""
+
+    wish = {"asset": "assets/tree", "prompt": "in autumn"}
+    print_ = print_of("acme", EditWish(**wish))
+    assert print_ == "0592b346ec6cbeaf15dada294c5673418cad418491c9f7f2df67f3cc412894f3"
+    assert print_of("acme", Later(**wish)) == print_
+    others = [
+        print_of("acme", Later(**wish, style="ink")),
+        print_of("acme", EditWish(**wish, seed=0)),
+        print_of("acme", EditWish(**wish, placeholder=False)),
+        print_of("acme", EditWish(**wish, budget_limit_micros=0)),
+        print_of("rival", EditWish(**wish)),
+        print_of("acme", CommitWish(preview="imageEdits/e1")),
+    ]
+    assert len({print_, *others}) == 7
+
+
 async def test_a_failure_ends_the_edit_frees_the_money_and_says_why():
     house = House()
     house.works.script = lambda _: "fail"
@@ -357,6 +382,23 @@ async def test_an_edit_that_a_restart_of_ours_has_ended_is_made_under_another_id
     endless.works.script, endless.works.cost = lambda _: "interrupted", lambda _: 0
     assert (await endless.preview()).state is EditState.FAILED
     assert len(endless.works.begun) == MAX_TRIES
+    assert endless.rests == list(range(1, MAX_TRIES)), "a part of ours has time to come back"
+
+
+async def test_a_try_that_has_cost_money_is_not_made_again_and_says_what_it_cost():
+    class Billed(ScriptedWorks):
+        """A vendor that is paid for what did not come to its end."""
+
+        async def watch(self, tenant: str, name: str, after: int) -> Any:
+            async for view in super().watch(tenant, name, after):
+                yield replace(view, cost_micros=PRICE if view.state == "failed" else 0)
+
+    house = House()
+    house.works = Billed(script=lambda _: "interrupted")
+    edit = await house.preview()
+    assert (edit.state, edit.attempt, edit.cost_micros) == (EditState.FAILED, 1, PRICE)
+    assert (house.rests, len(house.works.begun)) == ([], 1)
+    assert house.ledger.sums("acme", TENANT) == (0, PRICE)
 
 
 async def test_late_money_leaves_an_edit_in_work_alone_and_abandoned_ones_end():
