@@ -64,7 +64,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         metrics = Metrics(settings.service)
         bells = Bells()
         feed = JobFeed(heard=bells.ring)
-        parts, bus = await _open(settings, metrics, feed, stack)
+        parts, bus = await _open(settings, metrics, feed, bells, stack)
         readiness = Readiness()
         readiness.add("database", parts.database.ping)
         kept = KeepCache(store=SqlCache(parts.database, now=clock.now), clips=parts.clips)
@@ -124,7 +124,7 @@ async def migrate_all(database: Database, location: str) -> None:
 
 
 async def _open(
-    settings: Settings, metrics: Metrics, feed: JobFeed, stack: AsyncExitStack
+    settings: Settings, metrics: Metrics, feed: JobFeed, bells: Bells, stack: AsyncExitStack
 ) -> tuple[Parts, Bus]:
     """Everything that a front and a worker share, closed in the reverse order."""
     location = settings.database_location()
@@ -162,7 +162,7 @@ async def _open(
         films=await open_films(database, ways, settings, feed, stack),
         feed=feed,
         comparisons=comparisons,
-        edits=SqlEdits(database, orders),
+        edits=SqlEdits(database, orders, bells.ring),
     )
     return cached(settings, parts, metrics), bus
 

@@ -30,10 +30,13 @@ class EditOrders(Protocol):
 class SqlEdits:
     """`domain.images.ports.EditStore` on SQLAlchemy."""
 
-    def __init__(self, database: Database, orders: EditOrders) -> None:
-        """Take the database and the engine's queue."""
+    def __init__(
+        self, database: Database, orders: EditOrders, committed: Callable[[], None] = lambda: None
+    ) -> None:
+        """Take the database, the engine's queue, and who is told that an edit was accepted."""
         self._database = database
         self._orders = orders
+        self._committed = committed
         self._insert = sqlite.insert if database.is_sqlite else postgresql.insert
 
     async def accept(
@@ -53,7 +56,9 @@ class SqlEdits:
             written = (await connection.execute(insert.returning(_mine.id))).first()
             if written is not None:
                 await connection.run_sync(self._orders.edit, edit.id, edit.place)
-                return edit, False
+        if written is not None:
+            self._committed()
+            return edit, False
         known = await self.known(edit.tenant, request_id, fingerprint)
         if known is None:
             raise RequestConflict(request_id)

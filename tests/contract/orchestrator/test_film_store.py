@@ -358,12 +358,14 @@ async def test_an_edit_is_written_with_its_order_and_is_the_same_for_the_same_re
     )
     async with Database(url, schema="orchestrator") as database:
         orders = DurableOrders(url)
-        edits = SqlEdits(database, orders)
+        rung: list[int] = []
+        edits = SqlEdits(database, orders, lambda: rung.append(1))
         assert await edits.accept(edit, "r1", "print") == (edit, False)
         assert await edits.accept(replace(edit, id=new_id()), "r1", "print") == (edit, True)
         assert await edits.known(acme, "r1", "print") == edit
         with pytest.raises(RequestConflict):
             await edits.accept(replace(edit, id=new_id()), "r1", "another")
+        assert rung == [1], "once, for what is new"
         second = replace(edit, id=new_id(), prompt='"end_time":1', place=7)
         other, _ = await edits.accept(second, "", "print")
         ended = await edits.change(

@@ -1,15 +1,23 @@
 """Edits of pictures have a queue of their own: jobs keep no edit waiting, nor edits a job."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
+from reelmesh.orchestrator.v1 import character_service_pb2 as pb
+from reelmesh.orchestrator.v1.character_service_pb2_grpc import CharacterServiceStub
+from reelmesh.orchestrator.v1.film_service_pb2 import CharacterSheet
+from services.orchestrator import worker
 from services.orchestrator.durable.names import engine_url
 from services.orchestrator.durable.orders import DurableOrders
 from services.orchestrator.durable.queues import Bells
 from services.orchestrator.durable.runtime import EngineSettings, migrate_engine, running_engine
+from tests.integration.orchestrator.conftest import house_on
+from tests.integration.orchestrator.films import local
 
 
 class Steps:
@@ -29,6 +37,24 @@ class Steps:
     async def edit(self, edit_id: str) -> None:
         await self.edits.wait()
         self.made.put_nowait(edit_id)
+
+
+async def test_an_edit_begins_when_its_own_process_has_accepted_it(
+    tmp_path: Path, nats_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Nobody would look by himself for an hour, and nothing of an edit comes over the bus."""
+    monkeypatch.setattr(worker, "EngineSettings", partial(EngineSettings, polling_seconds=3600))
+    async with house_on(tmp_path, nats_url) as house, house.client() as acme:
+        house.generator.models += [local("painter", "image")]
+        people: Any = CharacterServiceStub(acme.channel)
+        sheet = CharacterSheet(name="Emma", description="a girl on a hill")
+        emma = (await people.SetCharacter(pb.SetCharacterRequest(sheet=sheet))).character.name
+        edit = (await people.EditImage(pb.EditImageRequest(character=emma, prompt="at sea"))).edit
+        async with asyncio.timeout(50):
+            while edit.state != edit.STATE_SUCCEEDED:
+                await asyncio.sleep(0.05)
+                found = await people.GetImageEdit(pb.GetImageEditRequest(name=edit.name))
+                edit = found.edit
 
 
 async def test_an_edit_waits_behind_no_job_and_a_job_behind_no_edit(tmp_path: Path):
