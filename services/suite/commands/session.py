@@ -87,6 +87,15 @@ def _stop(error: errors.ServiceError, address: str) -> NoReturn:
     raise typer.Exit(code)
 
 
+# What lists the things of a kind that was not found, and what they are called.
+_LISTS = {
+    "asset": ("assets", "assets"),
+    "character": ("character list", "characters"),
+    "image edit": ("edit list", "edits"),
+    "film": ("films list", "films"),
+}
+
+
 def _advice(error: errors.ServiceError, address: str) -> tuple[str, int]:
     if isinstance(error, errors.Unavailable | errors.DeadlineExceeded):
         return _unreachable(address, error.metadata.get("storage", "")), EXIT_UNREACHABLE
@@ -101,8 +110,8 @@ def _advice(error: errors.ServiceError, address: str) -> tuple[str, int]:
     if isinstance(error, errors.NoCredentials):
         return "`reelmesh doctor` lists what is configured and what is missing.", EXIT_REFUSED
     if isinstance(error, errors.NotFound):
-        there = "assets" if error.metadata.get("kind") == "asset" else "jobs"
-        return f"`reelmesh {there}` lists the {there} there are.", EXIT_REFUSED
+        command, there = _LISTS.get(error.metadata.get("kind", ""), ("jobs", "jobs"))
+        return f"`reelmesh {command}` lists the {there} there are.", EXIT_REFUSED
     return "", EXIT_REFUSED
 
 

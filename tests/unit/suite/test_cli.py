@@ -32,7 +32,7 @@ COMMANDS = [
     ["costs"], ["budget", "set"], ["budget", "show"], ["budget", "list"],
     ["cache", "stats"], ["cache", "purge"],
     ["character", "set"], ["character", "list"], ["character", "show"],
-    ["edit", "preview"], ["edit", "commit"], ["edit", "show"],
+    ["edit", "preview"], ["edit", "commit"], ["edit", "show"], ["edit", "list"],
     ["compare", "new"], ["compare", "show"], ["compare", "rate"],
 ]  # fmt: skip
 
