@@ -102,18 +102,23 @@ class SqlCharacters:
     async def characters(self, tenant: str, after: str, limit: int) -> Sequence[Character]:
         """See `CharacterBook.characters`."""
         newest = (
-            sa.select(_kept.id, sa.func.max(_kept.version).label("version"))
-            .where(_kept.tenant == tenant, _kept.id > after)
-            .group_by(_kept.id)
-            .order_by(_kept.id)
+            sa.select(_kept.id, _kept.name, sa.func.max(_kept.version).label("version"))
+            .where(_kept.tenant == tenant)
+            .group_by(_kept.id, _kept.name)
+            .order_by(_kept.name)
             .limit(limit)
-            .subquery()
         )
+        if after:
+            last = sa.select(_kept.name).where(_kept.tenant == tenant, _kept.id == after).limit(1)
+            newest = newest.where(_kept.name > last.scalar_subquery())
+        found = await self._characters(tenant, newest.subquery())
+        return [Character(id=r.id, sheet=_sheet(r), version=r.version) for r in found]
+
+    async def _characters(self, tenant: str, newest: sa.Subquery) -> Sequence[Any]:
         same = (_kept.id == newest.c.id) & (_kept.version == newest.c.version)
         rows = sa.select(character_versions).join(newest, same).where(_kept.tenant == tenant)
         async with self._database.read() as connection:
-            found = await connection.execute(rows.order_by(_kept.id))
-            return [Character(id=r.id, sheet=_sheet(r), version=r.version) for r in found]
+            return (await connection.execute(rows.order_by(_kept.name))).all()
 
     async def versions(self, tenant: str, character_id: str) -> Sequence[SheetVersion]:
         """See `CharacterBook.versions`."""

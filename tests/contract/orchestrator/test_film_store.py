@@ -286,6 +286,22 @@ async def test_every_version_of_a_sheet_is_kept_once_and_the_newest_is_what_film
             await book.character(new_id(), emma)
 
 
+async def test_characters_are_listed_by_name_page_after_page(url, acme):
+    names = ["Anna", "Bea", "Cleo", "Dora", "Emma", "Flo"]
+    async with Database(url, schema="orchestrator") as database:
+        book = SqlCharacters(database, now=lambda: NOW)
+        await book.keep(acme, [CharacterSheet(name=n, description="old") for n in names[::-1]])
+        await book.put(acme, CharacterSheet(name="Bea", description="new"))
+        told, after = [], ""
+        while page := await book.characters(acme, after, 2):
+            told += [(c.sheet.name, c.version) for c in page]
+            after = page[-1].id
+        assert told == [(name, 2 if name == "Bea" else 1) for name in names]
+        anna = character_id("Anna")
+        assert await book.characters(new_id(), anna, 9) == []
+        assert len(await book.characters(acme, anna, 9)) == 5
+
+
 async def test_versions_that_are_kept_at_once_have_numbers_of_their_own(url, acme):
     async with Database(url, schema="orchestrator") as database:
         book = SqlCharacters(database, now=lambda: NOW)

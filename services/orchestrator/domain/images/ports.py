@@ -55,7 +55,7 @@ class CharacterBook(Protocol):
         """The newest version. Raises NotFound."""
 
     async def characters(self, tenant: str, after: str, limit: int) -> Sequence[Character]:
-        """By id, behind the id `after`."""
+        """By name, behind the character with the id `after`; none where there is no such one."""
 
     async def versions(self, tenant: str, character_id: str) -> Sequence[SheetVersion]:
         """The newest `MAX_VERSIONS` versions, oldest first."""

@@ -94,8 +94,10 @@ class Book:
         return Character(id=identifier, sheet=found[-1].sheet, version=len(found))
 
     async def characters(self, tenant: str, after: str, limit: int) -> Any:
-        mine = sorted(key for key in self.known if key[0] == tenant and key[1] > after)
-        return [await self.character(*key) for key in mine[:limit]]
+        mine = [await self.character(*key) for key in self.known if key[0] == tenant]
+        mine.sort(key=lambda each: each.sheet.name)
+        start = next((n + 1 for n, each in enumerate(mine) if each.id == after), 0)
+        return mine[start : start + limit]
 
 
 class House:
