@@ -41,16 +41,20 @@ class Scripted(CharacterServiceServicer):
         raise NotFound("character", request.name)
 
     async def GetImageEdit(self, request: Any, context: Any) -> pb.GetImageEditResponse:
-        seeds = {"imageEdits/none": {}, "imageEdits/zero": {"seed": 0}}
+        seeds: dict[str, dict[str, Any]] = {"imageEdits/none": {}, "imageEdits/zero": {"seed": 0}}
         if request.name not in seeds:
             raise NotFound("image edit", request.name)
-        edit = pb.ImageEdit(name=request.name, state="STATE_SUCCEEDED", **seeds[request.name])
+        state = pb.ImageEdit.STATE_SUCCEEDED
+        edit = pb.ImageEdit(name=request.name, state=state, **seeds[request.name])
         return pb.GetImageEditResponse(edit=edit)
 
     async def ListImageEdits(self, request: Any, context: Any) -> pb.ListImageEditsResponse:
         names = [f"imageEdits/{n}" for n in range(3)]
         return pb.ListImageEditsResponse(
-            edits=[pb.ImageEdit(name=n, state="STATE_RUNNING") for n in names[: request.page_size]],
+            edits=[
+                pb.ImageEdit(name=name, state=pb.ImageEdit.STATE_RUNNING)
+                for name in names[: request.page_size]
+            ],
             next_page_token="more" if request.page_size < len(names) else "",
         )
 
@@ -61,7 +65,8 @@ async def reelmesh(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Any]
     settings = ServiceSettings(
         address="127.0.0.1:0", signing_key=SIGNING_KEY, data_dir=tmp_path, auth=False
     )
-    registration = (add_CharacterServiceServicer_to_server, Scripted())
+    scripted: Any = Scripted  # serves what the commands here call
+    registration = (add_CharacterServiceServicer_to_server, scripted())
     async with serve(settings, [registration]) as listening:
 
         async def call(*arguments: str) -> Any:

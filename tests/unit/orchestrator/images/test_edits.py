@@ -346,7 +346,7 @@ def test_a_field_that_comes_later_changes_no_fingerprint_of_before():
     class Later(EditWish):
         style: str = ""
 
-    wish = {"asset": "assets/tree", "prompt": "in autumn"}
+    wish: dict[str, Any] = {"asset": "assets/tree", "prompt": "in autumn"}
     print_ = print_of("acme", EditWish(**wish))
     assert print_ == "0592b346ec6cbeaf15dada294c5673418cad418491c9f7f2df67f3cc412894f3"
     assert print_of("acme", Later(**wish)) == print_
