@@ -43,7 +43,7 @@ class Character(_message.Message):
 
     @_builtins.property
     def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___CharacterVersion]:
-        """Every version, oldest first; empty in lists."""
+        """The newest thousand versions, oldest first; empty in lists."""
 
     def __init__(
         self,

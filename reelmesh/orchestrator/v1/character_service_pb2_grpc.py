@@ -85,7 +85,7 @@ class CharacterServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetCharacter(self, request, context):
-        """One character with every version of its sheet. Errors: NOT_FOUND.
+        """One character with the versions of its sheet, the newest thousand of more. Errors: NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

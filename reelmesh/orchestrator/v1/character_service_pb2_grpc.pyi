@@ -38,7 +38,7 @@ class CharacterServiceStub:
     Errors: INVALID_ARGUMENT, NOT_FOUND (of the picture).
     """
     GetCharacter: _grpc.UnaryUnaryMultiCallable[_character_service_pb2.GetCharacterRequest, _character_service_pb2.GetCharacterResponse]
-    """One character with every version of its sheet. Errors: NOT_FOUND."""
+    """One character with the versions of its sheet, the newest thousand of more. Errors: NOT_FOUND."""
     ListCharacters: _grpc.UnaryUnaryMultiCallable[_character_service_pb2.ListCharactersRequest, _character_service_pb2.ListCharactersResponse]
     """The tenant's characters by name. Errors: INVALID_ARGUMENT."""
     EditImage: _grpc.UnaryUnaryMultiCallable[_character_service_pb2.EditImageRequest, _character_service_pb2.EditImageResponse]
@@ -65,7 +65,7 @@ class CharacterServiceAsyncStub(CharacterServiceStub):
     Errors: INVALID_ARGUMENT, NOT_FOUND (of the picture).
     """
     GetCharacter: _aio.UnaryUnaryMultiCallable[_character_service_pb2.GetCharacterRequest, _character_service_pb2.GetCharacterResponse]  # type: ignore[assignment]
-    """One character with every version of its sheet. Errors: NOT_FOUND."""
+    """One character with the versions of its sheet, the newest thousand of more. Errors: NOT_FOUND."""
     ListCharacters: _aio.UnaryUnaryMultiCallable[_character_service_pb2.ListCharactersRequest, _character_service_pb2.ListCharactersResponse]  # type: ignore[assignment]
     """The tenant's characters by name. Errors: INVALID_ARGUMENT."""
     EditImage: _aio.UnaryUnaryMultiCallable[_character_service_pb2.EditImageRequest, _character_service_pb2.EditImageResponse]  # type: ignore[assignment]
@@ -101,7 +101,7 @@ class CharacterServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _character_service_pb2.GetCharacterRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_character_service_pb2.GetCharacterResponse, _abc.Awaitable[_character_service_pb2.GetCharacterResponse]]:
-        """One character with every version of its sheet. Errors: NOT_FOUND."""
+        """One character with the versions of its sheet, the newest thousand of more. Errors: NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def ListCharacters(
