@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from reelmesh.orchestrator.v1 import character_service_pb2 as pb
 from reelmesh.orchestrator.v1.character_service_pb2_grpc import CharacterServiceStub
 from reelmesh.orchestrator.v1.film_service_pb2 import CharacterSheet
+from reelmesh.orchestrator.v1.video_service_pb2 import Routing
+from services.common.errors import FailedPrecondition, NoModel, RateLimited
 from services.orchestrator import worker
 from services.orchestrator.durable.names import engine_url
 from services.orchestrator.durable.orders import DurableOrders
@@ -18,6 +20,7 @@ from services.orchestrator.durable.queues import Bells
 from services.orchestrator.durable.runtime import EngineSettings, migrate_engine, running_engine
 from tests.integration.orchestrator.conftest import house_on
 from tests.integration.orchestrator.films import local
+from tests.integration.orchestrator.test_admission import set_policy
 
 
 class Steps:
@@ -55,6 +58,29 @@ async def test_an_edit_begins_when_its_own_process_has_accepted_it(
                 await asyncio.sleep(0.05)
                 found = await people.GetImageEdit(pb.GetImageEditRequest(name=edit.name))
                 edit = found.edit
+
+
+async def test_edits_are_counted_with_jobs_and_stop_with_their_tenants_switch(
+    tmp_path: Path, nats_url: str
+):
+    async with house_on(tmp_path, nats_url) as house, house.client() as acme:
+        house.generator.models += [local("painter", "image")]
+        people: Any = CharacterServiceStub(acme.channel)
+        sheet = CharacterSheet(name="Emma", description="a girl on a hill")
+        emma = (await people.SetCharacter(pb.SetCharacterRequest(sheet=sheet))).character.name
+        wish = pb.EditImageRequest(character=emma, prompt="at sea")
+        await set_policy(house, jobs_per_minute=2)
+        await acme.generate()
+        await people.EditImage(wish)
+        with pytest.raises(RateLimited):
+            await people.EditImage(wish)
+        await set_policy(house, paused=True)
+        with pytest.raises(FailedPrecondition, match="paused"):
+            await people.EditImage(wish)
+        await set_policy(house, preferences=Routing(deny=["painter"]))
+        with pytest.raises(NoModel):
+            await people.EditImage(wish)
+        assert len((await people.ListImageEdits(pb.ListImageEditsRequest())).edits) == 1
 
 
 async def test_an_edit_waits_behind_no_job_and_a_job_behind_no_edit(tmp_path: Path):
