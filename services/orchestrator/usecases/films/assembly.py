@@ -193,7 +193,7 @@ class MakeCut:
             return ""
         if reel.spans == Reel.of(film, planned=True).spans:
             return made[0].pieces[0].asset
-        bought = await self.purchase(film, task, 1, reel.captions(), choice.for_task(made[0]))
+        bought = await self.purchase(film, task, -1, reel.captions(), choice.for_task(made[0]))
         return bought.view.piece.asset if bought.view.piece else ""
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.common.errors import GenerationFailed
-from services.orchestrator.domain.films.film import Cut, Film
+from services.orchestrator.domain.films.film import Cut, Film, FilmState
 from services.orchestrator.domain.films.tasks import FilmTask, Piece
 from services.orchestrator.domain.notices import Warned
 
@@ -42,3 +42,22 @@ def parted(film_run: str) -> tuple[str, int]:
     """The film's id and the number of the run."""
     film_id, _, run = film_run.rpartition(".")
     return film_id, int(run)
+
+
+def stopped(film: Film) -> bool:
+    """Whether nothing more is to be bought for it."""
+    return film.state is FilmState.CANCELLING or film.state.terminal
+
+
+def order_id(film: Film, task: FilmTask, part: int) -> str:
+    """The generator's request id for a part of a try, stable for ever.
+
+    Parts are ordered one after the other, in the order of their numbers.
+    """
+    return f"{film.id}/{task.id}/{task.version}.{task.attempt}/{part}"
+
+
+def ordered(newest: str, wanted: str) -> bool:
+    """Whether an order is the newest one of its try, or was ordered before that; by their ids."""
+    (of, _, last), (its, _, part) = newest.rpartition("/"), wanted.rpartition("/")
+    return of == its and int(last) >= int(part)

@@ -27,7 +27,7 @@ from services.orchestrator.domain.money.ledger import Charge, Ledger
 from services.orchestrator.domain.prices import Price
 from services.orchestrator.usecases.artefacts import Artefacts, NoArtefacts
 from services.orchestrator.usecases.films.create import payer_of_film
-from services.orchestrator.usecases.films.making import Interrupted
+from services.orchestrator.usecases.films.making import Interrupted, order_id, ordered, stopped
 from services.orchestrator.usecases.following import views_to_the_end
 from services.orchestrator.usecases.patience import ours, passing, patiently
 from services.orchestrator.usecases.screening import ScreenWords
@@ -144,19 +144,24 @@ class Purchase:
             provider=model.provider,
         )
 
-    async def _on_record(self, film: Film, task: FilmTask, request_id: str, model: Model) -> None:
-        """Put the order down before it is sent, so that a cancel finds it, and a later life."""
+    async def _on_record(self, film: Film, task: FilmTask, order: str, model: Model) -> None:
+        """Put the order down before it is sent, so that a cancel finds it, and a later life.
+
+        Raises Cancelled where the film is stopped; what it had ordered before is followed.
+        """
         moment = self.now()
 
         def note(current: Film) -> Film | None:
             known = current.task(task.id)
-            if known.order == request_id or known.version != task.version:
+            if stopped(current) or known.version != task.version or ordered(known.order, order):
                 return None
             own = model.task == ModelChoice.operation(task.type)
-            changed = replace(known, order=request_id, asked=model.id if own else known.asked)
+            changed = replace(known, order=order, asked=model.id if own else known.asked)
             return current.with_task(moment, task.id, lambda _: changed)
 
-        await self.films.change(film.id, note)
+        noted = await self.films.change(film.id, note)
+        if stopped(noted) and not ordered(noted.task(task.id).order, order):
+            raise Cancelled(f"{film.name} was stopped")
 
     async def _asked(self, order: WorkOrder, charge: Charge) -> WorkView:
         """The generation as it is now."""
@@ -178,11 +183,6 @@ class Purchase:
             budgets = await self.ledger.budgets(charge.payer.tenant, charge.scopes())
             if budgets:
                 raise exceeded(min(budgets, key=lambda b: b.left_micros), None)
-
-
-def order_id(film: Film, task: FilmTask, part: int) -> str:
-    """The generator's request id for a part of a try, stable for ever."""
-    return f"{film.id}/{task.id}/{task.version}.{task.attempt}/{part}"
 
 
 def _words(work: Work | Worded) -> str:

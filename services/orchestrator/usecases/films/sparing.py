@@ -10,8 +10,7 @@ from services.orchestrator.domain.models import Model, find
 from services.orchestrator.domain.money.ledger import Charge, Ledger
 from services.orchestrator.domain.ports import ModelsPort
 from services.orchestrator.usecases.films.create import payer_of_film
-from services.orchestrator.usecases.films.making import Made, Maker
-from services.orchestrator.usecases.films.purchase import order_id
+from services.orchestrator.usecases.films.making import Made, Maker, order_id
 
 
 @dataclass(frozen=True, kw_only=True)

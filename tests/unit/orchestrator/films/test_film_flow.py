@@ -126,7 +126,7 @@ async def test_a_clip_without_even_a_placeholder_is_left_out_of_the_cut():
     assert told(made)[1] == "The film was cut without s2, which have no clip."
     assert told(made, "sw")[1] == "Filamu imeunganishwa bila s2, ambazo hazina video."
     # Captions are timed anew, because the words have moved.
-    assert "f1/composition/1.1/1" in studio.works.begun
+    assert "f1/composition/1.1/-1" in studio.works.begun
 
 
 @pytest.mark.parametrize("part", ["music", "captions"])
