@@ -99,7 +99,7 @@ class Retaking:
                 await self._look(film, known, sheet)
                 continue
             number = len(known.tries)
-            if number and (number > rule.most or _passed(film, known)):
+            if number and (number > rule.most or _taken(film, known)):
                 break
             if number and not await self._granted(film, known, takes.price(known)):
                 poor = True
@@ -167,7 +167,8 @@ class Retaking:
     async def _best(self, film: Film, task: FilmTask, *, drawn: bool, poor: bool) -> Made:
         best = max(task.tries, key=lambda t: _score(t.piece))
         await self._note(film, task, lambda t: replace(t, job=best.job))
-        warning = "" if _passed(film, task) else _unlike(film, task, best.piece, poor=poor)
+        alike = film.brief.cast.rule.passes(best.piece.likeness)
+        warning = "" if alike else _unlike(film, task, best.piece, poor=poor)
         return Made(pieces=(best.piece,), warning=warning, drawn=drawn)
 
     async def _note(
@@ -208,8 +209,8 @@ def _score(piece: Piece) -> float:
     return -1.0 if score is None else score
 
 
-def _passed(film: Film, task: FilmTask) -> bool:
-    """Whether a try is alike enough, or the newest could not be measured."""
+def _taken(film: Film, task: FilmTask) -> bool:
+    """Whether no more tries are made: one is alike enough, or could not be measured."""
     rule = film.brief.cast.rule
     return any(rule.passes(each.piece.likeness) for each in task.tries)
 

@@ -38,6 +38,7 @@ SEEING = (
 )
 ABLE = (*SEEING, LOOKING)
 STILLS = {"image": "vendor_picture"}
+TWICE = LikenessWish(retries=2)
 
 
 def scored(scores):
@@ -221,6 +222,16 @@ async def test_a_look_that_fails_or_tells_nothing_is_not_measured():
         assert each.state is FilmState.SUCCEEDED
         assert each.warnings == ()
     assert len(asked(works)) == len(asked(broken)) == 1
+
+
+async def test_a_retry_that_cannot_be_measured_makes_the_first_no_more_alike():
+    film, studio = await made({"s1": [0.4, None, 0.9]}, one(), brief={"consistency": TWICE})
+    task = film.task("s1.image")
+    assert len(asked(studio.works)) == 2
+    assert (score_of(task), task.state) == (0.4, TaskState.DEGRADED)
+    assert load_texts().say("en", film.warnings) == (
+        "s1.image looks less like Emma than was asked: 0.40 of at least 0.70, the best of 2.",
+    )
 
 
 async def test_a_still_of_a_model_that_takes_no_picture_is_not_held_against_one():
