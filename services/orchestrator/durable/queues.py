@@ -15,10 +15,16 @@ from dbos._dbos import _get_dbos_instance
 from dbos._queue import queue_worker_thread
 from typing_extensions import override
 
+from services.common.telemetry import get_logger
+
 # Between two looks into one queue, however often it is told of work.
 REST_SECONDS = 0.1
 # A look waits for the database, and the end of the process not for ever for a look.
 STOP_SECONDS = 10
+# A loop that has given up begins again so much later.
+AGAIN_SECONDS = 1.0
+
+_log = get_logger(__name__)
 
 
 class Bell(threading.Event):
@@ -94,6 +100,10 @@ class Bells:
 
 
 def _take(bell: Bell, engine: DBOS, queue: Queue) -> None:
-    """The engine's loop, which gives up where the queue's row is gone."""
+    """The engine's loop, begun again where it gives up: its queue's row is gone, or it broke."""
     while not bell.is_set():
-        queue_worker_thread(bell, engine, queue)
+        try:
+            queue_worker_thread(bell, engine, queue)
+        except Exception:
+            _log.exception("queue_failed", queue=queue.name)
+        bell.wait(AGAIN_SECONDS)
