@@ -51,7 +51,7 @@ class MakeClip:
     async def __call__(self, film: Film, task: FilmTask) -> Made:
         """See `Maker`: sources in the order of the film's approach; a named model is asked."""
         sources = film.strategy.visual_approach.sources
-        if task.reduced or task.model or task.job:
+        if task.reduced or task.model or task.job or task.tries:
             return await self._drawn(film, task)
         failed: ServiceError | None = None
         for source in sources:

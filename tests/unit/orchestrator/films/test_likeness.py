@@ -15,13 +15,14 @@ from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.characters import CharacterSheet
 from services.orchestrator.domain.films.film import FilmState
 from services.orchestrator.domain.films.likeness import Likeness, LikenessWish, retry_seed
-from services.orchestrator.domain.films.tasks import TaskState
+from services.orchestrator.domain.films.strategy import VisualApproach
+from services.orchestrator.domain.films.tasks import Piece, TaskState
 from services.orchestrator.domain.films.works import LookWork, PictureWork
 from services.orchestrator.domain.models import Availability
 from services.orchestrator.domain.money.scopes import Scope, ScopeKind
 from services.orchestrator.domain.notices import Notice, Said
 from services.orchestrator.domain.prices import Price
-from tests.fakes.film_parts import MemoryFilms, ScriptedWorks
+from tests.fakes.film_parts import MemoryFilms, ScriptedWorks, Shelf
 from tests.fakes.journal import Crash, Journal
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.unit.orchestrator.films.films import MODELS, EndingJobs, Studio, local, shots
@@ -314,6 +315,30 @@ async def test_whatever_dies_each_try_is_paid_for_once_and_the_same_one_is_kept(
         assert charged == (0, 5 * STILL)
     assert len(studio.jobs.accepted) == (5 if clips else 3)
     assert load(dump_plan(ended), dump_status(ended)) == ended
+
+
+async def test_a_clip_that_was_paid_for_is_kept_though_the_library_now_has_one():
+    """The process dies between two tries, and its film asks the library first."""
+    film, kept = await accepted(one(), providers={})
+    mixed = replace(film.strategy, visual_approach=VisualApproach.HYBRID_STOCK_FIRST)
+    kept.films[film.id] = replace(film, strategy=mixed)
+    works, library = scored({"s1": [0.2, 0.9]}), Shelf()
+    plain = works.alike
+
+    def dying(_):
+        works.alike = plain
+        library.clips["picture 1"] = Piece(asset="assets/stock", sha256="5e", duration_seconds=9.0)
+        raise Crash
+
+    works.alike = dying
+    studio, journal = Studio(kept, works=works, models=ABLE, library=library), Journal()
+    with pytest.raises(Crash):
+        await studio.make(f"{film.id}.1", journal)
+    journal.count = 0
+    ended = await studio.make(f"{film.id}.1", journal)
+    task = ended.task("s1.animation")
+    assert len(task.tries) == len(studio.jobs.accepted) == 2
+    assert task.pieces == (task.tries[1].piece,)
 
 
 async def test_the_plan_tells_the_worst_case_apart_from_the_price():
