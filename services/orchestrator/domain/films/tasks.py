@@ -198,7 +198,7 @@ class FilmTask:
         return replace(self, state=TaskState.FAILED, error=error, order="", end_time=now)
 
     def again(self) -> Self:
-        """What was not finished, to be made in the next run; it keeps its tries' ids apart."""
+        """What was not finished, to be made in the next run; what it has paid for is kept."""
         return replace(
             self,
             state=TaskState.WAITING,
@@ -207,8 +207,6 @@ class FilmTask:
             order="",
             progress_percent=0,
             end_time=None,
-            tries=(),
-            granted=0,
         )
 
     def renewed(self, shot: Shot | None = None) -> Self:
@@ -217,7 +215,8 @@ class FilmTask:
         `shot` is how its shot was told until now.
         """
         kept = replace(self.again(), takes=self._kept(shot), taken=0)
-        return replace(kept, version=self.version + 1, pieces=(), warning="")
+        fresh = replace(kept, pieces=(), warning="", tries=(), granted=0)
+        return replace(fresh, version=self.version + 1)
 
     def back_to(self, version: int, shot: Shot | None = None) -> Self:
         """The task with what an earlier version of it made; nothing changes for one without."""

@@ -11,6 +11,7 @@ from services.orchestrator.domain.prices import Price
 from tests.fakes.film_parts import NOW, MemoryFilms, ScriptedWorks
 from tests.fakes.journal import Crash, Journal
 from tests.unit.orchestrator.films.films import MODELS, Studio, film, shots
+from tests.unit.orchestrator.films.test_film_flow import command
 from tests.unit.orchestrator.films.test_likeness import ABLE, STILL, accepted, asked, one, scored
 
 SOUND = 2_000
@@ -28,6 +29,19 @@ def stop(films):
     [(film_id, going)] = films.films.items()
     if going.state is FilmState.RUNNING:
         films.films[film_id] = going.changed(NOW, state=FilmState.CANCELLING)
+
+
+def looked_at(films):
+    """A generator beside which the film is stopped at its first look, and how it looks alone."""
+    works = scored({"s1": [0.2, 0.9]})
+    plain = works.alike
+
+    def looked(order):
+        stop(films)
+        return plain(order)
+
+    works.alike = looked
+    return works, plain
 
 
 def paid(studio, film_id="f1"):
@@ -65,20 +79,34 @@ async def ended(studio):
 
 async def test_a_still_that_is_not_alike_is_not_bought_again_once_the_film_is_stopped():
     film_, films = await accepted(one())
-    works = scored({"s1": [0.2, 0.9]})
-    plain = works.alike
-
-    def looked(order):
-        stop(films)
-        return plain(order)
-
-    works.alike = looked
+    works, _ = looked_at(films)
     studio = Studio(films, works=works, models=ABLE)
     made = await studio.make(f"{film_.id}.1")
     assert made.state is FilmState.CANCELLED
     assert len(asked(works)) == 1
     assert made.cost_micros == STILL
     assert paid(studio, film_.id) == (0, STILL)
+
+
+async def test_a_film_that_goes_on_buys_what_is_still_missing_and_no_try_twice():
+    film_, films = await accepted(one())
+    works, plain = looked_at(films)
+    studio = Studio(films, works=works, models=ABLE)
+    await studio.make(f"{film_.id}.1")
+    works.alike = plain
+    again = await command(studio).resume("acme", film_.name, "", approve=False)
+    made = await studio.make(f"{film_.id}.{again.run}")
+    assert made.state is FilmState.SUCCEEDED
+    assert [name.partition("/")[2] for name in asked(works)] == [
+        "s1.image/1.1/0",
+        "s1.image/1.2/2",
+    ]
+    task = made.task("s1.image")
+    assert task.pieces == (task.tries[1].piece,)
+    assert task.cost_micros == 2 * STILL
+    # What is made anew begins with no tries.
+    remade = made.remade(NOW, made.shots[0]).task("s1.image")
+    assert (remade.tries, remade.granted) == ((), 0)
 
 
 @pytest.mark.parametrize("dies", [False, True])
