@@ -72,12 +72,13 @@ class Take:
 class Try:
     """One of the tries of which the one that looks most like a sheet is kept; `job` has made it.
 
-    `price_micros` is what it cost, or would have without the cache.
+    `price_micros` is what it cost, or would have without the cache; `drawn` that a model made it.
     """
 
     piece: Piece
     job: str = ""
     price_micros: int = 0
+    drawn: bool = False
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ class Retaking:
     async def __call__(self, film: Film, task: FilmTask, takes: Takes) -> Made:
         """The best try. Raises why the first one could not be made."""
         sheet = film.brief.cast.pictured(film.shot(task.shot))[0]
-        rule, made, poor = film.brief.cast.rule, Made(), False
+        rule, poor = film.brief.cast.rule, False
         while True:
             known = (await self.films.read(film.id)).task(task.id)
             if known.tries and known.tries[-1].piece.likeness is None:
@@ -114,7 +114,7 @@ class Retaking:
             if not made.pieces:
                 return made
             await self._keep(film, known, made, number)
-        return await self._best(film, known, drawn=made.drawn, poor=poor)
+        return await self._best(film, known, poor=poor)
 
     async def _look(self, film: Film, task: FilmTask, sheet: CharacterSheet) -> None:
         """Put down how much the newest try is like the sheet."""
@@ -152,7 +152,7 @@ class Retaking:
             if len(known.tries) > number:
                 return known
             price = made.cost_micros + made.saved_micros
-            taken = Try(made.pieces[0], known.job, price)
+            taken = Try(made.pieces[0], known.job, price, made.drawn)
             return replace(
                 known,
                 tries=(*known.tries, taken),
@@ -164,12 +164,12 @@ class Retaking:
 
         await self._note(film, task, keep)
 
-    async def _best(self, film: Film, task: FilmTask, *, drawn: bool, poor: bool) -> Made:
+    async def _best(self, film: Film, task: FilmTask, *, poor: bool) -> Made:
         best = max(task.tries, key=lambda t: _score(t.piece))
         await self._note(film, task, lambda t: replace(t, job=best.job))
         alike = film.brief.cast.rule.passes(best.piece.likeness)
         warning = "" if alike else _unlike(film, task, best.piece, poor=poor)
-        return Made(pieces=(best.piece,), warning=warning, drawn=drawn)
+        return Made(pieces=(best.piece,), warning=warning, drawn=best.drawn)
 
     async def _note(
         self, film: Film, task: FilmTask, change: Callable[[FilmTask], FilmTask]

@@ -341,6 +341,29 @@ async def test_a_clip_that_was_paid_for_is_kept_though_the_library_now_has_one()
     assert task.pieces == (task.tries[1].piece,)
 
 
+async def test_what_a_clip_has_spared_is_booked_though_its_process_died_before_it_was_kept():
+    film, kept = await accepted(one(), providers={})
+    kept.films[film.id] = film.with_task(
+        film.update_time, "s1.animation", lambda t: replace(t, usual_micros=3 * CLIP)
+    )
+    works = scored({"s1": [0.9]})
+    plain = works.alike
+
+    def dying(_):
+        works.alike = plain
+        raise Crash
+
+    works.alike = dying
+    studio, journal = Studio(kept, works=works, models=ABLE), Journal()
+    with pytest.raises(Crash):
+        await studio.make(f"{film.id}.1", journal)
+    journal.count = 0
+    ended = await studio.make(f"{film.id}.1", journal)
+    assert len(studio.jobs.accepted) == 1
+    assert ended.task("s1.animation").spared_micros == 2 * CLIP
+    assert load(dump_plan(ended), dump_status(ended)) == ended
+
+
 async def test_the_plan_tells_the_worst_case_apart_from_the_price():
     brief = FilmBrief(characters=(EMMA,), providers=STILLS, music="off")
     plan = await planning(models=ABLE, emma="d1")("acme", brief, five())
