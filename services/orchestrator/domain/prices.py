@@ -18,10 +18,10 @@ class PriceTier:
 _LINES = {"2k": 1440, "4k": 2160, "8k": 4320}
 
 
-def _lines(resolution: str) -> int:
-    """How many lines a resolution has, such as 768 for "768p" and 576 for "1024x576"."""
+def lines_of(resolution: str) -> int:
+    """How many lines a resolution has, such as 768 of "768p", 576 of "1024x576", 1440 of "2K"."""
     numbers = [int(number) for number in re.findall(r"[0-9]+", resolution)]
-    return _LINES.get(resolution) or min(numbers, default=0)
+    return _LINES.get(resolution.lower()) or min(numbers, default=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ class Price:
         """
         tiers = [t for t in self.tiers if t.resolution in {"", resolution}]
         if not tiers and not self.amount_micros:
-            far = {t: abs(_lines(t.resolution) - _lines(resolution)) for t in self.tiers}
+            far = {t: abs(lines_of(t.resolution) - lines_of(resolution)) for t in self.tiers}
             tiers = [t for t in far if not resolution or far[t] == min(far.values())]
         return max((t.amount_micros for t in tiers), default=self.amount_micros)
 

@@ -6,6 +6,7 @@ from services.common.errors import InvalidArgument, NoModel
 from services.orchestrator.domain.films.estimate import cheapest, unit_price_micros
 from services.orchestrator.domain.fitting import unavailable
 from services.orchestrator.domain.models import Model, find
+from services.orchestrator.domain.prices import lines_of
 
 
 def painter(models: Sequence[Model], name: str, *, pictured: bool, placeholder: bool) -> Model:
@@ -47,12 +48,12 @@ def price_of(model: Model, resolution: str) -> int | None:
 
 def smallest(model: Model) -> str:
     """The smallest size that it makes; "" where it has one of its own."""
-    return min(model.resolutions, key=_lines, default="")
+    return min(model.resolutions, key=lines_of, default="")
 
 
 def largest(model: Model) -> str:
     """The largest size that it makes; "" where it has one of its own."""
-    return max(model.resolutions, key=_lines, default="")
+    return max(model.resolutions, key=lines_of, default="")
 
 
 def checked_size(model: Model, wanted: str) -> str:
@@ -68,8 +69,3 @@ def require_within(price_micros: int | None, limit_micros: int | None) -> None:
         return
     price = "unknown" if price_micros is None else f"{price_micros} micro-USD"
     raise InvalidArgument("budget_limit", "does not hold the price", allowed=(f"{price} or more",))
-
-
-def _lines(resolution: str) -> int:
-    digits = "".join(each for each in resolution if each.isdigit())
-    return int(digits or 0) * (1000 if resolution.lower().endswith("k") else 1)
