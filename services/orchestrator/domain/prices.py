@@ -64,7 +64,7 @@ class Price:
         """Micro-USD for one clip, rounded up; None when nobody knows."""
         if self.kind == "free":
             return 0
-        unit = self._unit(resolution)
+        unit = self.unit(resolution)
         if self.kind == "per_clip":
             return unit * (math.ceil(seconds / self.unit_seconds) if self.unit_seconds else 1)
         if self.kind == "per_second":
@@ -72,12 +72,14 @@ class Price:
             return -(-unit * round(seconds * 1000) // 1000)
         return None
 
-    def _unit(self, resolution: str) -> int:
+    def unit(self, resolution: str) -> int:
         """The price of a unit; at a resolution that has no tier, of that which lies nearest.
+
+        Without a resolution it is the price of any, else the highest.
 
         A model that makes the nearest size is paid for that size: nothing becomes free by it.
         """
-        tiers = [t for t in self.tiers if t.resolution in {"", resolution}]
+        tiers = [t for t in self.tiers if t.resolution.lower() in {"", resolution.lower()}]
         if not tiers and not self.amount_micros:
             far = {t: abs(lines_of(t.resolution) - lines_of(resolution)) for t in self.tiers}
             tiers = [t for t in far if not resolution or far[t] == min(far.values())]

@@ -90,9 +90,12 @@ def _sum(prices: Iterable[int | None]) -> int | None:
 def unit_price_micros(
     price: Price, *, seconds: float, characters: int, resolution: str
 ) -> int | None:
-    """What one result costs: of a clip, a picture, or so many characters of speech, rounded up."""
+    """What one result costs: of a clip, a picture, or so many characters of speech, rounded up.
+
+    A picture whose maker chooses its size has no `resolution`.
+    """
     if price.kind == "per_image":
-        return price.amount_micros or _dearest(price)
+        return price.unit(resolution)
     if price.kind == "per_1k_characters":
         return -(-(price.amount_micros or _dearest(price)) * characters // 1000)
     return price.of_clip(seconds, resolution)

@@ -166,7 +166,7 @@ class Pricing:
                 each,
                 seconds=seconds,
                 characters=characters,
-                resolution=self._brief.resolution,
+                resolution="" if task.type is TaskType.IMAGE else self._brief.resolution,
             )
             for each in (model.price, price)
         )

@@ -234,9 +234,8 @@ def _there(piece: Piece, model: Model) -> WorkView:
 def _price(price: Price, work: Work, film: Film) -> int | None:
     seconds = float(getattr(work, "seconds", 0.0))
     characters = len(work.text) if isinstance(work, SpeechWork) else 0
-    return unit_price_micros(
-        price, seconds=seconds, characters=characters, resolution=film.brief.resolution
-    )
+    size = getattr(work, "resolution", film.brief.resolution)
+    return unit_price_micros(price, seconds=seconds, characters=characters, resolution=size)
 
 
 def _require_success(view: WorkView) -> None:

@@ -43,9 +43,7 @@ class MakePicture:
         model = choice.for_task(task)
         if not (film.brief.cast.pictured(film.shot(task.shot)) and model.image):
             return await self._taken(film, model, task, 0)
-        price = unit_price_micros(
-            model.price, seconds=0.0, characters=0, resolution=film.brief.resolution
-        )
+        price = unit_price_micros(model.price, seconds=0.0, characters=0, resolution="")
         takes = Takes(make=partial(self._taken, film, model), price=lambda _: price)
         return await self.retaking(film, task, takes)
 

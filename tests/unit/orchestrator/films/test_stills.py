@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from services.orchestrator.domain.films.film import FilmState
 from services.orchestrator.domain.films.works import PictureWork
+from services.orchestrator.domain.prices import Price, PriceTier
 from tests.fakes.journal import Crash, Journal
 from tests.unit.orchestrator.films.films import MODELS, Studio, film, shots
 
@@ -69,3 +70,19 @@ async def test_without_the_prompt_service_a_still_is_made_all_the_same():
     assert "Emma looks at picture 1".startswith(work.prompt)
     assert len(work.prompt) <= 20
     assert len(made.warnings) == 3
+
+
+async def test_a_still_of_no_size_is_held_at_the_price_of_the_dearest():
+    tiers = tuple(
+        PriceTier(amount_micros=micros, resolution=size)
+        for micros, size in ((3_000, "720p"), (9_000, "4k"))
+    )
+    priced = replace(
+        next(m for m in PLAIN if m.id == "vendor_picture"),
+        price=Price(kind="per_image", tiers=tiers),
+    )
+    models = (*(m for m in PLAIN if m.id != priced.id), priced)
+    studio = Studio.of(swahili(1), models=models)
+    await studio.make()
+    [still] = [o for o in studio.works.begun.values() if isinstance(o.work, PictureWork)]
+    assert (still.max_price_micros, still.work.resolution) == (9_000, "")
