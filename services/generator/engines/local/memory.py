@@ -12,6 +12,26 @@ from services.generator.domain.vram import Device
 _CPU_SHARE = 0.8
 CGROUP = Path("/sys/fs/cgroup")
 """Where Linux tells a container of its limits; see the kernel's admin-guide/cgroup-v2."""
+_FATAL = {
+    4: "driver shutting down",
+    46: "busy or unavailable",
+    100: "no cuda-capable device",
+    201: "invalid device context",
+    214: "uncorrectable ecc error",
+    220: "uncorrectable nvlink error",
+    700: "illegal memory access",
+    702: "the launch timed out",
+    709: "context is destroyed",
+    710: "device-side assert",
+    714: "hardware stack error",
+    715: "illegal instruction",
+    716: "misaligned address",
+    717: "operation not supported on global/shared address space",
+    718: "invalid program counter",
+    719: "unspecified launch failure",
+    999: "unknown error",
+}
+"""Errors after which a process must be started again: codes and words of CUDA's `cudaError_t`."""
 
 
 def devices() -> tuple[Device, ...]:
@@ -68,10 +88,16 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def lost(error: BaseException) -> bool:
-    """Tell whether a card is of no more use to this process: every later call would fail, too."""
+    """Tell whether a card is of no more use to this process: every later call would fail, too.
+
+    A call that is merely refused, as for a kernel that was not built for the card, leaves it well.
+    """
     import torch
 
-    return isinstance(error, torch.AcceleratorError) and not out_of_memory(error)
+    if not isinstance(error, torch.AcceleratorError) or out_of_memory(error):
+        return False
+    code = getattr(error, "error_code", None)
+    return code in _FATAL or any(words in str(error).lower() for words in _FATAL.values())
 
 
 def _machine() -> tuple[int, int]:

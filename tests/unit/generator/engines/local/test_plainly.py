@@ -66,10 +66,12 @@ class Fixture:
         return model
 
 
+@pytest.mark.parametrize("kind", [RuntimeError, torch.AcceleratorError])
 def test_what_breaks_a_model_on_a_card_is_left_out_and_that_is_remembered(
-    tmp_path, monkeypatch
+    tmp_path, monkeypatch, kind
 ) -> None:
     fixture = Fixture(tmp_path, monkeypatch)
+    fixture.family.error = kind("no kernel image is available")
     first, second = fixture.made("first"), fixture.made("second")
     assert fixture.tuned == ["resident", "resident-plain"]  # the second finds it loaded
     assert "speed=plain because=no kernel image is available" in first.method
