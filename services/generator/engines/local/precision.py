@@ -30,6 +30,6 @@ def has_fp8(device: Device) -> bool:
 _OVERFLOWING = frozenset(
     {
         "ltx_video", "ltx_2", "wan", "wan_image", "wan_small", "wan_animate", "cogvideox",
-        "cogvideox_image", "flux", "hunyuan_video_1_5",
+        "cogvideox_image", "flux", "flux_kontext", "hunyuan_video_1_5",
     }
 )  # fmt: skip

@@ -51,6 +51,14 @@ def test_families_that_overflow_are_called_by_the_names_that_they_have() -> None
     assert {name for name in families if name.split("_")[0] in words_by_t5} <= wide
 
 
+def test_a_family_overflows_where_the_one_that_it_is_made_of_does() -> None:
+    overflowing = {
+        type(family) for family in FAMILIES if dtype_for(TURING, family.name) == "float32"
+    }
+    others = [family for family in FAMILIES if type(family) not in overflowing]
+    assert not [family.name for family in others if isinstance(family, tuple(overflowing))]
+
+
 def test_fp8_is_for_ada_and_later() -> None:
     assert [has_fp8(each) for each in (H200, ADA, A100, TURING, CPU)] == [True, True, *[False] * 3]
 
