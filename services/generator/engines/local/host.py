@@ -101,11 +101,15 @@ class Host:
         def give_up(plan: Plan) -> None:
             self.residency.drop(key_of(ask, plan))
 
+        def give_up_all(_plan: Plan) -> None:
+            # Whichever way it was loaded: what ran may have been the plain copy of the plan.
+            self.residency.drop_all(ask.source.key)
+
         def attempt(plan: Plan) -> Made:
             checkpoint = ask.source.key
             return self._plainly.made(plan, run, checkpoint=checkpoint, give_up=give_up)
 
-        return climb(self._ways(work, facts), attempt, give_up=give_up)
+        return climb(self._ways(work, facts), attempt, give_up=give_up_all)
 
     def plan(self, ask: Ask) -> Plan:
         """Return how it would be tried first; nothing is loaded. Raises as `carry_out` does."""

@@ -123,6 +123,12 @@ class Residency:
                 self._evict(key)
                 self._changed.notify_all()
 
+    def drop_all(self, checkpoint: str) -> None:
+        """Unload a checkpoint, in whichever ways it is loaded; what works stays."""
+        with self._changed:
+            for key in [key for key in self._kept if checkpoint_of(key) == checkpoint]:
+                self.drop(key)
+
     def _take(self, claim: Claim, check: Callable[[], None]) -> tuple[_Kept, bool]:
         turn = _Turn(claim)
         with self._changed:

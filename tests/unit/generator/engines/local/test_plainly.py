@@ -8,7 +8,7 @@ import torch
 
 from services.common.errors import InvalidArgument
 from services.generator.domain.shapes import Shape
-from services.generator.domain.vram import GIB, Device
+from services.generator.domain.vram import GIB, Device, Rung
 from services.generator.engines.local import run
 from services.generator.engines.local.asks import Ask
 from services.generator.engines.local.host import Host
@@ -94,6 +94,25 @@ def test_what_has_nothing_to_do_with_speed_is_not_tried_again(tmp_path, monkeypa
     with pytest.raises(type(error)):
         fixture.made("first")
     assert fixture.tuned == ["resident"]
+
+
+def test_what_runs_out_of_memory_while_it_runs_plainly_does_not_stay_on_the_card(
+    tmp_path, monkeypatch
+) -> None:
+    class Full(Refusing):
+        def run(self, resident, order, on_step):
+            if resident.plan.plain and resident.plan.rung is Rung.RESIDENT:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().run(resident, order, on_step)
+
+    fixture = Fixture(tmp_path, monkeypatch)
+    fixture.made("first")
+    assert fixture.tuned == ["resident", "resident-plain"]
+    fixture.family.run = Full().run  # type: ignore[method-assign]  # as a card would break it
+    made = fixture.made("second")
+    assert "memory ran out resident" in made.warnings[0]
+    assert fixture.tuned == ["resident", "resident-plain", "resident-plain"]  # it was let go of
+    assert len(fixture.residency.loaded) == 1
 
 
 def test_a_processor_has_nothing_to_leave_out(tmp_path, monkeypatch) -> None:
