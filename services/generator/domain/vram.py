@@ -90,7 +90,8 @@ class Footprint:
 
     `encoders` names the components that only read the prompt, `denoisers` those that work at every
     step; what is left over decodes. `block` is the largest part that group offloading keeps in
-    memory at once, in parameters (0: a twentieth of the denoiser).
+    memory at once, in parameters (0: a twentieth of the denoiser). A step reads `reads` times the
+    tokens of the shape: a reference may stand beside what is made.
     """
 
     parameters: Mapping[str, int]
@@ -101,6 +102,7 @@ class Footprint:
     decode: int = 0
     decode_tiled: int = 0
     block: int = 0
+    reads: int = 1
 
     def __post_init__(self) -> None:
         """Refuse negative bytes and components that are not there."""

@@ -165,7 +165,7 @@ def _measured(need: Footprint, facts: CheckpointFacts, shape: Shape, dtype: str)
     parts = [facts.components[name] for name in need.denoisers]
     found = [denoise_bytes(each.class_name, each.config, shape, dtype) for each in parts]
     known = [size for size in found if size is not None]
-    return replace(need, denoise=max(known)) if known else need
+    return replace(need, denoise=max(known) * need.reads) if known else need
 
 
 def needed_frames(family: Family, asked: Shape) -> int:

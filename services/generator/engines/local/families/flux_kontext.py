@@ -29,7 +29,7 @@ class FluxKontext(Flux):
     def footprint(self, facts: CheckpointFacts, shape: Shape) -> Footprint:
         """Return what a run needs: twice the tokens, those of the reference among them."""
         alone = super().footprint(facts, shape)
-        return replace(alone, denoise=2 * alone.denoise)
+        return replace(alone, denoise=2 * alone.denoise, reads=2)
 
     @override
     def load(self, source: Source, plan: Plan) -> Resident:
