@@ -75,7 +75,7 @@ def adapted(pipeline: Any, loras: tuple[Lora, ...]) -> Iterator[None]:
 
 
 def _put_on(pipeline: Any, loras: tuple[Lora, ...]) -> None:
-    """Load them. Raises InvalidArgument naming one that was made for another model."""
+    """Load them. Raises InvalidArgument naming one made for another model; OSError."""
     for lora in loras:
         try:
             pipeline.load_lora_weights(
@@ -85,9 +85,11 @@ def _put_on(pipeline: Any, loras: tuple[Lora, ...]) -> None:
                 local_files_only=True,
             )
             pipeline.set_adapters([lora.name])
+        except OSError:
+            raise  # the disk's or the network's fault, not the adapter's
         except Exception as error:
-            if memory.out_of_memory(error):
+            if memory.out_of_memory(error) or memory.lost(error):
                 raise
-            why = str(error).strip().splitlines()[0][:_LONGEST]
+            why = (str(error).strip() or type(error).__name__).splitlines()[0][:_LONGEST]
             raise InvalidArgument(_FIELD, f"{lora.name} does not fit this model: {why}") from error
     pipeline.set_adapters([lora.name for lora in loras], [lora.weight for lora in loras])
