@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from services.common.errors import InvalidArgument
 from services.generator.domain.shapes import Shape
@@ -85,6 +86,7 @@ def test_what_breaks_a_model_on_a_card_is_left_out_and_that_is_remembered(
     [
         InvalidArgument("image", "is needed"),
         OSError(28, "no room"),
+        Image.DecompressionBombError("Image size exceeds limit"),
         torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
     ],
 )
@@ -129,7 +131,7 @@ def test_what_breaks_it_either_way_is_not_held_against_the_speed(tmp_path, monke
 
     fixture = Fixture(tmp_path, monkeypatch)
     fixture.family.run = Broken().run  # type: ignore[method-assign]  # as a card would break it
-    for name in ("first", "second"):
+    for name in ("first", "second", "third"):
         with pytest.raises(ValueError, match="not at all"):
             fixture.made(name)
-    assert fixture.tuned == ["resident", "resident-plain", "resident"]
+    assert fixture.tuned == ["resident", "resident-plain", "resident"]  # the third unloads nothing
