@@ -43,6 +43,7 @@ _NO_OTHERS: Mapping[str, str] = {}
 _FPS = 24
 _SECONDS = 5.0
 _INSET = 3  # the picture that a still was made from takes a third of its shorter side
+_PIXELS = 1 << 26  # of a picture that is put there
 
 
 class Placeholder:
@@ -121,21 +122,36 @@ def put_beside(still: Path, picture: Path) -> tuple[str, int]:
     Raises InvalidArgument for what is no picture.
     """
     # The process that waits for vendors has no use for it otherwise.
-    from PIL import Image, ImageOps, UnidentifiedImageError  # noqa: PLC0415 - see above
+    from PIL import Image, ImageOps  # noqa: PLC0415 - see above
 
-    try:
-        with Image.open(picture) as opened, Image.open(still) as drawn:
-            frame, whole = opened.convert("RGB"), drawn.convert("RGB")
-    except UnidentifiedImageError as error:
-        raise InvalidArgument("image", "is no picture that can be read") from error
+    with Image.open(still) as drawn:
+        whole = drawn.convert("RGB")
     short = min(whole.size)
-    frame.thumbnail((short // _INSET, short // _INSET))
+    frame = _small(picture, short // _INSET)
     framed = ImageOps.expand(frame, border=max(2, short // 180), fill="white")
     margin = short // 30
     whole.paste(framed, (margin, plan(*whole.size).bottom - framed.height - margin))
     whole.save(still)
     content = still.read_bytes()
     return hashlib.sha256(content).hexdigest(), len(content)
+
+
+def _small(picture: Path, side: int) -> Any:
+    """Return a picture within a square of `side` pixels. Raises InvalidArgument."""
+    from PIL import Image  # noqa: PLC0415 - as above
+
+    try:
+        with Image.open(picture) as opened:
+            width, height = opened.size
+            if width * height > _PIXELS:
+                message = f"has {width} x {height} pixels, more than {_PIXELS}"
+                raise InvalidArgument("image", message)
+            opened.draft("RGB", (side, side))  # a JPEG is not decoded larger than it is shown
+            frame = opened.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InvalidArgument("image", "is no picture that can be read") from error
+    frame.thumbnail((side, side))
+    return frame
 
 
 def spec_of(work: Work, *, watermark: bool = True) -> StoryboardSpec:

@@ -2,9 +2,11 @@
 
 import hashlib
 import io
+import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 from PIL import Image
@@ -70,8 +72,28 @@ async def test_what_it_is_made_from_is_seen_in_its_corner_and_left_nowhere(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "g1.png"]
 
 
+def sized(width: int, height: int) -> bytes:
+    """The first bytes of a PNG that says it is so large."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = [head, b"IDAT" + bytes(9)]
+    chunks = [struct.pack(">I", len(part) - 4) + part for part in parts]
+    sums = [struct.pack(">I", crc32(part)) for part in parts]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(map(bytes.__add__, chunks, sums))
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"no picture", "no picture that can be read"),
+        (picture("red").data[:60], "no picture that can be read"),
+        (picture("red").data[:40] + b"\xff" * 200, "no picture that can be read"),
+        (sized(60_000, 60_000), "no picture that can be read"),
+        (sized(9_000, 9_000), "9000 x 9000 pixels"),
+    ],
+)
 async def test_what_is_no_picture_is_refused_by_its_field(
-    sketcher: Placeholder, tmp_path: Path
+    sketcher: Placeholder, tmp_path: Path, data: bytes, words: str
 ) -> None:
-    with pytest.raises(InvalidArgument, match="image"):
-        await drawn(sketcher, tmp_path, image=Media(data=b"no picture"))
+    with pytest.raises(InvalidArgument, match=words) as caught:
+        await drawn(sketcher, tmp_path, image=Media(data=data))
+    assert caught.value.violations[0].field == "image"
