@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from services.common.errors import FailedPrecondition, InvalidArgument, NoDevice
+from services.common.telemetry import get_logger
 from services.generator.domain.limits import Fit
 from services.generator.domain.media import Media
 from services.generator.domain.models import Model, Need
@@ -25,6 +26,8 @@ from services.generator.engines.local.installed import variable_of
 from services.generator.engines.local.made import Made
 from services.generator.engines.local.probe import Source
 from services.generator.engines.local.process import ModelProcess
+
+_log = get_logger(__name__)
 
 _KINDS = {
     Operation.VIDEO: (".mp4", "video/mp4"),
@@ -83,7 +86,7 @@ class LocalEngine:
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
         digest, size = await asyncio.to_thread(_measure, destination)
-        await asyncio.to_thread(self._on_use, work.model.id)
+        await asyncio.to_thread(self._count, work.model.id)
         made = from_record(Made, done)
         on_gpu = hello.device.kind == "cuda"
         return Product(
@@ -132,6 +135,13 @@ class LocalEngine:
             await self._process.make(name, to_record(ask), str(path), lambda _fraction: None)
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, trial, ignore_errors=True))
+
+    def _count(self, model: str) -> None:
+        """Tell of a use; what is made is not lost with a counter that cannot be written."""
+        try:
+            self._on_use(model)
+        except OSError as error:
+            _log.warning("use not counted", model=model, why=str(error))
 
     def _source(self, model: Model) -> Source:
         """Return its checkpoint. Raises NoDevice; InvalidArgument for what only serves others."""

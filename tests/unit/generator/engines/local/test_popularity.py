@@ -1,3 +1,6 @@
+import json
+from concurrent.futures import ThreadPoolExecutor
+
 from services.generator.engines.local.popularity import Popularity
 
 
@@ -8,6 +11,15 @@ def test_what_is_used_most_comes_first_over_restarts(tmp_path) -> None:
         uses.used(model)
     again = Popularity(path)
     assert again.favourites({"wan", "ltx", "sdxl"}, 2) == ("wan", "ltx")
+
+
+def test_uses_of_many_threads_are_all_counted(tmp_path) -> None:
+    path = tmp_path / "popular.json"
+    uses = Popularity(path)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(uses.used, ["wan", "ltx"] * 200))
+    assert json.loads(path.read_text()) == {"wan": 200, "ltx": 200}
+    assert [found.name for found in tmp_path.iterdir()] == ["popular.json"]
 
 
 def test_a_torn_file_counts_as_empty(tmp_path) -> None:

@@ -147,6 +147,16 @@ async def test_what_was_asked_for_most_is_loaded_at_the_next_start(tmp_path: Pat
     await again.warm_up()  # nobody relies on them
 
 
+async def test_what_is_made_is_not_lost_with_a_counter_that_cannot_be_written(
+    tmp_path: Path,
+) -> None:
+    made = card(tmp_path, Process(), "sdxl")
+    settings(tmp_path).popularity.mkdir()
+    work, path = local_work(ImageTask(prompt="a heron"), "sdxl", "g1"), tmp_path / "g1.png"
+    await made.engine.make(work, path, on_progress=lambda _: None)
+    assert path.read_bytes() == b"clip"
+
+
 async def test_it_says_which_models_lie_in_memory_and_nothing_when_the_process_died(
     tmp_path: Path,
 ) -> None:
