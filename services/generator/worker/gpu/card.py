@@ -1,9 +1,10 @@
 """The models that are installed on this machine, on one of its devices."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from services.common.errors import FailedPrecondition, ServiceError, Unavailable
+from services.common.errors import FailedPrecondition, Unavailable
 from services.common.telemetry import get_logger
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.gpu_work import Tier, tier_of_card
@@ -43,6 +44,7 @@ class Card:
         self._settings = settings
         self._memory = Memory(total=device.total_bytes)
         self._loaded: tuple[str, ...] = ()
+        self._following: asyncio.Task[None] | None = None
 
     @property
     def loaded(self) -> Sequence[str]:
@@ -67,19 +69,48 @@ class Card:
     async def warm_up(self) -> None:
         """Start the process, and run every model that is to be preloaded once.
 
-        Those that were asked for most follow, as far as they can: nobody relies on them.
+        Those that were asked for most follow by themselves, as far as they can: nobody relies on
+        them, and a worker is ready without them.
         """
         await self._process.start()
-        catalogue, wanted = load_catalogue(), self._settings.preload
-        for name in wanted:
+        preload = self._settings.preload
+        await self._warm(preload)
+        favourites = self._popularity.favourites(self._found.keys() - {*preload}, _FAVOURITES)
+        if favourites and (self._following is None or self._following.done()):
+            following = self._warm_favourites(favourites)
+            self._following = asyncio.create_task(following, name="popular models")
+
+    def leave(self) -> None:
+        """Begin nothing more by itself."""
+        if self._following is not None:
+            self._following.cancel()
+
+    async def left(self) -> None:
+        """Wait until what was begun by itself has ended."""
+        if self._following is not None:
+            await asyncio.gather(self._following, return_exceptions=True)
+
+    async def _warm(self, models: Sequence[str]) -> None:
+        catalogue = load_catalogue()
+        for name in models:
             await self.engine.warm_up(catalogue.get(name), self._settings.scratch)
             log.info("warmed_up", model=name)
-        for name in self._popularity.favourites(self._found.keys() - {*wanted}, _FAVOURITES):
+
+    async def _warm_favourites(self, models: Sequence[str]) -> None:
+        for name in models:
             try:
-                await self.engine.warm_up(catalogue.get(name), self._settings.scratch)
-                log.info("warmed_up", model=name)
-            except ServiceError as error:
+                await self._warm((name,))
+            except Unavailable as error:  # it has ended the process, and what was preloaded with it
                 log.warning("not_warmed_up", model=name, why=error.message)
+                break
+            except Exception as error:
+                log.warning("not_warmed_up", model=name, why=str(error))
+        else:
+            return
+        try:
+            await self._warm(self._settings.preload)
+        except Exception as error:
+            log.error("not_warmed_up_again", why=str(error))
 
 
 @asynccontextmanager
@@ -105,6 +136,12 @@ async def opened(
         if device.kind == "cuda" and device.index != settings.device:
             message = f"there is no GPU {settings.device} here, the last is {device.index}"
             raise FailedPrecondition(f"{message} (GPU_WORKER_DEVICE)")
-        yield Card(process, device, found, settings, storage)
+        card = Card(process, device, found, settings, storage)
+        try:
+            yield card
+        finally:
+            card.leave()  # before the process ends, or it would be started for them once more
+            await process.close()
+            await card.left()
     finally:
         await process.close()

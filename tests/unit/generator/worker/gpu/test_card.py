@@ -21,6 +21,7 @@ from services.generator.domain.orders import Priority
 from services.generator.domain.tasks import ImageTask, Operation
 from services.generator.domain.vram import GIB, Device
 from services.generator.engines.local.installed import local_models, source_of, sources
+from services.generator.engines.local.popularity import Popularity
 from services.generator.engines.local.process import Hello
 from services.generator.worker.gpu.card import Card, opened
 from services.generator.worker.gpu.running import emptied, own_device, queues_of
@@ -142,9 +143,53 @@ async def test_what_was_asked_for_most_is_loaded_at_the_next_start(tmp_path: Pat
     process = Process()
     again = Card(process, H100, sources({}, tmp_path / "models"), settings(tmp_path))  # type: ignore[arg-type]  # a stand-in
     await again.warm_up()
+    assert process.orders == []  # it is ready without them
+    await again.left()
     assert [order["source"]["model"] for order in process.orders] == ["sdxl", "flux_dev"]
     process.alive = False
     await again.warm_up()  # nobody relies on them
+    await again.left()
+
+
+@pytest.mark.parametrize(
+    ("error", "tried"),
+    [
+        (Unavailable("the model process 7 died"), ["wan_2_2_5b", "sdxl", "wan_2_2_5b"]),
+        (OSError(28, "no room"), ["wan_2_2_5b", "sdxl", "flux_dev"]),
+    ],
+)
+async def test_a_favourite_that_cannot_be_loaded_does_not_cost_what_was_preloaded(
+    tmp_path: Path, error: Exception, tried: list[str]
+) -> None:
+    class Fragile(Process):
+        async def make(self, identifier: str, order: Any, path: str, on_progress: Any) -> Any:
+            made = await super().make(identifier, order, path, on_progress)
+            if order["source"]["model"] == "sdxl":
+                raise error
+            return made
+
+    uses = Popularity(settings(tmp_path).popularity)
+    for name in ("sdxl", "sdxl", "flux_dev"):
+        uses.used(name)
+    process = Fragile()
+    made = card(tmp_path, process, "wan_2_2_5b", "sdxl", "flux_dev", preload=("wan_2_2_5b",))
+    await made.warm_up()
+    assert len(process.orders) == 1  # ready
+    await made.left()
+    assert [order["source"]["model"] for order in process.orders] == tried
+
+
+async def test_what_still_waits_to_be_loaded_by_itself_is_let_go_of_at_the_end(
+    tmp_path: Path,
+) -> None:
+    asked = settings(tmp_path)
+    (tmp_path / "models" / "sdxl" / "unet").mkdir(parents=True)
+    Popularity(asked.popularity).used("sdxl")
+    async with opened(asked, module="tests.fakes.model_process") as made:
+        await made.warm_up()
+    assert made._following is not None
+    assert made._following.cancelled()
+    assert made._process.pid == 0
 
 
 async def test_what_is_made_is_not_lost_with_a_counter_that_cannot_be_written(
