@@ -86,7 +86,7 @@ class Drive:
             if self._row.state.terminal:
                 await self._aftermath().give_up()  # nobody can be asked any more
             else:
-                await self._row.failed(error)
+                await self._ending().unserved(error)
             return
         again = self._row.state is State.FAILED  # whoever drove it was still looking at it
         try:

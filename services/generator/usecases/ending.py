@@ -47,6 +47,19 @@ class Ending:
         await self.row.failed(late, cost, keep=backend.remote)
         return None
 
+    async def unserved(self, error: ServiceError) -> None:
+        """End what nobody can be asked about any more; what may have been bought counts as billed.
+
+        What was sent and not answered stays unknown.
+        """
+        if self.row.state is State.SUBMITTING:
+            await self.row.unknown()
+        if self.row.state is State.UNKNOWN_OUTCOME:
+            await self.row.release()
+            return
+        begun = self.row.generation.submissions > 0
+        await self.row.failed(error, self.storing.assumed(self._entry) if begun else None)
+
     async def lost_answer(self) -> None:
         """Say that a result which came in the answer itself died with the process that had it."""
         gone = DataLoss("the vendor's answer held the result, and was lost before it was stored")

@@ -191,6 +191,36 @@ async def test_what_has_ended_is_let_go_when_its_key_is_gone_and_time_is_up(
     assert present.cost.micros == (250_000 if state is State.CANCELLED else 7)
 
 
+@pytest.mark.parametrize(
+    ("state", "ends", "micros"),
+    [
+        (State.PENDING, State.FAILED, None),
+        (State.RUNNING, State.FAILED, 250_000),  # the vendor bills it, whoever has the key
+        (State.SUBMITTING, State.UNKNOWN_OUTCOME, None),
+        (State.UNKNOWN_OUTCOME, State.UNKNOWN_OUTCOME, None),
+    ],
+)
+async def test_what_was_sent_costs_what_is_assumed_or_stays_unknown_when_its_key_is_gone(
+    plant, state: State, ends: State, micros: int | None
+) -> None:
+    begun = entry().generation.submitting(START)
+    rows = {
+        State.PENDING: entry().generation,
+        State.RUNNING: running().generation,
+        State.SUBMITTING: begun,
+        State.UNKNOWN_OUTCOME: begun.unknown(Failure.of(Unavailable("its answer was lost"))),
+    }
+    machine = machine_of(plant, NoCredentials("it was taken away"), times=9)
+    plant.clock.advance(hours=2)
+    machine.start(owned(plant, replace(entry(), generation=rows[state])))
+    await until(lambda: not machine.generations())
+    present = await plant.present(entry())
+    assert plant.broken == []
+    assert plant.ledger.owners["g1"] == ""
+    assert present.state is ends
+    assert (present.cost.micros if present.cost else None) == micros
+
+
 async def test_a_clock_that_is_set_back_does_not_put_off_the_second_look(plant) -> None:
     plant.waits = Patience(second_looks=(0.01,))
     plant.backend.looks = [made()]
