@@ -45,6 +45,7 @@ class Drive:
         self._answer: Accepted | Made | None = None
         self._made: Made | None = None
         self._refused = False
+        self._unsent = False
 
     @property
     def generation(self) -> Generation:
@@ -114,7 +115,7 @@ class Drive:
         except TimeoutError:
             if not limit.expired():
                 raise  # somebody else's time was up: a driver's, a connection's
-            self._made = await self._ending().expire(backend, work)
+            self._made = await self._ending().expire(backend, work, unsent=self._unsent)
         if self._made is not None:
             await self._store(self._made)
         elif self.vigil is None:
@@ -159,13 +160,14 @@ class Drive:
             return
         try:
             claiming = Claiming(self._row, self._interruption, self._means)
+            self._unsent = True
             if not backend.remote or await claiming():
                 await self._send(backend, ready)
         finally:
             self._row.claiming = False
 
     async def _send(self, backend: Backend, ready: Work) -> None:
-        self._row.claiming = True
+        self._row.claiming, self._unsent = True, False
         self._means.faults.reached(Step.BEFORE_SEND)
         try:
             self._answer = await self._means.sending.send(backend, ready)

@@ -22,14 +22,15 @@ class Ending:
     storing: Storing
     patience: Patience
 
-    async def expire(self, backend: Backend, work: Work) -> Made | None:
+    async def expire(self, backend: Backend, work: Work, *, unsent: bool = False) -> Made | None:
         """Deal with a deadline that passed; returns the result where it has come by now.
 
-        What was sent and not answered stays unknown; what cannot be stopped is taken for billed.
+        What was sent and not answered stays unknown, unless the call is known to be `unsent`; what
+        cannot be stopped is taken for billed.
         """
         if self.row.state.terminal:
             return None  # the deadline came in the middle of the last write
-        if self.row.state is State.SUBMITTING:
+        if self.row.state is State.SUBMITTING and not unsent:
             await self.row.unknown()
         if self.row.state is State.UNKNOWN_OUTCOME:
             await self.row.release()

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -100,6 +101,29 @@ async def test_a_cancel_in_the_middle_of_a_claim_holds_nobody_up(plant) -> None:
     async with asyncio.timeout(30):
         await machine.close(3600)
     assert plant.backend.submitted == []
+
+
+@pytest.mark.parametrize("maximum", [0, 1])
+async def test_a_deadline_in_the_middle_of_a_claim_is_no_call_that_may_have_arrived(
+    plant, maximum: int
+) -> None:
+    """The claim is written to its end; the call is not made, and so nothing is unknown."""
+    plant.maximum = maximum
+    save = plant.ledger.save
+
+    async def slow(generation: Any, **kwargs: Any) -> bool:
+        done = bool(await save(generation, **kwargs))
+        if generation.state is State.SUBMITTING:
+            await asyncio.sleep(0.3)
+        return done
+
+    plant.ledger.save = slow
+    present = await plant.drive(entry(deadline=START + timedelta(seconds=0.1)))
+    assert plant.backend.submitted == []
+    assert present.failure is not None
+    assert (present.state, present.failure.reason) == (State.FAILED, "DEADLINE_EXCEEDED")
+    assert present.cost is None
+    assert plant.ledger.owners["g1"] == ""
 
 
 def running() -> Entry:
