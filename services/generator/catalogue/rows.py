@@ -44,6 +44,7 @@ class InputsRow(Row):
     last_image: Need = Need.NONE
     video: Need = Need.NONE
     video_forms: tuple[Literal["url", "job"], ...] = ("url",)
+    video_makers: tuple[str, ...] = ()
     image_forms: tuple[Literal["url", "data_uri", "base64", "bytes", "upload"], ...] = ()
     image_types: tuple[str, ...] = ()
     image_max_bytes: int | None = Field(default=None, gt=0)

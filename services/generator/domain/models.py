@@ -82,7 +82,8 @@ class Inputs:
 
     `image_inline_max_bytes` is the most that may travel within the request; `image_sizes` are the
     only ones that will do, such as "1024x576" (none means all). A clip travels by address ("url"),
-    or as the vendor's own id of the job that made it ("job").
+    or as the vendor's own id of the job that made it ("job"): one of `video_makers`, the vendor's
+    models (none means all).
     """
 
     text: Need = Need.OPTIONAL
@@ -90,6 +91,7 @@ class Inputs:
     last_image: Need = Need.NONE
     video: Need = Need.NONE
     video_forms: tuple[str, ...] = ("url",)
+    video_makers: tuple[str, ...] = ()
     image_forms: tuple[str, ...] = ()
     image_types: tuple[str, ...] = ()
     image_max_bytes: int | None = None

@@ -62,8 +62,7 @@ class References:
         """Return the vendor's own name of a clip, which it has made with the same key."""
         maker = await self._storage.maker(work.tenant, asset) if asset else ""
         made = await self._known(work.tenant, maker) if maker and self._known else None
-        there = None if made is None else replace(made.identity, vendor_model="")
-        if made is None or there != replace(work.identity, vendor_model=""):
+        if made is None or not _can_go_on(work, made):
             message = f"{work.model.id} works on no clip but those that its vendor has made"
             raise InvalidArgument("video", message, allowed=("a clip of its own, by the same key",))
         return Media(url=made.provider_job_id, placed=True)
@@ -111,3 +110,11 @@ class References:
             asset = await self._storage.take_in(work.tenant, media.url, request_id)
         data, media_type = await self._storage.read(work.tenant, asset)
         return Media(data=data, media_type=media_type)
+
+
+def _can_go_on(work: Work, made: Generation) -> bool:
+    """Whether the vendor knows the clip with this key, by the name of a model that may go on."""
+    makers = work.model.inputs.video_makers
+    if not made.provider_job_id or (makers and made.identity.vendor_model not in makers):
+        return False
+    return replace(made.identity, vendor_model="") == replace(work.identity, vendor_model="")

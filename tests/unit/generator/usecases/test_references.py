@@ -156,6 +156,35 @@ async def test_a_vendor_that_works_on_its_own_clips_is_told_its_own_name_of_them
 
 
 @pytest.mark.parametrize(
+    ("maker", "job", "taken"),
+    [("omni", "v1_a", True), ("veo", "v1_a", False), ("omni", "", False)],
+)
+async def test_a_vendor_goes_on_from_no_clip_that_its_model_does_not_know_by_name(
+    maker: str, job: str, taken: bool
+) -> None:
+    storage, ledger = MemoryStorage(), MemoryLedger()
+    storage.makers["acme:assets/abc"] = "g7"
+    begun = entry("g7", identity=replace(OWN, vendor_model=maker)).generation.submitting(START)
+    made = begun.accepted("job:v1_a", job, at=START)
+    await ledger.open(replace(entry("g7"), generation=made), "local/1")
+    inputs = Inputs(video=Need.REQUIRED, video_forms=("job",), video_makers=("omni",))
+    wanted = replace(
+        work(BYTES),
+        identity=replace(OWN, vendor_model="omni"),
+        model=paid_model(inputs=inputs, edits=(Edit.EXTEND,)),
+        task=VideoTask(prompt="on", video=ASSET, edit=Edit.EXTEND),
+    )
+    references = References(storage, known=ledger.get)
+    if taken:
+        ready = await references.ready(wanted)
+        assert isinstance(ready, VideoTask)
+        assert ready.video == Media(url="v1_a", placed=True)
+        return
+    with pytest.raises(InvalidArgument, match="its vendor has made"):
+        await references.ready(wanted)
+
+
+@pytest.mark.parametrize(
     ("size", "refused"), [((1024, 576), False), ((1000, 576), True), (None, True)]
 )
 async def test_a_picture_of_a_size_that_the_model_does_not_take_is_refused(
