@@ -1,6 +1,8 @@
 """The media room as the generator asks for it: fetches what a task refers to, has a file made."""
 
 import asyncio
+import hashlib
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -84,13 +86,15 @@ class MediaRoom:
             }
             async with self._workers.one() as worker:
                 done = await worker.ask(order, _later(on_progress))
-            product = await self._looked_at(work, done, files)
+            product = await self._looked_at(work, done, files, made)
             await asyncio.to_thread(made.replace, destination)
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
         return replace(product, quality=spoken) if spoken else product
 
-    async def _looked_at(self, work: Work, done: dict[str, Any], files: Files) -> Product:
+    async def _looked_at(
+        self, work: Work, done: dict[str, Any], files: Files, made: Path
+    ) -> Product:
         """Return the product with how much its pictures look like what they are to show."""
         shown = [from_record(Shown, each) for each in done.pop("shown", [])]
         seen = done.pop("seen", "")
@@ -99,7 +103,8 @@ class MediaRoom:
         if isinstance(task, CheckTask) and task.alike and product.quality is not None:
             beside = files["alike"][0]
             quality = await compared(self._seeing, work.id, seen, beside, product.quality)
-            return replace(product, quality=quality)
+            digest, size = await asyncio.to_thread(_report, made, quality)
+            return replace(product, quality=quality, sha256=digest, size_bytes=size)
         if not isinstance(task, ComposeTask) or product.quality is None:
             return product
         if not any(clip.shows for clip in task.clips):
@@ -167,3 +172,10 @@ def references(task: Any) -> Mapping[str, list[Media | None]]:
 
 def _later(on_progress: Callable[[float], None]) -> Callable[[float], None]:
     return lambda fraction: on_progress(_FETCH_SHARE + (1 - _FETCH_SHARE) * fraction)
+
+
+def _report(path: Path, quality: Quality) -> tuple[str, int]:
+    """Write what was found, all of it, as the worker does; returns its SHA-256 and bytes."""
+    content = json.dumps(to_record(quality), indent=1).encode()
+    path.write_bytes(content)
+    return hashlib.sha256(content).hexdigest(), len(content)
