@@ -138,7 +138,7 @@ def cells(
     ]
 
 
-async def settled(life: Life, names: Sequence[str], seconds: float = 60) -> dict[str, Generation]:
+async def settled(life: Life, names: Sequence[str], seconds: float = 180) -> dict[str, Generation]:
     """The rows once each has ended for good, or is of unknown outcome and stays so."""
     found: dict[str, Generation] = {}
 
