@@ -71,9 +71,11 @@ class Drive:
         self._bell.ring()
 
     def again(self, entry: Entry) -> "Drive":
-        """Return another drive, which goes on from where the row stands and knows who has rung."""
+        """Return another drive, which goes on from where the row stands and knows who has come."""
         drive = Drive(entry, self._means)
         drive._bell = self._bell
+        if self._interruption.came:
+            drive.cancel()
         return drive
 
     async def run(self) -> None:

@@ -192,6 +192,31 @@ async def test_a_callback_that_comes_while_a_drive_lies_broken_is_not_lost(
     assert (await plant.present(entry())).state is State.SUCCEEDED
 
 
+async def test_a_cancel_that_comes_while_a_broken_drive_is_begun_anew_reaches_it(
+    plant, monkeypatch
+) -> None:
+    """It comes while the row is read: the new drive is handed what stood there before."""
+    monkeypatch.setattr("services.generator.usecases.machine._PAUSES_SECONDS", (0.01,))
+    load = plant.ledger.load
+
+    async def late(identifier: str) -> Entry | None:
+        found: Entry | None = await load(identifier)
+        plant.ledger.load = load
+        assert found is not None
+        cancelled = found.generation.cancelled(at=START)
+        await plant.ledger.save(cancelled)
+        machine.cancelled(cancelled)
+        return found
+
+    plant.ledger.load, plant.backend.hold = late, asyncio.Event()
+    machine = machine_of(plant, ConnectionError(), times=1)
+    machine.start(owned(plant, running()))
+    await until(lambda: plant.backend.cancelled == ["job-g1"])
+    plant.backend.hold.set()
+    await until(lambda: not machine.generations())
+    assert (await plant.present(entry())).state is State.CANCELLED
+
+
 @pytest.mark.parametrize("state", [State.CANCELLED, State.FAILED])
 async def test_what_has_ended_is_let_go_when_its_key_is_gone_and_time_is_up(
     plant, state: State
