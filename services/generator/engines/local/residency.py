@@ -184,11 +184,14 @@ class Residency:
             if self._used + more <= budget:
                 break
             self._evict(key)
-        self._make_room_beside(claim, idle)
+        self._make_room_beside(claim, idle, fresh=own is None)
         return self._used + more <= budget
 
-    def _make_room_beside(self, claim: Claim, idle: list[str]) -> None:
-        """Evict what waits in the machine's memory: unlike a card, that would end the process."""
+    def _make_room_beside(self, claim: Claim, idle: list[str], *, fresh: bool) -> None:
+        """Evict what waits in the machine's memory: unlike a card, that would end the process.
+
+        Raises NoDevice for a `fresh` one that is too large beside what never gives way.
+        """
         held = sum(kept.aside for key, kept in self._kept.items() if key != claim.key)
         for key in idle:
             if held + claim.aside <= self._beside:
@@ -196,6 +199,12 @@ class Residency:
             if key in self._kept and self._kept[key].aside:
                 held -= self._kept[key].aside
                 self._evict(key)
+        if fresh and held + claim.aside > self._beside:
+            message = (
+                f"{claim.key} needs {claim.aside / GIB:.2f} GiB of the machine's own memory, "
+                f"{max(0, self._beside - held) / GIB:.2f} GiB are there for it"
+            )
+            raise NoDevice(message)
 
     def _fixed(self, checkpoint: str) -> frozenset[str]:
         """Return what does not give way to a model of this checkpoint."""

@@ -72,6 +72,18 @@ def test_what_waits_in_the_machines_memory_gives_way_there(loads) -> None:
     assert shelf.loaded == ("on the card", "a", "c")
 
 
+def test_what_is_too_large_for_the_machines_memory_is_refused_and_not_loaded(loads) -> None:
+    shelf = Residency(lambda: 100, pinned=lambda key: key == "a", beside=130)
+    use(shelf, loads, "a", weights=0, aside=60)
+    use(shelf, loads, "b", weights=0, aside=60)
+    with pytest.raises(NoDevice, match="of the machine's own memory"):
+        use(shelf, loads, "c", weights=0, aside=80)
+    assert loads.loaded == ["a", "b"]
+    assert shelf.used == 0
+    use(shelf, loads, "a", weights=0, aside=60)
+    assert loads.loaded == ["a", "b"]
+
+
 def test_of_a_pinned_checkpoint_only_the_way_it_was_used_last_stays(loads) -> None:
     """Two ways of loading it, pinned both, would leave the others nothing for ever."""
     shelf = Residency(lambda: 100, pinned=lambda key: key.startswith("a "))
