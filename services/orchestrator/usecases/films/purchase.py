@@ -1,17 +1,13 @@
-"""One generation for a film: held, asked for, followed to its end, settled. Repeatable."""
+"""What a film buys that is no clip: put on record, screened, served or bought. Repeatable."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from services.common.errors import (
     Cancelled,
-    DeadlineExceeded,
     GenerationFailed,
-    ServiceError,
 )
 from services.orchestrator.domain.cache.keys import artefact_key
 from services.orchestrator.domain.films.choosing import ModelChoice
@@ -22,14 +18,13 @@ from services.orchestrator.domain.films.tasks import FilmTask, Piece, together
 from services.orchestrator.domain.films.wants import known_by
 from services.orchestrator.domain.films.works import SpeechWork, Work, WorkOrder, WorkView
 from services.orchestrator.domain.models import Model
-from services.orchestrator.domain.money.budgets import exceeded
 from services.orchestrator.domain.money.ledger import Charge, Ledger
 from services.orchestrator.domain.prices import Price
 from services.orchestrator.usecases.artefacts import Artefacts, NoArtefacts
+from services.orchestrator.usecases.buying import Buying
 from services.orchestrator.usecases.films.create import payer_of_film
 from services.orchestrator.usecases.films.making import Interrupted, order_id, ordered, stopped
-from services.orchestrator.usecases.following import views_to_the_end
-from services.orchestrator.usecases.patience import ours, passing, patiently
+from services.orchestrator.usecases.patience import ours
 from services.orchestrator.usecases.screening import ScreenWords
 from services.orchestrator.usecases.spend import close
 
@@ -90,7 +85,8 @@ class Purchase:
         ready = await self._ready(film, work)
         order = _order(film, task, charge, ready, model=model, at_once=_at_once(film, task, work))
         await self._on_record(film, task, order.request_id, model)
-        view = await self._followed(order, await self._asked(order, charge))
+        buying = Buying(works=self.works, ledger=self.ledger, deadline=self.deadline)
+        view = await buying(order, charge)
         cost = await close(self.ledger, charge, view)
         listed, price = _price(model.price, ready, film), order.max_price_micros
         if listed is not None and price is not None and cost == price < listed:
@@ -121,21 +117,6 @@ class Purchase:
         if said:
             await self.films.change(film.id, note)
 
-    async def _followed(self, order: WorkOrder, begun: WorkView) -> WorkView:
-        """The generation when it has ended."""
-        newest = begun
-        try:
-            async with asyncio.timeout(self.deadline.total_seconds()):
-                async for view in views_to_the_end(
-                    partial(self.works.watch, order.tenant, begun.name)
-                ):
-                    newest = view
-        except TimeoutError:
-            await self.works.cancel(order.tenant, order.request_id)
-            late = f"{order.request_id} did not end within {self.deadline}"
-            raise DeadlineExceeded(late) from None
-        return newest
-
     def _charge(self, film: Film, task: FilmTask, attempt: str, model: Model) -> Charge:
         return Charge(
             payer=payer_of_film(film, task.start_time or self.now()),
@@ -162,27 +143,6 @@ class Purchase:
         noted = await self.films.change(film.id, note)
         if stopped(noted) and not ordered(noted.task(task.id).order, order):
             raise Cancelled(f"{film.name} was stopped")
-
-    async def _asked(self, order: WorkOrder, charge: Charge) -> WorkView:
-        """The generation as it is now."""
-        await self._hold(charge, order.max_price_micros)
-        try:
-            return await patiently(
-                lambda: self.works.create(order), seconds=self.deadline.total_seconds()
-            )
-        except ServiceError as error:
-            if not passing(error):  # it was never sent
-                await self.ledger.release(charge)
-            raise
-
-    async def _hold(self, charge: Charge, price: int | None) -> None:
-        """Hold the price; an unknown one is refused where there is a budget to be kept."""
-        if price:
-            await self.ledger.hold(charge, price)
-        elif price is None:
-            budgets = await self.ledger.budgets(charge.payer.tenant, charge.scopes())
-            if budgets:
-                raise exceeded(min(budgets, key=lambda b: b.left_micros), None)
 
 
 def _words(work: Work | Worded) -> str:

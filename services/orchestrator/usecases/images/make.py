@@ -1,25 +1,22 @@
 """The step by which an edit is made: held, asked for once, followed, settled, put down."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
 
-from services.common.errors import DeadlineExceeded, ServiceError
+from services.common.errors import ServiceError
 from services.common.telemetry import get_logger
 from services.orchestrator.domain.films.characters import CharacterSheet
 from services.orchestrator.domain.films.ports import WorkPort
-from services.orchestrator.domain.films.works import PictureWork, WorkOrder, WorkView
+from services.orchestrator.domain.films.works import PictureWork, WorkOrder
 from services.orchestrator.domain.images.edits import EditState, ImageEdit
 from services.orchestrator.domain.images.ports import CharacterBook, EditStore
-from services.orchestrator.domain.money.budgets import exceeded
 from services.orchestrator.domain.money.ledger import Charge, Ledger
 from services.orchestrator.domain.values import Failure
+from services.orchestrator.usecases.buying import Buying
 from services.orchestrator.usecases.finish import DEFECT
-from services.orchestrator.usecases.following import views_to_the_end
 from services.orchestrator.usecases.images.edit import payer_of_edit
-from services.orchestrator.usecases.patience import Rest, failure, ours, passing, patiently, rest
+from services.orchestrator.usecases.patience import Rest, failure, ours, passing, rest
 from services.orchestrator.usecases.screening import ScreenWords
 from services.orchestrator.usecases.spend import close
 
@@ -62,7 +59,8 @@ class MakeEdit:
             return await self._done(edit, edit)
         await self.screening.quick(edit.tenant, edit.words)
         charge, order = _charge(edit), _order(edit)
-        view = await self._followed(order, await self._asked(edit, charge, order))
+        buying = Buying(works=self.works, ledger=self.ledger, deadline=self.deadline)
+        view = await buying(order, charge)
         cost = await close(self.ledger, charge, view)
         if view.state == "succeeded" and view.piece is not None:
             piece = view.piece
@@ -81,37 +79,6 @@ class MakeEdit:
             await self.rest(edit.attempt)
             return await self._again(edit)
         return await self._failed(edit, fault, cost)
-
-    async def _asked(self, edit: ImageEdit, charge: Charge, order: WorkOrder) -> WorkView:
-        """The generation as it is now."""
-        if edit.price_micros:
-            await self.ledger.hold(charge, edit.price_micros)
-        elif edit.price_micros is None:
-            budgets = await self.ledger.budgets(edit.tenant, charge.scopes())
-            if budgets:
-                raise exceeded(min(budgets, key=lambda b: b.left_micros), None)
-        try:
-            return await patiently(
-                lambda: self.works.create(order), seconds=self.deadline.total_seconds()
-            )
-        except ServiceError as error:
-            if not passing(error):  # it was never sent
-                await self.ledger.release(charge)
-            raise
-
-    async def _followed(self, order: WorkOrder, begun: WorkView) -> WorkView:
-        newest = begun
-        try:
-            async with asyncio.timeout(self.deadline.total_seconds()):
-                async for view in views_to_the_end(
-                    partial(self.works.watch, order.tenant, begun.name)
-                ):
-                    newest = view
-        except TimeoutError:
-            await self.works.cancel(order.tenant, order.request_id)
-            late = f"{order.request_id} did not end within {self.deadline}"
-            raise DeadlineExceeded(late) from None
-        return newest
 
     async def _again(self, edit: ImageEdit) -> ImageEdit:
         def again(known: ImageEdit) -> ImageEdit | None:

@@ -27,6 +27,7 @@ from services.orchestrator.domain.models import Availability, Lifecycle, Model
 from services.orchestrator.domain.money.scopes import Scope, ScopeKind
 from services.orchestrator.domain.options import ImageInput
 from services.orchestrator.domain.prices import Price
+from services.orchestrator.usecases.buying import Buying
 from services.orchestrator.usecases.images.characters import KeepCharacters
 from services.orchestrator.usecases.images.edit import EditImages
 from services.orchestrator.usecases.images.make import MAX_TRIES, MakeEdit, _charge, _order
@@ -409,7 +410,8 @@ async def test_late_money_leaves_an_edit_in_work_alone_and_abandoned_ones_end():
     edit = await house.use.preview("acme", EditWish(asset="assets/tree", prompt="in autumn"))
     step, generator = house.worker, ScriptedGenerator(lambda _: "hang")
     await house.edits.change(edit.id, lambda e: e.begun())
-    held = await step._asked(edit, _charge(edit), _order(edit))
+    buying = Buying(works=house.works, ledger=house.ledger, deadline=step.deadline)
+    held = await buying.begun(_order(edit), _charge(edit))
     settle = SettleLate(
         jobs=MemoryJobs(),
         films=MemoryFilms(),

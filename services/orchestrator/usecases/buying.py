@@ -1,0 +1,66 @@
+"""One generation that is no clip: held, asked for once, followed to its end. Repeatable."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from services.common.errors import DeadlineExceeded, ServiceError
+from services.orchestrator.domain.films.ports import WorkPort
+from services.orchestrator.domain.films.works import WorkOrder, WorkView
+from services.orchestrator.domain.money.budgets import exceeded
+from services.orchestrator.domain.money.ledger import Charge, Ledger
+from services.orchestrator.usecases.following import views_to_the_end
+from services.orchestrator.usecases.patience import passing, patiently
+
+
+@dataclass(frozen=True, kw_only=True)
+class Buying:
+    """The same order with the same charge may be bought again after a crash, and is paid once."""
+
+    works: WorkPort
+    ledger: Ledger
+    deadline: timedelta
+
+    async def __call__(self, order: WorkOrder, charge: Charge) -> WorkView:
+        """The generation when it has ended; its price is still held.
+
+        Raises BudgetExceeded, DeadlineExceeded, and what keeps the generator from taking it.
+        """
+        return await self._followed(order, await self.begun(order, charge))
+
+    async def begun(self, order: WorkOrder, charge: Charge) -> WorkView:
+        """The generation as it is now, asked for and its price held. Raises what a call does."""
+        await self._hold(charge, order.max_price_micros)
+        try:
+            return await patiently(
+                lambda: self.works.create(order), seconds=self.deadline.total_seconds()
+            )
+        except ServiceError as error:
+            if not passing(error):  # it was never sent
+                await self.ledger.release(charge)
+            raise
+
+    async def _hold(self, charge: Charge, price: int | None) -> None:
+        """Hold the price; an unknown one is refused where there is a budget to be kept."""
+        if price:
+            await self.ledger.hold(charge, price)
+        elif price is None:
+            budgets = await self.ledger.budgets(charge.payer.tenant, charge.scopes())
+            if budgets:
+                raise exceeded(min(budgets, key=lambda b: b.left_micros), None)
+
+    async def _followed(self, order: WorkOrder, begun: WorkView) -> WorkView:
+        """The generation when it has ended."""
+        newest = begun
+        try:
+            async with asyncio.timeout(self.deadline.total_seconds()):
+                async for view in views_to_the_end(
+                    partial(self.works.watch, order.tenant, begun.name)
+                ):
+                    newest = view
+        except TimeoutError:
+            await self.works.cancel(order.tenant, order.request_id)
+            late = f"{order.request_id} did not end within {self.deadline}"
+            raise DeadlineExceeded(late) from None
+        return newest
