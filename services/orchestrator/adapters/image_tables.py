@@ -15,9 +15,12 @@ image_edits = sa.Table(
     sa.Column("request_id", sa.Text),
     sa.Column("fingerprint", sa.String(64), nullable=False),
     sa.Column("create_time", _moment, nullable=False),
+    # NULL until it has ended; the document says so too, and is not counted by.
+    sa.Column("end_time", _moment),
     sa.Column("document", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("tenant", "request_id", name="image_edits_by_request"),
     sa.Index("image_edits_of_tenant", "tenant", "id"),
+    sa.Index("image_edits_unfinished", "tenant", "end_time"),
 )
 
 character_versions = sa.Table(

@@ -15,9 +15,6 @@ from services.orchestrator.domain.images.edits import ImageEdit
 
 _EDIT = TypeAdapter(ImageEdit)
 _mine = image_edits.c
-# An ended edit's document has its end. Within words of a caller quotation marks are escaped.
-_ENDED = b'"end_time":'
-_COUNTED = 1_000
 
 
 class EditOrders(Protocol):
@@ -97,11 +94,10 @@ class SqlEdits:
 
     async def unfinished(self, tenant: str) -> int:
         """See `EditStore.unfinished`."""
-        newest = sa.select(_mine.document).where(_mine.tenant == tenant)
-        newest = newest.order_by(_mine.id.desc()).limit(_COUNTED)
+        mine = (_mine.tenant == tenant) & _mine.end_time.is_(None)
+        counted = sa.select(sa.func.count()).select_from(image_edits).where(mine)
         async with self._database.read() as connection:
-            rows = await connection.execute(newest)
-            return sum(_ENDED not in row.document for row in rows)
+            return int((await connection.execute(counted)).scalar_one())
 
     async def change(
         self, edit_id: str, mutate: Callable[[ImageEdit], ImageEdit | None]
@@ -113,7 +109,8 @@ class SqlEdits:
             if changed is None:
                 return known
             update = sa.update(image_edits).where(_mine.id == edit_id)
-            await connection.execute(update.values(document=_dump(changed)))
+            values = {"document": _dump(changed), "end_time": changed.end_time}
+            await connection.execute(update.values(values))
             return changed
 
 

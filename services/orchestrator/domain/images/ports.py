@@ -33,7 +33,7 @@ class EditStore(Protocol):
         """Newest first, behind the edit with the id `before`."""
 
     async def unfinished(self, tenant: str) -> int:
-        """How many of the tenant's newest thousand have not ended."""
+        """How many of the tenant's have not ended."""
 
     async def change(
         self, edit_id: str, mutate: Callable[[ImageEdit], ImageEdit | None]

@@ -45,10 +45,12 @@ def _create_edits() -> None:
         sa.Column("request_id", sa.Text),
         sa.Column("fingerprint", sa.String(64), nullable=False),
         sa.Column("create_time", _moment, nullable=False),
+        sa.Column("end_time", _moment),
         sa.Column("document", sa.LargeBinary, nullable=False),
         sa.UniqueConstraint("tenant", "request_id", name="image_edits_by_request"),
     )
     op.create_index("image_edits_of_tenant", "image_edits", ["tenant", "id"])
+    op.create_index("image_edits_unfinished", "image_edits", ["tenant", "end_time"])
 
 
 def _id(name: str) -> str:
