@@ -104,7 +104,7 @@ async def plain(bucket: Bucket, url: str, folder: Path) -> AsyncIterator[Any]:
     """The script with boto3, as a process."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "benchmarks.plain_import", bucket.endpoint_url, bucket.bucket,
-        bucket.access_key, bucket.secret_key, url, str(folder / "plain.bin"),
+        bucket.access_key, bucket.secret_key, url, str(folder),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:

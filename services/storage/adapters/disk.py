@@ -32,13 +32,22 @@ class Disk:
 
         A full disk raises ``ResourceExhausted``, a broken one ``Unavailable``.
         """
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._pool, lambda: call(*args, **kwargs))
-        except (FileNotFoundError, FileExistsError):
-            raise
-        except OSError as error:
-            raise translated(error) from error
+        return await self.begin(call, *args, **kwargs)
+
+    def begin(
+        self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> asyncio.Future[R]:
+        """Let a thread begin at once, and not only when the caller waits next; as ``run`` else."""
+
+        def worded() -> R:
+            try:
+                return call(*args, **kwargs)
+            except (FileNotFoundError, FileExistsError):
+                raise
+            except OSError as error:
+                raise translated(error) from error
+
+        return asyncio.get_running_loop().run_in_executor(self._pool, worded)
 
     def close(self) -> None:
         """Let the running calls finish and stop the threads."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from services.storage.adapters.disk import Disk
 
-_BUFFER_BYTES = 512 * 1024
+_BUFFER_BYTES = 1024 * 1024
 
 
 class FolderStage:
@@ -89,7 +89,7 @@ class FolderStage:
         await self._written()
         full, self._filling, self._idle = self._filling, self._idle, self._filling
         self._filled = 0
-        self._writing = asyncio.ensure_future(self._disk.run(self._write, full))
+        self._writing = self._disk.begin(self._write, full)
         self._writing.add_done_callback(_heeded)
 
     async def _written(self) -> None:
