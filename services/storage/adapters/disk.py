@@ -34,9 +34,7 @@ class Disk:
         """
         return await self.begin(call, *args, **kwargs)
 
-    def begin(
-        self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs
-    ) -> asyncio.Future[R]:
+    def begin(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[R]:
         """Let a thread begin at once, and not only when the caller waits next; as ``run`` else."""
 
         def worded() -> R:
