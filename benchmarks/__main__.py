@@ -1,4 +1,7 @@
-"""Runs the benchmarks that are named, or all: `python -m benchmarks accept watchers`."""
+"""Runs the benchmarks that are named, or all: `python -m benchmarks accept watchers`.
+
+Exits with 1 and names the figures that miss their marks.
+"""
 
 import sys
 
@@ -24,8 +27,8 @@ BENCHMARKS = {
 }
 
 
-def main(names: list[str]) -> None:
-    """Print the table of each benchmark as it ends, and all of them together."""
+def main(names: list[str]) -> int:
+    """Print the table of each benchmark as it ends, and all of them together; 1 for a miss."""
     rows: list[Row] = []
     for name in names or list(BENCHMARKS):
         print(f"… {name}", file=sys.stderr, flush=True)
@@ -33,7 +36,11 @@ def main(names: list[str]) -> None:
         print(markdown(found), file=sys.stderr, flush=True)
         rows += found
     print(markdown(rows))
+    missed = [row for row in rows if row.missed]
+    for row in missed:
+        print(f"missed: {row.name.strip()}: {row.value}, not {row.against}", file=sys.stderr)
+    return int(bool(missed))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

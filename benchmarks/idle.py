@@ -50,7 +50,8 @@ def takeover() -> list[Row]:
     """Seconds from `kill -9` of one of three replicas until nothing is left in its name."""
     seconds = [_taken_over() for _ in range(RUNS)]
     each = ", ".join(f"{value:.1f}" for value in seconds)
-    return [Row(f"jobs of a killed replica are taken over, {RUNS} times", f"{each} s", "< 10 s")]
+    what = f"jobs of a killed replica are taken over, worst of {RUNS}"
+    return [Row(what, f"{max(seconds):.1f} s (each: {each})", "< 10 s")]
 
 
 def _taken_over() -> float:

@@ -199,7 +199,12 @@ def rows() -> list[Row]:
         Row(
             f"import of {ours['size_mib']} MiB to S3",
             f"{ours['import_mib_s']} MiB/s",
-            f"plain httpx and boto3: {ours['plain_boto3_mib_s']} MiB/s (ratio {ours['ratio']})",
+            f"plain httpx and boto3: {ours['plain_boto3_mib_s']} MiB/s",
+        ),
+        Row(
+            f"  times as fast as the script, median of {len(ours['ratios'])} pairs",
+            f"{ours['ratio']} ({', '.join(map(str, ours['ratios']))})",
+            ">= 0.9",
         ),
         Row(
             "  CPU of it",
@@ -222,15 +227,15 @@ def rows() -> list[Row]:
             f"{ours['peak_mib']} MiB, {ours['idle_mib']} before",
             f"<= 96 MiB; plain httpx and boto3: {ours['plain_boto3_peak_mib']} MiB",
         ),
-        Row("CPU of an upload of 500 kB to a folder", f"{folder['cpu_ms']} ms", "10 ms"),
-        Row("CPU of an upload of 500 kB to S3", f"{found['upload_s3']['cpu_ms']} ms", "-"),
+        Row("CPU of an upload of 500 kB to a folder", f"{folder['cpu_ms']} ms", "< 10 ms"),
+        Row("CPU of an upload of 500 kB to S3", f"{found['upload_s3']['cpu_ms']} ms", ""),
         Row(
             "stills, preview and HLS of a film of 10 s at 720p, once it is stored",
             f"{found['derived']['seconds']} s",
             "< 10 s",
         ),
-        Row("FindAssets in 100,000 on PostgreSQL, p95", f"{slowest} ms", "50 ms"),
-        Row("SearchAssets in 100,000 on PostgreSQL, p95", f"{searched} ms", "50 ms"),
+        Row("FindAssets in 100,000 on PostgreSQL, p95", f"{slowest} ms", "< 50 ms"),
+        Row("SearchAssets in 100,000 on PostgreSQL, p95", f"{searched} ms", "< 50 ms"),
     ]
 
 
