@@ -183,7 +183,7 @@ async def watchers(deployment: Deployment) -> list[Row]:
         seen: dict[int, list[float]] = {}
 
         async def watch() -> list[int]:
-            sequences = []
+            sequences: list[int] = []
             async for event in client.stub.WatchVideoJob(pb.WatchVideoJobRequest(name=job.name)):
                 if sequences:  # the first shows the present state, whenever the watcher came
                     seen.setdefault(event.sequence, []).append(time.perf_counter())
