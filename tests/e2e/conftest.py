@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page, sync_playwright
 
 from tests.servers.process import Server
 
@@ -130,3 +132,23 @@ def own_suite(tmp_path: Path) -> Iterator[Suite]:
     suite = Suite(tmp_path)
     yield suite
     suite.close()
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A page of a browser with a player and nothing else."""
+    program = shutil.which("chromium")
+    assert program, "chromium is missing: run `make setup-dev`"
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=program,
+            args=[
+                "--no-sandbox",
+                "--disable-dev-shm-usage",
+                "--autoplay-policy=no-user-gesture-required",
+            ],
+        )
+        page = browser.new_page()
+        page.set_content("<video></video>")
+        yield page
+        browser.close()

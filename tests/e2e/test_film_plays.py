@@ -1,13 +1,11 @@
 """A film of copied and encoded parts, in the browser that people watch it with."""
 
 import base64
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from services.generator.domain.compositions import Clip, ComposeTask, Transition
 from services.generator.domain.media import Media
@@ -55,25 +53,6 @@ async ([source, times, bits, wanted]) => {
   return {found, duration: video.duration, corrupted: quality.corruptedVideoFrames};
 }
 """
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    program = shutil.which("chromium")
-    assert program, "chromium is missing: run `make setup-dev`"
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=program,
-            args=[
-                "--no-sandbox",
-                "--disable-dev-shm-usage",
-                "--autoplay-policy=no-user-gesture-required",
-            ],
-        )
-        page = browser.new_page()
-        page.set_content("<video></video>")
-        yield page
-        browser.close()
 
 
 def test_every_part_of_a_smart_film_is_shown_by_chromium(page: Page, tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ import av
 import grpc
 import numpy as np
 import pytest
-from google.protobuf import json_format
 
 from reelmesh.orchestrator.v1 import film_service_pb2 as pb
 from reelmesh.orchestrator.v1.film_service_pb2_grpc import FilmServiceStub
@@ -90,23 +89,6 @@ def test_the_example_script_is_a_film_with_voices_captions_and_music(suite: Suit
     assert cut.quality > 0.6, list(cut.findings)
     speakers = {task.shot: len(task.assets) for task in film.tasks if task.type == "audio"}
     assert sum(speakers.values()) == 3
-
-
-@pytest.mark.stress
-def test_the_example_shots_are_a_film_from_the_command_line(suite: Suite, tmp_path: Path):
-    out = tmp_path / "five.mp4"
-    example = str(ROOT / "examples/five_shots.json")
-    asked = ["film", example, "--watch", "--json", "--output", str(out)]
-    made = suite.cli(*asked, seconds=290)
-    assert made.returncode == 0, made.stderr
-    told = [json.loads(line) for line in made.stdout.splitlines() if line.startswith("{")]
-    film = json_format.ParseDict(told[-1], pb.Film())
-    assert film.state == pb.Film.STATE_SUCCEEDED
-    assert len(film.shots) == 5
-    found = look(out.read_bytes())
-    # Five shots of 5 s, four transitions of half a second.
-    assert_whole(found, 5 * 5 - 4 * 0.5, 24)
-    assert found["size"] == (1280, 720)
 
 
 def test_an_offline_film_from_python_and_one_shot_of_it_made_again(suite: Suite, tmp_path: Path):
