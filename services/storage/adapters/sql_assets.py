@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
+    from sqlalchemy import Delete, Update
+
     from services.common.database import Database
     from services.storage.domain.ports import Query
 
@@ -69,19 +71,19 @@ class SqlAssets(SqlChores):
         raise Aborted(msg)
 
     async def move(self, asset: Asset) -> Asset:
-        """Give a WRITING record the next free iteration after its present one."""
+        """Give a WRITING record the next free iteration; return a faster twin's as it is."""
         async with self._database.begin() as connection:
             key = await free_key(connection, asset.key.next())
             changes = {**key_columns(key), "update_time": micros(self._now())}
-            await connection.execute(sql.CHANGE, {"which": asset.id, **changes})
-        return at(asset, key)
+            done = await connection.execute(sql.CHANGE_WRITING, {"which": asset.id, **changes})
+        return at(asset, key) if done.rowcount else await self._ended(asset)
 
-    async def spooled(self, asset: Asset) -> None:
+    async def spooled(self, asset: Asset) -> bool:
         """Note size, digest and media of a WRITING record whose bytes wait in a spool."""
-        mine = {"which": asset.id, "of_attempt": asset.attempt}
         changes = {**whole_columns(asset), "spool": "local", "update_time": micros(self._now())}
         async with self._database.statement(writes=True) as connection:
-            await connection.execute(sql.CHANGE_ATTEMPT, {**mine, **changes})
+            done = await connection.execute(sql.CHANGE_WRITING, {"which": asset.id, **changes})
+        return bool(done.rowcount)
 
     async def used(self, tenant: str) -> int:
         """Return the bytes that the tenant has in storage."""
@@ -109,17 +111,15 @@ class SqlAssets(SqlChores):
                 await reused(connection, asset)
                 await use(connection, asset, quota_bytes=quota_bytes)
                 return stored
-        found = await self.get(asset.tenant, asset.id)
-        if found is None:
-            msg = "the upload was given up meanwhile; send it again"
-            raise Aborted(msg)
-        return found
+        return await self._ended(asset)
 
     async def abandon(self, asset: Asset) -> None:
-        """Forget a WRITING record."""
-        mine = {"which": asset.id, "of_attempt": asset.attempt}
-        async with self._database.statement(writes=True) as connection:
-            await connection.execute(sql.ABANDON, mine)
+        """Forget a WRITING record without an object, unless another attempt has it or a spool."""
+        await self._while_ours(sql.ABANDON, asset)
+
+    async def give_up(self, asset: Asset) -> bool:
+        """Turn WRITING into GIVEN_UP, unless another attempt has it or a spool."""
+        return await self._while_ours(sql.GIVE_UP, asset)
 
     async def get(self, tenant: str, identifier: str) -> Asset | None:
         """Return the tenant's asset, whatever its state."""
@@ -180,6 +180,19 @@ class SqlAssets(SqlChores):
     async def children(self, asset: Asset) -> Sequence[Asset]:
         """Return the STORED assets derived from this one."""
         return await self._fetch(sql.CHILDREN, of_tenant=asset.tenant, which=asset.id)
+
+    async def _ended(self, asset: Asset) -> Asset:
+        """Return what a twin has made of a record; raises ``Aborted`` when it is gone."""
+        found = await self.get(asset.tenant, asset.id)
+        if found is None:
+            msg = "the upload was given up meanwhile; send it again"
+            raise Aborted(msg)
+        return found
+
+    async def _while_ours(self, statement: Delete | Update, asset: Asset) -> bool:
+        mine = {"which": asset.id, "of_attempt": asset.attempt}
+        async with self._database.statement(writes=True) as connection:
+            return bool((await connection.execute(statement, mine)).rowcount)
 
     async def _not_deletable(self, asset: Asset, proof: Asset) -> Asset:
         """Return the proof that another has left; raises when the asset is held."""

@@ -34,9 +34,19 @@ class SqlChores:
             found = await connection.execute(sql.STILL_WAITING, {"identifiers": list(identifiers)})
             return frozenset(found.scalars())
 
-    async def left_behind(self, before: datetime, limit: int) -> Sequence[Asset]:
-        """Return WRITING records of every tenant that were not touched since ``before``."""
-        return await self._fetch(sql.LEFT_BEHIND, moment=micros(before), at_most=limit)
+    async def give_up_stale(self, before: datetime) -> None:
+        """Turn every WRITING record that is not spooled nor touched since ``before`` GIVEN_UP."""
+        async with self._database.statement(writes=True) as connection:
+            await connection.execute(sql.GIVE_UP_STALE, {"moment": micros(before)})
+
+    async def given_up(self, limit: int) -> Sequence[Asset]:
+        """Return GIVEN_UP records of every tenant."""
+        return await self._fetch(sql.GIVEN_UP, at_most=limit)
+
+    async def forget(self, asset: Asset) -> None:
+        """Remove a GIVEN_UP record."""
+        async with self._database.statement(writes=True) as connection:
+            await connection.execute(sql.FORGET, {"which": asset.id})
 
     async def not_purged(self, before: datetime, limit: int) -> Sequence[Asset]:
         """Return DELETED records of every tenant, older than ``before``, not yet purged."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, bindparam, delete, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.storage.adapters.tables import assets, events, reuses, usage
@@ -23,6 +23,7 @@ _THIS = assets.c.id == WHICH
 _OF_TENANT = assets.c.tenant == TENANT
 _WRITING = assets.c.state == AssetState.WRITING.value
 _STORED = assets.c.state == AssetState.STORED.value
+_GIVEN_UP = assets.c.state == AssetState.GIVEN_UP.value
 _DELETED = assets.c.state == AssetState.DELETED.value
 _EVERY = select(assets)
 _SAME_STEM = (assets.c.stem == bindparam("of_stem")) & (
@@ -46,13 +47,28 @@ OLDEST_EVENTS = select(events).order_by(events.c.event_time).limit(LIMIT)
 # Values are those columns that the parameters name.
 CHANGE = update(assets).where(_THIS)
 CHANGE_WRITING = update(assets).where(_THIS, _WRITING)
-CHANGE_ATTEMPT = update(assets).where(_THIS, assets.c.attempt == bindparam("of_attempt"), _WRITING)
 DELETE_STORED = update(assets).where(_THIS, _STORED, assets.c.legal_hold.is_(False))
 HOLD = update(assets).where(_THIS, _STORED)
 HOLD_CHILDREN = update(assets).where(assets.c.parent_id == WHICH, _STORED)
 # Locked until the child is committed: whoever holds the parent then sees the child.
 HELD_PARENT = select(assets.c.legal_hold).where(_THIS).with_for_update(read=True)
-ABANDON = delete(assets).where(_THIS, assets.c.attempt == bindparam("of_attempt"), _WRITING)
+# Never what waits in a spool: its bytes may be nowhere else.
+_OF_ATTEMPT = (
+    _THIS & (assets.c.attempt == bindparam("of_attempt")) & _WRITING & (assets.c.spool == "")
+)
+ABANDON = delete(assets).where(_OF_ATTEMPT)
+# Nobody was told the id of what was never stored: no caller can send this request id.
+_LET_GO = {
+    "state": AssetState.GIVEN_UP.value,
+    "request_id": literal("given up ") + assets.c.id,
+}
+GIVE_UP = update(assets).where(_OF_ATTEMPT).values(_LET_GO)
+GIVE_UP_STALE = (
+    update(assets)
+    .where(_WRITING, assets.c.update_time < MOMENT, assets.c.spool == "")
+    .values(_LET_GO)
+)
+FORGET = delete(assets).where(_THIS, _GIVEN_UP)
 REUSE = (
     update(assets)
     .where(assets.c.id.in_(bindparam("parents", expanding=True)), _OF_TENANT)
@@ -79,7 +95,7 @@ GIVE_BACK = (
     .values(size_bytes=usage.c.size_bytes - bindparam("bytes"), assets=usage.c.assets - 1)
 )
 
-BY_ID = _EVERY.where(_THIS, _OF_TENANT)
+BY_ID = _EVERY.where(_THIS, _OF_TENANT, ~_GIVEN_UP)
 BY_REQUEST = _EVERY.where(_OF_TENANT, assets.c.request_id == bindparam("of_request"))
 BY_IDS = _EVERY.where(
     _OF_TENANT, _STORED, assets.c.id.in_(bindparam("identifiers", expanding=True))
@@ -103,7 +119,7 @@ LAST_ITERATION = select(func.max(assets.c.iteration)).where(_SAME_STEM)
 COUNTED = select(usage.c.assets).where(usage.c.tenant == TENANT)
 USED = select(usage.c.size_bytes).where(usage.c.tenant == TENANT)
 EVERYTHING = (
-    _EVERY.where(_OF_TENANT, assets.c.state != AssetState.WRITING.value, assets.c.id > WHICH)
+    _EVERY.where(_OF_TENANT, _STORED | _DELETED, assets.c.id > WHICH)
     .order_by(assets.c.id)
     .limit(LIMIT)
 )
@@ -114,9 +130,7 @@ STILL_WAITING = select(assets.c.id).where(
     assets.c.id.in_(bindparam("identifiers", expanding=True)), _WRITING, assets.c.spool != ""
 )
 UNDERIVED = _EVERY.where(assets.c.derive_time.is_(None), _STORED).order_by(assets.c.id).limit(LIMIT)
-LEFT_BEHIND = _EVERY.where(_WRITING, assets.c.update_time < MOMENT, assets.c.spool == "").limit(
-    LIMIT
-)
+GIVEN_UP = _EVERY.where(_GIVEN_UP).limit(LIMIT)
 NOT_PURGED = _EVERY.where(
     _DELETED, assets.c.update_time < MOMENT, assets.c.purge_time.is_(None)
 ).limit(LIMIT)

@@ -28,9 +28,14 @@ _ORIGINAL_URL = "asset.lineage.original_url"
 
 
 class AssetState(StrEnum):
-    """Life of an asset: WRITING until its bytes are safe; DELETED keeps the record as proof."""
+    """Life of an asset: WRITING until its bytes are safe; DELETED keeps the record as proof.
+
+    GIVEN_UP holds the key of an upload that nobody finished until its object is gone, and nothing
+    else: no caller sees it, its request id is free again.
+    """
 
     WRITING = "writing"
+    GIVEN_UP = "given_up"
     STORED = "stored"
     DELETED = "deleted"
 

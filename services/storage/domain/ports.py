@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from services.storage.domain.chores import Chores
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
@@ -151,7 +153,7 @@ class Query:
     labels: Mapping[str, str] | None = None
 
 
-class AssetStore(Protocol):
+class AssetStore(Chores, Protocol):
     """Records of assets. Every method is one transaction."""
 
     async def claim(self, asset: Asset) -> Claim:
@@ -163,16 +165,16 @@ class AssetStore(Protocol):
         """
 
     async def move(self, asset: Asset) -> Asset:
-        """Give a WRITING record the next free iteration after its present one."""
+        """Give a WRITING record the next free iteration after its present one.
 
-    async def spooled(self, asset: Asset) -> None:
-        """Note size, digest and media of a WRITING record whose bytes wait in a spool."""
+        Returns the record of a twin that was faster. Raises ``Aborted`` when it was given up.
+        """
 
-    async def waiting(self, limit: int) -> Sequence[Asset]:
-        """Return WRITING records of every tenant whose bytes wait in a spool, oldest first."""
+    async def spooled(self, asset: Asset) -> bool:
+        """Note size, digest and media of a WRITING record whose bytes wait in a spool.
 
-    async def still_waiting(self, identifiers: Iterable[str]) -> frozenset[str]:
-        """Return those of the ids whose bytes wait in a spool."""
+        Whichever attempt it is of now. False when there is no WRITING record (any more).
+        """
 
     async def used(self, tenant: str) -> int:
         """Return the bytes that the tenant has in storage."""
@@ -180,15 +182,26 @@ class AssetStore(Protocol):
     async def commit(self, asset: Asset, *, quota_bytes: int = 0) -> Asset:
         """Turn WRITING into STORED with size, digest and media; the first of several twins wins.
 
-        Returns the stored record, which is another's when a twin was faster. Raises
-        ``ResourceExhausted`` when the tenant would have more than ``quota_bytes`` (0: no quota).
+        Returns the stored record, which is another's when a twin was faster, or the proof that it
+        was deleted since. Raises ``ResourceExhausted`` when the tenant would have more than
+        ``quota_bytes`` (0: no quota), ``Aborted`` when the record was given up: for good, no record
+        ever has this id again.
         """
 
     async def abandon(self, asset: Asset) -> None:
-        """Forget a WRITING record."""
+        """Forget a WRITING record that never had an object, while it is of this attempt.
+
+        One whose bytes wait in a spool stays: they may be the only ones.
+        """
+
+    async def give_up(self, asset: Asset) -> bool:
+        """Turn WRITING into GIVEN_UP, which no commit accepts; false where another has it now.
+
+        Under the conditions of ``abandon``; for a record that may have an object.
+        """
 
     async def get(self, tenant: str, identifier: str) -> Asset | None:
-        """Return the tenant's asset, whatever its state."""
+        """Return the tenant's asset, whatever its state; one that was given up is not there."""
 
     async def many(self, tenant: str, identifiers: Iterable[str]) -> Sequence[Asset]:
         """Return the tenant's STORED assets among ``identifiers``, in any order."""
@@ -208,26 +221,8 @@ class AssetStore(Protocol):
     async def mark_purged(self, asset: Asset, moment: datetime) -> None:
         """Note that the bytes of a DELETED asset are gone."""
 
-    async def left_behind(self, before: datetime, limit: int) -> Sequence[Asset]:
-        """Return records of every tenant WRITING, not spooled, not touched since ``before``."""
-
-    async def not_purged(self, before: datetime, limit: int) -> Sequence[Asset]:
-        """Return DELETED records of every tenant, from ``before``, whose bytes may be there."""
-
-    async def underived(self, limit: int) -> Sequence[Asset]:
-        """Return STORED pictures and films of every tenant without derived files, oldest first."""
-
     async def mark_derived(self, asset: Asset, moment: datetime) -> None:
         """Note that there is nothing more to derive from the asset."""
-
-    async def with_role(self, role: str, before: datetime, limit: int) -> Sequence[Asset]:
-        """Return STORED files of every tenant derived as ``role`` until ``before``, oldest first.
-
-        What is held is left out.
-        """
-
-    async def expired(self, moment: datetime, limit: int) -> Sequence[Asset]:
-        """Return STORED assets of every tenant whose time is over and that nothing holds."""
 
     async def children(self, asset: Asset) -> Sequence[Asset]:
         """Return the STORED assets that were derived from this one."""

@@ -7,16 +7,17 @@ find: the same request id takes it over, and the sweeper removes what nobody com
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from services.common.errors import DataLoss, InvalidArgument
+from services.common.errors import DataLoss, InvalidArgument, Unavailable
 from services.storage.domain.assets import Asset, AssetState, Manifest, Provenance, fingerprint
 from services.storage.domain.keys import KeyLayout, ObjectKey
 from services.storage.domain.media_ports import Finished
 from services.storage.domain.policies import Policies, quota_exceeded
 from services.storage.domain.texts import bounded
-from services.storage.usecases.keeper import SpooledError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -100,28 +101,45 @@ class Ingest:
         Raises ``RequestConflict``, ``ResourceExhausted`` (too large, disk full), ``DataLoss``
         (other bytes than announced, or a damaged file), and whatever the source raises.
         """
-        claim = await self.assets.claim(self._record(intake))
+        record = self._record(intake)
+        claim = await self.assets.claim(record)
         if claim.replayed:
             return claim.asset
         if claim.asset.spool and (waiting := await self.keeper.waiting(claim.asset)):
             return await self.keeper.resume(claim.asset, waiting)
-        try:
-            await self._check_room(intake)
-            async with source as chunks, self.staging.receive(self._cap(intake)) as stage:
-                async for chunk in chunks:
-                    await stage.write(chunk)
-                staged = await stage.finish()
-                _verify(intake, staged)
-                media = await self.inspector.inspect(staged, intake.description)
-                finished = await self._finish(intake, staged, media)
-                whole = _whole(claim.asset, finished, media)
-                return await self.keeper.keep(whole, finished.staged)
-        except SpooledError as spooled:
-            raise spooled.error from spooled
-        except BaseException:
-            # Also when cancelled: a record without bytes must not wait for the sweeper.
-            await asyncio.shield(self.assets.abandon(claim.asset))
-            raise
+        async with AsyncExitStack() as stack:
+            try:
+                finished, media = await self._received(intake, source, stack)
+            except BaseException:
+                # Also when cancelled: a record without bytes must not wait for the sweeper. One
+                # that was taken over may have bytes, in the store or on another replica.
+                if claim.asset.id == record.id:
+                    await self._abandon(record)
+                raise
+            # From here on the record stays, whatever happens: an object may be visible.
+            return await self.keeper.keep(_whole(claim.asset, finished, media), finished.staged)
+
+    async def _received(
+        self,
+        intake: Intake,
+        source: AbstractAsyncContextManager[AsyncIterator[bytes]],
+        stack: AsyncExitStack,
+    ) -> tuple[Finished, MediaInfo | None]:
+        """Return the whole file, inspected; it lies in the staging area until ``stack`` closes."""
+        await self._check_room(intake)
+        chunks = await stack.enter_async_context(source)
+        stage = await stack.enter_async_context(self.staging.receive(self._cap(intake)))
+        async for chunk in chunks:
+            await stage.write(chunk)
+        staged = await stage.finish()
+        _verify(intake, staged)
+        media = await self.inspector.inspect(staged, intake.description)
+        return await self._finish(intake, staged, media), media
+
+    async def _abandon(self, record: Asset) -> None:
+        # When the records are away as well, the sweeper does it.
+        with contextlib.suppress(Unavailable):
+            await asyncio.shield(self.assets.abandon(record))
 
     async def _finish(
         self, intake: Intake, staged: StagedFile, media: MediaInfo | None

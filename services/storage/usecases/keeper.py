@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from services.common.errors import Aborted, DataLoss, ResourceExhausted, Unavailable
+from services.storage.domain.assets import AssetState
 from services.storage.domain.metadata import object_metadata
 from services.storage.domain.policies import Policies, quota_exceeded
 from services.storage.domain.ports import KeyTakenError, ObjectFacts, nothing
+from services.storage.usecases.clear import clear
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
     from typing import Any
 
     from services.storage.domain.assets import Asset
@@ -26,8 +29,8 @@ _MAX_MOVES = 1000
 _RETRY_AFTER = 5.0
 
 
-class SpooledError(Exception):
-    """The store is away and the file waits in the spool; ``error`` is what the caller is told."""
+class StoreAwayError(Exception):
+    """The blob store itself is away, and not the records or a disk; ``error`` is what it says."""
 
     def __init__(self, error: Unavailable) -> None:
         super().__init__(error.message)
@@ -49,7 +52,7 @@ class Keeper:
         """Publish and commit; returns the stored asset.
 
         A caller that leaves now does not stop it: half of it could not be taken back. Raises
-        ``SpooledError`` when the store is away, ``ResourceExhausted`` over the tenant's quota.
+        ``Unavailable`` when the store is away, ``ResourceExhausted`` over the tenant's quota.
         """
         return await _to_the_end(self._keep(asset, staged))
 
@@ -67,8 +70,8 @@ class Keeper:
             raise quota_exceeded(asset.tenant, quota)
         try:
             stored = await _to_the_end(self._store(asset, staged))
-        except Unavailable as error:
-            raise _waiting() from error
+        except StoreAwayError as away:
+            raise _waiting() from away
         if self.spool is not None:
             await self.spool.drop(asset)
         return stored
@@ -76,18 +79,25 @@ class Keeper:
     async def _keep(self, asset: Asset, staged: StagedFile) -> Asset:
         try:
             return await self._store(asset, staged)
-        except Unavailable as error:
+        except StoreAwayError as away:
             if self.spool is None or not await self.spool.keep(asset, staged):
-                raise
-            await self.assets.spooled(asset)
-            raise SpooledError(_waiting()) from error
+                raise away.error from away
+            if not await self.assets.spooled(asset):
+                # Stored by a twin, or given up: nothing would ever come for the file.
+                await self.spool.drop(asset)
+                raise away.error from away
+            raise _waiting() from away
 
     async def _store(self, asset: Asset, staged: StagedFile) -> Asset:
         published = await self._publish(asset, staged)
+        if published.state != AssetState.WRITING:
+            return published
         stored = await self._commit(published)
-        if stored.key != published.key:
-            # A twin of this request was faster; its copy is the asset.
-            await self.blobs.delete(str(published.key))
+        for left in {asset.key: asset, published.key: published}.values():
+            # A twin of this request was faster and its copy is the asset, or was; or an earlier
+            # attempt at it has published other bytes.
+            if stored.state != AssetState.STORED or stored.key != left.key:
+                await clear(self.blobs, left)
         self.on_stored()
         return stored
 
@@ -95,27 +105,40 @@ class Keeper:
         quota = self.policies.of(asset.tenant).quota_bytes
         try:
             return await self.assets.commit(asset, quota_bytes=quota)
-        except (ResourceExhausted, Aborted):
-            # Nothing was committed, and what is visible in the store must have a record.
-            await self.blobs.delete(str(asset.key))
+        except ResourceExhausted:
+            # What is visible in the store must have a record: first nobody may commit it any more.
+            if await self.assets.give_up(asset) and await clear(self.blobs, asset):
+                await self.assets.forget(asset)
+            raise
+        except Aborted:
+            await clear(self.blobs, asset)
             raise
 
     async def _publish(self, asset: Asset, staged: StagedFile) -> Asset:
-        """Make the bytes visible under the first free iteration from the record's own on."""
+        """Make the bytes visible under the first free iteration from the record's own on.
+
+        Returns the record of a twin that was faster, without an object of ours.
+        """
         twin = await self.assets.twin(asset.tenant, asset.sha256, asset.size_bytes)
         for _ in range(_MAX_MOVES):
-            facts = self._facts(asset)
-            try:
-                if twin is None or not await self._cloned(twin, asset, facts):
-                    await self.blobs.publish(staged, str(asset.key), facts)
-            except KeyTakenError:
-                if await self._is_ours(asset):
-                    return asset
-                asset = await self.assets.move(asset)
-            else:
+            if await self._published(asset, staged, twin) or await self._is_ours(asset):
+                return asset
+            asset = await self.assets.move(asset)
+            if asset.state != AssetState.WRITING:
                 return asset
         msg = "no free object key was found"
         raise Aborted(msg)
+
+    async def _published(self, asset: Asset, staged: StagedFile, twin: ObjectKey | None) -> bool:
+        """Publish under the asset's key; false when an object lies there."""
+        facts = self._facts(asset)
+        try:
+            with _told_apart():
+                if twin is None or not await self._cloned(twin, asset, facts):
+                    await self.blobs.publish(staged, str(asset.key), facts)
+        except KeyTakenError:
+            return False
+        return True
 
     async def _cloned(self, twin: ObjectKey, asset: Asset, facts: ObjectFacts) -> bool:
         """Copy the same bytes of the same tenant inside the store, unless they have just gone."""
@@ -127,7 +150,8 @@ class Keeper:
 
     async def _is_ours(self, asset: Asset) -> bool:
         """Whether the object in the way is this asset, published before an answer was lost."""
-        there = await self.blobs.head(str(asset.key))
+        with _told_apart():
+            there = await self.blobs.head(str(asset.key))
         if there is None:
             return False
         known = there.metadata.get("asset"), there.metadata.get("sha256")
@@ -135,6 +159,15 @@ class Keeper:
 
     def _facts(self, asset: Asset) -> ObjectFacts:
         return ObjectFacts(asset.description.content_type, object_metadata(asset, self.now()))
+
+
+@contextlib.contextmanager
+def _told_apart() -> Iterator[None]:
+    """Tell what the blob store says from what records and disks say: only it has a stand-in."""
+    try:
+        yield
+    except Unavailable as error:
+        raise StoreAwayError(error) from error
 
 
 def _waiting() -> Unavailable:

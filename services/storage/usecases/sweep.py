@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from services.storage.domain.assets import AssetState
+from services.storage.usecases.clear import clear
 
 if TYPE_CHECKING:
     from services.storage.domain.assets import Asset
@@ -55,9 +56,10 @@ class Sweep:
         report.spooled = await self._unspool()
         report.uploads = await self.blobs.sweep(self.stale_after)
         moment = self.now()
-        for asset in await self.assets.left_behind(moment - self.stale_after, BATCH):
-            await self._give_up(asset)
-            report.given_up += 1
+        # First nobody may commit them any more, then their objects go.
+        await self.assets.give_up_stale(moment - self.stale_after)
+        for asset in await self.assets.given_up(BATCH):
+            report.given_up += await self._clear(asset)
         for asset in await self.assets.not_purged(moment - PURGE_AFTER, BATCH):
             await self.blobs.delete(str(asset.key))
             await self.assets.mark_purged(asset, self.now())
@@ -78,12 +80,12 @@ class Sweep:
             await self.spool.forget(identifier)
         return len(done)
 
-    async def _give_up(self, asset: Asset) -> None:
-        """Remove a record that nobody finished, and its object when that had become visible."""
-        there = await self.blobs.head(str(asset.key))
-        if there is not None and there.metadata.get("asset") == asset.name:
-            await self.blobs.delete(str(asset.key))
-        await self.assets.abandon(asset)
+    async def _clear(self, asset: Asset) -> bool:
+        """Remove a record that was given up, and its object when that had become visible."""
+        cleared = await clear(self.blobs, asset)
+        if cleared:
+            await self.assets.forget(asset)
+        return cleared
 
     async def _expire(self, asset: Asset) -> None:
         found = await self.assets.get(asset.tenant, asset.id)

@@ -294,13 +294,54 @@ async def test_derived_files_are_named_by_their_parent_and_not_listed(store: Sql
     assert [item.id for item in await store.children(parent)] == [claim.asset.id]
 
 
-async def test_what_nobody_finished_is_found_once_it_is_old(store: SqlAssets) -> None:
+async def test_what_nobody_finished_is_given_up_once_it_is_old_and_its_request_is_free_again(
+    store: SqlAssets,
+) -> None:
     asset = (await store.claim(record("r1"))).asset
-    assert await store.left_behind(NOW, 10) == []
-    found = await store.left_behind(NOW + timedelta(seconds=1), 10)
-    assert [item.id for item in found] == [asset.id]
-    await store.abandon(found[0])
+    waiting = (await store.claim(record("r2"))).asset
+    await store.spooled(waiting)
+    await store.give_up_stale(NOW)
+    assert await store.given_up(10) == []
+    await store.give_up_stale(NOW + timedelta(seconds=1))
+    found = await store.given_up(10)
+    assert [(item.id, item.state) for item in found] == [(asset.id, AssetState.GIVEN_UP)]
     assert await store.get("acme", asset.id) is None
+    assert [item.id for item in await store.everything("acme", "", 10)] == []
+    again = await store.claim(record("r1", fingerprint="other"))
+    assert (again.replayed, again.asset.key.iteration) == (False, 3), "its key is still taken"
+    with pytest.raises(Aborted):
+        await store.commit(asset)
+    with pytest.raises(Aborted):
+        await store.move(asset)
+    assert not await store.spooled(asset)
+    await store.forget(found[0])
+    await store.forget(again.asset)
+    assert await store.given_up(10) == []
+    assert (await store.commit(again.asset)).state == AssetState.STORED
+
+
+async def test_an_attempt_gives_up_only_what_is_its_own_and_waits_in_no_spool(
+    store: SqlAssets,
+) -> None:
+    first = (await store.claim(record("r1"))).asset
+    second = (await store.claim(record("r1"))).asset
+    assert not await store.give_up(first)
+    assert await store.spooled(replace(first, size_bytes=3, sha256="11" * 32))
+    assert not await store.give_up(second)
+    await store.abandon(second)
+    found = await store.get("acme", first.id)
+    assert found is not None
+    assert (found.state, found.spool, found.size_bytes) == (AssetState.WRITING, "local", 3)
+    third = (await store.claim(record("r3"))).asset
+    assert await store.give_up(third)
+
+
+async def test_what_a_twin_has_stored_is_not_moved(store: SqlAssets) -> None:
+    first = (await store.claim(record("r1"))).asset
+    winner = await store.commit(replace(first, sha256="11" * 32, size_bytes=1))
+    assert await store.move(first) == winner
+    assert await store.get("acme", first.id) == winner
+    assert not await store.spooled(first)
 
 
 async def test_what_is_derived_from_a_held_asset_is_held_as_well(store: SqlAssets) -> None:

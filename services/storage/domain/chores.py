@@ -1,0 +1,45 @@
+"""What the background work asks of the records, over every tenant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from services.storage.domain.assets import Asset
+
+
+class Chores(Protocol):
+    """The worker's part of the asset store. Every method is one transaction."""
+
+    async def waiting(self, limit: int) -> Sequence[Asset]:
+        """Return WRITING records of every tenant whose bytes wait in a spool, oldest first."""
+
+    async def still_waiting(self, identifiers: Iterable[str]) -> frozenset[str]:
+        """Return those of the ids whose bytes wait in a spool."""
+
+    async def give_up_stale(self, before: datetime) -> None:
+        """Turn every WRITING record that is not spooled nor touched since ``before`` GIVEN_UP."""
+
+    async def given_up(self, limit: int) -> Sequence[Asset]:
+        """Return GIVEN_UP records of every tenant; their keys stay taken until ``forget``."""
+
+    async def forget(self, asset: Asset) -> None:
+        """Remove a GIVEN_UP record: its object is gone, its key is free."""
+
+    async def not_purged(self, before: datetime, limit: int) -> Sequence[Asset]:
+        """Return DELETED records of every tenant, from ``before``, whose bytes may be there."""
+
+    async def underived(self, limit: int) -> Sequence[Asset]:
+        """Return STORED pictures and films of every tenant without derived files, oldest first."""
+
+    async def with_role(self, role: str, before: datetime, limit: int) -> Sequence[Asset]:
+        """Return STORED files of every tenant derived as ``role`` until ``before``, oldest first.
+
+        What is held is left out.
+        """
+
+    async def expired(self, moment: datetime, limit: int) -> Sequence[Asset]:
+        """Return STORED assets of every tenant whose time is over and that nothing holds."""

@@ -1,0 +1,401 @@
+"""Attempts at one upload meet each other, the sweeper and outages: the real parts, no server.
+
+What happens in between is placed exactly: before or after a call of the blob store or the records.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from services.common.database import Database
+from services.common.errors import Aborted, InvalidArgument, ResourceExhausted, Unavailable
+from services.common.ids import new_id
+from services.common.media_urls import MediaUrlSigner
+from services.common.migrate import migrate
+from services.storage.__main__ import MIGRATIONS
+from services.storage.adapters.disk import Disk
+from services.storage.adapters.folder_blobs import FolderBlobs
+from services.storage.adapters.folder_spool import FolderSpool
+from services.storage.adapters.media_finisher import MediaFinisher
+from services.storage.adapters.media_inspector import MediaInspector
+from services.storage.adapters.sql_assets import SqlAssets
+from services.storage.adapters.sql_search import SqlSearch
+from services.storage.adapters.staging import FolderStaging
+from services.storage.domain.assets import Asset, AssetState, Description
+from services.storage.domain.policies import Policies, Policy
+from services.storage.domain.ports import AssetStore, BlobStore
+from services.storage.usecases.flush import Flush
+from services.storage.usecases.ingest import Ingest, Intake
+from services.storage.usecases.keeper import Keeper
+from services.storage.usecases.library import Library
+from services.storage.usecases.sweep import Sweep
+
+pytestmark = pytest.mark.timeout(60)
+Then = Callable[[], Awaitable[object]]
+
+
+class Watched:
+    """Passes calls on; ``before`` and ``after`` name what happens once around a method."""
+
+    def __init__(self, inner: object) -> None:
+        self._inner = inner
+        self.before: dict[str, Then] = {}
+        self.after: dict[str, Then] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if name not in {*self.before, *self.after}:
+            return found
+
+        async def watched(*args: object, **kwargs: object) -> object:
+            if then := self.before.pop(name, None):
+                await then()
+            answer = await found(*args, **kwargs)
+            if then := self.after.pop(name, None):
+                await then()
+            return answer
+
+        return watched
+
+
+@dataclass
+class Replica:
+    """The use cases of one process; replicas share database and folder, not the spool."""
+
+    database: Database
+    disk: Disk
+    folder: Path
+    name: str = "one"
+    quota_bytes: int = 0
+    clock: list[datetime] = field(default_factory=lambda: [datetime(2026, 11, 1, tzinfo=UTC)])
+
+    def __post_init__(self) -> None:
+        signer = MediaUrlSigner("a secret of the tests", now=self.now)
+        store = FolderBlobs(self.folder / "objects", self.disk, signer=signer, new_id=new_id)
+        self.blobs = Watched(store)
+        self.assets = Watched(SqlAssets(self.database, now=self.now))
+        mine = self.folder / self.name
+        self.spool = FolderSpool(mine / "spool", self.disk, max_bytes=1 << 30)
+        self.staging = FolderStaging(mine / "staging", self.disk, new_id=new_id)
+
+    def now(self) -> datetime:
+        return self.clock[0]
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        assets: AssetStore = self.assets
+        blobs: BlobStore = self.blobs
+        return {"assets": assets, "blobs": blobs, "now": self.now}
+
+    @property
+    def keeper(self) -> Keeper:
+        policies = Policies(Policy(self.quota_bytes))
+        return Keeper(**self.shared, spool=self.spool, policies=policies)
+
+    @property
+    def library(self) -> Library:
+        return Library(**self.shared, index=SqlSearch(self.database))
+
+    async def upload(self, data: bytes = b"the bytes", then: Then | None = None) -> Asset:
+        """Upload under one request id; ``then`` happens when half of the bytes are there."""
+
+        @asynccontextmanager
+        async def source() -> AsyncIterator[AsyncIterator[bytes]]:
+            yield chunks()
+
+        async def chunks() -> AsyncIterator[bytes]:
+            yield data[:4]
+            if then is not None:
+                await then()
+            yield data[4:]
+
+        ingest = Ingest(
+            assets=self.shared["assets"],
+            staging=self.staging,
+            inspector=MediaInspector(self.disk),
+            finisher=MediaFinisher(self.disk, label=False),
+            keeper=self.keeper,
+            now=self.now,
+            new_id=new_id,
+            max_bytes=1 << 20,
+        )
+        told = Description(content_type="text/plain")
+        return await ingest.receive(
+            Intake(tenant="acme", request_id="r1", description=told, stem="acme/c"), source()
+        )
+
+    async def sweep(self) -> None:
+        """Sweep when every upload so far has been left alone for too long."""
+        self.clock[0] += timedelta(days=2)
+        await self.sweep_now()
+
+    async def sweep_now(self) -> None:
+        """Sweep without letting time go by."""
+        shared = {**self.shared, "staging": self.staging, "library": self.library}
+        await Sweep(**shared, spool=self.spool, stale_after=timedelta(days=1)).once()
+
+    async def flush(self) -> int:
+        """Take the spool to the store."""
+        return await Flush(
+            assets=self.shared["assets"], spool=self.spool, keeper=self.keeper
+        ).once()
+
+    def objects(self) -> list[str]:
+        """Keys of the objects that are visible."""
+        root = self.folder / "objects"
+        found = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
+        return sorted(str(path) for path in found if path.parts[0] != ".reelmesh")
+
+    async def read(self, asset: Asset) -> bytes:
+        """Bytes of a stored asset."""
+        _, chunks = await self.library.read("acme", asset.name, offset=0, length=0)
+        return b"".join([chunk async for chunk in chunks])
+
+    async def records(self) -> list[str]:
+        """States of the records."""
+        async with self.database.read() as connection:
+            rows = await connection.exec_driver_sql("SELECT state FROM assets ORDER BY id")
+            return [row[0] for row in rows]
+
+
+@pytest.fixture
+async def one(tmp_path: Path) -> AsyncIterator[Replica]:
+    disk = Disk()
+    async with Database(str(tmp_path / "storage.db"), schema="storage") as database:
+        await migrate(database, MIGRATIONS)
+        yield Replica(database, disk, tmp_path)
+    disk.close()
+
+
+@pytest.fixture
+def two(one: Replica) -> Replica:
+    """A second replica beside the first."""
+    return Replica(one.database, one.disk, one.folder, "two", clock=one.clock)
+
+
+async def away() -> None:
+    raise Unavailable("the object store is away")
+
+
+async def database_away() -> None:
+    raise OperationalError("UPDATE", {}, sqlite3.OperationalError("database is locked"))
+
+
+async def broken() -> None:
+    field = "uri"
+    raise InvalidArgument(field, "has expired")
+
+
+async def left(one: Replica, error: type[BaseException] = Unavailable) -> None:
+    """Leave a published object with a WRITING record, as a crash after publishing does."""
+    one.assets.before["commit"] = database_away
+    with pytest.raises((error, OperationalError)):
+        await one.upload()
+
+
+async def test_what_waits_in_the_spool_of_one_replica_outlives_a_failed_retry_on_another(
+    one: Replica, two: Replica
+) -> None:
+    one.blobs.before["publish"] = away
+    with pytest.raises(Unavailable, match="safe in the spool"):
+        await one.upload()
+    with pytest.raises(InvalidArgument, match="expired"):
+        await two.upload(then=broken)
+    await two.sweep()
+    assert await one.flush() == 1
+    asset = await two.upload(b"")
+    assert await two.read(asset) == b"the bytes"
+    assert await one.records() == ["stored"]
+
+
+async def test_a_retry_that_takes_over_before_the_file_is_spooled_does_not_lose_it(
+    one: Replica, two: Replica
+) -> None:
+    async def retried() -> None:
+        with pytest.raises(InvalidArgument, match="expired"):
+            await two.upload(then=broken)
+        await away()
+
+    one.blobs.before["publish"] = retried
+    with pytest.raises(Unavailable, match="safe in the spool"):
+        await one.upload()
+    assert await one.flush() == 1
+    assert await one.read(await two.upload(b"")) == b"the bytes"
+
+
+async def test_nothing_is_called_safe_that_no_record_waits_for(one: Replica) -> None:
+    async def given_up() -> None:
+        await one.sweep()
+        await away()
+
+    one.blobs.before["publish"] = given_up
+    with pytest.raises(Unavailable) as caught:
+        await one.upload()
+    assert "safe" not in caught.value.message
+    assert await one.spool.used() == 0
+
+
+async def test_a_caller_that_leaves_while_the_store_hangs_finds_its_file_later(
+    one: Replica,
+) -> None:
+    hanging, back = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        hanging.set()
+        await back.wait()
+        await away()
+
+    one.blobs.before["publish"] = hang
+    uploading = asyncio.create_task(one.upload())
+    await hanging.wait()
+    uploading.cancel()
+    back.set()
+    with pytest.raises(asyncio.CancelledError):
+        await uploading
+    assert await one.flush() == 1
+    assert await one.read(await one.upload(b"")) == b"the bytes"
+
+
+@pytest.mark.parametrize("moment", ["head", "delete"])
+async def test_a_retry_meets_the_sweeper_and_is_stored_with_its_bytes(
+    one: Replica, two: Replica, moment: str
+) -> None:
+    await left(one)
+    stored: list[Asset] = []
+
+    async def retried() -> None:
+        stored.append(await two.upload())
+
+    one.blobs.before[moment] = retried
+    await one.sweep()
+    assert await one.read(stored[0]) == b"the bytes"
+    assert one.objects() == [str(stored[0].key)]
+    assert await one.records() == ["stored"]
+
+
+async def test_a_retry_that_is_under_way_keeps_the_sweeper_off(one: Replica, two: Replica) -> None:
+    await left(one)
+    one.clock[0] += timedelta(days=2)
+    asset = await two.upload(then=one.sweep_now)
+    assert one.objects() == [str(asset.key)]
+    assert await one.read(asset) == b"the bytes"
+
+
+async def test_an_upload_that_was_given_up_leaves_no_object(one: Replica) -> None:
+    one.blobs.before["publish"] = one.sweep
+    with pytest.raises(Aborted):
+        await one.upload()
+    assert (one.objects(), await one.records()) == ([], [])
+    assert (await one.upload()).key.iteration == 1
+
+
+async def test_a_sweeper_that_dies_half_way_is_followed_by_another(one: Replica) -> None:
+    await left(one)
+
+    async def dies() -> None:
+        raise KeyboardInterrupt
+
+    one.blobs.after["delete"] = dies
+    with pytest.raises(KeyboardInterrupt):
+        await one.sweep()
+    assert (one.objects(), await one.records()) == ([], ["given_up"])
+    asset = await one.upload()
+    assert asset.key.iteration == 2, "its key is not free yet"
+    await one.sweep()
+    assert await one.records() == ["stored"]
+    assert await one.read(asset) == b"the bytes"
+
+
+async def test_a_slower_twin_does_not_move_the_record_of_a_faster_one(
+    one: Replica, two: Replica
+) -> None:
+    stored: list[Asset] = []
+
+    async def twin() -> None:
+        stored.append(await two.upload(b"other bytes"))
+
+    one.assets.before["move"] = twin
+    blocked = one.folder / "objects" / "acme" / "c-001.txt"
+    one.blobs.before["publish"] = lambda: asyncio.to_thread(_touch, blocked)
+    asset = await one.upload()
+    assert asset == stored[0]
+    assert await one.read(asset) == b"other bytes"
+
+
+def _touch(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"somebody else's")
+
+
+async def test_a_database_that_goes_away_at_the_commit_leaves_record_and_object_to_the_retry(
+    one: Replica,
+) -> None:
+    await left(one)
+    assert await one.records() == ["writing"]
+    assert len(one.objects()) == 1
+    assert await one.spool.used() == 0, "the object store was not away"
+    asset = await one.upload()
+    assert asset.key.iteration == 1
+    assert one.objects() == [str(asset.key)]
+
+
+async def test_a_retry_whose_source_fails_leaves_record_and_object_together(one: Replica) -> None:
+    await left(one)
+    with pytest.raises(InvalidArgument):
+        await one.upload(then=broken)
+    assert (len(one.objects()), await one.records()) == (1, ["writing"])
+    await one.sweep()
+    assert (one.objects(), await one.records()) == ([], [])
+
+
+async def test_an_upload_over_the_quota_leaves_nothing_unless_a_retry_has_it_now(
+    one: Replica, two: Replica
+) -> None:
+    one.quota_bytes = 100
+
+    async def full() -> None:
+        raise ResourceExhausted("the storage quota is used up")
+
+    one.assets.before["commit"] = full
+    with pytest.raises(ResourceExhausted):
+        await one.upload()
+    assert (one.objects(), await one.records()) == ([], [])
+
+    async def full_with_a_retry() -> None:
+        two.assets.before["commit"] = database_away
+        with suppress(OperationalError, Unavailable):
+            await two.upload()
+        await full()
+
+    one.assets.before["commit"] = full_with_a_retry
+    with pytest.raises(ResourceExhausted):
+        await one.upload()
+    assert (len(one.objects()), await one.records()) == (1, ["writing"])
+    assert await two.read(await two.upload()) == b"the bytes"
+
+
+async def test_a_twin_that_comes_after_a_deletion_leaves_no_object(
+    one: Replica, two: Replica
+) -> None:
+    async def stored_and_deleted() -> None:
+        await two.library.delete("acme", (await two.upload()).name)
+
+    one.blobs.before["publish"] = stored_and_deleted
+    asset = await one.upload()
+    assert asset.state == AssetState.DELETED
+    assert one.objects() == []
+
+
+async def test_other_bytes_of_an_earlier_attempt_do_not_stay(one: Replica) -> None:
+    await left(one)
+    asset = await one.upload(b"other bytes")
+    assert one.objects() == [str(asset.key)]
+    assert await one.read(asset) == b"other bytes"
