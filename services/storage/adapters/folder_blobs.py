@@ -1,13 +1,12 @@
 """Objects in a folder: files under their keys, metadata in sidecars, URLs that the gateway serves.
 
-A file becomes visible by one ``link`` from staging: whole or not at all, and never over another
-one.
+A file becomes visible by one ``link`` from staging: whole or not at all, never without its sidecar,
+and never over another one.
 """
 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import time
@@ -16,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from services.common.errors import DataLoss, InvalidArgument
 from services.common.media_urls import MediaGrant
-from services.storage.adapters.disk import sync_file, sync_folder
+from services.storage.adapters.disk import make_folder, sync_file, sync_folder
+from services.storage.adapters.folder_sidecars import FolderSidecars
 from services.storage.domain.media_types import served_as, shown_inline
 from services.storage.domain.ports import CHUNK_BYTES, BlobInfo, KeyTakenError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator
     from datetime import timedelta
     from pathlib import Path
 
@@ -46,6 +46,7 @@ class FolderBlobs:
         self._disk = disk
         self._signer = signer
         self._new_id = new_id
+        self._sidecars = FolderSidecars(root / _HIDDEN / "meta")
 
     async def publish(self, staged: StagedFile, key: str, facts: ObjectFacts) -> None:
         """Link the staged file under ``key``; see the port."""
@@ -116,7 +117,7 @@ class FolderBlobs:
         return self._path(key).absolute().as_uri()
 
     async def sweep(self, older_than: timedelta) -> int:
-        """Remove copies and sidecars under way that a crash left behind."""
+        """Remove copies under way that a crash left behind."""
         return await self._disk.run(self._sweep, time.time() - older_than.total_seconds())
 
     async def check(self) -> None:
@@ -132,9 +133,6 @@ class FolderBlobs:
             raise InvalidArgument(field, "is not a safe object key")
         return self._root.joinpath(*segments)
 
-    def _sidecar(self, key: str) -> Path:
-        return self._root / _HIDDEN / "meta" / f"{key}.json"
-
     def _temporary(self) -> Path:
         folder = self._root / _HIDDEN / "tmp"
         folder.mkdir(parents=True, exist_ok=True)
@@ -142,15 +140,23 @@ class FolderBlobs:
 
     def _publish(self, source: Path, key: str, facts: ObjectFacts) -> None:
         target = self._path(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(target):
+            raise KeyTakenError(key)
+        make_folder(target.parent)
         sync_file(source)
-        try:
-            self._link(source, target)
-        except FileExistsError as error:
-            raise KeyTakenError(key) from error
-        metadata = dict(facts.metadata)
-        self._write_sidecar(key, {"content_type": facts.content_type, "metadata": metadata})
-        sync_folder(target.parent)
+        with self._sidecars.held(key) as sidecar:
+            if os.path.lexists(target):
+                raise KeyTakenError(key)
+            try:
+                metadata = dict(facts.metadata)
+                sidecar.write({"content_type": facts.content_type, "metadata": metadata})
+                # Never an object without its facts: by them it is known whose it is.
+                self._link(source, target)
+                sync_folder(target.parent)
+            except OSError:
+                target.unlink(missing_ok=True)
+                sidecar.remove()
+                raise
 
     def _link(self, source: Path, target: Path) -> None:
         try:
@@ -170,28 +176,23 @@ class FolderBlobs:
         finally:
             copy.unlink(missing_ok=True)
 
-    def _write_sidecar(self, key: str, facts: Mapping[str, object]) -> None:
-        sidecar, temporary = self._sidecar(key), self._temporary()
-        sidecar.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(facts), encoding="utf-8")
-        temporary.replace(sidecar)
-
     def _head(self, key: str) -> BlobInfo | None:
         try:
             facts = self._path(key).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        try:
-            stored = json.loads(self._sidecar(key).read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            stored = {"content_type": "application/octet-stream", "metadata": {}}
+        stored = self._sidecars.read(key)
         modified = datetime.fromtimestamp(facts.st_mtime, UTC)
         return BlobInfo(key, facts.st_size, stored["content_type"], stored["metadata"], modified)
 
     def _delete(self, key: str) -> None:
         # Empty folders stay: removing one could race with a file that is just being linked into it.
-        self._path(key).unlink(missing_ok=True)
-        self._sidecar(key).unlink(missing_ok=True)
+        target = self._path(key)
+        with self._sidecars.held(key) as sidecar:
+            if os.path.lexists(target):
+                target.unlink()
+                sync_folder(target.parent)
+            sidecar.remove()
 
     def _keys(self, prefix: str) -> Iterator[str]:
         start = self._root / prefix.rpartition("/")[0]

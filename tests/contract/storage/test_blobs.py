@@ -92,13 +92,18 @@ async def test_of_sixteen_writers_of_one_key_exactly_one_wins(
     blobs: BlobStore, tmp_path: Path
 ) -> None:
     files = [staged(tmp_path, f"writer {number}".encode()) for number in range(16)]
+    facts = [ObjectFacts("video/mp4", {"writer": str(number)}) for number in range(16)]
     outcomes = await asyncio.gather(
-        *(blobs.publish(file, KEY, FACTS) for file in files), return_exceptions=True
+        *(blobs.publish(file, KEY, fact) for file, fact in zip(files, facts, strict=True)),
+        return_exceptions=True,
     )
     winners = [number for number, outcome in enumerate(outcomes) if outcome is None]
     assert len(winners) == 1
     assert all(isinstance(each, KeyTakenError) for each in outcomes if each is not None)
     assert await everything(blobs, KEY) == f"writer {winners[0]}".encode()
+    info = await blobs.head(KEY)
+    assert info is not None
+    assert info.metadata == {"writer": str(winners[0])}
 
 
 async def test_a_clone_has_the_same_bytes_and_a_life_of_its_own(

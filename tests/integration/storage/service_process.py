@@ -4,6 +4,7 @@ Run as a script: ``service_process.py SETTINGS_JSON STEP``; prints the bound add
 """
 
 import asyncio
+import inspect
 import json
 import os
 import signal
@@ -27,6 +28,7 @@ STEPS = {
     "once inspected": ("media_inspector", "MediaInspector", "inspect", "after"),
     "while drawing": ("derive_maker", "DeriveMaker", "make", "before"),
     "before publishing": ("BLOBS", "BLOBS", "publish", "before"),
+    "between its facts and the object": ("folder_blobs", "FolderBlobs", "_link", "before"),
     "while sending parts": ("s3_upload", "Sending", "_part", "after"),
     "once published": ("BLOBS", "BLOBS", "publish", "after"),
     "once committed": ("sql_assets", "SqlAssets", "commit", "after"),
@@ -125,7 +127,10 @@ def arm(step: str, settings: Settings) -> None:
             await original(*args, **kwargs)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    setattr(owner, method, deadly)
+    def at_once(*_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(owner, method, deadly if inspect.iscoroutinefunction(original) else at_once)
 
 
 async def listen(settings: Settings, say: Callable[[str], object]) -> None:

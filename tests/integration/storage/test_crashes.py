@@ -71,6 +71,7 @@ async def test_an_upload_killed_at_any_step_can_be_sent_again_and_exists_once(
         assert await acme.download(asset.name) == CLIP
         assert len((await acme.stub.ListAssets(pb.ListAssetsRequest())).assets) == 1
         assert visible(settings, bucket) == [asset.key]
+        assert asset.iteration == 1, "the retry takes the key over"
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,7 @@ async def test_an_upload_killed_at_any_step_can_be_sent_again_and_exists_once(
     [
         ("folder", "while receiving"),
         ("folder", "once received"),
+        ("folder", "between its facts and the object"),
         ("folder", "once published"),
         ("s3", "once published"),
     ],
@@ -96,6 +98,7 @@ async def test_what_a_killed_upload_leaves_is_swept(
         await until(
             lambda: not (visible(settings, bucket) or any(settings.receiving_folder.glob("*.part")))
         )
+        await until(lambda: not [*settings.asset_folder.rglob("*.json")])
 
 
 @pytest.mark.parametrize("settings", ["folder"], indirect=True)
