@@ -6,10 +6,11 @@ import contextlib
 import errno
 import os
 import shutil
+import threading
 import time
 from typing import TYPE_CHECKING
 
-from services.storage.adapters.disk import sync_file, sync_folder
+from services.storage.adapters.disk import make_folder, sync_file, sync_folder
 from services.storage.domain.ports import StagedFile
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class FolderSpool:
         self._folder = folder
         self._disk = disk
         self._max_bytes = max_bytes
+        # One file at a time looks whether there is room and takes it.
+        self._turn = threading.Lock()
 
     async def keep(self, asset: Asset, staged: StagedFile) -> bool:
         """Keep the file; false when the spool has no room for it."""
@@ -41,6 +44,10 @@ class FolderSpool:
     async def drop(self, asset: Asset) -> None:
         """Forget the file."""
         await self._disk.run(self._path(asset).unlink, missing_ok=True)
+
+    async def ids(self) -> list[str]:
+        """Return the ids of all assets that have a file here, oldest asset first."""
+        return await self._disk.run(self._ids)
 
     async def old(self, older_than: timedelta) -> list[str]:
         """Return the ids of assets whose files came here longer ago than that."""
@@ -58,27 +65,36 @@ class FolderSpool:
         return self._folder / f"{asset.id}.{asset.sha256}.spool"
 
     def _keep(self, asset: Asset, staged: StagedFile) -> bool:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        if self._used() + staged.size_bytes > self._max_bytes:
-            return False
-        path = self._path(asset)
+        make_folder(self._folder)
         sync_file(staged.path)
-        try:
-            os.link(staged.path, path)
-        except FileExistsError:
-            return True
-        except OSError as error:
-            if error.errno not in {errno.EXDEV, errno.EPERM, errno.ENOTSUP}:
-                raise
-            self._copy(staged.path, path)
+        path = self._path(asset)
+        with self._turn:
+            if path.exists():
+                # Left by an attempt long ago perhaps: it is young again, and not to be swept now.
+                path.touch()
+                return True
+            if self._used() + staged.size_bytes > self._max_bytes:
+                return False
+            self._take(staged.path, path)
         sync_folder(self._folder)
         return True
 
+    def _take(self, source: Path, path: Path) -> None:
+        try:
+            os.link(source, path)
+        except OSError as error:
+            if error.errno not in {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP}:
+                raise
+            self._copy(source, path)
+
     def _copy(self, source: Path, path: Path) -> None:
         half = path.with_suffix(".half")
-        shutil.copyfile(source, half)
-        sync_file(half)
-        half.replace(path)
+        try:
+            shutil.copyfile(source, half)
+            sync_file(half)
+            half.replace(path)
+        finally:
+            half.unlink(missing_ok=True)
 
     def _old(self, before: float) -> list[str]:
         found = set()
@@ -90,11 +106,17 @@ class FolderSpool:
                     found.add(path.name.partition(".")[0])
         return sorted(found)
 
+    def _ids(self) -> list[str]:
+        return sorted({path.name.partition(".")[0] for path in self._folder.glob("*.spool")})
+
     def _forget(self, identifier: str) -> None:
         for path in self._folder.glob(f"{identifier}.*"):
             path.unlink(missing_ok=True)
 
     def _used(self) -> int:
-        if not self._folder.is_dir():
-            return 0
-        return sum(path.stat().st_size for path in self._folder.glob("*.spool"))
+        used = 0
+        for path in self._folder.glob("*.spool"):
+            # One that is stored and dropped just now takes no room.
+            with contextlib.suppress(FileNotFoundError):
+                used += path.stat().st_size
+        return used

@@ -24,15 +24,9 @@ class SqlChores:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def waiting(self, limit: int) -> Sequence[Asset]:
-        """Return WRITING records of every tenant whose bytes wait in a spool, oldest first."""
-        return await self._fetch(sql.WAITING, at_most=limit)
-
-    async def still_waiting(self, identifiers: Iterable[str]) -> frozenset[str]:
-        """Return those of the ids whose bytes wait in a spool."""
-        async with self._database.statement() as connection:
-            found = await connection.execute(sql.STILL_WAITING, {"identifiers": list(identifiers)})
-            return frozenset(found.scalars())
+    async def waiting(self, identifiers: Iterable[str]) -> Sequence[Asset]:
+        """Return those of the records that are WRITING with bytes in a spool, oldest first."""
+        return await self._fetch(sql.WAITING, identifiers=list(identifiers))
 
     async def give_up_stale(self, before: datetime) -> None:
         """Turn every WRITING record that is not spooled nor touched since ``before`` GIVEN_UP."""

@@ -125,10 +125,9 @@ EVERYTHING = (
 )
 
 # The worker's questions, over every tenant.
-WAITING = _EVERY.where(_WRITING, assets.c.spool != "").order_by(assets.c.id).limit(LIMIT)
-STILL_WAITING = select(assets.c.id).where(
+WAITING = _EVERY.where(
     assets.c.id.in_(bindparam("identifiers", expanding=True)), _WRITING, assets.c.spool != ""
-)
+).order_by(assets.c.id)
 UNDERIVED = _EVERY.where(assets.c.derive_time.is_(None), _STORED).order_by(assets.c.id).limit(LIMIT)
 GIVEN_UP = _EVERY.where(_GIVEN_UP).limit(LIMIT)
 NOT_PURGED = _EVERY.where(

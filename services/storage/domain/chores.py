@@ -14,11 +14,8 @@ if TYPE_CHECKING:
 class Chores(Protocol):
     """The worker's part of the asset store. Every method is one transaction."""
 
-    async def waiting(self, limit: int) -> Sequence[Asset]:
-        """Return WRITING records of every tenant whose bytes wait in a spool, oldest first."""
-
-    async def still_waiting(self, identifiers: Iterable[str]) -> frozenset[str]:
-        """Return those of the ids whose bytes wait in a spool."""
+    async def waiting(self, identifiers: Iterable[str]) -> Sequence[Asset]:
+        """Return those of the records that are WRITING with bytes in a spool, oldest first."""
 
     async def give_up_stale(self, before: datetime) -> None:
         """Turn every WRITING record that is not spooled nor touched since ``before`` GIVEN_UP."""

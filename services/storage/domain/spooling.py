@@ -27,6 +27,9 @@ class SpoolRoom(Protocol):
     async def used(self) -> int:
         """Return the bytes that wait."""
 
+    async def ids(self) -> Sequence[str]:
+        """Return the ids of all assets that have a file here, oldest asset first."""
+
     async def old(self, older_than: timedelta) -> Sequence[str]:
         """Return the ids of assets whose files came here longer ago than that."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.common.errors import ServiceError, Unavailable
 
 if TYPE_CHECKING:
+    from services.storage.domain.assets import Asset
     from services.storage.domain.ports import AssetStore
     from services.storage.domain.spooling import SpoolRoom
     from services.storage.usecases.keeper import Keeper
@@ -17,7 +19,7 @@ BATCH = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flush:
-    """Each replica flushes its own spool; the records tell what is in it."""
+    """Each replica flushes its own spool: what its folder has and the records wait for."""
 
     assets: AssetStore
     spool: SpoolRoom
@@ -26,16 +28,23 @@ class Flush:
     async def once(self) -> int:
         """Store what waits here; returns how many files were stored, stops at the first outage."""
         stored = 0
-        for asset in await self.assets.waiting(BATCH):
-            staged = await self.spool.find(asset)
-            if staged is None:
-                continue
-            try:
-                await self.keeper.resume(asset, staged)
-            except Unavailable:
-                return stored
-            except ServiceError:
-                # It can never be stored (the quota is used up): a retry says why to the caller.
-                continue
-            stored += 1
+        with contextlib.suppress(Unavailable):
+            ids = await self.spool.ids()
+            for start in range(0, len(ids), BATCH):
+                for asset in await self.assets.waiting(ids[start : start + BATCH]):
+                    stored += await self._store(asset)
         return stored
+
+    async def _store(self, asset: Asset) -> bool:
+        staged = await self.spool.find(asset)
+        if staged is None:
+            # A later attempt brought other bytes, to another replica.
+            return False
+        try:
+            await self.keeper.resume(asset, staged)
+        except Unavailable:
+            raise
+        except ServiceError:
+            # It can never be stored (the quota is used up): a retry says why to the caller.
+            return False
+        return True

@@ -73,12 +73,15 @@ class Sweep:
         """Forget spooled files that nothing waits for: stored, and then came a crash."""
         if self.spool is None:
             return 0
+        removed = 0
         old = await self.spool.old(self.stale_after)
-        waiting = await self.assets.still_waiting(old) if old else frozenset()
-        done = [identifier for identifier in old if identifier not in waiting]
-        for identifier in done:
-            await self.spool.forget(identifier)
-        return len(done)
+        for start in range(0, len(old), BATCH):
+            some = old[start : start + BATCH]
+            waiting = {asset.id for asset in await self.assets.waiting(some)}
+            for identifier in set(some) - waiting:
+                await self.spool.forget(identifier)
+                removed += 1
+        return removed
 
     async def _clear(self, asset: Asset) -> bool:
         """Remove a record that was given up, and its object when that had become visible."""

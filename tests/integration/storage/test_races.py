@@ -104,8 +104,10 @@ class Replica:
     def library(self) -> Library:
         return Library(**self.shared, index=SqlSearch(self.database))
 
-    async def upload(self, data: bytes = b"the bytes", then: Then | None = None) -> Asset:
-        """Upload under one request id; ``then`` happens when half of the bytes are there."""
+    async def upload(
+        self, data: bytes = b"the bytes", then: Then | None = None, *, request_id: str = "r1"
+    ) -> Asset:
+        """Upload a file; ``then`` happens when half of the bytes are there."""
 
         @asynccontextmanager
         async def source() -> AsyncIterator[AsyncIterator[bytes]]:
@@ -129,7 +131,7 @@ class Replica:
         )
         told = Description(content_type="text/plain")
         return await ingest.receive(
-            Intake(tenant="acme", request_id="r1", description=told, stem="acme/c"), source()
+            Intake(tenant="acme", request_id=request_id, description=told, stem="acme/c"), source()
         )
 
     async def sweep(self) -> None:
@@ -262,6 +264,24 @@ async def test_a_caller_that_leaves_while_the_store_hangs_finds_its_file_later(
         await uploading
     assert await one.flush() == 1
     assert await one.read(await one.upload(b"")) == b"the bytes"
+
+
+async def test_files_that_lie_elsewhere_or_have_no_room_do_not_stop_the_others(
+    one: Replica, two: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.storage.usecases.flush.BATCH", 2)
+    for replica, size, count in ((two, 9, 3), (one, 50, 3), (one, 9, 3)):
+        for number in range(count):
+            replica.blobs.before["publish"] = away
+            with pytest.raises(Unavailable, match="safe in the spool"):
+                await replica.upload(bytes(size), request_id=f"{replica.name} {size} {number}")
+    one.quota_bytes = 27
+    assert await one.flush() == 3
+    assert len(await one.spool.ids()) == 3, "what has no room waits on"
+    one.quota_bytes = 0
+    one.blobs.before["publish"] = away
+    assert await one.flush() == 0, "the first outage ends it"
+    assert await one.flush() == 3
 
 
 @pytest.mark.parametrize("moment", ["head", "delete"])
