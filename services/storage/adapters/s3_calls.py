@@ -6,10 +6,12 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from services.common import clock
 from services.storage.adapters.s3_errors import BOTO_ERRORS, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
 R = TypeVar("R")
 
@@ -17,10 +19,18 @@ R = TypeVar("R")
 class S3Calls:
     """Runs requests on one bucket off the event loop and words their errors as ours."""
 
-    def __init__(self, client: Any, bucket: str, *, threads: int = 8) -> None:
+    def __init__(
+        self,
+        client: Any,
+        bucket: str,
+        *,
+        threads: int = 8,
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
         """Use a client of botocore, made at run time (hence ``Any``) and thread-safe."""
         self.client = client
         self.bucket = bucket
+        self._now = now
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="storage-s3")
 
     async def run(self, key: str, call: Callable[[], R]) -> R:
@@ -29,7 +39,7 @@ class S3Calls:
         try:
             return await loop.run_in_executor(self._pool, call)
         except BOTO_ERRORS as error:
-            raise translated(error, key) from error
+            raise translated(error, key, self._now()) from error
 
     async def request(self, operation: str, key: str, **parameters: object) -> Any:
         """Return the answer to one operation on one object."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
 
 from services.common.errors import (
@@ -12,20 +17,60 @@ from services.common.errors import (
     Unavailable,
 )
 from services.storage.domain.ports import KeyTakenError
+from services.storage.domain.refusals import NotCopiedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 BOTO_ERRORS = (ClientError, BotoCoreError)
 
-# NoSuchUpload: a repeated completion whose first answer was lost; the caller looks what is there.
-_TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "NoSuchUpload"})
-_FULL = frozenset({"QuotaExceeded", "InsufficientStorage", "XMinioStorageFull", "507"})
-_SET_UP = ("NoSuchBucket", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403")
-_REFUSED = {
-    **dict.fromkeys(_SET_UP, "check bucket and credentials"),
-    "RequestTimeTooSkewed": "this machine's clock differs from its own",
-    "RequestExpired": "this machine's clock differs from its own",
-}
+_TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412"})
+_FULL = frozenset({
+    "QuotaExceeded", "InsufficientStorage", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded",
+})  # fmt: skip
 _DAMAGED = frozenset({"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"})
+# Larger than a copy may be (5 GiB), or a copy with a condition where those are not known.
+_NOT_COPIED = frozenset({"InvalidRequest", "NotImplemented", "501"})
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
+# Refusals with a status of 4xx that the same request may not meet again.
+_PASSING = frozenset({
+    "RequestTimeout", "IncompleteBody", "OperationAborted", "NoSuchUpload", "InvalidPart",
+    "SlowDown", "SlowDownRead", "SlowDownWrite", "Throttling", "ThrottlingException",
+    "RequestThrottled", "TooManyRequests", "TooManyRequestsException", "RequestLimitExceeded",
+})  # fmt: skip
+_PASSING_STATUS = frozenset({408, 409, 425, 429})
+
+_CREDENTIALS = "check bucket and credentials"
+_RENEW = "renew the credentials; AWS_SESSION_TOKEN must belong to the keys"
+_REGION = "set AWS_REGION to the region of the bucket"
+_CLOCK = "this machine's clock differs from its own"
+_OLD = (
+    "it does not know what was asked of it; try STORAGE_S3_CHECKSUMS=when_required and "
+    "STORAGE_S3_CONDITIONAL_WRITES=false"
+)
+_ADVICE: Mapping[str, str] = {
+    **dict.fromkeys(("NoSuchBucket", "AccessDenied", "403"), _CREDENTIALS),
+    **dict.fromkeys(("InvalidAccessKeyId", "SignatureDoesNotMatch"), _CREDENTIALS),
+    **dict.fromkeys(("ExpiredToken", "InvalidToken", "ExpiredTokenException"), _RENEW),
+    **dict.fromkeys(("301", "PermanentRedirect", "AuthorizationHeaderMalformed"), _REGION),
+    **dict.fromkeys(("IllegalLocationConstraintException", "TemporaryRedirect"), _REGION),
+    **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired"), _CLOCK),
+    **dict.fromkeys(("NotImplemented", "501"), _OLD),
+}
+_ANY_ADVICE = "look up this code in the manual of the server"
+# An S3 server refuses requests that are a quarter of an hour off.
+_SKEW = timedelta(minutes=14)
+
+_WRONG_BYTES = (boto.FlexibleChecksumError, boto.ChecksumError)
+_NO_CREDENTIALS = (
+    boto.NoCredentialsError, boto.PartialCredentialsError, boto.ProfileNotFound, boto.SSOError,
+    boto.LoginError,
+)  # fmt: skip
+_NEVER = (
+    boto.ParamValidationError, boto.ValidationError, boto.BaseEndpointResolverError,
+    boto.EndpointProviderError, boto.InvalidDNSNameError, boto.ConfigNotFound,
+    boto.ConfigParseError,
+)  # fmt: skip
 
 
 def code(error: Exception) -> str:
@@ -40,17 +85,84 @@ def absent(error: Exception) -> bool:
     return code(error) in _ABSENT
 
 
-def translated(error: Exception, key: str) -> ServiceError | KeyTakenError:
-    """Return what ``error`` means: taken, gone, full, set up wrongly, or away for now."""
-    reason = code(error)
-    if reason in _TAKEN:
+def translated(error: Exception, key: str, now: datetime) -> Exception:
+    """Return what ``error`` means: taken, gone, full, set up wrongly, or away for now.
+
+    That is a ``ServiceError``, ``KeyTakenError`` or ``NotCopiedError``. ``now`` is this machine's
+    time, which a refusal without words is held against.
+    """
+    if not isinstance(error, ClientError):
+        return _unanswered(error, key)
+    if _is_taken(error):
         return KeyTakenError(key)
-    if reason in _ABSENT:
+    if error.operation_name == "CopyObject" and code(error) in _NOT_COPIED:
+        return NotCopiedError(code(error))
+    return _answered(error, key, now)
+
+
+def _unanswered(error: Exception, key: str) -> ServiceError:
+    kind = type(error).__name__
+    if isinstance(error, _WRONG_BYTES):
+        return DataLoss(f"the bytes of {key!r} are not those that were stored: {kind}")
+    if isinstance(error, _NO_CREDENTIALS):
+        return FailedPrecondition(f"there are no credentials for the object store: {kind}")
+    if isinstance(error, _NEVER):
+        return FailedPrecondition(f"the object store is set up wrongly: {kind}; check its address")
+    if isinstance(error, boto.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return FailedPrecondition("the object store's certificate is not trusted: AWS_CA_BUNDLE")
+    return Unavailable(f"the object store is away: {kind}")
+
+
+def _answered(error: ClientError, key: str, now: datetime) -> ServiceError:
+    reason, status = code(error), _status(error)
+    if reason in _ABSENT and error.operation_name != "HeadBucket":
         return DataLoss(f"the object {key!r} is gone")
     if reason in _DAMAGED:
         return DataLoss(f"the bytes for {key!r} are not those that arrived: {reason}")
-    if reason in _FULL:
+    if reason in _FULL or status == 507:
         return ResourceExhausted("the object store is full")
-    if reason in _REFUSED:
-        return FailedPrecondition(f"the object store refuses: {reason}; {_REFUSED[reason]}")
-    return Unavailable(f"the object store is away: {reason or type(error).__name__}")
+    if _is_final(reason, status):
+        return FailedPrecondition(f"the object store refuses: {reason}; {_advice(error, now)}")
+    return Unavailable(f"the object store is away: {reason}")
+
+
+def _is_taken(error: ClientError) -> bool:
+    """Whether an object is in the way, perhaps our own: an answer that was lost had made it."""
+    lost = code(error) == "NoSuchUpload" and error.operation_name == "CompleteMultipartUpload"
+    return lost or code(error) in _TAKEN
+
+
+def _is_final(reason: str, status: int) -> bool:
+    if reason in _ADVICE:
+        return True
+    return 300 <= status < 500 and status not in _PASSING_STATUS and reason not in _PASSING
+
+
+def _advice(error: ClientError, now: datetime) -> str:
+    reason = code(error)
+    if error.operation_name == "HeadBucket" and reason in _ABSENT:
+        return "there is no such bucket: S3_BUCKET_NAME"
+    if error.operation_name.startswith("Head") and reason == "400":
+        # Without a body it says no more; nothing else is wrong with requests of ours.
+        return _REGION
+    if reason == "403" and _skewed(error, now):
+        return _CLOCK
+    return _ADVICE.get(reason, _ANY_ADVICE)
+
+
+def _skewed(error: ClientError, now: datetime) -> bool:
+    """Whether the server's clock, by its ``Date``, is so far from ours that it must refuse us."""
+    try:
+        theirs = parsedate_to_datetime(_metadata(error)["HTTPHeaders"]["date"])
+        return abs(theirs - now) > _SKEW
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+def _status(error: ClientError) -> int:
+    return int(_metadata(error).get("HTTPStatusCode", 0))
+
+
+def _metadata(error: ClientError) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = error.response.get("ResponseMetadata", {})
+    return found

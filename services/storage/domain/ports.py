@@ -106,7 +106,7 @@ class BlobStore(Protocol):
         """
 
     async def clone(self, source: str, key: str, facts: ObjectFacts) -> None:
-        """Make a second object with the bytes of ``source`` without sending them again."""
+        """Publish the bytes of ``source`` again; ``NotCopiedError`` where they have to be sent."""
 
     async def head(self, key: str) -> BlobInfo | None:
         """Return what is known about the object, ``None`` when there is none."""

@@ -12,6 +12,7 @@ from services.storage.domain.assets import AssetState
 from services.storage.domain.metadata import object_metadata
 from services.storage.domain.policies import Policies, quota_exceeded
 from services.storage.domain.ports import KeyTakenError, ObjectFacts, nothing
+from services.storage.domain.refusals import NotCopiedError
 from services.storage.usecases.clear import clear
 
 if TYPE_CHECKING:
@@ -141,10 +142,10 @@ class Keeper:
         return True
 
     async def _cloned(self, twin: ObjectKey, asset: Asset, facts: ObjectFacts) -> bool:
-        """Copy the same bytes of the same tenant inside the store, unless they have just gone."""
+        """Copy the same bytes of the same tenant inside the store, if they are there and it can."""
         try:
             await self.blobs.clone(str(twin), str(asset.key), facts)
-        except DataLoss:
+        except (DataLoss, NotCopiedError):
             return False
         return True
 

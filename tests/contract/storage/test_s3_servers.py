@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.common.errors import DataLoss, Unavailable
+from services.common.errors import DataLoss, FailedPrecondition
 from services.common.http_server import serve_http
 from services.storage.adapters.s3_blobs import S3Blobs
 from services.storage.adapters.s3_calls import S3Calls
@@ -87,7 +87,7 @@ async def test_servers_older_than_checksums_are_served_when_told_so(
     file = staged(tmp_path, size)
     async with S3Faults(s3.endpoint_url, unknown=CHECKSUMS).serving() as old:
         async with blobs_of(s3, endpoint_url=old.endpoint_url) as blobs:
-            with pytest.raises(Unavailable, match="NotImplemented"):
+            with pytest.raises(FailedPrecondition, match="STORAGE_S3_CHECKSUMS=when_required"):
                 await blobs.publish(file, "k", FACTS)
         only = {"endpoint_url": old.endpoint_url, "checksums": "when_required"}
         async with blobs_of(s3, **only) as blobs:
