@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError
 
 from services.common.media_urls import content_disposition
 from services.storage.adapters.s3_errors import absent
-from services.storage.adapters.s3_upload import Sending
+from services.storage.adapters.s3_upload import Sending, abort
+from services.storage.domain.keys import KeyLayout
 from services.storage.domain.media_types import served_as, shown_inline
 from services.storage.domain.ports import CHUNK_BYTES, PART_BYTES, BlobInfo, KeyTakenError
 
@@ -43,7 +44,7 @@ class S3Blobs:
         self._summed = config.request_checksum_calculation == "when_supported"
         self._calls = calls
         self._now = now
-        self._prefix = prefix
+        self._layout = KeyLayout(prefix)
         self._condition = {"IfNoneMatch": "*"} if conditional_writes else {}
         self._class = {"StorageClass": storage_class} if storage_class else {}
 
@@ -136,14 +137,17 @@ class S3Blobs:
         return f"s3://{self._calls.bucket}/{key}"
 
     async def sweep(self, older_than: timedelta) -> int:
-        """Abort multipart uploads below our prefix that were begun before ``older_than``."""
+        """Abort multipart uploads of ours that were begun before ``older_than``.
+
+        Ours is what lies below the prefix; without one, what has the form of our keys: the bucket
+        may be shared.
+        """
         before = self._now() - older_than
-        uploads = await self._calls.run(self._prefix, self._uploads)
-        stale = [item for item in uploads if item["Initiated"].astimezone(UTC) < before]
+        uploads = await self._calls.run(self._layout.folder, self._uploads)
+        ours = [item for item in uploads if self._layout.owns(item["Key"])]
+        stale = [item for item in ours if item["Initiated"].astimezone(UTC) < before]
         for item in stale:
-            await self._calls.request(
-                "abort_multipart_upload", item["Key"], UploadId=item["UploadId"]
-            )
+            await abort(self._calls, item["Key"], item["UploadId"])
         return len(stale)
 
     async def check(self) -> None:
@@ -182,5 +186,5 @@ class S3Blobs:
 
     def _uploads(self) -> Sequence[Any]:
         pages = self._calls.client.get_paginator("list_multipart_uploads")
-        found = pages.paginate(Bucket=self._calls.bucket, Prefix=self._prefix)
+        found = pages.paginate(Bucket=self._calls.bucket, Prefix=self._layout.folder)
         return [item for page in found for item in page.get("Uploads", ())]

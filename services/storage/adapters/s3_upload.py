@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
+from services.common.errors import ServiceError
+from services.storage.adapters.s3_errors import code
 from services.storage.domain.ports import PART_BYTES
 
 if TYPE_CHECKING:
@@ -109,8 +113,9 @@ class Sending:
         return str(started["UploadId"])
 
     async def _abort(self, upload: str) -> None:
-        abort = self.calls.request("abort_multipart_upload", self.key, UploadId=upload)
-        await asyncio.shield(abort)
+        """Let the parts go, or leave them to the sweep: what went wrong before is what counts."""
+        with suppress(ServiceError):
+            await asyncio.shield(abort(self.calls, self.key, upload))
 
     async def _send(self, upload: str) -> list[dict[str, object]]:
         size = max(PART_BYTES, -(-self.staged.size_bytes // MAX_PARTS))
@@ -151,6 +156,19 @@ class Sending:
             return {}
         crc = self.staged.part_crcs[number - 1].to_bytes(4, "big")
         return {"ChecksumCRC32": base64.b64encode(crc).decode()}
+
+
+async def abort(calls: S3Calls, key: str, upload: str) -> None:
+    """Let the parts of an upload go; one that is over already, here or elsewhere, is no error."""
+
+    def ask() -> None:
+        try:
+            calls.client.abort_multipart_upload(Bucket=calls.bucket, Key=key, UploadId=upload)
+        except ClientError as error:
+            if code(error) != "NoSuchUpload":
+                raise
+
+    await calls.run(key, ask)
 
 
 @contextmanager

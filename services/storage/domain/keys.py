@@ -25,6 +25,7 @@ MAX_SLUG = 64
 _CLEAN = re.compile(r"^[a-z0-9](?:[a-z0-9_-]|\.(?=[a-z0-9])){0,63}\Z")
 _DIGESTED = re.compile(r"-[0-9a-f]{12}\Z")
 _UNSAFE = re.compile(r"[^a-z0-9]+")
+_OWN_FORM = re.compile(r"[a-z0-9._-]{1,64}/\d{8}_\d{6}-[a-z0-9._-]+-\d{3,}\.[a-z0-9]+\Z")
 
 
 def slug(name: str) -> str:
@@ -57,7 +58,16 @@ class KeyLayout:
 
     def tenant_prefix(self, tenant: str) -> str:
         """Return the folder that holds everything of ``tenant``, with a slash at its end."""
-        return f"{self.prefix}/{slug(tenant)}/" if self.prefix else f"{slug(tenant)}/"
+        return f"{self.folder}{slug(tenant)}/"
+
+    @property
+    def folder(self) -> str:
+        """What every key of the deployment begins with: the prefix and a slash, or nothing."""
+        return f"{self.prefix}/" if self.prefix else ""
+
+    def owns(self, key: str) -> bool:
+        """Whether ``key`` is of this deployment; without a prefix only its form can tell."""
+        return key.startswith(self.folder) if self.prefix else bool(_OWN_FORM.match(key))
 
     def stem(self, tenant: str, creative: str, moment: datetime) -> str:
         """Return the key up to the iteration: tenant's folder, second in UTC, creative."""

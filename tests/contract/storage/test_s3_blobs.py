@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import os
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,10 @@ from tests.servers import Bucket
 
 pytestmark = pytest.mark.timeout(60)
 FACTS = ObjectFacts("video/mp4", {})
+
+
+def in_two_hours() -> datetime:
+    return now() + timedelta(hours=2)
 
 
 def big_file(tmp_path: Path) -> StagedFile:
@@ -50,17 +55,41 @@ async def test_a_cancelled_upload_leaves_no_parts(s3: Bucket, tmp_path: Path) ->
     calls.close()
 
 
-async def test_the_sweep_aborts_old_uploads_of_our_prefix_only(s3: Bucket) -> None:
+@pytest.mark.parametrize(
+    ("prefix", "ours", "others"),
+    [
+        ("videos", "videos/a.mp4", "videos-staging/b.mp4"),
+        ("", "acme/20250812_143052-c-001.mp4", "backups/b.tar"),
+    ],
+)
+async def test_the_sweep_aborts_old_uploads_of_our_own_only(
+    s3: Bucket, prefix: str, ours: str, others: str
+) -> None:
     client = s3.client()
-    for key in ("videos/a.mp4", "other/b.mp4"):
+    for key in (ours, others):
         client.create_multipart_upload(Bucket=s3.bucket, Key=key)
     calls = s3_calls(s3)
-    young = S3Blobs(calls, now=now, prefix="videos")
+    young = S3Blobs(calls, now=now, prefix=prefix)
     assert await young.sweep(timedelta(hours=1)) == 0
-    later = S3Blobs(calls, now=lambda: datetime.now(UTC) + timedelta(hours=2), prefix="videos")
+    later = S3Blobs(calls, now=in_two_hours, prefix=prefix)
     assert await later.sweep(timedelta(hours=1)) == 1
     left = client.list_multipart_uploads(Bucket=s3.bucket)["Uploads"]
-    assert [item["Key"] for item in left] == ["other/b.mp4"]
+    assert [item["Key"] for item in left] == [others]
+    calls.close()
+
+
+async def test_an_upload_that_another_replica_has_just_aborted_does_not_end_the_sweep(
+    s3: Bucket,
+) -> None:
+    for key in ("videos/a.mp4", "videos/b.mp4"):
+        s3.client().create_multipart_upload(Bucket=s3.bucket, Key=key)
+    calls = s3_calls(s3)
+    both = [S3Blobs(calls, now=in_two_hours, prefix="videos") for _ in range(2)]
+    seen = await asyncio.to_thread(both[0]._uploads)
+    both[1]._uploads = lambda: seen  # type: ignore[method-assign]  # it looked a moment before
+    assert await both[0].sweep(timedelta(hours=1)) == 2
+    assert await both[1].sweep(timedelta(hours=1)) == 2
+    assert "Uploads" not in s3.client().list_multipart_uploads(Bucket=s3.bucket)
     calls.close()
 
 
@@ -70,6 +99,25 @@ async def test_a_wrong_secret_says_what_to_check(s3: Bucket) -> None:
     )
     calls = S3Calls(connection.client(), s3.bucket)
     with pytest.raises(FailedPrecondition, match="bucket and credentials"):
+        await S3Blobs(calls, now=now).check()
+    calls.close()
+
+
+async def test_a_bucket_that_is_not_there_says_so(s3: Bucket) -> None:
+    calls = s3_calls(replace(s3, bucket="nobody-made-it"))
+    with pytest.raises(FailedPrecondition, match="no such bucket: S3_BUCKET_NAME"):
+        await S3Blobs(calls, now=now).check()
+    calls.close()
+
+
+async def test_without_any_credentials_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ROLE_ARN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    calls = S3Calls(S3Connection(endpoint_url="http://127.0.0.1:9").client(), "bucket")
+    with pytest.raises(FailedPrecondition, match="no credentials"):
         await S3Blobs(calls, now=now).check()
     calls.close()
 

@@ -115,3 +115,21 @@ def test_hostile_names_stay_apart_from_the_clean_ones_they_resemble(name: str) -
     assert set(found) <= SAFE
     assert found not in {"acme", "a", "b", "x", "evil"}
     assert slug(found) != found or found == name, "a slug cannot be chosen as a name"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "key", "ours"),
+    [
+        ("videos", "videos/acme/20250812_143052-c-001.mp4", True),
+        ("videos", "videos-staging/acme/20250812_143052-c-001.mp4", False),
+        ("", "acme/20250812_143052-c-001.mp4", True),
+        ("", "acme/20250812_143052-c-001.preview_small-1000.mp4", True),
+        ("", "backups/2025/dump.tar", False),
+        ("", "other/videos/20250812_143052-c-001.mp4", False),
+        ("", "acme/20250812_143052-c-001.mp4/other", False),
+    ],
+)
+def test_what_is_ours_is_told_by_the_prefix_or_by_the_form(
+    prefix: str, key: str, ours: bool
+) -> None:
+    assert KeyLayout(prefix).owns(key) is ours
