@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from services.common import clock
@@ -14,6 +15,7 @@ from services.storage.adapters.folder_blobs import FolderBlobs
 from services.storage.adapters.s3_blobs import S3Blobs
 from services.storage.adapters.s3_calls import S3Calls
 from services.storage.adapters.s3_client import S3Connection
+from services.storage.adapters.s3_signer import S3Signer
 from services.storage.domain.keys import KeyLayout
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ async def open_blobs(settings: Settings, disk: Disk, stack: AsyncExitStack) -> B
         region=settings.s3_region,
         access_key_id=settings.s3_access_key_id,
         secret_access_key=settings.s3_secret_access_key.get_secret_value(),
+        session_token=settings.s3_session_token.get_secret_value(),
         addressing_style=settings.s3_addressing_style,
         checksums=settings.s3_checksums,
         ca_bundle=settings.s3_ca_bundle,
@@ -48,7 +51,16 @@ async def open_blobs(settings: Settings, disk: Disk, stack: AsyncExitStack) -> B
         prefix=KeyLayout(settings.video_prefix).prefix,
         conditional_writes=settings.s3_conditional_writes,
         storage_class=settings.s3_storage_class,
+        signer=await _s3_signer(settings, calls, connection),
     )
+
+
+async def _s3_signer(settings: Settings, calls: S3Calls, connection: S3Connection) -> S3Signer:
+    client = calls.client
+    if settings.s3_public_endpoint_url:
+        public = replace(connection, endpoint_url=settings.s3_public_endpoint_url)
+        client = await asyncio.to_thread(public.client)
+    return S3Signer(calls, now=clock.now, client=client, until=settings.s3_credential_expiration)
 
 
 def _signer(settings: Settings) -> MediaUrlSigner:

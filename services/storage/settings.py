@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.common.settings import ServiceSettings
@@ -83,6 +83,8 @@ class Settings(ServiceSettings):
     """Bucket of the S3 back end."""
     s3_endpoint_url: str = Field(default="", validation_alias="AWS_ENDPOINT_URL_S3")
     """Address of an S3 server other than AWS."""
+    s3_public_endpoint_url: str = ""
+    """Address of the same server in signed URLs, where callers reach it by another name."""
     s3_region: str = Field(default="us-east-1", validation_alias="AWS_REGION")
     """Region of the bucket."""
     s3_access_key_id: str = Field(default="", validation_alias="AWS_ACCESS_KEY_ID")
@@ -91,6 +93,12 @@ class Settings(ServiceSettings):
         default=SecretStr(""), validation_alias="AWS_SECRET_ACCESS_KEY"
     )
     """Secret of the access key."""
+    s3_session_token: SecretStr = Field(default=SecretStr(""), validation_alias="AWS_SESSION_TOKEN")
+    """Token of keys that are lent for a while (STS, single sign-on); "" for keys that last."""
+    s3_credential_expiration: AwareDatetime | None = Field(
+        default=None, validation_alias="AWS_CREDENTIAL_EXPIRATION"
+    )
+    """When such keys end (ISO 8601); no signed URL is said to outlive them."""
     s3_ca_bundle: str = Field(default="", validation_alias="AWS_CA_BUNDLE")
     """PEM file of the authority of the S3 server."""
     s3_addressing_style: Literal["auto", "path", "virtual"] = "auto"

@@ -99,7 +99,9 @@ class FolderBlobs:
             if info is not None:
                 yield info
 
-    async def sign(self, asset: Asset, *, expires: datetime, download_name: str) -> str:
+    async def sign(
+        self, asset: Asset, *, expires: datetime, download_name: str
+    ) -> tuple[str, datetime]:
         """Return a URL under ``/media/`` that the gateway serves."""
         content_type = asset.description.content_type
         grant = MediaGrant(
@@ -110,7 +112,7 @@ class FolderBlobs:
             expires=expires,
             attachment=bool(download_name) or not shown_inline(content_type),
         )
-        return self._signer.sign(grant)
+        return self._signer.sign(grant), expires
 
     def url(self, key: str) -> str:
         """Return the ``file://`` address of the object."""

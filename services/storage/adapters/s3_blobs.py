@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from services.common.media_urls import content_disposition
 from services.storage.adapters.s3_errors import absent
+from services.storage.adapters.s3_signer import S3Signer
 from services.storage.adapters.s3_upload import Sending, abort
 from services.storage.domain.keys import KeyLayout
-from services.storage.domain.media_types import served_as, shown_inline
 from services.storage.domain.ports import CHUNK_BYTES, PART_BYTES, BlobInfo, KeyTakenError
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ class S3Blobs:
         prefix: str = "",
         conditional_writes: bool = True,
         storage_class: str = "",
+        signer: S3Signer | None = None,
     ) -> None:
         """Use ``conditional_writes=False`` only with servers that do not know ``If-None-Match``."""
         config = calls.client.meta.config
@@ -45,6 +45,7 @@ class S3Blobs:
         self._calls = calls
         self._now = now
         self._layout = KeyLayout(prefix)
+        self._signer = signer or S3Signer(calls, now=now)
         self._condition = {"IfNoneMatch": "*"} if conditional_writes else {}
         self._class = {"StorageClass": storage_class} if storage_class else {}
 
@@ -112,25 +113,11 @@ class S3Blobs:
                 return
             start_after = found[-1]["Key"]
 
-    async def sign(self, asset: Asset, *, expires: datetime, download_name: str) -> str:
+    async def sign(
+        self, asset: Asset, *, expires: datetime, download_name: str
+    ) -> tuple[str, datetime]:
         """Return a presigned GET that answers with the asset's content type and disposition."""
-        content_type, key = asset.description.content_type, str(asset.key)
-        attached = bool(download_name) or not shown_inline(content_type)
-        file_name = download_name or asset.file_name
-        parameters = {
-            "Bucket": self._calls.bucket,
-            "Key": key,
-            "ResponseContentType": served_as(content_type),
-            "ResponseContentDisposition": content_disposition(file_name, attachment=attached),
-        }
-        seconds = max(1, round((expires - self._now()).total_seconds()))
-        presign = self._calls.client.generate_presigned_url
-        # In a thread: credentials that have run out are renewed over the network here.
-        return str(
-            await self._calls.run(
-                key, lambda: presign("get_object", Params=parameters, ExpiresIn=seconds)
-            )
-        )
+        return await self._signer.sign(asset, expires=expires, download_name=download_name)
 
     def url(self, key: str) -> str:
         """Return ``s3://bucket/key``."""

@@ -22,6 +22,7 @@ class S3Connection:
     region: str = "us-east-1"
     access_key_id: str = ""
     secret_access_key: str = ""
+    session_token: str = ""
     addressing_style: Literal["auto", "path", "virtual"] = "auto"
     checksums: Literal["when_supported", "when_required"] = "when_supported"
     ca_bundle: str = ""
@@ -58,6 +59,7 @@ class S3Connection:
             endpoint_url=self.endpoint_url or None,
             aws_access_key_id=self.access_key_id or None,
             aws_secret_access_key=self.secret_access_key or None,
+            aws_session_token=self.session_token or None,
             verify=self.ca_bundle or None,
             config=config,
         )

@@ -120,8 +120,10 @@ class BlobStore(Protocol):
     def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
         """Yield the objects under ``prefix`` in the order of their keys; metadata may be empty."""
 
-    async def sign(self, asset: Asset, *, expires: datetime, download_name: str) -> str:
-        """Return a URL that gives the bytes until ``expires`` to whoever holds it."""
+    async def sign(
+        self, asset: Asset, *, expires: datetime, download_name: str
+    ) -> tuple[str, datetime]:
+        """Return a URL to the bytes for anybody, and its end: ``expires`` at the latest."""
 
     def url(self, key: str) -> str:
         """Return where the object lies, for people and logs: ``s3://…`` or ``file:///…``."""

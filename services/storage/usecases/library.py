@@ -106,7 +106,10 @@ class Library:
     async def sign(
         self, tenant: str, name: str, *, lifetime: timedelta | None, download_name: str
     ) -> tuple[str, datetime]:
-        """Return a URL to the bytes and when it ends; raises ``NotFound``, ``InvalidArgument``."""
+        """Return a URL to the bytes and when it ends; raises ``NotFound``, ``InvalidArgument``.
+
+        It ends before its lifetime where what it is signed with does.
+        """
         chosen = DEFAULT_LIFETIME if lifetime is None else lifetime
         if not timedelta(seconds=1) <= chosen <= MAX_LIFETIME:
             field = "lifetime"
@@ -116,8 +119,7 @@ class Library:
             raise InvalidArgument(field, f"must be a file name of {MAX_DOWNLOAD_NAME} characters")
         asset = await self.stored(tenant, name)
         expires = (self.now() + chosen).replace(microsecond=0)
-        url = await self.blobs.sign(asset, expires=expires, download_name=download_name)
-        return url, expires
+        return await self.blobs.sign(asset, expires=expires, download_name=download_name)
 
     async def delete(self, tenant: str, name: str) -> Asset:
         """Delete bytes, derived files and index rows; the record stays as proof.

@@ -172,7 +172,8 @@ async def test_a_signed_url_tells_its_type_and_name_and_cannot_be_changed(
 ) -> None:
     await blobs.publish(staged(tmp_path, b"0123456789"), KEY, FACTS)
     expires = datetime.now(UTC) + timedelta(minutes=5)
-    url = await blobs.sign(asset(), expires=expires, download_name="my clip ä.mp4")
+    url, ends = await blobs.sign(asset(), expires=expires, download_name="my clip ä.mp4")
+    assert ends == expires
     if url.startswith("http://gateway"):
         parts = urlsplit(url)
         signer = MediaUrlSigner("a secret of the tests", now=lambda: datetime.now(UTC))

@@ -7,6 +7,7 @@ import socket
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from services.common.http_server import serve_http
 from services.storage.adapters.s3_blobs import S3Blobs
 from services.storage.adapters.s3_calls import S3Calls
 from services.storage.adapters.s3_client import S3Connection
+from services.storage.adapters.s3_signer import S3Signer
 from services.storage.domain.ports import PART_BYTES, ObjectFacts, StagedFile
 from tests.contract.storage.conftest import now
 from tests.contract.storage.test_blobs import asset
@@ -33,6 +35,7 @@ from tests.servers.seaweedfs import DOMAIN
 
 pytestmark = pytest.mark.timeout(60)
 MIB = 1024 * 1024
+ROLE = "arn:aws:iam::123456789012:role/reelmesh"
 FACTS = ObjectFacts("video/mp4", {"tenant": "acme"})
 CHECKSUMS = ("x-amz-checksum", "x-amz-sdk-checksum", "x-amz-trailer")
 
@@ -146,21 +149,41 @@ async def test_a_signed_url_ends_when_it_says_and_a_new_one_works(
         key = str(asset().key)
         await blobs.publish(staged(tmp_path, 10), key, FACTS)
         soon = datetime.now(UTC) + timedelta(seconds=2)
-        url = await blobs.sign(asset(), expires=soon, download_name="")
+        url, _ = await blobs.sign(asset(), expires=soon, download_name="")
         while (await anybody.get(url)).status_code == 200:  # noqa: ASYNC110 - the server's clock
             await asyncio.sleep(0.1)
         assert (await anybody.get(url)).status_code == 403
         assert datetime.now(UTC) > soon - timedelta(seconds=1)
         later = datetime.now(UTC) + timedelta(hours=1)
-        fresh = await blobs.sign(asset(), expires=later, download_name="")
+        fresh, _ = await blobs.sign(asset(), expires=later, download_name="")
         assert (await anybody.get(fresh)).status_code == 200
 
 
-async def test_a_role_of_the_service_account_is_taken_on_and_renewed(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+async def test_a_signed_url_may_name_the_place_by_which_others_reach_it(
+    s3: Bucket, tmp_path: Path
 ) -> None:
-    # Keys that run out within ten minutes are renewed before every request.
-    sts, sessions = Sts("key", "secret", lifetime=timedelta(minutes=5)), []
+    inside = S3Connection(
+        endpoint_url=s3.endpoint_url, access_key_id=s3.access_key, secret_access_key=s3.secret_key
+    )
+    outside = replace(inside, endpoint_url=s3.endpoint_url.replace("127.0.0.1", "localhost"))
+    calls = S3Calls(inside.client(), s3.bucket)
+    signer = S3Signer(calls, now=now, client=outside.client())
+    blobs = S3Blobs(calls, now=now, signer=signer)
+    await blobs.publish(staged(tmp_path, 10), str(asset().key), FACTS)
+    url, _ = await blobs.sign(asset(), expires=now() + timedelta(minutes=5), download_name="")
+    assert url.startswith(outside.endpoint_url)
+    async with httpx.AsyncClient() as anybody:
+        assert (await anybody.get(url)).status_code == 200
+        moved = url.replace("localhost", "127.0.0.1")
+        assert (await anybody.get(moved)).status_code == 403, "the name is signed"
+    await asyncio.to_thread(calls.close)
+
+
+@asynccontextmanager
+async def with_a_role(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sts: Sts, sessions: list[str]
+) -> AsyncIterator[S3Blobs]:
+    """Blobs of a service account with a role; ``sessions`` are those that requests came with."""
 
     async def objects(request: Request) -> Response:
         sessions.append(request.headers["x-amz-security-token"])
@@ -175,10 +198,9 @@ async def test_a_role_of_the_service_account_is_taken_on_and_renewed(
     (tmp_path / "token").write_text("of the service account")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
-    role = "arn:aws:iam::123456789012:role/reelmesh"
     async with serve_http(app, "127.0.0.1:0") as address:
         for name, value in {
-            "AWS_ROLE_ARN": role,
+            "AWS_ROLE_ARN": ROLE,
             "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"),
             "AWS_ENDPOINT_URL_STS": f"http://{address}",
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -186,14 +208,40 @@ async def test_a_role_of_the_service_account_is_taken_on_and_renewed(
             monkeypatch.setenv(name, value)
         connection = S3Connection(endpoint_url=f"http://{address}")
         calls = S3Calls(await asyncio.to_thread(connection.client), "clips")
-        blobs = S3Blobs(calls, now=now)
+        yield S3Blobs(calls, now=now)
+        await asyncio.to_thread(calls.close)
+
+
+async def test_a_role_of_the_service_account_is_taken_on_and_renewed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Keys that run out within ten minutes are renewed before every request.
+    sts = Sts("key", "secret", lifetime=timedelta(minutes=5))
+    sessions: list[str] = []
+    async with with_a_role(monkeypatch, tmp_path, sts, sessions) as blobs:
         await blobs.check()
         (tmp_path / "token").write_text("a new one: Kubernetes rotates them")
         await blobs.check()
-        await asyncio.to_thread(calls.close)
     assert sessions == ["session 1", "session 2"]
     shown = [(asked["RoleArn"], asked["WebIdentityToken"]) for asked in sts.asked]
     assert shown == [
-        (role, "of the service account"),
-        (role, "a new one: Kubernetes rotates them"),
+        (ROLE, "of the service account"),
+        (ROLE, "a new one: Kubernetes rotates them"),
     ]
+
+
+async def test_a_signed_url_is_not_said_to_outlive_the_session_that_signs_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sts = Sts("key", "secret", lifetime=timedelta(minutes=30))
+    began = now()
+    async with with_a_role(monkeypatch, tmp_path, sts, []) as blobs:
+        week = now() + timedelta(days=7)
+        url, ends = await blobs.sign(asset(), expires=week, download_name="")
+        minute = now() + timedelta(minutes=1)
+        _, soon = await blobs.sign(asset(), expires=minute, download_name="")
+    query = httpx.URL(url).params
+    assert query["X-Amz-Security-Token"] == "session 1"
+    assert began - timedelta(seconds=1) <= ends - timedelta(minutes=30) <= now()
+    assert int(query["X-Amz-Expires"]) <= 30 * 60
+    assert soon == minute, "what ends before the session is left as it was"

@@ -1,13 +1,24 @@
 """How the bucket is reached: styles, checksums, and whose credentials."""
 
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from pydantic import SecretStr
 
+from services.common import clock
+from services.common.errors import FailedPrecondition
+from services.storage.adapters.disk import Disk
+from services.storage.adapters.s3_calls import S3Calls
 from services.storage.adapters.s3_client import S3Connection
+from services.storage.adapters.s3_signer import S3Signer
+from services.storage.back_end import open_blobs
+from services.storage.settings import Settings
+from tests.contract.storage.test_blobs import asset
 
-OWN = {"endpoint_url": "https://objects.example.com", "access_key_id": "a"}
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def address(connection: S3Connection) -> tuple[str | None, str]:
@@ -65,3 +76,58 @@ def test_given_keys_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     client = S3Connection(access_key_id="given", secret_access_key="b").client()
     assert client._request_signer._credentials.access_key == "given"
+
+
+async def test_lent_keys_sign_with_their_token_and_no_url_outlives_them() -> None:
+    lent = S3Connection(access_key_id="a", secret_access_key="b", session_token="of the session")
+    calls = S3Calls(lent.client(), "clips")
+    signer = S3Signer(calls, now=lambda: NOW, until=NOW + timedelta(minutes=10))
+    url, ends = await signer.sign(asset(), expires=NOW + timedelta(days=7), download_name="")
+    assert ends == NOW + timedelta(minutes=10)
+    query = parse_qs(urlsplit(url).query)
+    assert query["X-Amz-Security-Token"] == ["of the session"]
+    assert query["X-Amz-Expires"] == ["600"]
+    late = S3Signer(calls, now=lambda: NOW, until=NOW)
+    with pytest.raises(FailedPrecondition, match="run out"):
+        await late.sign(asset(), expires=NOW + timedelta(days=7), download_name="")
+    calls.close()
+
+
+async def test_the_token_of_the_session_and_its_end_are_read_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in {
+        "AWS_SESSION_TOKEN": "of the session",
+        "AWS_CREDENTIAL_EXPIRATION": "2026-11-22T12:00:00+00:00",
+        "STORAGE_S3_PUBLIC_ENDPOINT_URL": "https://objects.example.com",
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings()
+    assert settings.s3_session_token.get_secret_value() == "of the session"
+    assert "of the session" not in repr(settings)
+    assert settings.s3_credential_expiration == NOW
+    assert settings.s3_public_endpoint_url == "https://objects.example.com"
+
+
+async def test_what_the_settings_say_of_keys_and_places_reaches_the_signature(
+    tmp_path: Path,
+) -> None:
+    disk = Disk()
+    settings = Settings(
+        data_dir=tmp_path,
+        bucket="clips",
+        s3_endpoint_url="http://inside:9000",
+        s3_public_endpoint_url="https://objects.example.com",
+        s3_access_key_id="a",
+        s3_secret_access_key=SecretStr("b"),
+        s3_session_token=SecretStr("of the session"),
+        s3_credential_expiration=clock.now() + timedelta(minutes=5),
+    )
+    async with AsyncExitStack() as stack:
+        blobs = await open_blobs(settings, disk, stack)
+        week = clock.now() + timedelta(days=7)
+        url, ends = await blobs.sign(asset(), expires=week, download_name="")
+    disk.close()
+    assert url.startswith("https://objects.example.com/clips/")
+    assert "X-Amz-Security-Token=of%20the%20session" in url
+    assert ends == settings.s3_credential_expiration
