@@ -218,7 +218,8 @@ async def _drained(requests: AsyncIterator[pb.UploadAssetRequest]) -> None:
     """Read what the caller is still sending, for a while, before it is told of an error.
 
     A caller that writes when its call is over already gets INTERNAL from grpc.aio in place of the
-    error that ended it.
+    error that ended it. A call that ends well is told so, whatever is still sent: nothing is read
+    of a file that is here already.
     """
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN_SECONDS):

@@ -221,6 +221,16 @@ async def test_a_refusal_reaches_a_caller_that_is_still_sending(settings: Settin
                 await acme.upload(bytes(4 * 1024 * 1024), f"r{number}", content_type="text/plain")
 
 
+@pytest.mark.parametrize("settings", ["folder"], indirect=True)
+async def test_a_replay_is_answered_at_once_and_well_to_a_caller_that_is_still_sending(
+    acme: Client,
+) -> None:
+    data = bytes(8 * 1024 * 1024)
+    first = await acme.upload(data, "r1", content_type="text/plain")
+    for _ in range(24):
+        assert await acme.upload(data, "r1", content_type="text/plain") == first
+
+
 async def test_another_tenants_asset_is_not_found_whatever_is_asked(
     acme: Client, other: Client
 ) -> None:
