@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import asyncio
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import httpx
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
-from services.common.errors import DataLoss, FailedPrecondition, NotFound, ServiceError, Unavailable
+from services.common.errors import DataLoss, ServiceError, Unavailable
 from services.common.fetching import fetching_client
 from services.common.url_policy import open_url
+from services.storage.adapters.url_answers import accept, changed, extent, validator
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+
+    from tenacity import RetryCallState
 
     from services.common.url_policy import UrlPolicy
 
-KIND = "uri"
-_PARTIAL = 206
-_NOT_SATISFIABLE = 416
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+# Seconds: what a source may ask us to wait; whoever asks for more is left to our caller.
+_LONGEST_REST = 20.0
+_REST = wait_random_exponential(multiplier=0.2, max=_LONGEST_REST)
+
+
+class _EndedEarlyError(DataLoss):
+    """Try again: the source ended before the size that it had announced."""
 
 
 @dataclass(slots=True)
 class _Progress:
-    """How far a download has come, and which version of the file it is."""
+    """How far a download has come, and which version of the file it is.
+
+    ``validator`` is a strong ETag or date (RFC 9110, 8.8); without one, only a CRC-32 of what came
+    can tell whether a second answer goes on with the same file.
+    """
 
     received: int = 0
     total: int | None = None
-    etag: str = ""
+    validator: str = ""
+    crc: int = 0
 
     @property
     def whole(self) -> bool:
@@ -37,21 +52,52 @@ class _Progress:
         return self.total is None or self.received >= self.total
 
     def headers(self) -> dict[str, str]:
-        """Return the request headers that ask for the rest of the same file."""
+        """Return the request headers that ask for the rest of the same file, or for all of it."""
         # Without compression lengths and ranges mean the file's own bytes.
         plain = {"Accept-Encoding": "identity"}
-        if not self.received:
+        if not self.received or not self.validator:
             return plain
-        same = {"If-Range": self.etag} if self.etag else {}
-        return {**plain, "Range": f"bytes={self.received}-", **same}
+        return {**plain, "Range": f"bytes={self.received}-", "If-Range": self.validator}
+
+    def begin(self, response: httpx.Response) -> int:
+        """Take in an answer; returns how many bytes came before and come again.
+
+        Raises ``DataLoss`` when it is of another version of the file, or of another part of it.
+        """
+        (start, total), version = extent(response), validator(response)
+        if not self.received:
+            self.validator, self.total = version, total
+        # A date that was too young to tell versions apart may have come of age since.
+        same_version = not self.validator or version == self.validator
+        if not same_version or (None not in {self.total, total} and self.total != total):
+            raise changed()
+        if start not in {0, self.received}:
+            msg = "the source answers with another part of the file than it was asked for"
+            raise DataLoss(msg)
+        self.total = total
+        return self.received - start
+
+    def take(self, chunk: bytes) -> None:
+        """Count a chunk in."""
+        self.received += len(chunk)
+        if not self.validator:
+            self.crc = crc32(chunk, self.crc)
 
 
 class UrlSource:
     """Yields the bytes behind a URL; tries again ``resumes`` times from where it stopped."""
 
-    def __init__(self, policy: UrlPolicy, *, resumes: int = 4, ca_bundle: str = "") -> None:
+    def __init__(
+        self,
+        policy: UrlPolicy,
+        *,
+        resumes: int = 4,
+        ca_bundle: str = "",
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._policy = policy
         self._resumes = resumes
+        self._sleep = sleep
         self._client = fetching_client(timeout=_TIMEOUT, ca_bundle=ca_bundle)
 
     async def close(self) -> None:
@@ -62,63 +108,74 @@ class UrlSource:
     async def fetch(self, uri: str) -> AsyncIterator[AsyncIterator[bytes]]:
         """Open the URL; see the port. A URL that can never work is refused here, before any I/O."""
         self._policy.check(uri)
-        yield self._chunks(uri)
+        async with aclosing(self._chunks(uri)) as chunks:
+            yield chunks
 
-    async def _chunks(self, uri: str) -> AsyncIterator[bytes]:
+    async def _chunks(self, uri: str) -> AsyncGenerator[bytes]:
         progress = _Progress()
-        for attempt in range(self._resumes + 1):
-            try:
-                async for chunk in self._read(uri, progress):
-                    progress.received += len(chunk)
-                    yield chunk
-            except Unavailable:
-                if attempt == self._resumes:
-                    raise
-            else:
-                if progress.whole:
-                    return
-        msg = f"the source ended after {progress.received} of {progress.total} bytes"
-        raise DataLoss(msg)
+        tries = AsyncRetrying(
+            retry=retry_if_exception_type((Unavailable, _EndedEarlyError)),
+            stop=self._enough,
+            wait=_rest,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        async for attempt in tries:
+            with attempt:
+                async with aclosing(self._read(uri, progress)) as chunks:
+                    async for chunk in chunks:
+                        progress.take(chunk)
+                        yield chunk
 
-    async def _read(self, uri: str, progress: _Progress) -> AsyncIterator[bytes]:
+    def _enough(self, state: RetryCallState) -> bool:
+        return state.attempt_number > self._resumes or (_asked(state) or 0.0) > _LONGEST_REST
+
+    async def _read(self, uri: str, progress: _Progress) -> AsyncGenerator[bytes]:
         async with open_url(
             self._client, uri, self._policy, headers=progress.headers()
         ) as response:
-            skip = _begin(response, progress)
+            accept(response, resumed=progress.received > 0)
+            again = _Again(progress.begin(response), progress.crc if not progress.validator else 0)
             try:
                 # As they come: gathering would lose what had arrived when a connection breaks.
                 async for chunk in response.aiter_raw():
-                    kept = chunk[skip:]
-                    skip = max(0, skip - len(chunk))
-                    if kept:
+                    if kept := again.cut(chunk):
                         yield kept
             except httpx.HTTPError as error:
                 msg = f"the source broke off: {type(error).__name__}"
                 raise Unavailable(msg) from error
+        if not progress.whole or again.left:
+            msg = f"the source ended after {progress.received} of {progress.total} bytes"
+            raise _EndedEarlyError(msg)
 
 
-def _begin(response: httpx.Response, progress: _Progress) -> int:
-    """Check the answer; return how many bytes to skip when the server starts over."""
-    if response.status_code == _NOT_SATISFIABLE and progress.received:
-        msg = "the source changed while it was being read"
-        raise DataLoss(msg)
-    if response.status_code not in {200, _PARTIAL}:
-        raise _refused(response.status_code)
-    etag = response.headers.get("etag", "")
-    if progress.received and progress.etag and etag != progress.etag:
-        msg = "the source changed while it was being read"
-        raise DataLoss(msg)
-    # A weak tag may stand for different bytes, so it cannot bind a range.
-    progress.etag = "" if etag.startswith("W/") else etag
-    resumed = progress.received if response.status_code == _PARTIAL else 0
-    length = response.headers.get("content-length", "")
-    progress.total = resumed + int(length) if length.isdecimal() else None
-    return progress.received - resumed
+class _Again:
+    """Cuts away what comes a second time; ``crc`` is what its sum must be, 0 when not known."""
+
+    def __init__(self, left: int, crc: int) -> None:
+        self.left = left
+        self._expected = crc
+        self._crc = 0
+
+    def cut(self, chunk: bytes) -> bytes:
+        """Return what is new of ``chunk``; raises ``DataLoss`` when the old is not as it was."""
+        if not self.left:
+            return chunk
+        old = chunk[: self.left]
+        self.left -= len(old)
+        if self._expected:
+            self._crc = crc32(old, self._crc)
+            if not self.left and self._crc != self._expected:
+                raise changed()
+        return chunk[len(old) :]
 
 
-def _refused(status: int) -> ServiceError:
-    if status in {404, 410}:
-        return NotFound(KIND, f"HTTP {status}")
-    if status in {408, 425, 429} or status >= 500:
-        return Unavailable(f"the source answers HTTP {status}")
-    return FailedPrecondition(f"the source answers HTTP {status}")
+def _rest(state: RetryCallState) -> float:
+    asked = _asked(state)
+    return _REST(state) if asked is None else asked
+
+
+def _asked(state: RetryCallState) -> float | None:
+    """Return for how many seconds the source wants to be left alone, if it has said so."""
+    error = state.outcome.exception() if state.outcome else None
+    return error.retry_after if isinstance(error, ServiceError) else None
