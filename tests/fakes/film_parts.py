@@ -99,7 +99,8 @@ class ScriptedWorks:
     """Makes each order as `script` says by its request id: "ok", "fail", "refused", "hang"
     or "interrupted".
 
-    `begun` counts every order once, however often it is asked for; `cost` is what it costs,
+    `begun` counts every order once, however often it is asked for; `cost` is what it costs, made
+    or not,
     `quality` what is found in a cut: its score, how much its pictures look like their words, and
     what was not measured; `alike` how much what an order looks at is like a sheet.
     """
@@ -169,7 +170,7 @@ class ScriptedWorks:
             piece=piece if done else None,
             **(self._quality() if done and "composition" in request_id else {}),
             likeness=self.alike(order) if order and isinstance(order.work, LookWork) else None,
-            cost_micros=self.cost(request_id) if done else 0,
+            cost_micros=None if state == "running" else self.cost(request_id),
             error=fault if state == "failed" else None,
         )
 

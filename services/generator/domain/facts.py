@@ -115,6 +115,10 @@ class Cost:
     source: str
 
 
+NOTHING = Cost(micros=0, source="free")
+"""The cost of what provably never began. A cost that is absent is not known, which is not zero."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far the work is: percent 0 to 99, where the number is from, when it should be done.

@@ -151,7 +151,8 @@ class Drive:
             return None
         if isinstance(outcome, Made):
             return outcome
-        await self._row.failed(outcome.failure, outcome.cost, keep=backend.remote)
+        cost = outcome.cost or self._means.storing.free(self.entry)
+        await self._row.failed(outcome.failure, cost, keep=backend.remote)
         return None
 
     async def _submit(self, backend: Backend, work: Work) -> None:
@@ -177,7 +178,7 @@ class Drive:
             await self._row.unknown()
         except ServiceError as error:
             self._refused = True
-            await self._row.failed(error)
+            await self._row.failed(error, self._means.storing.free(self.entry))
         else:
             self._means.faults.reached(Step.AFTER_SEND)
             if isinstance(self._answer, Accepted):

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from services.common.errors import DataLoss, DeadlineExceeded, ServiceError
+from services.generator.domain.facts import NOTHING
 from services.generator.domain.generation import State
 from services.generator.domain.orders import Order
 from services.generator.domain.ports import Backend, Entry, Lost, Made, Update, Work
@@ -38,13 +39,14 @@ class Ending:
         late = DeadlineExceeded("it was not done before its deadline")
         job = self.row.generation.job
         if not job:
-            await self.row.failed(late)
+            sent = self.row.generation.submissions > 0 and not unsent
+            await self.row.failed(late, self.storing.assumed(self._entry) if sent else NOTHING)
             return None
         begun, last = await _last_word(backend, work, job)
         if isinstance(last, Made):
             return last
         cost = last.cost if isinstance(last, Lost) else None
-        cost = cost or (self.storing.assumed(self._entry) if begun else None)
+        cost = cost or (self.storing.assumed(self._entry) if begun else NOTHING)
         await self.row.failed(late, cost, keep=backend.remote)
         return None
 

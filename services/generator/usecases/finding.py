@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from services.common.errors import NotFound, ServiceError, Unavailable
+from services.generator.domain.facts import NOTHING
 from services.generator.domain.generation import State
 from services.generator.domain.ports import Backend, Work
 from services.generator.usecases.interruption import Interruption
@@ -41,7 +42,8 @@ class Finding:
             found = await self._row.called_back() or await backend.look_up(work)
         except NotFound as error:
             if self._proven():
-                await self._row.failed(Unavailable(f"it never arrived: {error.message}"))
+                gone = Unavailable(f"it never arrived: {error.message}")
+                await self._row.failed(gone, NOTHING)
                 return True
             return False
         except ServiceError:

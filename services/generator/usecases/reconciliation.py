@@ -1,7 +1,7 @@
 """What an operator can do about a paid call whose answer was lost."""
 
 from services.common.errors import Aborted, AlreadyEnded, NotFound, Unavailable
-from services.generator.domain.facts import Failure
+from services.generator.domain.facts import NOTHING, Failure
 from services.generator.domain.generation import Generation, State
 from services.generator.domain.ports import NAMED, Clock, Ledger
 
@@ -31,7 +31,7 @@ class Reconciliation:
         """End it: nothing was made, nothing is billed. Raises NotFound, AlreadyEnded, Aborted."""
         present = await self._unknown(identifier)
         why = Failure.of(Unavailable("the request never arrived at the vendor"))
-        after = present.failed(why, at=self._now())
+        after = present.failed(why, at=self._now(), cost=NOTHING)
         await self._save(after, release=True)
         return after
 

@@ -14,7 +14,7 @@ from tenacity import (
 )
 
 from services.common.errors import ServiceError, Unavailable, UnknownOutcome
-from services.generator.domain.facts import Cost, Failure, Progress
+from services.generator.domain.facts import NOTHING, Cost, Failure, Progress
 from services.generator.domain.generation import Generation, State
 from services.generator.domain.ports import NAMED, Accepted, Clock, Ledger
 from services.generator.usecases.hub import Hub
@@ -127,8 +127,13 @@ class Row:
     async def failed(
         self, failure: Failure | ServiceError, cost: Cost | None = None, *, keep: bool = False
     ) -> None:
-        """Write that it failed for good; `keep` holds on to the row, to look at it again."""
+        """Write that it failed for good; `keep` holds on to the row, to look at it again.
+
+        What was never sent is known to have cost nothing.
+        """
         why = Failure.of(failure) if isinstance(failure, ServiceError) else failure
+        if cost is None and not self.generation.submissions:
+            cost = NOTHING
         after = self.generation.failed(why, at=self._books.now(), cost=cost)
         self.kept = keep
         await _finished(self._write(after, keep=keep))

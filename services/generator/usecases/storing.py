@@ -74,6 +74,11 @@ class Storing:
             return None
         return Cost(micros=micros, source="catalogue" if micros else "free")
 
+    def free(self, entry: Entry) -> Cost | None:
+        """Return the catalogue's price where it is nothing; None for what costs, or may."""
+        price = self.assumed(entry)
+        return price if price is not None and not price.micros else None
+
     async def _once(self, entry: Entry, made: Made) -> Stored:
         if made.asset:
             found = await self._storage.look(entry, made.asset)

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from services.common.errors import PermissionDenied, ServiceError, Unavailable
 from services.generator.domain.callbacks import Callback
-from services.generator.domain.facts import Cost, Failure, Progress
+from services.generator.domain.facts import NOTHING, Cost, Failure, Progress
 from services.generator.domain.generation import Generation
 from services.generator.domain.ports import CHUNK_BYTES, Accepted, Content, Lost, Made, Update, Work
 from services.generator.domain.records import from_record, to_record
@@ -103,7 +103,7 @@ class LocalBackend:
             try:
                 product = await task
             except ServiceError as error:
-                yield Lost(Failure.of(error), Cost(micros=0, source="free"))
+                yield Lost(Failure.of(error), NOTHING)
                 return
         finally:
             if not task.done():
@@ -121,7 +121,7 @@ class LocalBackend:
                 raise FileNotFoundError(path)
         except (OSError, ValueError, TypeError, KeyError):
             gone = Unavailable("interrupted by a restart; nothing was charged")
-            return Lost(Failure.of(gone), Cost(micros=0, source="free"))
+            return Lost(Failure.of(gone), NOTHING)
         return made_of(path, product, cost_of(product, self._gpu_rate))
 
     def _paths(self, work: Work) -> tuple[Path, Path]:

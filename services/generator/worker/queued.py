@@ -21,7 +21,7 @@ from services.common.telemetry import get_logger
 from services.generator.adapters.news import News
 from services.generator.adapters.work_queue import WorkQueue
 from services.generator.domain.callbacks import Callback
-from services.generator.domain.facts import Cost, Failure, Progress
+from services.generator.domain.facts import NOTHING, Failure, Progress
 from services.generator.domain.generation import Generation
 from services.generator.domain.gpu_work import Queue, Verdict, order_of, queue_of
 from services.generator.domain.media import Media
@@ -30,8 +30,6 @@ from services.generator.domain.ports import Accepted, Content, Lost, Made, Updat
 from services.generator.domain.storage_port import AssetStorage
 
 log = get_logger(__name__)
-
-_FREE = Cost(micros=0, source="free")
 
 
 class QueueBackend:
@@ -83,7 +81,9 @@ class QueueBackend:
 
     async def cancel(self, work: Work, job: str) -> bool:
         """End it, in the queue or at its worker; nobody is billed for what was done until then."""
-        gone = Verdict(failure=Failure.of(Cancelled("it was cancelled")), stopped=True, cost=_FREE)
+        gone = Verdict(
+            failure=Failure.of(Cancelled("it was cancelled")), stopped=True, cost=NOTHING
+        )
         await self._queue.withdraw(self._place(work), work.id, gone)
         return False
 
@@ -133,7 +133,7 @@ class QueueBackend:
 
 def _update(verdict: Verdict) -> Made | Lost:
     if verdict.failure is not None:
-        return Lost(verdict.failure, verdict.cost or _FREE, stopped=verdict.stopped)
+        return Lost(verdict.failure, verdict.cost or NOTHING, stopped=verdict.stopped)
     return Made(
         opened=_elsewhere,
         asset=verdict.asset,

@@ -166,7 +166,8 @@ class Attempt:
     """One try on one model for one variation; `charged_to` is the provider that holds money.
 
     With `reused` nothing was tried: a cached clip was there, and the model is the one that made it.
-    `asked` is the name that was asked for, which may stand for the model that served.
+    `asked` is the name that was asked for, which may stand for the model that served. `free` tells
+    that it is known to have cost nothing; without it a cost of 0 may only be what is known by now.
     """
 
     id: str
@@ -182,9 +183,15 @@ class Attempt:
     preview_url: str = ""
     error: Failure | None = None
     cost_micros: int = 0
+    free: bool = False
     clip: Clip | None = None
     end_time: datetime | None = None
     reused: Reused | None = None
+
+    @property
+    def known_cost(self) -> int | None:
+        """What it cost in micro-USD; None where nobody knows, which is not zero."""
+        return self.cost_micros or (0 if self.free else None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,15 @@ from services.orchestrator.usecases.following import views_to_the_end
 from services.orchestrator.usecases.moving import moved
 from services.orchestrator.usecases.newest import newest
 from services.orchestrator.usecases.ordering import order_of
-from services.orchestrator.usecases.patience import failure, in_vain, ours, passing, patiently, rest
+from services.orchestrator.usecases.patience import (
+    failure,
+    in_vain,
+    may_be_paid,
+    ours,
+    passing,
+    patiently,
+    rest,
+)
 from services.orchestrator.usecases.spend import Spending
 
 # What a step tells the flow: leave the variation alone, try the next model, or the same once more.
@@ -89,11 +97,11 @@ class AttemptVideo:
         if known is None:
             return Submitted()
         if known.state.ended:  # it was refused, and the process died before it said so
-            return Submitted(verdict=_after_refusal(job))
+            return Submitted(verdict=_after_refusal(job, known))
         try:
             view = await self._create(job, known, fault)
         except ServiceError as error:
-            return await self._refused(job, known, error)
+            return await self._refused(job, known, error, asked=fault is None)
         return Submitted(view.name)
 
     async def follow(self, job_id: str, iteration: int, number: int, generation: str) -> Verdict:
@@ -116,7 +124,7 @@ class AttemptVideo:
         if known is not None and known.clip is not None:
             await self.cache.keep(job, known)
             return "done"
-        if known is None or job.state is not JobState.RUNNING:
+        if known is None or job.state is not JobState.RUNNING or may_be_paid(known):
             return "done"
         if known.error is None or not ours(known.error):
             return "next"
@@ -147,13 +155,15 @@ class AttemptVideo:
         left = self._left(order.job)
         return await patiently(lambda: self.generator.create(order), seconds=left)
 
-    async def _refused(self, job: Job, attempt: Attempt, error: ServiceError) -> Submitted:
+    async def _refused(
+        self, job: Job, attempt: Attempt, error: ServiceError, *, asked: bool
+    ) -> Submitted:
         """What a refusal leads to. A generator that stays away may have sent: the hold is kept."""
-        if not passing(error):
+        free = not (asked and passing(error))
+        if free:
             await self.spending.release(job, attempt)
-        return Submitted(
-            verdict=_after_refusal(await self._fail(job.id, attempt.id, failure(error)))
-        )
+        job = await self._fail(job.id, attempt.id, failure(error), free=free)
+        return Submitted(verdict=_after_refusal(job, job.attempt(attempt.id)))
 
     def _begin(
         self, identifier: str, iteration: int, model: str, made: Compiled | None
@@ -201,14 +211,17 @@ class AttemptVideo:
         kind = _KINDS.get(view.state, "progress")
         return await self.jobs.change(job.id, kind, advance, known=job)
 
-    async def _fail(self, job_id: str, identifier: str, fault: Failure) -> Job:
+    async def _fail(
+        self, job_id: str, identifier: str, fault: Failure, *, free: bool = False
+    ) -> Job:
         moment = self.now()
 
         def fail(job: Job) -> Job | None:
             known = job.attempt(identifier)
             if known is None or known.state.ended or job.state.terminal:
                 return None
-            changed = replace(known, state=AttemptState.FAILED, error=fault, end_time=moment)
+            ended = replace(known, state=AttemptState.FAILED, error=fault, end_time=moment)
+            changed = replace(ended, free=free)
             return job.advanced(
                 moment, changed, stage=job.stage, source=job.progress_source, eta=None
             )
@@ -227,8 +240,9 @@ class AttemptVideo:
         return max((started + self.deadline - self.now()).total_seconds(), 0.0)
 
 
-def _after_refusal(job: Job) -> Verdict:
-    return "next" if job.state is JobState.RUNNING and not turned_away(job) else "done"
+def _after_refusal(job: Job, attempt: Attempt | None) -> Verdict:
+    going = job.state is JobState.RUNNING and not turned_away(job)
+    return "next" if going and not may_be_paid(attempt) else "done"
 
 
 def _ended(job: Job, identifier: str) -> bool:

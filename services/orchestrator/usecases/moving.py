@@ -26,6 +26,7 @@ def moved(known: Attempt, view: GenerationView, moment: datetime, charged: int) 
         preview_url=view.preview_url,
         error=view.error,
         cost_micros=charged,
+        free=view.ended and view.cost_micros == 0,
         clip=view.clip,
         end_time=moment if view.ended else None,
     )

@@ -52,6 +52,21 @@ def ours(fault: Failure) -> bool:
     return fault.retryable and "provider" not in fault.metadata
 
 
+def may_repeat(fault: Failure, cost_micros: int | None) -> bool:
+    """Whether what failed may be asked for again under another id, which may be paid for again.
+
+    Only where the trouble was ours and the try is known to have cost nothing: a cost of None is
+    not known. Everything that repeats by itself asks here.
+    """
+    return ours(fault) and cost_micros == 0
+
+
+def may_be_paid(attempt: Attempt | None) -> bool:
+    """Whether a trouble of ours has ended what may have been paid for: nobody is paid again."""
+    fault = attempt.error if attempt else None
+    return bool(attempt and fault and ours(fault) and not may_repeat(fault, attempt.known_cost))
+
+
 def failure(error: ServiceError) -> Failure:
     """The error as a fact that a job can keep."""
     return Failure(

@@ -177,6 +177,28 @@ async def test_an_unknown_outcome_keeps_the_hold_until_the_generator_knows():
     assert ledger.sums("acme", TENANT) == (0, 0)
 
 
+@pytest.mark.parametrize("cost", [100_000, None])
+async def test_what_may_have_been_paid_for_is_never_asked_for_again(cost):
+    """An overdue job that its vendor bills, and a clip that storage was away for."""
+    ledger = MemoryLedger()
+    generator = ScriptedGenerator(lambda _: "again", cost=lambda _: cost)
+    job = await make(queued(), generator, ledger)
+    assert (job.state, generator.begun) == (JobState.FALLBACK, ["j1/1/1"])
+    assert job.cost_micros == ledger.sums("acme", TENANT)[1] == (cost or 0)
+
+
+async def test_a_generator_that_stays_away_may_have_sent_and_nobody_else_is_asked():
+    ledger, generator = MemoryLedger(), ScriptedGenerator()
+    jobs, steps = parts(queued(), generator, ledger=ledger)
+    steps = replace(steps, attempting=replace(steps.attempting, deadline=timedelta()))
+    await steps.prepare("j1")
+    generator.away = 1
+    sent = await steps.submit("j1", 1, 1, "a")
+    assert sent == await steps.submit("j1", 1, 1, "a") == {"generation": "", "verdict": "done"}
+    assert ledger.sums("acme", TENANT) == (PRICE, 0), "it is asked about later"
+    assert jobs.jobs["j1"].attempts[0].error.reason == "UNAVAILABLE"
+
+
 async def test_a_late_success_after_a_failure_is_charged():
     cost = {"j1/1/1": 0}
     ledger, generator = MemoryLedger(), ScriptedGenerator(lambda _: "fail", cost=cost.get)
@@ -313,7 +335,7 @@ async def live_through(outcomes, costs, seed, variations, ledger):
 
     generator = ScriptedGenerator(
         lambda i: outcomes[place(i)],
-        cost=lambda i: costs[place(i)] if outcomes[place(i)] == "ok" else 0,
+        cost=lambda i: 0 if outcomes[place(i)] == "refused" else costs[place(i)],
     )
     jobs, steps = parts(queued(variations), generator, ledger=ledger)
     journal = Dying(chance=0.12, seed=seed)
@@ -330,10 +352,13 @@ async def live_through(outcomes, costs, seed, variations, ledger):
     journal.chance = 0.0
     await late(jobs, ledger, generator)()
     job = jobs.jobs["j1"]
-    made = [a for a in job.attempts if a.clip is not None]
-    told = [generator.cost(a.id) for a in made]
-    bill = sum(PRICE if cost is None else cost for cost in told)
+    told = [(a, generator.cost(a.id)) for a in job.attempts]
+    bill = sum((PRICE if a.clip else 0) if cost is None else cost for a, cost in told)
     assert job.cost_micros == bill
+    once_more = {a.iteration for a, cost in told if outcomes[place(a.id)] == "again" and cost != 0}
+    for iteration in once_more:  # it was the last try: nobody is paid again for our own trouble
+        assert outcomes[place(job.last_attempt(iteration).id)] == "again"
+        assert generator.cost(job.last_attempt(iteration).id) != 0
     return bill
 
 

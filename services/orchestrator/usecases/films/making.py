@@ -28,7 +28,7 @@ class Made:
 
 
 class Interrupted(GenerationFailed):
-    """Make it again: a restart of ours has interrupted it, and it is over."""
+    """Make it again: trouble of ours has ended it, and it is known to have cost nothing."""
 
 
 class Maker(Protocol):

@@ -24,7 +24,7 @@ from services.orchestrator.usecases.artefacts import Artefacts, NoArtefacts
 from services.orchestrator.usecases.buying import Buying
 from services.orchestrator.usecases.films.create import payer_of_film
 from services.orchestrator.usecases.films.making import Interrupted, order_id, ordered, stopped
-from services.orchestrator.usecases.patience import ours
+from services.orchestrator.usecases.patience import may_repeat
 from services.orchestrator.usecases.screening import ScreenWords
 from services.orchestrator.usecases.spend import close
 
@@ -204,6 +204,7 @@ def _require_success(view: WorkView) -> None:
     if view.state != "succeeded" or view.piece is None:
         fault = view.error
         message = fault.message if fault else f"{view.name} made nothing"
-        if fault is not None and ours(fault):
+        if fault is not None and may_repeat(fault, view.cost_micros):
             raise Interrupted(message)
-        raise GenerationFailed(message, metadata=dict(fault.metadata) if fault else None)
+        facts = {**fault.metadata, "why": fault.reason} if fault else None
+        raise GenerationFailed(message, metadata=facts)

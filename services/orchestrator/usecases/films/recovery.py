@@ -20,8 +20,9 @@ _SECOND_TRY = VISUAL | {TaskType.AUDIO, TaskType.COMPOSITION}
 def retrying(task: FilmTask, error: ServiceError) -> Callable[[FilmTask], FilmTask] | None:
     """How the task is tried again; None for not at all.
 
-    Never where the first try may have been paid for, or where money is what is missing: a clip
-    alone then becomes a placeholder, which costs none.
+    The same is never bought again where it may have been paid for: only what is `Interrupted`,
+    which is known to have cost nothing. A second try asks for less, of what runs here; where money
+    is what is missing it is made for a clip alone, as a placeholder, which costs none.
     """
     if isinstance(error, Interrupted) and task.repeats < MAX_REPEATS:
         return FilmTask.repeated

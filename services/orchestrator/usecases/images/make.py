@@ -16,7 +16,7 @@ from services.orchestrator.domain.values import Failure
 from services.orchestrator.usecases.buying import Buying
 from services.orchestrator.usecases.finish import DEFECT
 from services.orchestrator.usecases.images.edit import payer_of_edit
-from services.orchestrator.usecases.patience import Rest, failure, ours, passing, rest
+from services.orchestrator.usecases.patience import Rest, failure, may_repeat, passing, rest
 from services.orchestrator.usecases.screening import ScreenWords
 from services.orchestrator.usecases.spend import close
 
@@ -75,7 +75,7 @@ class MakeEdit:
             return await self._done(edit, made)
         fault = view.error or Failure(reason="CANCELLED", message="it was cancelled")
         # Whatever has cost money is not asked for a second time.
-        if ours(fault) and not cost and edit.attempt < MAX_TRIES:
+        if may_repeat(fault, view.cost_micros) and edit.attempt < MAX_TRIES:
             await self.rest(edit.attempt)
             return await self._again(edit)
         return await self._failed(edit, fault, cost)

@@ -14,7 +14,7 @@ from services.common.errors import (
     Unavailable,
     UnknownOutcome,
 )
-from services.generator.domain.facts import Cost, Failure, Progress
+from services.generator.domain.facts import NOTHING, Cost, Failure, Progress
 from services.generator.domain.generation import State
 from services.generator.domain.orders import asset_media
 from services.generator.domain.ports import Accepted, Entry, Lost
@@ -100,7 +100,7 @@ async def test_a_request_that_the_vendor_denies_long_enough_never_arrived(plant)
     done = await plant.drive(entry())
     assert done.state is State.FAILED
     assert done.failure is not None
-    assert done.failure.retryable
+    assert (done.failure.retryable, done.cost) == (True, NOTHING)
     assert len(plant.backend.submitted) == 1
     assert len(plant.backend.found) < 98, "one denial is no proof: the call may arrive late"
 
@@ -190,6 +190,19 @@ async def test_what_is_still_running_at_the_deadline_is_stopped_and_taken_for_bi
     assert (done.state, done.failure.reason) == (State.FAILED, "DEADLINE_EXCEEDED")
     assert done.cost == Cost(micros=250_000, source="catalogue")
     assert plant.backend.cancelled == ["job-g1"]
+
+
+async def test_what_cannot_be_sent_by_its_deadline_is_known_to_have_cost_nothing(plant) -> None:
+    done = await plant.drive(entry(deadline=START))
+    assert (done.state, done.submissions, done.cost) == (State.FAILED, 0, NOTHING)
+
+
+async def test_what_never_began_at_the_vendor_by_its_deadline_cost_nothing(plant) -> None:
+    plant.backend.scripts = [[Progress(percent=1)]]
+    plant.backend.hold_updates = True
+    plant.backend.begun = False
+    done = await plant.drive(entry(deadline=START + timedelta(seconds=0.2)))
+    assert (done.state, done.cost) == (State.FAILED, NOTHING)
 
 
 async def test_an_undelivered_request_is_sent_again(plant, monkeypatch) -> None:
@@ -504,7 +517,7 @@ class TestOperator:
         plant.ledger.owners["g1"] = "local/1"
         settled = await Reconciliation(plant.ledger, now=plant.clock).never_arrived("g1")
         assert settled.failure is not None
-        assert settled.failure.retryable
+        assert (settled.failure.retryable, settled.cost) == (True, NOTHING)
         assert (await plant.present(entry())).state is State.FAILED
         assert plant.ledger.owners["g1"] == "", "nobody is to drive it any more"
         with pytest.raises(AlreadyEnded):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.common.errors import NoCredentials, Unavailable
-from services.generator.domain.facts import Cost, Failure, Progress
+from services.generator.domain.facts import NOTHING, Cost, Failure, Progress
 from services.generator.domain.generation import State
 from services.generator.domain.ports import Entry
 from services.generator.ledger.together import Together
@@ -122,7 +122,7 @@ async def test_a_deadline_in_the_middle_of_a_claim_is_no_call_that_may_have_arri
     assert plant.backend.submitted == []
     assert present.failure is not None
     assert (present.state, present.failure.reason) == (State.FAILED, "DEADLINE_EXCEEDED")
-    assert present.cost is None
+    assert present.cost == NOTHING
     assert plant.ledger.owners["g1"] == ""
 
 
@@ -243,7 +243,7 @@ async def test_what_has_ended_is_let_go_when_its_key_is_gone_and_time_is_up(
 @pytest.mark.parametrize(
     ("state", "ends", "micros"),
     [
-        (State.PENDING, State.FAILED, None),
+        (State.PENDING, State.FAILED, 0),
         (State.RUNNING, State.FAILED, 250_000),  # the vendor bills it, whoever has the key
         (State.SUBMITTING, State.UNKNOWN_OUTCOME, None),
         (State.UNKNOWN_OUTCOME, State.UNKNOWN_OUTCOME, None),

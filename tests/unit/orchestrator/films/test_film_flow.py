@@ -16,7 +16,7 @@ from services.orchestrator.domain.money.scopes import Scope, ScopeKind
 from services.orchestrator.usecases.films.command import CommandFilm
 from tests.fakes.film_parts import NOW, ScriptedWorks, Shelf
 from tests.fakes.journal import Crash, Journal
-from tests.unit.orchestrator.films.films import EndingJobs, Studio, film
+from tests.unit.orchestrator.films.films import EndingJobs, Studio, film, shots
 
 CLIPS = ["films/f1/s1.animation/1.1", "films/f1/s2.animation/1.1", "films/f1/s3.animation/1.1"]
 
@@ -315,6 +315,25 @@ async def test_what_a_restart_of_ours_interrupts_is_made_again_in_full():
     assert (made.state, made.warnings) == (FilmState.SUCCEEDED, ())
     assert made.task("composition").attempt == 2
     assert not made.task("composition").reduced
+
+
+@pytest.mark.parametrize("cost", [3_000, None])
+@pytest.mark.parametrize("part", ["s1.audio", "s1.image", "s1.sound", "music"])
+async def test_what_may_have_been_paid_for_is_never_bought_under_another_id(part, cost):
+    """An overdue job that its vendor bills, and a result that storage was away for."""
+    works = ScriptedWorks(
+        lambda order: "interrupted" if f"/{part}/1.1/" in order else "ok",
+        cost=lambda order: cost if f"/{part}/1.1/" in order else 0,
+    )
+    named = {"audio": "vendor_speech", "image": "vendor_picture"}
+    studio = Studio.of(film(of=shots(1, sound="rain"), providers=named), works=works)
+    made = await studio.make()
+    asked = {name: order.model for name, order in works.begun.items() if f"/{part}/" in name}
+    again = {"f1/s1.audio/1.2/0": "here_speech"} if part == "s1.audio" else {}
+    assert asked.keys() == {f"f1/{part}/1.1/0", *again}
+    assert {asked[name] for name in again} <= {"here_speech"}, "that costs nothing"
+    assert made.task(part).state is TaskState.DEGRADED
+    assert studio.rests.taken == []
 
 
 async def test_what_is_interrupted_for_ever_fails_in_the_end():
