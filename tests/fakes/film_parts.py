@@ -96,8 +96,8 @@ class MemoryFilms:
 
 
 class ScriptedWorks:
-    """Makes each order as `script` says by its request id: "ok", "fail", "refused", "hang"
-    or "interrupted".
+    """Makes each order as `script` says by its request id: "ok", "fail", "limited", "refused",
+    "hang" or "interrupted".
 
     `begun` counts every order once, however often it is asked for; `cost` is what it costs, made
     or not,
@@ -135,7 +135,7 @@ class ScriptedWorks:
             yield self._view(request_id, "cancelled")
         elif self.script(request_id) == "interrupted":
             yield replace(self._view(request_id, "failed"), error=INTERRUPTED)
-        elif self.script(request_id) == "fail":
+        elif self.script(request_id) in {"fail", "limited"}:
             yield self._view(request_id, "failed")
         elif self.script(request_id) == "hang":
             raise Unavailable
@@ -160,7 +160,8 @@ class ScriptedWorks:
             duration_seconds=self.seconds,
             model=model,
         )
-        fault = Failure(reason="GENERATION_FAILED", message="no")
+        reason = "RATE_LIMITED" if self.script(request_id) == "limited" else "GENERATION_FAILED"
+        fault = Failure(reason=reason, message="no", metadata={"provider": "vendor"})
         return WorkView(
             name=f"generations/{request_id}",
             state=state,

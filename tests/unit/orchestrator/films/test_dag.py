@@ -13,7 +13,7 @@ from services.orchestrator.domain.films.layout import Layout
 from services.orchestrator.domain.films.resources import ResourceSnapshot
 from services.orchestrator.flows.dag import GraphRun, Node
 from services.orchestrator.usecases.films.pacing import Felt, FilmPace, Pacing
-from tests.fakes.film_parts import NOW, FixedMonitor
+from tests.fakes.film_parts import NOW, FixedMonitor, ScriptedWorks
 from tests.unit.orchestrator.films.films import EndingJobs, Studio, film, shots
 
 
@@ -267,4 +267,16 @@ async def test_a_film_hears_a_vendor_of_its_clips_that_says_slower():
     flow = Studio.of(film(1), jobs=EndingJobs(limited)).flow()
     await flow.begin("f1.1")
     await flow.task("f1.1", "s1.animation")
+    assert flow.pacing.felt["f1.1"].rate_limited
+
+
+@pytest.mark.parametrize(("task", "kind"), [("s1.image", "image"), ("s1.audio", "audio")])
+async def test_a_film_hears_a_vendor_of_its_stills_and_voices_that_says_slower(task, kind):
+    works = ScriptedWorks(lambda order: "limited" if order == f"f1/{task}/1.1/0" else "ok")
+    flow = Studio.of(
+        film(1, providers={kind: {"image": "vendor_picture", "audio": "vendor_speech"}[kind]}),
+        works=works,
+    ).flow()
+    await flow.begin("f1.1")
+    assert await flow.task("f1.1", task)
     assert flow.pacing.felt["f1.1"].rate_limited
