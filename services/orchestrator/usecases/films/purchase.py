@@ -21,7 +21,7 @@ from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.money.ledger import Charge, Ledger
 from services.orchestrator.domain.prices import Price
 from services.orchestrator.usecases.artefacts import Artefacts, NoArtefacts
-from services.orchestrator.usecases.buying import Buying
+from services.orchestrator.usecases.buying import UNANSWERED, Buying
 from services.orchestrator.usecases.films.create import payer_of_film
 from services.orchestrator.usecases.films.making import Interrupted, order_id, ordered, stopped
 from services.orchestrator.usecases.patience import may_repeat
@@ -63,6 +63,7 @@ class Purchase:
     ledger: Ledger
     now: Callable[[], datetime]
     deadline: timedelta
+    unanswered: timedelta = UNANSWERED
     screening: ScreenWords = field(default_factory=ScreenWords)
     artefacts: Artefacts = field(default_factory=NoArtefacts)
 
@@ -85,7 +86,12 @@ class Purchase:
         ready = await self._ready(film, work)
         order = _order(film, task, charge, ready, model=model, at_once=_at_once(film, task, work))
         await self._on_record(film, task, order.request_id, model)
-        buying = Buying(works=self.works, ledger=self.ledger, deadline=self.deadline)
+        buying = Buying(
+            works=self.works,
+            ledger=self.ledger,
+            deadline=self.deadline,
+            unanswered=None if task.critical else self.unanswered,
+        )
         view = await buying(order, charge)
         cost = await close(self.ledger, charge, view)
         listed, price = _price(model.price, ready, film), order.max_price_micros

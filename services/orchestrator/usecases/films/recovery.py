@@ -8,6 +8,7 @@ from services.common.errors import BudgetExceeded, Cancelled, RequestConflict, S
 from services.orchestrator.domain.films.graph import VISUAL, TaskType
 from services.orchestrator.domain.films.tasks import FilmTask, TaskState
 from services.orchestrator.domain.notices import Because, Notice, Said
+from services.orchestrator.domain.values import Failure
 from services.orchestrator.usecases.films.making import Interrupted
 from services.orchestrator.usecases.patience import failure
 
@@ -38,7 +39,15 @@ def given_up(task: FilmTask, error: ServiceError, moment: datetime) -> FilmTask:
     """The task as it stays: stopped, failed with the film, or missing with a warning."""
     if isinstance(error, Cancelled):
         return replace(task.again(), state=TaskState.SKIPPED)
+    fault = _own_words(error)
     if task.critical:
-        return task.failed(moment, failure(error))
-    missing = Notice(Said.TASK_MISSING, {"task": task.id, "why": Because.of(error)})
+        return task.failed(moment, fault)
+    because = Because(fault.reason, fault.message)
+    missing = Notice(Said.TASK_MISSING, {"task": task.id, "why": because})
     return task.done(moment, (), missing)
+
+
+def _own_words(error: ServiceError) -> Failure:
+    """Why, as who failed has put it: a model's reason says more than that it has failed."""
+    fault = failure(error)
+    return replace(fault, reason=error.metadata.get("why", fault.reason))

@@ -20,6 +20,7 @@ from services.orchestrator.domain.money.ledger import Ledger
 from services.orchestrator.domain.ports import JobStore, ModelsPort
 from services.orchestrator.usecases.accept import AcceptVideo
 from services.orchestrator.usecases.artefacts import Artefacts, NoArtefacts
+from services.orchestrator.usecases.buying import UNANSWERED
 from services.orchestrator.usecases.compiling import AsItIs, Compiling
 from services.orchestrator.usecases.films.assembly import MakeCaptions, MakeCut
 from services.orchestrator.usecases.films.finishing import MakeLarger, MakeThumbnail
@@ -66,10 +67,14 @@ class Clips:
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """The clock, how long one task may take, and the rests between tries in vain."""
+    """The clock, how long one task may take, and the rests between tries in vain.
+
+    `unanswered` is how long a task that the film can do without waits for a call's lost answer.
+    """
 
     now: Callable[[], datetime]
     deadline: timedelta
+    unanswered: timedelta = UNANSWERED
     rest: Rest = rest
 
 
@@ -119,6 +124,7 @@ def film_flow(
         ledger=ledger,
         now=now,
         deadline=timing.deadline,
+        unanswered=timing.unanswered,
         artefacts=parts.artefacts,
         screening=clips.screening,
     )

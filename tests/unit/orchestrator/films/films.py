@@ -192,6 +192,8 @@ class Studio:
     prompts: PlainPrompts = field(default_factory=PlainPrompts)
     screening: ScreenWords = field(default_factory=ScreenWords)
     artefacts: Artefacts = field(default_factory=NoArtefacts)
+    deadline: timedelta = timedelta(hours=1)
+    unanswered: timedelta = timedelta(minutes=10)
     ids: int = 0
 
     @classmethod
@@ -237,7 +239,12 @@ class Studio:
                 ),
                 screening=self.screening,
             ),
-            timing=Timing(now=lambda: NOW, deadline=timedelta(hours=1), rest=self.rests.rest),
+            timing=Timing(
+                now=lambda: NOW,
+                deadline=self.deadline,
+                unanswered=self.unanswered,
+                rest=self.rests.rest,
+            ),
         )
 
     def new_id(self) -> str:
