@@ -4,7 +4,8 @@ from reelmesh.orchestrator.v1 import film_service_pb2 as pb
 from services.orchestrator.adapters.messages import load_texts
 from services.orchestrator.adapters.wire import to_duration, to_error, to_money, to_timestamp
 from services.orchestrator.domain.films.characters import CharacterSheet
-from services.orchestrator.domain.films.film import Cut, Film
+from services.orchestrator.domain.films.cuts import Cut
+from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.strategy import Strategy
 from services.orchestrator.domain.films.tasks import FilmTask, Piece, TaskState
 from services.orchestrator.usecases.films.plan import FilmPlan

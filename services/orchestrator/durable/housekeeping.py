@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from dbos import DBOS
+from dbos import error as engine_errors
 
 from services.common.database import Database
 from services.common.telemetry import get_logger
@@ -24,6 +25,8 @@ EVERY = timedelta(minutes=1)
 KEEP_WORKFLOWS = timedelta(days=2)
 # After its end a job's changes can be replayed for this long; then its last state says it all.
 KEEP_EVENTS = timedelta(days=1)
+# What a step raises that has found a database, or a part of ours, away until it was out of tries.
+OUT_OF_RETRIES = engine_errors.DBOSMaxStepRetriesExceeded.__name__
 _ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 
@@ -76,13 +79,16 @@ class Housekeeping:
         """End jobs, films and edits whose workflow is over while they are not: a defect."""
         for job_id in await self._died(GENERATE_VIDEO):
             await self._orphans.finish.end(job_id, JobState.FAILED, error=DEFECT)
-        for film_run in await self._died(MAKE_FILM):
-            await self._orphans.films.abandon(film_run)
+        for film_run, why in (await self._died(MAKE_FILM)).items():
+            await self._orphans.films.abandon(film_run, away=OUT_OF_RETRIES in why)
         for edit_id in await self._died(EDIT_IMAGE):
             await self._orphans.edits.abandon(edit_id)
 
-    async def _died(self, workflow: str) -> list[str]:
-        """What workflows of this name worked on that raised, or killed their process too often."""
+    async def _died(self, workflow: str) -> dict[str, str]:
+        """What workflows of this name worked on that raised, or killed their process too often.
+
+        Each with what was raised, "" for nothing.
+        """
         since = (self._now() - KEEP_WORKFLOWS).isoformat()
         dead = await DBOS.list_workflows_async(
             name=workflow,
@@ -90,9 +96,10 @@ class Housekeeping:
             completed_after=since,
             limit=500,
             load_input=False,
-            load_output=False,
         )
-        return [found.workflow_id.removeprefix(f"{workflow}.") for found in dead]
+        return {
+            found.workflow_id.removeprefix(f"{workflow}."): str(found.error or "") for found in dead
+        }
 
     async def _drop_workflows(self) -> None:
         cut = (self._now() - KEEP_WORKFLOWS).isoformat()

@@ -40,6 +40,8 @@ from services.orchestrator.flows.generate_video import VideoSteps, cancel_video,
 
 # A workflow that takes its process down this often is dead-lettered instead of doing it for ever.
 MAX_RECOVERIES = 5
+# How often a step is tried that finds a part of ours away: eleven minutes in all.
+MOST_TRIES = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +71,7 @@ class DurableSlot:
         options = {
             "name": name,
             "retries_allowed": True,
-            "max_attempts": 16,  # eleven minutes in all
+            "max_attempts": MOST_TRIES,
             "interval_seconds": 0.5,
             "backoff_rate": 1.5,
             "should_retry": _passing,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from services.common.errors import NotFound, ServiceError
 from services.common.telemetry import get_logger
+from services.orchestrator.domain.films.film import FilmState
 from services.orchestrator.domain.films.ports import FilmStore
 from services.orchestrator.domain.images.edits import is_of_edit
 from services.orchestrator.domain.images.ports import EditStore
@@ -17,6 +18,9 @@ from services.orchestrator.usecases.spend import close
 _log = get_logger(__name__)
 # A vendor that charges later than this is found by its bill, not by asking.
 PATIENCE = timedelta(hours=6)
+# What a film that was given up has ordered is left to its end for so long: it may be resumed. The
+# generator's own deadline is an hour, so that asking stops nothing then.
+KEPT = timedelta(minutes=75)
 PAGE = 500
 AT_ONCE = 16
 
@@ -51,7 +55,7 @@ class SettleLate:
             async for found in self._unsettled(moment):
                 if last is None or self._due(found.time, last, moment):
                     asked += 1
-                    group.create_task(self._safely(found.charge, room))
+                    group.create_task(self._safely(found, room))
         self.last = moment
         return asked
 
@@ -67,15 +71,16 @@ class SettleLate:
         before, age = (last - begun).total_seconds(), (now - begun).total_seconds()
         return any(before < mark <= age for mark in self.ages)
 
-    async def _safely(self, charge: Charge, room: asyncio.Semaphore) -> None:
+    async def _safely(self, found: OpenAttempt, room: asyncio.Semaphore) -> None:
         async with room:
             try:
-                await self._look(charge)
+                await self._look(found)
             except ServiceError as error:
-                _log.warning("late_money_waits", attempt=charge.attempt, reason=error.reason)
+                _log.warning("late_money_waits", attempt=found.charge.attempt, reason=error.reason)
 
-    async def _look(self, charge: Charge) -> None:
-        if not await self._let_go(charge):
+    async def _look(self, found: OpenAttempt) -> None:
+        charge = found.charge
+        if not await self._let_go(found):
             return
         # A cancel changes nothing of what has ended, and what was never sent stays unsent for ever.
         view = await self.generator.cancel(charge.payer.tenant, charge.attempt)
@@ -86,10 +91,11 @@ class SettleLate:
             if charged:
                 _log.info("late_money_settled", attempt=charge.attempt, micros=charged)
 
-    async def _let_go(self, charge: Charge) -> bool:
+    async def _let_go(self, found: OpenAttempt) -> bool:
         """Whether no flow follows the attempt any more."""
+        charge = found.charge
         if charge.payer.film == charge.payer.job:
-            return await self._film_let_go(charge)
+            return await self._film_let_go(charge, self.now() - found.time)
         if is_of_edit(charge.attempt):
             return await self._edit_let_go(charge)
         try:
@@ -107,10 +113,13 @@ class SettleLate:
             return True
         return edit.state.terminal or edit.order_id != charge.attempt
 
-    async def _film_let_go(self, charge: Charge) -> bool:
+    async def _film_let_go(self, charge: Charge, age: timedelta) -> bool:
         """Whether the film that ordered it itself, without a job, has no task on it any more."""
         try:
             film = await self.films.read(charge.payer.film)
         except NotFound:
             return True
-        return film.state.terminal or all(task.order != charge.attempt for task in film.tasks)
+        if film.state is FilmState.FAILED and age > KEPT:
+            return True
+        stopped = film.state in {FilmState.SUCCEEDED, FilmState.CANCELLED}
+        return stopped or all(task.order != charge.attempt for task in film.tasks)

@@ -1,13 +1,14 @@
 """A film and its legal changes. Finished tasks are never made again unless they are asked for."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
 from services.common.errors import AlreadyEnded, Internal, InvalidArgument
 from services.orchestrator.domain.films.brief import FilmBrief
+from services.orchestrator.domain.films.cuts import Cut
 from services.orchestrator.domain.films.graph import VISUAL, TaskType
 from services.orchestrator.domain.films.shots import Shot, require_distinct
 from services.orchestrator.domain.films.strategy import Strategy
@@ -35,26 +36,6 @@ class FilmState(StrEnum):
     def terminal(self) -> bool:
         """Whether nothing follows by itself."""
         return self in {FilmState.SUCCEEDED, FilmState.FAILED, FilmState.CANCELLED}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cut:
-    """A version of the film that is stored; `shots` maps shot ids to the hashes of their clips.
-
-    `restored` is the version that this one is the same as, 0 for a cut of its own.
-    """
-
-    version: int
-    asset: str
-    sha256: str
-    duration_seconds: float
-    create_time: datetime
-    quality: float | None = None
-    findings: tuple[str, ...] = ()
-    prompt_match: float | None = None
-    not_measured: tuple[str, ...] = ()
-    shots: Mapping[str, str] = field(default_factory=dict)
-    restored: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,9 +177,15 @@ class Film:
         )
 
     def resumed(self, now: datetime, request_id: str = "") -> Self:
-        """The film set going once more: what is finished stays, all else is to be made."""
-        tasks = tuple(task if task.state.finished else task.again() for task in self.tasks)
-        return self._set_going(now, tasks, request_id)
+        """The film set going once more: what is finished stays, all else is to be made.
+
+        What was in work when a run was given up is gone on with: it may have been paid for.
+        """
+        return self._set_going(now, tuple(map(self._taken_up, self.tasks)), request_id)
+
+    def _taken_up(self, task: FilmTask) -> FilmTask:
+        in_work = self.state is FilmState.FAILED and task.state is TaskState.RUNNING
+        return task if task.state.finished or in_work else task.again()
 
     def numbered(self, number: int) -> Shot:
         """The shot of this number, from 1. Raises InvalidArgument for one that is not there."""
@@ -207,12 +194,15 @@ class Film:
         return self.shots[number - 1]
 
     def remade(self, now: datetime, shot: Shot, request_id: str = "") -> Self:
-        """The film with one shot to be made again as it is now told, and a new cut behind it."""
+        """The film with one shot to be made again as it is now told, and a new cut behind it.
+
+        What else was not finished is made as well.
+        """
         old = self.shot(shot.shot_id)
         tasks = tuple(
             task.renewed(old if task.shot else None)
             if task.type in OF_THE_CUT or (task.shot == shot.shot_id and task.type in SEEN)
-            else task
+            else self._taken_up(task)
             for task in self.tasks
         )
         going = self._set_going(now, tasks, request_id)

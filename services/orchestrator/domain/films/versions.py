@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.common.errors import AlreadyEnded, InvalidArgument
-from services.orchestrator.domain.films.film import SEEN, Cut, Film, FilmState
+from services.orchestrator.domain.films.cuts import Cut
+from services.orchestrator.domain.films.film import SEEN, Film, FilmState
 from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.shots import Shot
 from services.orchestrator.domain.films.tasks import FilmTask, Piece, TaskState

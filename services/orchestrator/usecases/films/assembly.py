@@ -7,7 +7,8 @@ from datetime import datetime
 from services.common.errors import FailedPrecondition
 from services.orchestrator.domain.films.asking import frame_size
 from services.orchestrator.domain.films.choosing import ModelChoice
-from services.orchestrator.domain.films.film import Cut, Film
+from services.orchestrator.domain.films.cuts import Cut
+from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.shots import Shot
 from services.orchestrator.domain.films.tasks import FilmTask, Piece

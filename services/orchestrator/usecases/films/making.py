@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.common.errors import GenerationFailed
-from services.orchestrator.domain.films.film import Cut, Film, FilmState
+from services.orchestrator.domain.films.cuts import Cut
+from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.tasks import FilmTask, Piece
 from services.orchestrator.domain.notices import Warned
 

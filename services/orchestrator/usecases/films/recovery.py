@@ -18,8 +18,10 @@ MAX_REPEATS = 8
 _SECOND_TRY = VISUAL | {TaskType.AUDIO, TaskType.COMPOSITION}
 
 
-def retrying(task: FilmTask, error: ServiceError) -> Callable[[FilmTask], FilmTask] | None:
-    """How the task is tried again; None for not at all.
+def retrying(
+    task: FilmTask, error: ServiceError, *, stopping: bool = False
+) -> Callable[[FilmTask], FilmTask] | None:
+    """How the task is tried again; None for not at all. `stopping` says that its film is stopped.
 
     The same is never bought again where it may have been paid for: only what is `Interrupted`,
     which is known to have cost nothing. A second try asks for less, of what runs here; where money
@@ -27,7 +29,7 @@ def retrying(task: FilmTask, error: ServiceError) -> Callable[[FilmTask], FilmTa
     """
     if isinstance(error, Interrupted) and task.repeats < MAX_REPEATS:
         return FilmTask.repeated
-    hopeless = isinstance(error, Cancelled | RequestConflict)
+    hopeless = stopping or isinstance(error, RequestConflict)
     if isinstance(error, BudgetExceeded) and task.type not in VISUAL:
         hopeless = True
     if hopeless or task.reduced or task.type not in _SECOND_TRY:
@@ -35,9 +37,11 @@ def retrying(task: FilmTask, error: ServiceError) -> Callable[[FilmTask], FilmTa
     return FilmTask.retried
 
 
-def given_up(task: FilmTask, error: ServiceError, moment: datetime) -> FilmTask:
-    """The task as it stays: stopped, failed with the film, or missing with a warning."""
-    if isinstance(error, Cancelled):
+def given_up(
+    task: FilmTask, error: ServiceError, moment: datetime, *, stopping: bool = False
+) -> FilmTask:
+    """The task as it stays: stopped with the film, failed with it, or missing with a warning."""
+    if stopping and isinstance(error, Cancelled):
         return replace(task.again(), state=TaskState.SKIPPED)
     fault = _own_words(error)
     if task.critical:

@@ -20,7 +20,7 @@ from services.orchestrator.domain.films.strategy import StrategyRun, StrategyTyp
 from services.orchestrator.domain.films.tasks import FilmTask, TaskState
 from services.orchestrator.domain.notices import Notice, Said, Warned
 from services.orchestrator.domain.values import Failure
-from services.orchestrator.usecases.films.making import Interrupted, Made, Maker, parted
+from services.orchestrator.usecases.films.making import Interrupted, Made, Maker, parted, stopped
 from services.orchestrator.usecases.films.pacing import Pacing
 from services.orchestrator.usecases.films.preview import Preview
 from services.orchestrator.usecases.films.recovery import given_up, retrying
@@ -28,6 +28,12 @@ from services.orchestrator.usecases.finish import DEFECT
 from services.orchestrator.usecases.patience import Rest, failure, passing, rest
 
 _log = get_logger(__name__)
+
+AWAY = Failure(
+    reason="UNAVAILABLE",
+    message="A part of this deployment was away for too long; ResumeFilm goes on where it stopped.",
+    retryable=True,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +103,7 @@ class RunFilm:
                         await self.rest(task.repeats + 1)
                     continue
                 return (await self.films.read(film_id)).task(task_id).state.finished
-            await self._done(film_id, task, made)
+            await self._done(film, task, made)
             if task.type in VISUAL:
                 self._feel(film_run, task, made)
                 await self.preview(film_id)
@@ -119,12 +125,12 @@ class RunFilm:
 
         return await self.films.change(film_id, begin)
 
-    async def _done(self, film_id: str, task: FilmTask, made: Made) -> None:
+    async def _done(self, begun: Film, task: FilmTask, made: Made) -> None:
         moment = self.now()
         warning = made.warning or (_stand_in(task, made) if task.reduced else "")
 
         def done(film: Film) -> Film | None:
-            if film.task(task.id).state is not TaskState.RUNNING:
+            if not _goes_on(film, begun, task):
                 return None
             changed = film.with_task(
                 moment,
@@ -139,21 +145,23 @@ class RunFilm:
             cuts = (*film.cuts, made.cut) if made.cut else film.cuts
             return replace(changed, cuts=cuts, warnings=_with(film.warnings, warning))
 
-        await self.films.change(film_id, done)
+        await self.films.change(begun.id, done)
 
     async def _failed(self, film_run: str, film: Film, task: FilmTask, error: ServiceError) -> bool:
         """Put down why a try failed; whether there shall be another one."""
         _log.warning("film_task_failed", film=film.name, task=task.id, reason=error.reason)
         if RateLimited.default_reason in {error.reason, error.metadata.get("why")}:
             self.pacing.rate_limited(film_run)
-        moment, next_try = self.now(), retrying(task, error)
+        moment, stopping = self.now(), stopped(await self.films.read(film.id))
+        next_try = retrying(task, error, stopping=stopping)
 
         def change(known: FilmTask) -> FilmTask:
-            return next_try(known) if next_try else given_up(known, error, moment)
+            return (
+                next_try(known) if next_try else given_up(known, error, moment, stopping=stopping)
+            )
 
         def fail(current: Film) -> Film | None:
-            known = current.task(task.id)
-            if known.state is not TaskState.RUNNING or known.attempt != task.attempt:
+            if not _goes_on(current, film, task):
                 return None
             changed = current.with_task(moment, task.id, change)
             return replace(changed, warnings=_with(current.warnings, changed.task(task.id).warning))
@@ -179,17 +187,30 @@ class RunFilm:
             await self.history.record(film_run, film.strategy.strategy_type, _told(film))
         _log.info("film_ended", film=film.name, tenant=film.tenant, state=film.state)
 
-    async def abandon(self, film_run: str) -> None:
-        """End a run that nobody works on any more: a defect, and the film still ends."""
+    async def abandon(self, film_run: str, *, away: bool) -> None:
+        """End a run that nobody works on any more, and the film still ends.
+
+        A part of ours was `away` for too long, or else it is a defect. What is in work stays so:
+        who resumes the film goes on with it.
+        """
         film_id, run = parted(film_run)
         moment = self.now()
 
         def end(film: Film) -> Film | None:
             if film.run != run or film.state.terminal:
                 return None
-            return film.ended(moment, FilmState.FAILED, DEFECT)
+            if film.state is FilmState.CANCELLING:
+                return film.ended(moment, FilmState.CANCELLED)
+            return film.ended(moment, FilmState.FAILED, AWAY if away else DEFECT)
 
         await self.films.change(film_id, end)
+
+
+def _goes_on(film: Film, begun: Film, task: FilmTask) -> bool:
+    """Whether the try is still the task's: a later run, or a later try, has its own end."""
+    known = film.task(task.id)
+    in_work = known.state is TaskState.RUNNING and known.attempt == task.attempt
+    return in_work and film.run == begun.run
 
 
 def _missed(film: Film) -> Failure:
