@@ -51,8 +51,10 @@ class MakeClip:
     async def __call__(self, film: Film, task: FilmTask) -> Made:
         """See `Maker`: sources in the order of the film's approach; a named model is asked."""
         sources = film.strategy.visual_approach.sources
-        if task.reduced or task.model or task.job or task.tries:
+        if task.reduced or task.model:
             return await self._drawn(film, task)
+        if task.job or task.tries:  # a crash came in between: the model is asked first, then others
+            sources = sources[sources.index("ai") :] if "ai" in sources else ("ai",)
         failed: ServiceError | None = None
         for source in sources:
             if source == "ai":

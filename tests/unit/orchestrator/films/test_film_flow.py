@@ -1,6 +1,7 @@
 """The flow of a film over its real steps: whatever dies, and wherever, nothing is made twice."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -393,6 +394,35 @@ async def test_ai_first_falls_back_to_the_library():
     made = await Studio.of(asked, jobs=jobs, library=Shelf(**{"picture 2": STOCK})).make()
     assert made.task("s2.animation").pieces == (STOCK,)
     assert made.warnings == ()
+
+
+class MortalJobs(EndingJobs):
+    """Jobs of which the second shot's fails, and whose client dies whenever it reads one anew."""
+
+    def __init__(self):
+        super().__init__(lambda job: "fail" if "picture 2" in job.request.prompt else "ok")
+        self.seen = set()
+
+    async def read(self, job_id):
+        found = await super().read(job_id)
+        if job_id not in self.seen:
+            self.seen.add(job_id)
+            raise Crash
+        return found
+
+
+async def test_ai_first_falls_back_to_the_library_whatever_dies_meanwhile():
+    asked = film(approach=VisualApproach.HYBRID_AI_FIRST)
+    jobs, journal = MortalJobs(), Journal()
+    studio = Studio.of(asked, jobs=jobs, library=Shelf(**{"picture 2": STOCK}))
+    while not studio.films.films["f1"].state.terminal:
+        journal.count = 0
+        with suppress(Crash):
+            await studio.make(journal=journal)
+    made = studio.films.films["f1"]
+    assert (made.state, made.warnings) == (FilmState.SUCCEEDED, ())
+    assert made.task("s2.animation").pieces == (STOCK,)
+    assert (sorted(jobs.accepted), len(jobs.seen)) == (CLIPS, 3)
 
 
 async def test_stock_only_asks_no_model_but_the_placeholder():
