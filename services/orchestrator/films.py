@@ -28,6 +28,7 @@ from services.orchestrator.usecases.films.command import CommandFilm, ReadFilms
 from services.orchestrator.usecases.films.create import CreateFilm
 from services.orchestrator.usecases.films.foresee import ForeseeFilm
 from services.orchestrator.usecases.films.plan import PlanFilm
+from services.orchestrator.usecases.films.remaking import PriceRemake
 from services.orchestrator.usecases.films.steps import (
     Clips,
     FilmFlow,
@@ -134,11 +135,26 @@ def film_use_cases(parts: Parts) -> FilmUseCases:
             new_id=new_id,
         ),
         read=ReadFilms(films=films.films, feed=parts.feed),
-        command=CommandFilm(
-            films=films.films, scripts=films.scripts, screening=parts.screening, now=clock.now
-        ),
+        command=_command(parts),
         assets=parts.assets,
         ledger=parts.ledger,
+    )
+
+
+def _command(parts: Parts) -> CommandFilm:
+    price = PriceRemake(
+        models=_licensed(parts),
+        router=parts.router,
+        ledger=parts.ledger,
+        policies=parts.policies,
+        now=clock.now,
+    )
+    return CommandFilm(
+        films=parts.films.films,
+        scripts=parts.films.scripts,
+        price=price,
+        screening=parts.screening,
+        now=clock.now,
     )
 
 

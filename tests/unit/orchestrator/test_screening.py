@@ -17,7 +17,6 @@ from services.orchestrator.domain.policy import ModerationPolicy, TenantPolicy
 from services.orchestrator.domain.values import Compiled
 from services.orchestrator.flows.generate_video import generate_video
 from services.orchestrator.usecases.admission import Screen
-from services.orchestrator.usecases.films.command import CommandFilm
 from services.orchestrator.usecases.films.create import CreateFilm
 from services.orchestrator.usecases.films.plan import FilmSource
 from services.orchestrator.usecases.policies import FixedPolicies
@@ -207,9 +206,7 @@ async def test_what_is_bought_for_a_film_is_looked_at_as_it_is_sent():
 async def test_a_shot_is_not_remade_into_what_may_not_be_shown():
     studio = Studio.of(film(1))
     before = await studio.make()
-    command = CommandFilm(
-        films=studio.films, scripts=studio.scripts, screening=RULED, now=lambda: NOW
-    )
+    command = studio.command(screening=RULED)
     with pytest.raises(Moderated):
         await command.regenerate("acme", "films/f1", 1, feedback=GRAPHIC, request_id="r1")
     assert studio.films.films["f1"] == before

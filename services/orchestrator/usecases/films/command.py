@@ -1,6 +1,6 @@
 """What a caller may do with a film that is there: read, follow, cancel, resume, remake."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -72,10 +72,14 @@ class ReadFilms:
 
 @dataclass(frozen=True, kw_only=True)
 class CommandFilm:
-    """CancelFilm, ResumeFilm, RegenerateShot, RestoreCut."""
+    """CancelFilm, ResumeFilm, RegenerateShot, RestoreCut.
+
+    `price` raises what keeps a film from having a shot of this id made again.
+    """
 
     films: FilmStore
     scripts: ScriptPort
+    price: Callable[[Film, str], Awaitable[None]]
     now: Callable[[], datetime]
     screening: ScreenWords = field(default_factory=ScreenWords)
 
@@ -114,29 +118,31 @@ class CommandFilm:
         """Make one shot again and cut a new version; the other shots stay as they are.
 
         Feedback is carried out by the prompt service; while it is away its words are added to the
-        shot's. Raises NotFound, InvalidArgument, Moderated, AlreadyEnded while the film is under
-        way.
+        shot's. Raises NotFound, InvalidArgument, Moderated, BudgetExceeded where a budget cannot
+        hold it, what keeps its model from serving, AlreadyEnded while the film is under way.
         """
         check_text("feedback", feedback, _MAX_FEEDBACK)
         check_text("request_id", request_id, MAX_REQUEST_ID)
         known = await self.films.get(tenant, film_id(name))
         if request_id and request_id in known.handled:
             return known
-        old = known.numbered(number)
-        shot = await self._retold(tenant, old, feedback) if feedback else old
+        _require_ended(known)
+        moment, shot = self.now(), await self._told(tenant, known.numbered(number), feedback)
         await self.screening.film(tenant, known.brief, [shot])
-        moment = self.now()
+        await self.price(known.remade(moment, shot), shot.shot_id)
 
         def remake(film: Film) -> Film | None:
             if request_id and request_id in film.handled:
                 return None
-            if not film.state.terminal:
-                raise AlreadyEnded(f"{film.name} is under way: {film.state}")
+            _require_ended(film)
             return film.remade(moment, shot, request_id)
 
         return await self.films.set_going(tenant, known.id, remake)
 
-    async def _retold(self, tenant: str, shot: Shot, feedback: str) -> Shot:
+    async def _told(self, tenant: str, shot: Shot, feedback: str) -> Shot:
+        """The shot as the feedback wants it."""
+        if not feedback:
+            return shot
         try:
             return await self.scripts.retell(tenant, shot, feedback)
         except ServiceError as error:
@@ -157,3 +163,8 @@ class CommandFilm:
             return restored(film, moment, version, request_id)
 
         return await self.films.set_going(tenant, film_id(name), restore)
+
+
+def _require_ended(film: Film) -> None:
+    if not film.state.terminal:
+        raise AlreadyEnded(f"{film.name} is under way: {film.state}")

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
@@ -117,10 +117,17 @@ class CreateFilm:
         if limit is not None:
             own = Budget(scope=Scope(ScopeKind.FILM, film.id), limit_micros=limit)
             budgets = (own, *budgets)
-        needed = film.estimate_micros
-        for budget in budgets:
-            if needed is None or needed > budget.left_micros:
-                raise exceeded(budget, needed)
+        require_room(budgets, film.estimate_micros)
+
+
+def require_room(budgets: Iterable[Budget], needed_micros: int | None) -> None:
+    """Raise BudgetExceeded naming the first budget that does not hold a price, or an unknown one.
+
+    What costs nothing needs no room.
+    """
+    for budget in budgets:
+        if needed_micros is None or needed_micros > max(budget.left_micros, 0):
+            raise exceeded(budget, needed_micros)
 
 
 def fingerprint_of(brief: FilmBrief, source: FilmSource) -> str:

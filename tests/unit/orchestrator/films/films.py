@@ -23,6 +23,8 @@ from services.orchestrator.usecases.accept import AcceptVideo
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.artefacts import Artefacts, NoArtefacts
 from services.orchestrator.usecases.compiling import CompilePrompt
+from services.orchestrator.usecases.films.command import CommandFilm
+from services.orchestrator.usecases.films.remaking import PriceRemake
 from services.orchestrator.usecases.films.steps import (
     Clips,
     FilmFlow,
@@ -245,6 +247,22 @@ class Studio:
                 unanswered=self.unanswered,
                 rest=self.rests.rest,
             ),
+        )
+
+    def command(self, now=NOW, screening=None) -> CommandFilm:
+        """What callers can do with its films."""
+        models: Any = FixedModels(*self.models)
+        return CommandFilm(
+            films=self.films,
+            scripts=self.scripts,
+            price=PriceRemake(
+                models=models,
+                router=Router(allow_placeholder=False),
+                ledger=self.ledger,
+                now=lambda: now,
+            ),
+            screening=screening or self.screening,
+            now=lambda: now,
         )
 
     def new_id(self) -> str:

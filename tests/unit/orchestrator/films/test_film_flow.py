@@ -14,8 +14,7 @@ from services.orchestrator.domain.films.shots import Line, Shot
 from services.orchestrator.domain.films.strategy import VisualApproach
 from services.orchestrator.domain.films.tasks import Piece, TaskState
 from services.orchestrator.domain.money.scopes import Scope, ScopeKind
-from services.orchestrator.usecases.films.command import CommandFilm
-from tests.fakes.film_parts import NOW, ScriptedWorks, Shelf
+from tests.fakes.film_parts import ScriptedWorks, Shelf
 from tests.fakes.journal import Crash, Journal
 from tests.unit.orchestrator.films.films import EndingJobs, Studio, film, shots
 
@@ -23,7 +22,7 @@ CLIPS = ["films/f1/s1.animation/1.1", "films/f1/s2.animation/1.1", "films/f1/s3.
 
 
 def command(studio):
-    return CommandFilm(films=studio.films, scripts=studio.scripts, now=lambda: NOW)
+    return studio.command()
 
 
 def hashes(made):

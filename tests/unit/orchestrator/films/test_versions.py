@@ -5,18 +5,28 @@ from datetime import timedelta
 
 import pytest
 
-from services.common.errors import AlreadyEnded, InvalidArgument, NotFound
+from services.common.errors import (
+    AlreadyEnded,
+    BudgetExceeded,
+    InvalidArgument,
+    NotFound,
+    Unavailable,
+)
 from services.orchestrator.domain.films.film import FilmState
 from services.orchestrator.domain.films.layout import Layout
 from services.orchestrator.domain.films.strategy import VisualApproach
 from services.orchestrator.domain.films.tasks import Piece, TaskState
-from services.orchestrator.usecases.films.command import CommandFilm
+from services.orchestrator.domain.models import Availability
+from services.orchestrator.domain.money.scopes import Scope, ScopeKind
+from services.orchestrator.domain.prices import Price
 from tests.fakes.film_parts import NOW, Shelf
-from tests.unit.orchestrator.films.films import EndingJobs, Studio, film
+from tests.unit.orchestrator.films.films import MODELS, EndingJobs, Studio, film
+
+PRICE = 50_000  # of a clip of the vendor
 
 
 def command(studio):
-    return CommandFilm(films=studio.films, scripts=studio.scripts, now=lambda: NOW)
+    return studio.command()
 
 
 async def remade(studio, number, feedback):
@@ -152,3 +162,38 @@ async def test_a_remake_without_feedback_is_the_same_shot_once_more():
     again = await remade(studio, 1, "")
     assert again.shots == first.shots
     assert again.cuts[1].shots != first.cuts[0].shots
+
+
+async def test_a_shot_that_no_budget_holds_once_more_is_refused_and_stays_as_it_is():
+    studio = Studio.of(film(2))
+    first = await studio.make()
+    scope = Scope(ScopeKind.FILM, "f1")
+    studio.ledger.limits["acme", scope] = PRICE - 1
+    with pytest.raises(BudgetExceeded, match=r"budgets/film\.f1"):
+        await command(studio).regenerate("acme", "films/f1", 1, feedback="", request_id="r1")
+    assert (studio.films.films["f1"], studio.films.ordered) == (first, [])
+    studio.ledger.limits["acme", scope] = PRICE
+    await remade(studio, 1, "")
+    made = studio.films.films["f1"]
+    assert not made.task("s1.animation").pieces[0].placeholder
+    assert made.warnings == ()
+
+
+async def test_a_shot_whose_price_nobody_knows_is_refused_only_where_a_budget_is_kept():
+    models = tuple(replace(m, price=Price()) if m.id == "vendor_video" else m for m in MODELS)
+    studio = Studio.of(film(1, providers={"animation": "vendor_video"}), models=models)
+    await studio.make()
+    await remade(studio, 1, "")
+    studio.ledger.limits["acme", Scope(ScopeKind.TENANT, "acme")] = 10 * PRICE
+    with pytest.raises(BudgetExceeded, match="unknown price"):
+        await command(studio).regenerate("acme", "films/f1", 1, feedback="", request_id="")
+
+
+async def test_a_shot_whose_model_is_away_keeps_its_good_clip():
+    studio = Studio.of(film(1, providers={"animation": "vendor_video"}))
+    first = await studio.make()
+    resting = replace(studio.models[0], availability=Availability.CIRCUIT_OPEN)
+    studio.models = (resting, *studio.models[1:])
+    with pytest.raises(Unavailable):
+        await command(studio).regenerate("acme", "films/f1", 1, feedback="", request_id="")
+    assert studio.films.films["f1"] == first

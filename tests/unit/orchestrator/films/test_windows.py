@@ -9,7 +9,6 @@ import pytest
 from services.common.errors import FailedPrecondition, InvalidArgument
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.film import FilmState
-from services.orchestrator.usecases.films.command import CommandFilm
 from services.orchestrator.usecases.films.create import CreateFilm
 from services.orchestrator.usecases.films.plan import FilmSource
 from tests.fakes.film_parts import NOW, MemoryFilms
@@ -55,7 +54,7 @@ async def test_a_film_that_nobody_could_begin_in_time_fails_and_has_bought_nothi
 async def test_who_resumes_it_afterwards_has_it_begun_at_once():
     studio = Studio.of(ordered(NOW - 2 * HOUR, latest=NOW - HOUR))
     missed = await studio.make()
-    command = CommandFilm(films=studio.films, scripts=studio.scripts, now=lambda: NOW)
+    command = studio.command()
     await command.resume("acme", missed.name, "", approve=False)
     assert (await studio.make("f1.2")).state is FilmState.SUCCEEDED
 
@@ -63,11 +62,11 @@ async def test_who_resumes_it_afterwards_has_it_begun_at_once():
 async def test_an_approval_that_comes_too_late_is_refused():
     waiting = ordered(NOW - 2 * HOUR, latest=NOW - HOUR, state=FilmState.AWAITING_APPROVAL)
     studio = Studio.of(waiting)
-    command = CommandFilm(films=studio.films, scripts=studio.scripts, now=lambda: NOW)
+    command = studio.command()
     with pytest.raises(FailedPrecondition, match="was to begin by 2026-11-21 11:00 UTC"):
         await command.resume("acme", waiting.name, "", approve=True)
     assert studio.films.ordered == []
-    in_time = CommandFilm(films=studio.films, scripts=studio.scripts, now=lambda: NOW - HOUR)
+    in_time = studio.command(NOW - HOUR)
     await in_time.resume("acme", waiting.name, "", approve=True)
     assert studio.films.ordered == ["f1.2"]
 
