@@ -41,7 +41,7 @@ def cached(settings: Settings, parts: Parts, metrics: Metrics) -> Parts:
     """The parts of a deployment with its cache, of clips and of all else that films buy."""
     if not settings.cache:
         return parts
-    embedder = _embedder(settings)
+    embedder, outside = _embedder(settings), settings.embeddings == "endpoint"
     store, policy = SqlCache(parts.database, now=clock.now), settings.cache_policy()
     reuse = Reuse(
         store=store,
@@ -59,8 +59,15 @@ def cached(settings: Settings, parts: Parts, metrics: Metrics) -> Parts:
         policies=parts.policies,
         reuse=reuse,
         twins=Twins(store=store, reuse=reuse, jobs=parts.jobs, now=clock.now, deadline=deadline),
-        similar=Similar(store=store, reuse=reuse, embedder=embedder),
-        kept=KeepClip(store=store, embedder=embedder, policy=policy, now=clock.now, new_id=new_id),
+        similar=Similar(store=store, reuse=reuse, embedder=embedder, outside=outside),
+        kept=KeepClip(
+            store=store,
+            embedder=embedder,
+            policy=policy,
+            now=clock.now,
+            new_id=new_id,
+            outside=outside,
+        ),
     )
     artefacts = KeptArtefacts(reuse=reuse, policies=parts.policies, new_id=new_id)
     return replace(parts, cache=cache, films=replace(parts.films, artefacts=artefacts))

@@ -244,13 +244,18 @@ class FixedScript:
     def __init__(self, breakdown: Breakdown | None = None) -> None:
         self.breakdown = breakdown or Breakdown(title="", shots=())
         self.away = False
+        self.rules_only: list[bool] = []
 
-    async def retell(self, tenant: str, shot: Shot, feedback: str) -> Shot:
+    async def retell(
+        self, tenant: str, shot: Shot, feedback: str, *, rules_only: bool = False
+    ) -> Shot:
+        self.rules_only.append(rules_only)
         if self.away:
             raise Unavailable
         return replace(shot, prompt=f"{shot.prompt}, retold {feedback}", time_of_day=feedback)
 
-    async def break_down(self, tenant: str, script: str, language: str) -> Breakdown:
+    async def break_down(self, tenant: str, script: str, *, rules_only: bool = False) -> Breakdown:
+        self.rules_only.append(rules_only)
         return self.breakdown
 
 

@@ -500,7 +500,9 @@ class Routing(_message.Message):
     objective: Global___Objective.ValueType
     """Optional. Default: see OBJECTIVE_UNSPECIFIED."""
     local_only: _builtins.bool
-    """Optional. Only models that run in this deployment."""
+    """Optional. Only models that run in this deployment. In a request its words go to no language
+    model, moderation or embeddings endpoint either: rules read them.
+    """
     allow_paid: _builtins.bool
     """Optional. Whether models that cost money may be used; default true."""
     allow_placeholder: _builtins.bool

@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from reelmesh.prompt.v1 import prompt_pb2 as reelmesh_dot_prompt_dot_v1_dot_prompt__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'reelmesh/prompt/v1/prompt_service.proto\x12\x12reelmesh.prompt.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1freelmesh/prompt/v1/prompt.proto\"\x91\x03\n\x15QuantifyPromptRequest\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x37\n\nparameters\x18\x02 \x01(\x0b\x32#.reelmesh.prompt.v1.VideoParameters\x12,\n\x07\x65nhance\x18\x03 \x01(\x0e\x32\x1b.reelmesh.prompt.v1.Enhance\x12\x10\n\x08language\x18\x04 \x01(\t\x12\r\n\x05packs\x18\x05 \x03(\t\x12\x0e\n\x06preset\x18\x06 \x01(\t\x12/\n\x06limits\x18\x07 \x01(\x0b\x32\x1f.reelmesh.prompt.v1.ModelLimits\x12\x10\n\x08template\x18\x08 \x01(\t\x12V\n\x0ftemplate_values\x18\t \x03(\x0b\x32=.reelmesh.prompt.v1.QuantifyPromptRequest.TemplateValuesEntry\x1a\x35\n\x13TemplateValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9c\x03\n\x0bModelLimits\x12\x1d\n\x15max_prompt_characters\x18\x01 \x01(\x05\x12\x17\n\x0fnegative_prompt\x18\x02 \x01(\x08\x12,\n\tdurations\x18\x03 \x03(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\raspect_ratios\x18\x04 \x03(\t\x12\x13\n\x0bresolutions\x18\x05 \x03(\t\x12\x11\n\tlanguages\x18\x06 \x03(\t\x12/\n\x0cmin_duration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0cmax_duration\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rwhole_seconds\x18\t \x01(\x08\x12\x0b\n\x03\x66ps\x18\n \x03(\x05\x12\x11\n\x04text\x18\x0b \x01(\x08H\x00\x88\x01\x01\x12\x0f\n\x07min_fps\x18\x0c \x01(\x01\x12\x0f\n\x07max_fps\x18\r \x01(\x01\x12\r\n\x05style\x18\x0e \x01(\x08\x12\x15\n\rcamera_motion\x18\x0f \x01(\x08\x42\x07\n\x05_text\"Y\n\x16QuantifyPromptResponse\x12?\n\x11quantified_prompt\x18\x01 \x01(\x0b\x32$.reelmesh.prompt.v1.QuantifiedPrompt\"\xd7\x01\n\x14\x43ompilePromptRequest\x12?\n\x11quantified_prompt\x18\x01 \x01(\x0b\x32$.reelmesh.prompt.v1.QuantifiedPrompt\x12/\n\x06limits\x18\x02 \x01(\x0b\x32\x1f.reelmesh.prompt.v1.ModelLimits\x12,\n\x07\x65nhance\x18\x03 \x01(\x0e\x32\x1b.reelmesh.prompt.v1.Enhance\x12\x10\n\x08language\x18\x04 \x01(\t\x12\r\n\x05\x66ixed\x18\x05 \x03(\t\"X\n\x15\x43ompilePromptResponse\x12?\n\x11quantified_prompt\x18\x01 \x01(\x0b\x32$.reelmesh.prompt.v1.QuantifiedPrompt\"\x8b\x01\n\x17RegeneratePromptRequest\x12\x36\n\x08previous\x18\x01 \x01(\x0b\x32$.reelmesh.prompt.v1.QuantifiedPrompt\x12\x10\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x02 \x01(\t\x12\x11\n\titeration\x18\x03 \x01(\x05\x12\x13\n\x0b\x63reative_id\x18\x04 \x01(\t\"\xe8\x01\n\x18RegeneratePromptResponse\x12?\n\x11quantified_prompt\x18\x01 \x01(\x0b\x32$.reelmesh.prompt.v1.QuantifiedPrompt\x12\x11\n\titeration\x18\x02 \x01(\x05\x12\x18\n\x10parent_iteration\x18\x03 \x01(\x05\x12\x31\n\x07\x63hanges\x18\x04 \x03(\x0b\x32 .reelmesh.prompt.v1.PromptChange\x12\x13\n\x0b\x63reative_id\x18\x05 \x01(\t\x12\x16\n\x0enot_understood\x18\x06 \x03(\t\"\xe9\x01\n\x14\x41nalyzePromptRequest\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12W\n\x10user_preferences\x18\x02 \x03(\x0b\x32=.reelmesh.prompt.v1.AnalyzePromptRequest.UserPreferencesEntry\x12\x16\n\x0enetwork_status\x18\x03 \x01(\t\x12\x18\n\x10\x61vailable_models\x18\x04 \x03(\t\x1a\x36\n\x14UserPreferencesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"M\n\x15\x41nalyzePromptResponse\x12\x34\n\x08\x61nalysis\x18\x01 \x01(\x0b\x32\".reelmesh.prompt.v1.PromptAnalysis\"J\n\x16\x42reakDownScriptRequest\x12\x0e\n\x06script\x18\x01 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\x12\x10\n\x08language\x18\x03 \x01(\t\"Q\n\x17\x42reakDownScriptResponse\x12\x36\n\tbreakdown\x18\x01 \x01(\x0b\x32#.reelmesh.prompt.v1.ScriptBreakdown\"[\n\x15\x43reateTemplateRequest\x12.\n\x08template\x18\x01 \x01(\x0b\x32\x1c.reelmesh.prompt.v1.Template\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"H\n\x16\x43reateTemplateResponse\x12.\n\x08template\x18\x01 \x01(\x0b\x32\x1c.reelmesh.prompt.v1.Template\"=\n\x14ListTemplatesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"a\n\x15ListTemplatesResponse\x12/\n\ttemplates\x18\x01 \x03(\x0b\x32\x1c.reelmesh.prompt.v1.Template\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb4\x01\n\x13\x46illTemplateRequest\x12\x10\n\x08template\x18\x01 \x01(\t\x12T\n\x0ftemplate_values\x18\x02 \x03(\x0b\x32;.reelmesh.prompt.v1.FillTemplateRequest.TemplateValuesEntry\x1a\x35\n\x13TemplateValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"T\n\x14\x46illTemplateResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12.\n\x08template\x18\x02 \x01(\x0b\x32\x1c.reelmesh.prompt.v1.Template\"\"\n\x12ListPresetsRequest\x12\x0c\n\x04pack\x18\x01 \x01(\t\"Q\n\x13ListPresetsResponse\x12+\n\x07presets\x18\x01 \x03(\x0b\x32\x1a.reelmesh.prompt.v1.Preset\x12\r\n\x05packs\x18\x02 \x03(\t2\xb1\x07\n\rPromptService\x12g\n\x0eQuantifyPrompt\x12).reelmesh.prompt.v1.QuantifyPromptRequest\x1a*.reelmesh.prompt.v1.QuantifyPromptResponse\x12\x64\n\rCompilePrompt\x12(.reelmesh.prompt.v1.CompilePromptRequest\x1a).reelmesh.prompt.v1.CompilePromptResponse\x12m\n\x10RegeneratePrompt\x12+.reelmesh.prompt.v1.RegeneratePromptRequest\x1a,.reelmesh.prompt.v1.RegeneratePromptResponse\x12\x64\n\rAnalyzePrompt\x12(.reelmesh.prompt.v1.AnalyzePromptRequest\x1a).reelmesh.prompt.v1.AnalyzePromptResponse\x12j\n\x0f\x42reakDownScript\x12*.reelmesh.prompt.v1.BreakDownScriptRequest\x1a+.reelmesh.prompt.v1.BreakDownScriptResponse\x12g\n\x0e\x43reateTemplate\x12).reelmesh.prompt.v1.CreateTemplateRequest\x1a*.reelmesh.prompt.v1.CreateTemplateResponse\x12\x64\n\rListTemplates\x12(.reelmesh.prompt.v1.ListTemplatesRequest\x1a).reelmesh.prompt.v1.ListTemplatesResponse\x12\x61\n\x0c\x46illTemplate\x12\'.reelmesh.prompt.v1.FillTemplateRequest\x1a(.reelmesh.prompt.v1.FillTemplateResponse\x12^\n\x0bListPresets\x12&.reelmesh.prompt.v1.ListPresetsRequest\x1a\'.reelmesh.prompt.v1.ListPresetsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'reelmesh/prompt/v1/prompt_service.proto\x12\x12reelmesh.prompt.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1freelmesh/prompt/v1/prompt.proto\"\xa5\x03\n\x15QuantifyPromptRequest\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x37\n\nparameters\x18\x02 \x01(\x0b\x32#.reelmesh.prompt.v1.VideoParameters\x12,\n\x07\x65nhance\x18\x03 \x01(\x0e\x32\x1b.reelmesh.prompt.v1.Enhance\x12\x10\n\x08language\x18\x04 \x01(\t\x12\r\n\x05packs\x18\x05 \x03(\t\x12\x0e\n\x06preset\x18\x06 \x01(\t\x12/\n\x06limits\x18\x07 \x01(\x0b\x32\x1f.reelmesh.prompt.v1.ModelLimits\x12\x10\n\x08template\x18\x08 \x01(\t\x12V\n\x0ftemplate_values\x18\t \x03(\x0b\x32=.reelmesh.prompt.v1.QuantifyPromptRequest.TemplateValuesEntry\x12\x12\n\nrules_only\x18\n \x01(\x08\x1a\x35\n\x13TemplateValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9c\x03\n\x0bModelLimits\x12\x1d\n\x15max_prompt_characters\x18\x01 \x01(\x05\x12\x17\n\x0fnegative_prompt\x18\x02 \x01(\x08\x12,\n\tdurations\x18\x03 \x03(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\raspect_ratios\x18\x04 \x03(\t\x12\x13\n\x0bresolutions\x18\x05 \x03(\t\x12\x11\n\tlanguages\x18\x06 \x03(\t\x12/\n\x0cmin_duration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0cmax_duration\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rwhole_seconds\x18\t \x01(\x08\x12\x0b\n\x03\x66ps\x18\n \x03(\x05\x12\x11\n\x04text\x18\x0b \x01(\x08H\x00\x88\x01\x01\x12\x0f\n\x07min_fps\x18\x0c \x01(\x01\x12\x0f\n\x07max_fps\x18\r \x01(\x01\x12\r\n\x05style\x18\x0e \x01(\x08\x12\x15\n\rcamera_motion\x18\x0f \x01(\x08\x42\x07\n\x05_text\"Y\n\x16QuantifyPromptResponse\x12?\n\x11quantified_prompt\x18\x01 \x01(\x0b\x32$.reelmesh.prompt.v1.QuantifiedPrompt\"\xeb\x01\n\x14\x43ompilePromptRequest\x12?\n\x11quantified_prompt\x18\x01 \x01(\x0b\x32$.reelmesh.prompt.v1.QuantifiedPrompt\x12/\n\x06limits\x18\x02 \x01(\x0b\x32\x1f.reelmesh.prompt.v1.ModelLimits\x12,\n\x07\x65nhance\x18\x03 \x01(\x0e\x32\x1b.reelmesh.prompt.v1.Enhance\x12\x10\n\x08language\x18\x04 \x01(\t\x12\r\n\x05\x66ixed\x18\x05 \x03(\t\x12\x12\n\nrules_only\x18\x06 \x01(\x08\"X\n\x15\x43ompilePromptResponse\x12?\n\x11quantified_prompt\x18\x01 \x01(\x0b\x32$.reelmesh.prompt.v1.QuantifiedPrompt\"\x9f\x01\n\x17RegeneratePromptRequest\x12\x36\n\x08previous\x18\x01 \x01(\x0b\x32$.reelmesh.prompt.v1.QuantifiedPrompt\x12\x10\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x02 \x01(\t\x12\x11\n\titeration\x18\x03 \x01(\x05\x12\x13\n\x0b\x63reative_id\x18\x04 \x01(\t\x12\x12\n\nrules_only\x18\x05 \x01(\x08\"\xe8\x01\n\x18RegeneratePromptResponse\x12?\n\x11quantified_prompt\x18\x01 \x01(\x0b\x32$.reelmesh.prompt.v1.QuantifiedPrompt\x12\x11\n\titeration\x18\x02 \x01(\x05\x12\x18\n\x10parent_iteration\x18\x03 \x01(\x05\x12\x31\n\x07\x63hanges\x18\x04 \x03(\x0b\x32 .reelmesh.prompt.v1.PromptChange\x12\x13\n\x0b\x63reative_id\x18\x05 \x01(\t\x12\x16\n\x0enot_understood\x18\x06 \x03(\t\"\xe9\x01\n\x14\x41nalyzePromptRequest\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12W\n\x10user_preferences\x18\x02 \x03(\x0b\x32=.reelmesh.prompt.v1.AnalyzePromptRequest.UserPreferencesEntry\x12\x16\n\x0enetwork_status\x18\x03 \x01(\t\x12\x18\n\x10\x61vailable_models\x18\x04 \x03(\t\x1a\x36\n\x14UserPreferencesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"M\n\x15\x41nalyzePromptResponse\x12\x34\n\x08\x61nalysis\x18\x01 \x01(\x0b\x32\".reelmesh.prompt.v1.PromptAnalysis\"^\n\x16\x42reakDownScriptRequest\x12\x0e\n\x06script\x18\x01 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\x12\x10\n\x08language\x18\x03 \x01(\t\x12\x12\n\nrules_only\x18\x04 \x01(\x08\"Q\n\x17\x42reakDownScriptResponse\x12\x36\n\tbreakdown\x18\x01 \x01(\x0b\x32#.reelmesh.prompt.v1.ScriptBreakdown\"[\n\x15\x43reateTemplateRequest\x12.\n\x08template\x18\x01 \x01(\x0b\x32\x1c.reelmesh.prompt.v1.Template\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"H\n\x16\x43reateTemplateResponse\x12.\n\x08template\x18\x01 \x01(\x0b\x32\x1c.reelmesh.prompt.v1.Template\"=\n\x14ListTemplatesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"a\n\x15ListTemplatesResponse\x12/\n\ttemplates\x18\x01 \x03(\x0b\x32\x1c.reelmesh.prompt.v1.Template\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb4\x01\n\x13\x46illTemplateRequest\x12\x10\n\x08template\x18\x01 \x01(\t\x12T\n\x0ftemplate_values\x18\x02 \x03(\x0b\x32;.reelmesh.prompt.v1.FillTemplateRequest.TemplateValuesEntry\x1a\x35\n\x13TemplateValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"T\n\x14\x46illTemplateResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12.\n\x08template\x18\x02 \x01(\x0b\x32\x1c.reelmesh.prompt.v1.Template\"\"\n\x12ListPresetsRequest\x12\x0c\n\x04pack\x18\x01 \x01(\t\"Q\n\x13ListPresetsResponse\x12+\n\x07presets\x18\x01 \x03(\x0b\x32\x1a.reelmesh.prompt.v1.Preset\x12\r\n\x05packs\x18\x02 \x03(\t2\xb1\x07\n\rPromptService\x12g\n\x0eQuantifyPrompt\x12).reelmesh.prompt.v1.QuantifyPromptRequest\x1a*.reelmesh.prompt.v1.QuantifyPromptResponse\x12\x64\n\rCompilePrompt\x12(.reelmesh.prompt.v1.CompilePromptRequest\x1a).reelmesh.prompt.v1.CompilePromptResponse\x12m\n\x10RegeneratePrompt\x12+.reelmesh.prompt.v1.RegeneratePromptRequest\x1a,.reelmesh.prompt.v1.RegeneratePromptResponse\x12\x64\n\rAnalyzePrompt\x12(.reelmesh.prompt.v1.AnalyzePromptRequest\x1a).reelmesh.prompt.v1.AnalyzePromptResponse\x12j\n\x0f\x42reakDownScript\x12*.reelmesh.prompt.v1.BreakDownScriptRequest\x1a+.reelmesh.prompt.v1.BreakDownScriptResponse\x12g\n\x0e\x43reateTemplate\x12).reelmesh.prompt.v1.CreateTemplateRequest\x1a*.reelmesh.prompt.v1.CreateTemplateResponse\x12\x64\n\rListTemplates\x12(.reelmesh.prompt.v1.ListTemplatesRequest\x1a).reelmesh.prompt.v1.ListTemplatesResponse\x12\x61\n\x0c\x46illTemplate\x12\'.reelmesh.prompt.v1.FillTemplateRequest\x1a(.reelmesh.prompt.v1.FillTemplateResponse\x12^\n\x0bListPresets\x12&.reelmesh.prompt.v1.ListPresetsRequest\x1a\'.reelmesh.prompt.v1.ListPresetsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,49 +40,49 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FILLTEMPLATEREQUEST_TEMPLATEVALUESENTRY']._loaded_options = None
   _globals['_FILLTEMPLATEREQUEST_TEMPLATEVALUESENTRY']._serialized_options = b'8\001'
   _globals['_QUANTIFYPROMPTREQUEST']._serialized_start=129
-  _globals['_QUANTIFYPROMPTREQUEST']._serialized_end=530
-  _globals['_QUANTIFYPROMPTREQUEST_TEMPLATEVALUESENTRY']._serialized_start=477
-  _globals['_QUANTIFYPROMPTREQUEST_TEMPLATEVALUESENTRY']._serialized_end=530
-  _globals['_MODELLIMITS']._serialized_start=533
-  _globals['_MODELLIMITS']._serialized_end=945
-  _globals['_QUANTIFYPROMPTRESPONSE']._serialized_start=947
-  _globals['_QUANTIFYPROMPTRESPONSE']._serialized_end=1036
-  _globals['_COMPILEPROMPTREQUEST']._serialized_start=1039
-  _globals['_COMPILEPROMPTREQUEST']._serialized_end=1254
-  _globals['_COMPILEPROMPTRESPONSE']._serialized_start=1256
-  _globals['_COMPILEPROMPTRESPONSE']._serialized_end=1344
-  _globals['_REGENERATEPROMPTREQUEST']._serialized_start=1347
-  _globals['_REGENERATEPROMPTREQUEST']._serialized_end=1486
-  _globals['_REGENERATEPROMPTRESPONSE']._serialized_start=1489
-  _globals['_REGENERATEPROMPTRESPONSE']._serialized_end=1721
-  _globals['_ANALYZEPROMPTREQUEST']._serialized_start=1724
-  _globals['_ANALYZEPROMPTREQUEST']._serialized_end=1957
-  _globals['_ANALYZEPROMPTREQUEST_USERPREFERENCESENTRY']._serialized_start=1903
-  _globals['_ANALYZEPROMPTREQUEST_USERPREFERENCESENTRY']._serialized_end=1957
-  _globals['_ANALYZEPROMPTRESPONSE']._serialized_start=1959
-  _globals['_ANALYZEPROMPTRESPONSE']._serialized_end=2036
-  _globals['_BREAKDOWNSCRIPTREQUEST']._serialized_start=2038
-  _globals['_BREAKDOWNSCRIPTREQUEST']._serialized_end=2112
-  _globals['_BREAKDOWNSCRIPTRESPONSE']._serialized_start=2114
-  _globals['_BREAKDOWNSCRIPTRESPONSE']._serialized_end=2195
-  _globals['_CREATETEMPLATEREQUEST']._serialized_start=2197
-  _globals['_CREATETEMPLATEREQUEST']._serialized_end=2288
-  _globals['_CREATETEMPLATERESPONSE']._serialized_start=2290
-  _globals['_CREATETEMPLATERESPONSE']._serialized_end=2362
-  _globals['_LISTTEMPLATESREQUEST']._serialized_start=2364
-  _globals['_LISTTEMPLATESREQUEST']._serialized_end=2425
-  _globals['_LISTTEMPLATESRESPONSE']._serialized_start=2427
-  _globals['_LISTTEMPLATESRESPONSE']._serialized_end=2524
-  _globals['_FILLTEMPLATEREQUEST']._serialized_start=2527
-  _globals['_FILLTEMPLATEREQUEST']._serialized_end=2707
-  _globals['_FILLTEMPLATEREQUEST_TEMPLATEVALUESENTRY']._serialized_start=477
-  _globals['_FILLTEMPLATEREQUEST_TEMPLATEVALUESENTRY']._serialized_end=530
-  _globals['_FILLTEMPLATERESPONSE']._serialized_start=2709
-  _globals['_FILLTEMPLATERESPONSE']._serialized_end=2793
-  _globals['_LISTPRESETSREQUEST']._serialized_start=2795
-  _globals['_LISTPRESETSREQUEST']._serialized_end=2829
-  _globals['_LISTPRESETSRESPONSE']._serialized_start=2831
-  _globals['_LISTPRESETSRESPONSE']._serialized_end=2912
-  _globals['_PROMPTSERVICE']._serialized_start=2915
-  _globals['_PROMPTSERVICE']._serialized_end=3860
+  _globals['_QUANTIFYPROMPTREQUEST']._serialized_end=550
+  _globals['_QUANTIFYPROMPTREQUEST_TEMPLATEVALUESENTRY']._serialized_start=497
+  _globals['_QUANTIFYPROMPTREQUEST_TEMPLATEVALUESENTRY']._serialized_end=550
+  _globals['_MODELLIMITS']._serialized_start=553
+  _globals['_MODELLIMITS']._serialized_end=965
+  _globals['_QUANTIFYPROMPTRESPONSE']._serialized_start=967
+  _globals['_QUANTIFYPROMPTRESPONSE']._serialized_end=1056
+  _globals['_COMPILEPROMPTREQUEST']._serialized_start=1059
+  _globals['_COMPILEPROMPTREQUEST']._serialized_end=1294
+  _globals['_COMPILEPROMPTRESPONSE']._serialized_start=1296
+  _globals['_COMPILEPROMPTRESPONSE']._serialized_end=1384
+  _globals['_REGENERATEPROMPTREQUEST']._serialized_start=1387
+  _globals['_REGENERATEPROMPTREQUEST']._serialized_end=1546
+  _globals['_REGENERATEPROMPTRESPONSE']._serialized_start=1549
+  _globals['_REGENERATEPROMPTRESPONSE']._serialized_end=1781
+  _globals['_ANALYZEPROMPTREQUEST']._serialized_start=1784
+  _globals['_ANALYZEPROMPTREQUEST']._serialized_end=2017
+  _globals['_ANALYZEPROMPTREQUEST_USERPREFERENCESENTRY']._serialized_start=1963
+  _globals['_ANALYZEPROMPTREQUEST_USERPREFERENCESENTRY']._serialized_end=2017
+  _globals['_ANALYZEPROMPTRESPONSE']._serialized_start=2019
+  _globals['_ANALYZEPROMPTRESPONSE']._serialized_end=2096
+  _globals['_BREAKDOWNSCRIPTREQUEST']._serialized_start=2098
+  _globals['_BREAKDOWNSCRIPTREQUEST']._serialized_end=2192
+  _globals['_BREAKDOWNSCRIPTRESPONSE']._serialized_start=2194
+  _globals['_BREAKDOWNSCRIPTRESPONSE']._serialized_end=2275
+  _globals['_CREATETEMPLATEREQUEST']._serialized_start=2277
+  _globals['_CREATETEMPLATEREQUEST']._serialized_end=2368
+  _globals['_CREATETEMPLATERESPONSE']._serialized_start=2370
+  _globals['_CREATETEMPLATERESPONSE']._serialized_end=2442
+  _globals['_LISTTEMPLATESREQUEST']._serialized_start=2444
+  _globals['_LISTTEMPLATESREQUEST']._serialized_end=2505
+  _globals['_LISTTEMPLATESRESPONSE']._serialized_start=2507
+  _globals['_LISTTEMPLATESRESPONSE']._serialized_end=2604
+  _globals['_FILLTEMPLATEREQUEST']._serialized_start=2607
+  _globals['_FILLTEMPLATEREQUEST']._serialized_end=2787
+  _globals['_FILLTEMPLATEREQUEST_TEMPLATEVALUESENTRY']._serialized_start=497
+  _globals['_FILLTEMPLATEREQUEST_TEMPLATEVALUESENTRY']._serialized_end=550
+  _globals['_FILLTEMPLATERESPONSE']._serialized_start=2789
+  _globals['_FILLTEMPLATERESPONSE']._serialized_end=2873
+  _globals['_LISTPRESETSREQUEST']._serialized_start=2875
+  _globals['_LISTPRESETSREQUEST']._serialized_end=2909
+  _globals['_LISTPRESETSRESPONSE']._serialized_start=2911
+  _globals['_LISTPRESETSRESPONSE']._serialized_end=2992
+  _globals['_PROMPTSERVICE']._serialized_start=2995
+  _globals['_PROMPTSERVICE']._serialized_end=3940
 # @@protoc_insertion_point(module_scope)

@@ -55,6 +55,7 @@ class QuantifyPromptRequest(_message.Message):
     LIMITS_FIELD_NUMBER: _builtins.int
     TEMPLATE_FIELD_NUMBER: _builtins.int
     TEMPLATE_VALUES_FIELD_NUMBER: _builtins.int
+    RULES_ONLY_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """Required without a template. 1 to 20,000 characters. With a template it fills the hole
     "{prompt}", and is refused where there is none.
@@ -69,6 +70,8 @@ class QuantifyPromptRequest(_message.Message):
     """Optional. "templates/{id}" for its newest version, "templates/{id}@{version}" for that one. Its
     defaults count as set by the caller where the caller sets nothing.
     """
+    rules_only: _builtins.bool
+    """Optional. True asks no language model, so that the words stay in this deployment."""
     @_builtins.property
     def parameters(self) -> _prompt_pb2.VideoParameters:
         """Optional. What the caller has already set; it always wins."""
@@ -97,10 +100,11 @@ class QuantifyPromptRequest(_message.Message):
         limits: Global___ModelLimits | None = ...,
         template: _builtins.str = ...,
         template_values: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        rules_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "parameters", b"parameters"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["enhance", b"enhance", "language", b"language", "limits", b"limits", "packs", b"packs", "parameters", b"parameters", "preset", b"preset", "prompt", b"prompt", "template", b"template", "template_values", b"template_values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["enhance", b"enhance", "language", b"language", "limits", b"limits", "packs", b"packs", "parameters", b"parameters", "preset", b"preset", "prompt", b"prompt", "rules_only", b"rules_only", "template", b"template", "template_values", b"template_values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -241,10 +245,13 @@ class CompilePromptRequest(_message.Message):
     ENHANCE_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
     FIXED_FIELD_NUMBER: _builtins.int
+    RULES_ONLY_FIELD_NUMBER: _builtins.int
     enhance: _prompt_pb2.Enhance.ValueType
     """Optional. Default ENHANCE_AUTO; with ENHANCE_OFF the words are left as they are."""
     language: _builtins.str
     """Optional. Language of messages: "en" or "sw"; empty is that of the text."""
+    rules_only: _builtins.bool
+    """Optional. True asks no language model, so that the words stay in this deployment."""
     @_builtins.property
     def quantified_prompt(self) -> _prompt_pb2.QuantifiedPrompt:
         """Required. As QuantifyPrompt or RegeneratePrompt returned it."""
@@ -265,10 +272,11 @@ class CompilePromptRequest(_message.Message):
         enhance: _prompt_pb2.Enhance.ValueType = ...,
         language: _builtins.str = ...,
         fixed: _abc.Iterable[_builtins.str] | None = ...,
+        rules_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "quantified_prompt", b"quantified_prompt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["enhance", b"enhance", "fixed", b"fixed", "language", b"language", "limits", b"limits", "quantified_prompt", b"quantified_prompt"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["enhance", b"enhance", "fixed", b"fixed", "language", b"language", "limits", b"limits", "quantified_prompt", b"quantified_prompt", "rules_only", b"rules_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -308,12 +316,15 @@ class RegeneratePromptRequest(_message.Message):
     FEEDBACK_FIELD_NUMBER: _builtins.int
     ITERATION_FIELD_NUMBER: _builtins.int
     CREATIVE_ID_FIELD_NUMBER: _builtins.int
+    RULES_ONLY_FIELD_NUMBER: _builtins.int
     feedback: _builtins.str
     """Required. What the caller wants changed, 1 to 2,000 characters."""
     iteration: _builtins.int
     """Optional. Iteration of `previous`, from 1; 0 means 1."""
     creative_id: _builtins.str
     """Optional. The creative that it belongs to; copied to the answer."""
+    rules_only: _builtins.bool
+    """Optional. True asks no language model, so that the words stay in this deployment."""
     @_builtins.property
     def previous(self) -> _prompt_pb2.QuantifiedPrompt:
         """Required. The prompt that was used."""
@@ -325,10 +336,11 @@ class RegeneratePromptRequest(_message.Message):
         feedback: _builtins.str = ...,
         iteration: _builtins.int = ...,
         creative_id: _builtins.str = ...,
+        rules_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["previous", b"previous"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["creative_id", b"creative_id", "feedback", b"feedback", "iteration", b"iteration", "previous", b"previous"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["creative_id", b"creative_id", "feedback", b"feedback", "iteration", b"iteration", "previous", b"previous", "rules_only", b"rules_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -473,22 +485,26 @@ class BreakDownScriptRequest(_message.Message):
     SCRIPT_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
+    RULES_ONLY_FIELD_NUMBER: _builtins.int
     script: _builtins.str
     """Required. The script, up to 2,000,000 characters."""
     format: _builtins.str
     """Optional. "fountain", "prose" or "shots_json"; empty detects it."""
     language: _builtins.str
     """Optional. Language of the script; empty detects it."""
+    rules_only: _builtins.bool
+    """Optional. True asks no language model, so that the words stay in this deployment."""
     def __init__(
         self,
         *,
         script: _builtins.str = ...,
         format: _builtins.str = ...,
         language: _builtins.str = ...,
+        rules_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "language", b"language", "script", b"script"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "language", b"language", "rules_only", b"rules_only", "script", b"script"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -51,6 +51,7 @@ class PromptClient:
             language=request.language,
             packs=request.packs,
             preset=request.preset,
+            rules_only=request.routing.local_only,
         )
         with acting_as(Identity(tenant)):
             answer = await self._stub.QuantifyPrompt(asked)
@@ -69,6 +70,7 @@ class PromptClient:
             enhance=_ENHANCE[order.request.enhance],
             language=order.language,
             fixed=order.fixed,
+            rules_only=order.request.routing.local_only,
         )
         with acting_as(Identity(order.tenant)):
             answer = await self._stub.CompilePrompt(asked)

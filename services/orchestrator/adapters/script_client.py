@@ -26,10 +26,9 @@ class ScriptClient:
         """Make the channel with `retry=[BREAK_DOWN, QUANTIFY, REGENERATE]`: nothing changes."""
         self._stub = PromptServiceStub(channel)
 
-    async def break_down(self, tenant: str, script: str, language: str) -> Breakdown:
-        """See `ScriptPort.break_down`."""
-        del language  # of the messages; that of the script is read from it
-        request = prompt_service_pb2.BreakDownScriptRequest(script=script)
+    async def break_down(self, tenant: str, script: str, *, rules_only: bool = False) -> Breakdown:
+        """See `ScriptPort.break_down`; the script's language is read from it."""
+        request = prompt_service_pb2.BreakDownScriptRequest(script=script, rules_only=rules_only)
         with acting_as(Identity(tenant)):
             answer = await self._stub.BreakDownScript(request)
         found = answer.breakdown
@@ -39,7 +38,9 @@ class ScriptClient:
             title=found.title[:256], shots=tuple(shots), warnings=tuple(found.warnings)
         )
 
-    async def retell(self, tenant: str, shot: Shot, feedback: str) -> Shot:
+    async def retell(
+        self, tenant: str, shot: Shot, feedback: str, *, rules_only: bool = False
+    ) -> Shot:
         """See `ScriptPort.retell`: read as it is, then changed as the feedback says."""
         parameters = prompt_pb2.VideoParameters(
             **{name: getattr(shot, name) for name in _TOLD}, characters=shot.characters
@@ -47,12 +48,15 @@ class ScriptClient:
         with acting_as(Identity(tenant)):
             read = await self._stub.QuantifyPrompt(
                 prompt_service_pb2.QuantifyPromptRequest(
-                    prompt=shot.prompt, parameters=parameters, enhance=prompt_pb2.ENHANCE_OFF
+                    prompt=shot.prompt,
+                    parameters=parameters,
+                    enhance=prompt_pb2.ENHANCE_OFF,
+                    rules_only=rules_only,
                 )
             )
             answer = await self._stub.RegeneratePrompt(
                 prompt_service_pb2.RegeneratePromptRequest(
-                    previous=read.quantified_prompt, feedback=feedback
+                    previous=read.quantified_prompt, feedback=feedback, rules_only=rules_only
                 )
             )
         return _retold(shot, answer)

@@ -18,6 +18,7 @@ class Said(StrEnum):
     NOT_CARRIED = "not_carried"
     NOT_TRANSLATED = "not_translated"
     MODERATION_AWAY = "moderation_away"
+    MODERATION_NOT_ASKED = "moderation_not_asked"
     ONLY_CACHED = "only_cached"
     DEARER_MODEL = "dearer_model"
     BLOCKED = "blocked"

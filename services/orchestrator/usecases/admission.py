@@ -28,14 +28,20 @@ class Screen:
         if kept:
             raise moderated(kept, "rules")
 
-    async def whole(self, text: str, policy: TenantPolicy) -> tuple[Notice, ...]:
+    async def whole(
+        self, text: str, policy: TenantPolicy, *, here: bool = False
+    ) -> tuple[Notice, ...]:
         """Rules, then the endpoint, as the policy says; returns what is to be told.
 
-        Raises Moderated, and Unavailable while the endpoint is away and the policy minds.
+        Words that stay `here`, in this deployment, are not shown to the endpoint. Raises Moderated;
+        where the policy minds that the endpoint says nothing, Unavailable while it is away, and
+        FailedPrecondition for words that stay here.
         """
         self.quick(text, policy)
         if policy.moderation.screening is not Screening.FULL or self.endpoint is None:
             return ()
+        if here:
+            return _unseen(policy)
         try:
             found = await self.endpoint.flagged(text)
         except Unavailable:
@@ -46,6 +52,15 @@ class Screen:
         if kept:
             raise moderated(kept, "endpoint")
         return ()
+
+
+def _unseen(policy: TenantPolicy) -> tuple[Notice, ...]:
+    if policy.moderation.refuse_when_away:
+        raise FailedPrecondition(
+            "the tenant's policy demands the moderation endpoint's word on everything, and what may"
+            " not leave this deployment is not shown to it"
+        )
+    return (Notice(Said.MODERATION_NOT_ASKED),)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,13 +17,17 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class KeepClip:
-    """Puts entries into the cache; may run again after a crash."""
+    """Puts entries into the cache; may run again after a crash.
+
+    An embedder that is `outside` this deployment is not shown words that stay in it.
+    """
 
     store: CacheStore
     embedder: Embedder
     policy: CachePolicy
     now: Callable[[], datetime]
     new_id: Callable[[], str]
+    outside: bool = False
 
     async def __call__(self, job: Job, attempt: Attempt, rules: CacheRules) -> None:
         """Keep the clip of a fresh attempt, unless the job or its tenant opted out.
@@ -61,6 +65,8 @@ class KeepClip:
 
     async def _vector(self, job: Job) -> tuple[float, ...]:
         """The meaning of the prompt; without it the clip is found by its key alone."""
+        if self.outside and job.request.routing.local_only:
+            return ()
         try:
             [vector] = await self.embedder.embed([job.request.prompt])
         except ServiceError as error:

@@ -103,7 +103,7 @@ class PrepareVideo:
             listed = await patiently(ask, seconds=MODELS_PATIENCE_SECONDS)
             models = in_batch(listed, job.together)
             policy = await self.policies.of(job.tenant, job.user)
-            told = [*notices, *await self.screen.whole(quantified.prompt, policy)]
+            told = [*notices, *await self._screened(job, quantified, policy)]
             decision = await self._route(job, quantified, models, policy)
             chosen = decision.chosen if isinstance(decision, Decision) else ()
             choice = Choice(models, policy, chosen)
@@ -118,6 +118,12 @@ class PrepareVideo:
         speaks = replace(job, quantified=quantified).speaks
         warnings += self.texts.say(speaks, told)
         return await self._plan(replace(job, keys=keys), quantified, decision, warnings)
+
+    async def _screened(
+        self, job: Job, quantified: Quantified, policy: TenantPolicy
+    ) -> tuple[Notice, ...]:
+        here = job.request.routing.local_only
+        return await self.screen.whole(quantified.prompt, policy, here=here)
 
     async def _route(
         self, job: Job, quantified: Quantified, models: Sequence[Model], policy: TenantPolicy

@@ -31,19 +31,26 @@ class ScreenWords:
         """By rules alone, which say the same whenever they are asked. Raises Moderated."""
         self.screen.quick(depicted(text), await self.policies.of(tenant))
 
-    async def whole(self, tenant: str, text: str) -> tuple[Notice, ...]:
-        """By rules and endpoint; what is to be told. Raises Moderated, Unavailable."""
-        return await self.screen.whole(depicted(text), await self.policies.of(tenant))
+    async def whole(self, tenant: str, text: str, *, here: bool = False) -> tuple[Notice, ...]:
+        """By rules and endpoint; what is to be told. Words that stay `here` see rules alone.
 
-    async def film(self, tenant: str, brief: FilmBrief, shots: Iterable[Shot]) -> None:
-        """Everything that a film would show or say. Raises Moderated, Unavailable."""
+        Raises Moderated, Unavailable, FailedPrecondition, see `Screen.whole`.
+        """
+        policy = await self.policies.of(tenant)
+        return await self.screen.whole(depicted(text), policy, here=here)
+
+    async def film(
+        self, tenant: str, brief: FilmBrief, shots: Iterable[Shot]
+    ) -> tuple[Notice, ...]:
+        """Everything that a film would show or say; what is to be told, once. Raises as `whole`."""
         turns = asyncio.Semaphore(_AT_ONCE)
 
-        async def look(text: str) -> None:
+        async def look(text: str) -> tuple[Notice, ...]:
             async with turns:
-                await self.whole(tenant, text)
+                return await self.whole(tenant, text, here=brief.rules.offline)
 
-        await asyncio.gather(*map(look, words_of(brief, shots)))
+        found = await asyncio.gather(*map(look, words_of(brief, shots)))
+        return tuple({notice.key: notice for told in found for notice in told}.values())
 
 
 def words_of(brief: FilmBrief, shots: Iterable[Shot]) -> tuple[str, ...]:
@@ -72,20 +79,22 @@ class ScreenedPrompts:
 
     async def __call__(self, job: Job, model: str) -> Compiled | None:
         """See `Compiling`. Raises Moderated, Unavailable."""
-        return await self._looked_at(job.tenant, await self.compiling(job, model), job.speaks)
+        made = await self.compiling(job, model)
+        return await self._looked_at(job.tenant, job.request, made, job.speaks)
 
     async def ready(
         self, tenant: str, request: VideoRequest, wanted: Quantified, model: Model
     ) -> Compiled | None:
         """See `Compiling.ready`. Raises Moderated, Unavailable."""
         made = await self.compiling.ready(tenant, request, wanted, model)
-        return await self._looked_at(tenant, made, request.language or wanted.language)
+        return await self._looked_at(tenant, request, made, request.language or wanted.language)
 
     async def _looked_at(
-        self, tenant: str, made: Compiled | None, language: str
+        self, tenant: str, request: VideoRequest, made: Compiled | None, language: str
     ) -> Compiled | None:
         if made is None:
             return None
-        told = await self.screening.whole(tenant, made.prompt.prompt)
+        here = request.routing.local_only
+        told = await self.screening.whole(tenant, made.prompt.prompt, here=here)
         said = (*made.warnings, *self.texts.say(language, told))
         return replace(made, warnings=tuple(dict.fromkeys(said)))

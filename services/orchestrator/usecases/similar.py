@@ -23,18 +23,23 @@ LOOKED_AT = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Similar:
-    """The semantic cache. Tenant, length, ratio and the like are the shape that is searched."""
+    """The semantic cache. Tenant, length, ratio and the like are the shape that is searched.
+
+    An embedder that is `outside` this deployment is not shown words that stay in it.
+    """
 
     store: CacheStore
     reuse: Reuse
     embedder: Embedder
+    outside: bool = False
 
     async def found(
         self, job: Job, keys: Keys, wanted: Quantified, choice: Choice
     ) -> Sequence[Attempt]:
         """Attempts for the variations that have no clip, each with another one, best first."""
         lacking = missing(job)
-        if not lacking or not choice.policy.cache.semantic:
+        unseen = self.outside and job.request.routing.local_only
+        if not lacking or unseen or not choice.policy.cache.semantic:
             return ()
         try:
             near = await self._search(job, keys, wanted, choice)

@@ -14,6 +14,7 @@ def regenerate_request_from(
         feedback=message.feedback,
         iteration=message.iteration or 1,
         creative_id=message.creative_id,
+        rules_only=message.rules_only,
     )
 
 

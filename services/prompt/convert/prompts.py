@@ -106,6 +106,7 @@ def quantify_request_from(
         packs=tuple(message.packs),
         preset=message.preset,
         limits=limits_from(message.limits) if message.HasField("limits") else None,
+        rules_only=message.rules_only,
     )
 
 
@@ -158,6 +159,7 @@ def compile_request_from(message: prompt_service_pb2.CompilePromptRequest) -> Co
         enhance=_ENHANCE.get(message.enhance, Enhance.AUTO),
         language=message.language,
         fixed=frozenset(map(domain_name, message.fixed)),
+        rules_only=message.rules_only,
     )
 
 

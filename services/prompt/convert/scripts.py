@@ -7,7 +7,12 @@ from services.prompt.domain.script import Breakdown, BreakDownRequest, Scene, Sh
 
 def break_down_request_from(message: prompt_service_pb2.BreakDownScriptRequest) -> BreakDownRequest:
     """The request."""
-    return BreakDownRequest(script=message.script, format=message.format, language=message.language)
+    return BreakDownRequest(
+        script=message.script,
+        format=message.format,
+        language=message.language,
+        rules_only=message.rules_only,
+    )
 
 
 def breakdown_to(breakdown: Breakdown) -> prompt_pb2.ScriptBreakdown:

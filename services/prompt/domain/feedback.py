@@ -78,12 +78,13 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class RegenerateRequest:
-    """What a caller asks of RegeneratePrompt."""
+    """What a caller asks of RegeneratePrompt; `rules_only` asks no language model."""
 
     previous: Quantified
     feedback: str
     iteration: int = 1
     creative_id: str = ""
+    rules_only: bool = False
 
     def __post_init__(self) -> None:
         if not self.feedback.strip() or len(self.feedback) > MAX_FEEDBACK_CHARACTERS:

@@ -148,7 +148,7 @@ def _check_offer(name: str, value: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class QuantifyRequest:
-    """What a caller asks of QuantifyPrompt."""
+    """What a caller asks of QuantifyPrompt; `rules_only` asks no language model."""
 
     prompt: str
     parameters: VideoParameters = NOTHING_SAID
@@ -158,6 +158,7 @@ class QuantifyRequest:
     preset: str = ""
     limits: Limits | None = None
     template: str = ""
+    rules_only: bool = False
 
     def __post_init__(self) -> None:
         check_prompt(self.prompt)
@@ -168,13 +169,17 @@ class QuantifyRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class CompileRequest:
-    """What a caller asks of CompilePrompt; `fixed` names parameters that may not give way."""
+    """What a caller asks of CompilePrompt; `fixed` names parameters that may not give way.
+
+    `rules_only` asks no language model.
+    """
 
     quantified: Quantified
     limits: Limits
     enhance: Enhance = Enhance.AUTO
     language: str = ""
     fixed: frozenset[str] = frozenset()
+    rules_only: bool = False
 
     def __post_init__(self) -> None:
         check_language(self.language)

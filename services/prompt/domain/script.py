@@ -114,11 +114,12 @@ class Breakdown:
 
 @dataclass(frozen=True, kw_only=True)
 class BreakDownRequest:
-    """What a caller asks of BreakDownScript."""
+    """What a caller asks of BreakDownScript; `rules_only` asks no language model."""
 
     script: str
     format: str = ""
     language: str = ""
+    rules_only: bool = False
 
     def __post_init__(self) -> None:
         if not self.script.strip():

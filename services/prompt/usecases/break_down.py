@@ -51,7 +51,7 @@ class BreakDownScript:
         if form is Format.SHOTS_JSON:
             return await self._aside(lambda _: self._from_shots(request))
         story = Story()
-        if form is Format.PROSE and self._label is not None:
+        if form is Format.PROSE and self._label is not None and not request.rules_only:
             story = await self._label(request.script, patience=patience)
         return await self._aside(lambda proceed: self._break_down(request, form, story, proceed))
 

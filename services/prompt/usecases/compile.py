@@ -97,8 +97,9 @@ class CompilePrompt:
         )
 
     async def _translate(self, work: _Work, patience: float | None) -> None:
-        """By the language model where there is one and it loses nothing, else by a word list."""
-        if self._model is None or not await self._asked(work, self._model, patience):
+        """By the language model where one may be asked and loses nothing, else by a word list."""
+        model = None if work.request.rules_only else self._model
+        if model is None or not await self._asked(work, model, patience):
             self._listed(work)
 
     async def _asked(self, work: _Work, model: Rewriter, patience: float | None) -> bool:

@@ -111,7 +111,7 @@ class QuantifyPrompt:
         return await asyncio.to_thread(self._reader.read, request.prompt, language=request.language)
 
     async def _ask(self, work: _Work, patience: float | None) -> None:
-        if self._model is None:
+        if self._model is None or work.request.rules_only:
             return
         try:
             work.draft = await self._model.quantify(

@@ -88,7 +88,8 @@ class RegeneratePrompt:
         read = parts[:_MOST_WISHES]
         unknown = [part for part in read if not self._apply(part, revision)]
         rest = _Rest((*unknown, *parts[_MOST_WISHES:]))
-        await self._ask(revision, rest, patience)
+        if not request.rules_only:
+            await self._ask(revision, rest, patience)
         return Regenerated(
             quantified=replace(
                 request.previous,

@@ -4,6 +4,7 @@ import json
 import time
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -206,7 +207,7 @@ async def test_a_broken_shot_list_is_refused_by_name(
     "request_",
     [{"script": " "}, {"script": "x" * 2_000_001}, {"script": "a", "format": "final draft"}],
 )
-def test_a_request_that_can_never_work_is_refused(request_: dict[str, str]) -> None:
+def test_a_request_that_can_never_work_is_refused(request_: dict[str, Any]) -> None:
     with pytest.raises(InvalidArgument):
         BreakDownRequest(**request_)
 

@@ -69,12 +69,17 @@ class Breakdown:
 
 
 class ScriptPort(Protocol):
-    """The prompt service, as far as scripts and shots are concerned."""
+    """The prompt service, as far as scripts and shots are concerned.
 
-    async def retell(self, tenant: str, shot: Shot, feedback: str) -> Shot:
+    With `rules_only` no language model is asked: the words stay in this deployment.
+    """
+
+    async def retell(
+        self, tenant: str, shot: Shot, feedback: str, *, rules_only: bool = False
+    ) -> Shot:
         """The shot as the feedback wants it. Raises InvalidArgument, Unavailable."""
 
-    async def break_down(self, tenant: str, script: str, language: str) -> Breakdown:
+    async def break_down(self, tenant: str, script: str, *, rules_only: bool = False) -> Breakdown:
         """The script's shots. Raises InvalidArgument, Unavailable."""
 
 

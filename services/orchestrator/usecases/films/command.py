@@ -127,7 +127,8 @@ class CommandFilm:
         if request_id and request_id in known.handled:
             return known
         _require_ended(known)
-        moment, shot = self.now(), await self._told(tenant, known.numbered(number), feedback)
+        moment, old = self.now(), known.numbered(number)
+        shot = await self._retold(known, old, feedback) if feedback else old
         await self.screening.film(tenant, known.brief, [shot])
         await self.price(known.remade(moment, shot), shot.shot_id)
 
@@ -139,12 +140,11 @@ class CommandFilm:
 
         return await self.films.set_going(tenant, known.id, remake)
 
-    async def _told(self, tenant: str, shot: Shot, feedback: str) -> Shot:
+    async def _retold(self, film: Film, shot: Shot, feedback: str) -> Shot:
         """The shot as the feedback wants it."""
-        if not feedback:
-            return shot
+        here = film.brief.rules.offline
         try:
-            return await self.scripts.retell(tenant, shot, feedback)
+            return await self.scripts.retell(film.tenant, shot, feedback, rules_only=here)
         except ServiceError as error:
             _log.warning("feedback_added_plainly", reason=error.reason)
             return replace(shot, prompt=f"{shot.prompt}. {feedback}"[:MAX_WORDS])

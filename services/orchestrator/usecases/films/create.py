@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from services.common.errors import InvalidArgument
@@ -74,7 +74,8 @@ class CreateFilm:
         plan = await self.plan(tenant, brief, source)
         for blocker in plan.blockers:
             raise blocker
-        await self.screening.film(tenant, plan.brief, plan.shots)
+        told = await self.screening.film(tenant, plan.brief, plan.shots)
+        plan = replace(plan, warnings=(*plan.warnings, *told))
         film = self._film(tenant, plan, request_id, user)
         await self._require_budgets(film)
         if brief.budget_limit_micros is not None:

@@ -128,7 +128,7 @@ class PlanFilm:
             return source.shots, source.title, ()
         if not source.script.strip():
             raise InvalidArgument("source", "is empty", allowed=("shots_json", "script"))
-        found = await self.scripts.break_down(tenant, source.script, brief.language)
+        found = await self.scripts.break_down(tenant, source.script, rules_only=brief.rules.offline)
         if not found.shots:
             raise InvalidArgument("source.script", "has no scene", allowed=("what is to be seen",))
         return found.shots, found.title, found.warnings

@@ -471,7 +471,7 @@ async def test_whatever_dies_an_edit_is_bought_once_and_is_one_version(seed):
 
 async def test_words_that_may_not_be_asked_for_are_refused_before_they_are_written():
     class Strict(ScreenWords):
-        async def whole(self, tenant: str, text: str) -> Any:
+        async def whole(self, tenant: str, text: str, *, here: bool = False) -> Any:
             raise Moderated("no", metadata={"category": "test"})
 
     house = House()
