@@ -68,12 +68,22 @@ class Content:
 
 @dataclass(frozen=True, kw_only=True)
 class SystemProfile:
-    """What a film can be made with."""
+    """What a film can be made with.
+
+    `clips_elsewhere`: vendors make all of its clips, so that the rule has no machine to spare with
+    one at a time.
+    """
 
     tier: HardwareTier = HardwareTier.D
     gpu: bool = False
     offline_only: bool = False
     enable_ai_images: bool = True
+    clips_elsewhere: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise InvalidArgument for vendors' clips in work that may not leave."""
+        if self.offline_only and self.clips_elsewhere:
+            raise InvalidArgument("clips_elsewhere", "is not offline", allowed=("false",))
 
     @property
     def resources(self) -> float:
@@ -157,8 +167,11 @@ def select_strategy(
     that has said itself how much shall go on at once.
     """
     by_rule = _by_rule(content, profile)
-    chosen = by_rule if profile.offline_only else _by_experience(by_rule, experience or {})
     reason = f"by the rule: complexity {content.complexity:g}, resources {profile.resources:g}"
+    if by_rule is StrategyType.SEQUENTIAL and profile.clips_elsewhere:
+        by_rule = StrategyType.PARALLEL
+        reason += ", for one at a time; but vendors make its clips"
+    chosen = by_rule if profile.offline_only else _by_experience(by_rule, experience or {})
     if chosen is not by_rule:
         reason = f"{chosen} has made clearly better films here than {by_rule}"
     width = (recommended if chosen is StrategyType.ADAPTIVE else None) or concurrency

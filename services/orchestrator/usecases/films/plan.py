@@ -8,7 +8,8 @@ from services.common.errors import InvalidArgument, ServiceError
 from services.orchestrator.domain.cache.policy import Choice
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.characters import CharacterSheet
-from services.orchestrator.domain.films.estimate import Estimate
+from services.orchestrator.domain.films.estimate import Estimate, Item
+from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.layout import Layout
 from services.orchestrator.domain.films.picking import Picked, is_technical, pick_preset
 from services.orchestrator.domain.films.ports import HistoryStore, ScriptPort
@@ -26,6 +27,7 @@ from services.orchestrator.domain.films.strategy import (
     SystemProfile,
     VisualApproach,
     select_strategy,
+    select_visual_approach,
 )
 from services.orchestrator.domain.films.tasks import FilmTask
 from services.orchestrator.domain.films.timeline import outlasting_seconds, speaking_seconds
@@ -70,6 +72,16 @@ class FilmPlan:
     blockers: tuple[ServiceError, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Setting:
+    """What a film is about and made with; `bears` are the tasks at once that the machine bears."""
+
+    content: Content
+    profile: SystemProfile
+    approach: VisualApproach
+    bears: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlanFilm:
     """The dry run."""
@@ -96,8 +108,8 @@ class PlanFilm:
         picked = pick_preset(shots, brief.title or title, models)
         auto = brief.preset.lower() == AUTO
         brief = replace(brief, preset=picked.preset) if auto else brief
-        strategy = await self._strategy(brief, shots, models, brief.title or title)
-        stock = strategy.visual_approach is VisualApproach.STOCK_ONLY
+        setting = await self._setting(brief, shots, models, brief.title or title)
+        stock = setting.approach is VisualApproach.STOCK_ONLY
         layout = Layout(brief, shots, stock=stock)
         decide = partial(self.router.decide, policy=policy)
         tasks = Thrift(brief=brief, models=models, decide=decide)(layout.tasks(), shots)
@@ -108,6 +120,7 @@ class PlanFilm:
         there = await self.foresee(sketch) if self.foresee else {}
         pricing = Pricing(brief, models, tasks, decide, there)
         items = tuple(item for task in tasks for item in pricing.items(task, shots))
+        strategy = await self._strategy(brief, setting, items, models)
         batches = layout.graph.get_optimal_execution_batches()
         return FilmPlan(
             brief=replace(brief, title=brief.title or title),
@@ -133,9 +146,9 @@ class PlanFilm:
             raise InvalidArgument("source.script", "has no scene", allowed=("what is to be seen",))
         return found.shots, found.title, found.warnings
 
-    async def _strategy(
+    async def _setting(
         self, brief: FilmBrief, shots: Sequence[Shot], models: Sequence[Model], title: str
-    ) -> Strategy:
+    ) -> _Setting:
         snapshot = await self.monitor.current_snapshot()
         content = Content(
             duration_seconds=sum(shot.duration_seconds for shot in shots),
@@ -152,13 +165,19 @@ class PlanFilm:
         )
         wish = VisualApproach(brief.visual_approach) if brief.visual_approach else None
         bears = recommended_concurrency(snapshot, complexity=content.complexity, tier=tier)
+        return _Setting(content, profile, select_visual_approach(content, profile, wish), bears)
+
+    async def _strategy(
+        self, brief: FilmBrief, setting: _Setting, clips: Sequence[Item], models: Sequence[Model]
+    ) -> Strategy:
+        elsewhere = not brief.rules.offline and made_elsewhere(clips, models)
         chosen = select_strategy(
-            content,
-            profile,
+            setting.content,
+            replace(setting.profile, clips_elsewhere=elsewhere),
             concurrency=brief.width,
-            approach=wish,
+            approach=setting.approach,
             experience=await self.history.experience(),
-            recommended=None if brief.concurrency else bears,
+            recommended=None if brief.concurrency else setting.bears,
         )
         return _as_wished(chosen, brief)
 
@@ -170,19 +189,23 @@ def _picked(strategy: Strategy, picked: Picked) -> Strategy:
 
 
 def _as_wished(chosen: Strategy, brief: FilmBrief) -> Strategy:
-    """The caller's mode wins; and a film is not held to one at a time by a rule.
-
-    The rule spares machines that draw themselves; vendors' machines need no sparing, and what is
-    drawn here gives way to everything else.
-    """
-    mode = brief.mode or ("parallel" if chosen.strategy_type == "sequential" else "")
-    if not mode or (brief.rules.offline and not brief.mode):
+    """The caller's mode wins; and who says how many at once, online, is not given one at a time."""
+    one = chosen.strategy_type is StrategyType.SEQUENTIAL and not brief.rules.offline
+    mode = brief.mode or ("parallel" if one and brief.concurrency > 1 else "")
+    if not mode:
         return chosen
     kind = StrategyType(mode)
     width = 1 if kind is StrategyType.SEQUENTIAL else brief.width
-    freely = f"{chosen.reason}, for one at a time; but films are made so many at once"
-    reason = "as asked" if brief.mode else freely
-    return replace(chosen, strategy_type=kind, max_concurrency=width, reason=reason)
+    return replace(chosen, strategy_type=kind, max_concurrency=width, reason="as asked")
+
+
+def made_elsewhere(items: Sequence[Item], models: Sequence[Model]) -> bool:
+    """Whether vendors make all clips of a film, or have made them: this machine draws none."""
+    clips = [item for item in items if item.type is TaskType.ANIMATION]
+    here = {model.id for model in models if model.local}
+    return bool(clips) and all(
+        item.saved_micros is not None or item.model not in here for item in clips
+    )
 
 
 def _too_long(shots: Sequence[Shot], brief: FilmBrief) -> tuple[Notice, ...]:
