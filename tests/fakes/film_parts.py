@@ -10,7 +10,7 @@ from services.common.errors import NotFound, RequestConflict, ServiceError, Unav
 from services.orchestrator.domain.films.characters import CharacterSheet
 from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.ports import Breakdown
-from services.orchestrator.domain.films.resources import ResourceSnapshot
+from services.orchestrator.domain.films.resources import ResourceSnapshot, can_start
 from services.orchestrator.domain.films.shots import Shot
 from services.orchestrator.domain.films.strategy import (
     Experience,
@@ -268,6 +268,9 @@ class FixedMonitor:
 
     async def current_snapshot(self) -> ResourceSnapshot:
         return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+
+    async def can_start_task(self, estimated_resource_cost: float) -> bool:
+        return can_start(await self.current_snapshot(), estimated_resource_cost)
 
     async def wait_for_resources(self, estimated_resource_cost: float) -> None:
         return

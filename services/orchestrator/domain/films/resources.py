@@ -142,5 +142,12 @@ class ResourceMonitor(Protocol):
     async def current_snapshot(self) -> ResourceSnapshot:
         """The newest look, at most two seconds old."""
 
+    async def can_start_task(self, estimated_resource_cost: float) -> bool:
+        """Whether a task of this weight may begin now."""
+
     async def wait_for_resources(self, estimated_resource_cost: float) -> None:
-        """Return once a task of this weight may begin; ends with the caller's cancellation."""
+        """Return once a task of this weight may begin; ends with the caller's cancellation.
+
+        Document 003 names it, for callers who have one task to begin. A film's graph has many, and
+        asks `can_start_task` whenever one of them has ended.
+        """

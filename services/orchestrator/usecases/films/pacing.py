@@ -10,7 +10,6 @@ from services.orchestrator.domain.films.resources import (
     ResourceMonitor,
     ResourceSnapshot,
     Signals,
-    can_start,
 )
 
 # So many clips must be there before another can be told to be slow, and so many are remembered.
@@ -72,7 +71,7 @@ class FilmPace:
 
     async def may_start(self, cost: float) -> bool:
         """See `Pace.may_start`."""
-        return not self.adaptive or can_start(await self.monitor.current_snapshot(), cost)
+        return not self.adaptive or await self.monitor.can_start_task(cost)
 
 
 @dataclass(frozen=True)

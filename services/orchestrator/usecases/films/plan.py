@@ -159,7 +159,7 @@ class PlanFilm:
         tier = tier_of(snapshot)
         profile = SystemProfile(
             tier=tier,
-            gpu=snapshot.gpu_percent is not None,
+            gpu=snapshot.gpu_gib is not None,
             offline_only=brief.rules.offline,
             enable_ai_images=any(m.ready and m.task == "video" for m in models),
         )
