@@ -19,7 +19,8 @@ from services.generator.media.checks import Expected, Listening, check
 from services.generator.media.film import Film
 from services.generator.media.loudness import Hear, Loudness, Meter, encode, mastered, raw
 from services.generator.media.mixing import Source, mixed
-from services.generator.media.pictures import Cut, Pictures, planned
+from services.generator.media.pictures import Pictures
+from services.generator.media.planning import Cut, planned
 from services.generator.media.probe import Facts, probe
 from services.generator.media.recordings import RATE
 

@@ -56,6 +56,11 @@ class Picture:
     ends: frozenset[int] = frozenset()
     delay: int = 0
 
+    @property
+    def length(self) -> Fraction:
+        """Seconds, exactly."""
+        return self.frames / self.rate if self.rate else Fraction(self.seconds)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sound:

@@ -1,9 +1,15 @@
-"""Where each clip lies in the cut, in whole frames, and which parts can be copied."""
+"""Where each clip lies in the cut, and which parts can be copied.
+
+Lengths are added up in exact seconds; what is rounded to frames is the edges. So no clip lasts
+longer or shorter than it should by more than a frame, and neither does the cut, however many clips
+it has.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from math import floor
 
 from services.common.errors import InvalidArgument
 from services.generator.domain.compositions import Clip, Transition
@@ -12,12 +18,29 @@ _LEAST_COPY_SECONDS = Fraction(1, 4)
 
 
 @dataclass(frozen=True, slots=True)
+class Length:
+    """Exact seconds that a clip lasts in the cut: it runs, and then its last picture stands."""
+
+    runs: Fraction
+    stands: Fraction = Fraction(0)
+
+    @property
+    def whole(self) -> Fraction:
+        """Both together."""
+        return self.runs + self.stands
+
+
+@dataclass(frozen=True, slots=True)
 class Placed:
-    """A clip in the cut: it begins at frame `at`, and shares its first `overlap` frames."""
+    """A clip in the cut: it begins at frame `at`, and shares its first `overlap` frames.
+
+    Of its `frames` it `runs` for so many; in those after them its last picture stands.
+    """
 
     number: int
     at: int
     frames: int
+    runs: int
     overlap: int
     transition: Transition
 
@@ -55,23 +78,39 @@ class Part:
     first: int = 0
 
 
-def placed(clips: Sequence[Clip], frames: Sequence[int], rate: Fraction) -> list[Placed]:
-    """Return the clips where they lie. `frames` are the clips' own lengths in frames.
+def edge(seconds: Fraction, rate: Fraction) -> int:
+    """Return the frame that begins nearest to a time, the later one of two."""
+    return floor(seconds * rate + Fraction(1, 2))
+
+
+def placed(clips: Sequence[Clip], lengths: Sequence[Length], rate: Fraction) -> list[Placed]:
+    """Return the clips where they lie.
 
     Raises InvalidArgument where a transition is longer than half of a clip that it joins.
     """
     found: list[Placed] = []
-    for number, (clip, count) in enumerate(zip(clips, frames, strict=True)):
-        overlap = round(clip.overlap_seconds * rate) if number else 0
-        if overlap:
-            most = min(count, frames[number - 1]) // 2
-            if overlap > most:
-                seconds = float(most / rate)
-                message = f"is longer than half of a clip that it joins: at most {seconds:.3f} s"
-                raise InvalidArgument(f"clips[{number}].transition_duration", message)
-        at = found[-1].end - overlap if found else 0
-        found.append(Placed(number, at, count, overlap, clip.transition))
+    end = Fraction(0)
+    for number, (clip, length) in enumerate(zip(clips, lengths, strict=True)):
+        begin = end - (_overlap(clip, number, lengths, rate) if number else 0)
+        end = begin + max(length.whole, 1 / rate)  # nothing is seen for less than a frame
+        at, last = edge(begin, rate), edge(end, rate)
+        runs = min(max(1, edge(begin + length.runs, rate) - at), last - at)
+        overlap = found[-1].end - at if found else 0
+        found.append(Placed(number, at, last - at, runs, overlap, clip.transition))
     return found
+
+
+def _overlap(clip: Clip, number: int, lengths: Sequence[Length], rate: Fraction) -> Fraction:
+    """Return the exact seconds that a clip shares with the one before it.
+
+    What is beyond half of a clip by a frame at most is rounding, by whoever reckoned it.
+    """
+    wanted = Fraction(clip.overlap_seconds)
+    most = min(lengths[number].whole, lengths[number - 1].whole) / 2
+    if wanted > most + 1 / rate:
+        message = f"is longer than half of a clip that it joins: at most {float(most):.3f} s"
+        raise InvalidArgument(f"clips[{number}].transition_duration", message)
+    return min(wanted, most)
 
 
 def sections(clips: Sequence[Placed]) -> Iterator[Section]:

@@ -39,12 +39,13 @@ def test_sound_and_picture_stay_together_for_half_an_hour(tmp_path: Path) -> Non
     film = tmp_path / "film.mp4"
     task = ComposeTask(clips=clips, keep_levels=True, check=False)
     made = compose(task, Inputs(clips=files), film, lambda _: None)
-    assert made.seconds > 1795
+    lasting = 180 * (151 / NTSC + Fraction(127, 25)) - 119 * Fraction(2, 100)
+    assert abs(made.frames - lasting * NTSC) <= 1
     shown = [number_of(frame) for frame in decoded(film)]
-    # A blend hides the first frame of every third clip; another rate may show one frame twice.
+    # A blend may hide the first frame of every third clip; another rate may show one frame twice.
     begins = [n for n, number in enumerate(shown) if number == 0 and (n == 0 or shown[n - 1])]
     sound = np.abs(heard(film)[0])
-    assert len(begins) == 241
+    assert 241 <= len(begins) <= 360
     for frame in begins[:: len(begins) // 60]:
         seen = float(frame / NTSC)
         around = max(0, round((seen - 0.5) * RATE))
