@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -99,11 +100,12 @@ def _measure(container: Any, found: _Format) -> MediaInfo:
     if video is not None and not 0 < video.width * video.height <= _MAX_PIXELS:
         msg = f"the {found.container} file has an impossible picture size"
         raise DataLoss(msg)
-    frames = _decoded(container) if found.container in _PICTURES else _count(container, video)
+    still = found.container in _PICTURES
+    frames, shown = (_decoded(container), Fraction(0)) if still else _count(container, video)
     if video is not None and (frames == 0 or frames < video.frames):
         msg = f"the {found.container} file is cut off: {frames} of {video.frames} frames"
         raise DataLoss(msg)
-    length = container.duration
+    length = round(shown * av.time_base) if shown else container.duration
     return MediaInfo(
         container=found.container,
         video_codec=video.codec_context.name if video else "",
@@ -116,15 +118,24 @@ def _measure(container: Any, found: _Format) -> MediaInfo:
     )
 
 
-def _count(container: Any, video: Any) -> int:
+def _count(container: Any, video: Any) -> tuple[int, Fraction]:
+    """Return how many pictures there are, and for how many seconds they are seen.
+
+    The file itself may last longer, for its sound. What an edit list hides is not seen.
+    """
     frames = 0
+    begins: list[int] = []
+    ends: list[int] = []
     for packet in container.demux():
         if packet.is_corrupt:
             msg = "the file has damaged packets"
             raise DataLoss(msg)
         if packet.stream is video and packet.size:
             frames += 1
-    return frames
+            if packet.pts is not None and not packet.is_discard:
+                begins.append(packet.pts)
+                ends.append(packet.pts + (packet.duration or 0))
+    return frames, (max(ends) - min(begins)) * video.time_base if begins else Fraction(0)
 
 
 def _decoded(container: Any) -> int:

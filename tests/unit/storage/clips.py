@@ -17,15 +17,20 @@ def mp4(
     seed: int = 0,
     faststart: bool = True,
     sound: bool = False,
+    sound_seconds: float | None = None,
     gop: int = 0,
 ) -> bytes:
-    """A whole H.264 MP4 with moving noise; other seeds give other bytes, ``gop`` key frames."""
+    """A whole H.264 MP4 with moving noise; other seeds give other bytes, ``gop`` key frames.
+
+    Its sound is as long as its picture unless ``sound_seconds`` says otherwise.
+    """
     options = {"movflags": "+faststart"} if faststart else {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         with av.open(str(path), "w", format="mp4", options=options) as container:
             told: dict[str, Any] = {"seconds": seconds, "size": size, "fps": fps, "seed": seed}
-            _encode(container, **told, sound=sound, gop=gop)
+            heard = (seconds if sound_seconds is None else sound_seconds) if sound else 0.0
+            _encode(container, **told, heard=heard, gop=gop)
         return path.read_bytes()
 
 
@@ -36,7 +41,7 @@ def _encode(
     size: tuple[int, int],
     fps: int,
     seed: int,
-    sound: bool,
+    heard: float,
     gop: int,
 ) -> None:
     video = container.add_stream("libx264", rate=fps)
@@ -44,14 +49,14 @@ def _encode(
         video.codec_context.gop_size = gop
     video.width, video.height = size
     video.pix_fmt = "yuv420p"
-    audio = container.add_stream("aac", rate=44100) if sound else None
+    audio = container.add_stream("aac", rate=44100) if heard else None
     noise = np.random.default_rng(seed)
     for _ in range(max(1, round(seconds * fps))):
         picture = noise.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
         container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
     container.mux(video.encode(None))
     if audio is not None:
-        _silence(container, audio, seconds)
+        _silence(container, audio, heard)
 
 
 def _silence(

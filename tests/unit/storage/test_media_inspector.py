@@ -36,6 +36,12 @@ def test_a_clip_is_measured(tmp_path: Path) -> None:
     )
 
 
+def test_a_clip_is_as_long_as_its_picture_however_long_its_sound_is(tmp_path: Path) -> None:
+    """A film asks for the length that is told here, and no more of the picture can be shown."""
+    data = mp4(seconds=1, fps=8, sound=True, sound_seconds=1.5)
+    assert measure(written(tmp_path, data), "video/mp4").duration == timedelta(seconds=1)
+
+
 def test_a_picture_is_measured(tmp_path: Path) -> None:
     found = measure(written(tmp_path, png(size=(16, 12))), "image/png")
     assert (found.video_codec, found.width, found.height, found.fps) == ("png", 16, 12, 0)
