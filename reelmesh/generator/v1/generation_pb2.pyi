@@ -1154,6 +1154,7 @@ class ComposeTask(_message.Message):
         GAIN_DB_FIELD_NUMBER: _builtins.int
         MUTE_FIELD_NUMBER: _builtins.int
         SHOWS_FIELD_NUMBER: _builtins.int
+        HOLD_FIELD_NUMBER: _builtins.int
         transition: Global___ComposeTask.Transition.ValueType
         """Optional. How it follows the clip before it; the first clip has none."""
         gain_db: _builtins.float
@@ -1178,6 +1179,10 @@ class ComposeTask(_message.Message):
         def transition_duration(self) -> _duration_pb2.Duration:
             """Optional. Overlap with the clip before it, at most half of either clip; default 0.5 s."""
 
+        @_builtins.property
+        def hold(self) -> _duration_pb2.Duration:
+            """Optional. How long its last picture stands still after that, in silence; part of the cut's length. At most 60 s."""
+
         def __init__(
             self,
             *,
@@ -1189,10 +1194,11 @@ class ComposeTask(_message.Message):
             gain_db: _builtins.float = ...,
             mute: _builtins.bool = ...,
             shows: _builtins.str = ...,
+            hold: _duration_pb2.Duration | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "media", b"media", "start", b"start", "transition_duration", b"transition_duration"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "hold", b"hold", "media", b"media", "start", b"start", "transition_duration", b"transition_duration"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "gain_db", b"gain_db", "media", b"media", "mute", b"mute", "shows", b"shows", "start", b"start", "transition", b"transition", "transition_duration", b"transition_duration"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "gain_db", b"gain_db", "hold", b"hold", "media", b"media", "mute", b"mute", "shows", b"shows", "start", b"start", "transition", b"transition", "transition_duration", b"transition_duration"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

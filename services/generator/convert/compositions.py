@@ -84,6 +84,7 @@ def _clip(number: int, clip: generation_pb2.ComposeTask.Clip) -> Clip:
             gain_db=clip.gain_db,
             mute=clip.mute,
             shows=clip.shows,
+            hold_seconds=seconds(clip, "hold") or 0.0,
         )
 
 

@@ -17,6 +17,7 @@ MAX_TRACKS = 1000
 MAX_PIXELS = 7680
 MAX_WORDS = 5000
 DEFAULT_OVERLAP_SECONDS = 0.5
+MAX_HOLD_SECONDS = 60
 
 
 class Transition(StrEnum):
@@ -61,7 +62,8 @@ class Encoding(StrEnum):
 class Clip:
     """One clip of the cut; `duration_seconds` None takes all that is left.
 
-    `shows` is what is to be seen in it, for a check of the cut.
+    After that its last picture stands still for `hold_seconds`, which are part of the cut. `shows`
+    is what is to be seen in it, for a check of the cut.
     """
 
     media: Media
@@ -72,6 +74,7 @@ class Clip:
     gain_db: float = 0.0
     mute: bool = False
     shows: str = ""
+    hold_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse numbers that mean nothing."""
@@ -79,6 +82,7 @@ class Clip:
         within("duration", self.duration_seconds, 0.001, 86_400)
         within("transition_duration", self.transition_seconds, 0.001, 60)
         within("gain_db", self.gain_db, -60, 12)
+        within("hold", self.hold_seconds, 0, MAX_HOLD_SECONDS)
         if len(self.shows) > MAX_WORDS:
             raise InvalidArgument("shows", f"must have at most {MAX_WORDS} characters")
 

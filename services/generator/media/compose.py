@@ -94,12 +94,17 @@ def compose(task: ComposeTask, files: Inputs, path: Path, progress: Progress) ->
 
 
 def _expected(cut: Cut, captions: Sequence[Caption]) -> Expected:
-    stills = [
-        place
-        for place, facts in zip(_places(cut), cut.facts, strict=True)
-        if facts.picture is not None and facts.picture.still
-    ]
-    return Expected(seconds=float(cut.seconds), captions=captions, still=stills)
+    return Expected(seconds=float(cut.seconds), captions=captions, still=[*_stills(cut)])
+
+
+def _stills(cut: Cut) -> Iterator[tuple[float, float]]:
+    """Yield the seconds in which the cut may stand still: in pictures, and where one is held."""
+    rate = cut.target.rate
+    for facts, place in zip(cut.facts, cut.clips, strict=True):
+        if facts.picture is not None and facts.picture.still:
+            yield float(place.at / rate), float(place.end / rate)
+        elif place.runs < place.frames:
+            yield float((place.at + place.runs - 1) / rate), float(place.end / rate)
 
 
 def _places(cut: Cut) -> Iterator[tuple[float, float]]:
@@ -151,7 +156,8 @@ def _own(cut: Cut) -> Iterator[Source]:
         if facts.sound is None or facts.picture is None or clip.mute:
             continue
         following = cut.clips[number + 1].overlap if number + 1 < len(cut.clips) else 0
-        at, end = _sample(place.at, rate), _sample(place.end, rate)
+        following = following if place.runs == place.frames else 0
+        at, end = _sample(place.at, rate), _sample(place.at + place.runs, rate)
         plain = Source(path=facts.path, field="", role=Role.EFFECT, at=at, length=1)
         yield Source(
             path=facts.path,

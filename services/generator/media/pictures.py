@@ -81,4 +81,15 @@ class Pictures:
                 start=self._cut.task.clips[clip.number].start_seconds,
                 field=f"clips[{clip.number}].media",
             )
-        return self._readers[clip.number].take(start - clip.at, end - start)
+        return _held(self._readers[clip.number], clip, start - clip.at, end - clip.at)
+
+
+def _held(reader: Reader, clip: Placed, first: int, end: int) -> Iterator[Any]:
+    """Yield frames [first, end) of a clip; behind what runs of it its last picture stands."""
+    begin = min(first, clip.runs - 1)
+    frame: Any = None
+    for number, frame in enumerate(reader.take(begin, min(end, clip.runs) - begin), begin):
+        if number >= first:
+            yield frame
+    for _ in range(max(first, clip.runs), end):
+        yield frame

@@ -109,11 +109,12 @@ def _rate(first: Picture) -> Fraction:
 
 def _length(clip: Clip, picture: Picture, number: int) -> Length:
     """Return how long a clip lasts in the cut."""
+    stands = Fraction(clip.hold_seconds)
     wanted = None if clip.duration_seconds is None else Fraction(clip.duration_seconds)
     if picture.still:
         if wanted is None:
             raise InvalidArgument(f"clips[{number}].duration", "is needed for a picture")
-        return Length(wanted)
+        return Length(wanted, stands)
     left = picture.length - Fraction(clip.start_seconds)
     if left <= 0:
         message = f"lies behind the clip's end: it lasts {picture.seconds:.3f} s"
@@ -121,7 +122,7 @@ def _length(clip: Clip, picture: Picture, number: int) -> Length:
     if wanted is not None and wanted > left + _STANDS:
         message = f"the clip has no more than {float(left):.3f} s from there"
         raise InvalidArgument(f"clips[{number}].duration", message)
-    return Length(left if wanted is None else wanted)
+    return Length(left if wanted is None else wanted, stands)
 
 
 def _shared(task: ComposeTask, pictures: Sequence[Picture], target: Target) -> ParameterSets | None:

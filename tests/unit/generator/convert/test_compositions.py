@@ -29,6 +29,7 @@ def test_every_field_of_a_composition_arrives() -> None:
         "transitionDuration": "0.25s",
         "gainDb": -3,
         "mute": True,
+        "hold": "1.5s",
     }
     track = {
         "media": {"asset": "assets/t"},
@@ -71,6 +72,7 @@ def test_every_field_of_a_composition_arrives() -> None:
                 transition_seconds=0.25,
                 gain_db=-3,
                 mute=True,
+                hold_seconds=1.5,
             ),
         ),
         tracks=(
