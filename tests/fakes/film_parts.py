@@ -18,8 +18,8 @@ from services.orchestrator.domain.films.strategy import (
     StrategyRun,
     StrategyType,
 )
-from services.orchestrator.domain.films.tasks import Piece
-from services.orchestrator.domain.films.works import LookWork, WorkOrder, WorkView
+from services.orchestrator.domain.films.tasks import Piece, Word
+from services.orchestrator.domain.films.works import LookWork, SpeechWork, WorkOrder, WorkView
 from services.orchestrator.domain.images.edits import ImageEdit
 from services.orchestrator.domain.values import Failure
 
@@ -102,7 +102,8 @@ class ScriptedWorks:
     `begun` counts every order once, however often it is asked for; `cost` is what it costs, made
     or not,
     `quality` what is found in a cut: its score, how much its pictures look like their words, and
-    what was not measured; `alike` how much what an order looks at is like a sheet.
+    what was not measured; `alike` how much what an order looks at is like a sheet. A line takes
+    `spoken` seconds, and has these `words`.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class ScriptedWorks:
         self.script, self.cost, self.seconds = script, cost, seconds
         self.begun: dict[str, WorkOrder] = {}
         self.cancelled: set[str] = set()
+        self.spoken, self.words = 1.2, tuple[Word, ...]()
         self.quality: tuple[float, float | None, tuple[str, ...]] = (1.0, None, ("prompt_match",))
         self.alike: Callable[[WorkOrder], float | None] = lambda _: None
         self.refusal: ServiceError = Unavailable("busy", metadata={"provider": "vendor"})
@@ -154,11 +156,13 @@ class ScriptedWorks:
         done = state == "succeeded"
         order = self.begun.get(request_id)
         model = order.model if order else ""
+        line = order is not None and isinstance(order.work, SpeechWork)
         piece = Piece(
             asset=f"assets/{digest[:26]}",
             sha256=digest,
-            duration_seconds=self.seconds,
+            duration_seconds=self.spoken if line else self.seconds,
             model=model,
+            words=self.words if line else (),
         )
         reason = "RATE_LIMITED" if self.script(request_id) == "limited" else "GENERATION_FAILED"
         fault = Failure(reason=reason, message="no", metadata={"provider": "vendor"})

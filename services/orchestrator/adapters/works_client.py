@@ -177,11 +177,10 @@ def _clip(clip: CutClip) -> pb.ComposeTask.Clip:
         media=pb.Media(asset=clip.asset),
         duration=to_duration(clip.duration),
         transition=_COMPOSE.Transition.Value(f"TRANSITION_{clip.transition.upper()}"),
-        transition_duration=(
-            to_duration(clip.transition_seconds) if clip.transition_seconds else None
-        ),
+        transition_duration=to_duration(clip.transition_seconds or None),
         mute=clip.mute,
         shows=clip.shows,
+        hold=to_duration(clip.hold or None),
     )
 
 
@@ -190,7 +189,9 @@ def _track(track: CutTrack) -> pb.ComposeTask.Track:
         media=pb.Media(asset=track.asset),
         role=_COMPOSE.Role.Value(f"ROLE_{track.role.upper()}"),
         at=to_duration(track.at),
+        duration=to_duration(track.duration),
         loop=track.loop,
+        fade_out=to_duration(track.fade_out or None),
     )
 
 
@@ -209,6 +210,7 @@ _TASKS: Mapping[type[object], Callable[[Any], pb.Task]] = {
 def _view(generation: pb.Generation) -> WorkView:
     state = _STATE.Name(generation.state).removeprefix("STATE_").lower()
     done, output = state == "succeeded", generation.output
+    found = output.quality
     return WorkView(
         name=generation.name,
         state=state,
@@ -222,16 +224,14 @@ def _view(generation: pb.Generation) -> WorkView:
         error=from_error(generation.error),
         warnings=told_of(generation.warnings, [told.texts for told in generation.told]),
         piece=_piece(generation) if done else None,
-        quality=output.quality.score if output.HasField("quality") else None,
+        quality=found.score if output.HasField("quality") else None,
         findings=tuple(
             Translated(dict(finding.texts) or {"en": finding.explanation})
-            for finding in output.quality.findings
+            for finding in found.findings
         ),
-        prompt_match=(
-            output.quality.prompt_match if output.quality.HasField("prompt_match") else None
-        ),
-        likeness=output.quality.likeness if output.quality.HasField("likeness") else None,
-        not_measured=tuple(output.quality.not_measured),
+        prompt_match=found.prompt_match if found.HasField("prompt_match") else None,
+        likeness=found.likeness if found.HasField("likeness") else None,
+        not_measured=tuple(found.not_measured),
     )
 
 

@@ -23,6 +23,7 @@ class Said(StrEnum):
     DEARER_MODEL = "dearer_model"
     BLOCKED = "blocked"
     WORDS_OUTLAST_FILM = "words_outlast_film"
+    WORDS_HELD = "words_held"
     WORDS_OUTLAST_PICTURE = "words_outlast_picture"
     PLAINLY_LARGER = "plainly_larger"
     PLACEHOLDER_AHEAD = "placeholder_ahead"
@@ -41,6 +42,7 @@ class Said(StrEnum):
     CUT = "cut"
     CUT_WITHOUT = "cut_without"
     CUT_PLAINLY = "cut_plainly"
+    CUT_SHORT = "cut_short"
     CUT_OF_QUALITY = "cut_of_quality"
 
 

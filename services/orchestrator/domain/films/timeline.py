@@ -17,12 +17,16 @@ CHARACTERS_PER_SECOND = 14.0
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """A shot in the cut: when it begins, how long it is, how long it shares with the one before."""
+    """A shot in the cut: when it begins, how long it is, how long it shares with the one before.
+
+    After that its last picture stands, for `hold`.
+    """
 
     start: float
     duration: float
     transition: str
     overlap: float
+    hold: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +57,7 @@ def spans(shots: Sequence[Shot], durations: Sequence[float], default: str) -> tu
 
 def length(found: Sequence[Span]) -> float:
     """How long the cut is."""
-    return found[-1].start + found[-1].duration if found else 0.0
+    return found[-1].start + found[-1].duration + found[-1].hold if found else 0.0
 
 
 def spoken(
@@ -97,18 +101,15 @@ def _told(
     return told
 
 
-def outlasting_seconds(shots: Sequence[Shot], default: str) -> float:
-    """About how long the last words go on behind the last picture, one line after the other."""
-    found = spans(shots, [shot.duration_seconds for shot in shots], default)
-    guessed = [
-        [
+def guessed(shots: Sequence[Shot]) -> tuple[tuple[Piece, ...], ...]:
+    """The lines of each shot as they may be spoken, where nothing has been yet."""
+    return tuple(
+        tuple(
             Piece(asset="", sha256="", duration_seconds=len(line.text) / CHARACTERS_PER_SECOND)
             for line in shot.lines
-        ]
+        )
         for shot in shots
-    ]
-    ends = (x.start + x.piece.duration_seconds for x in spoken(shots, found, guessed))
-    return max(max(ends, default=0.0) - length(found), 0.0)
+    )
 
 
 def speaking_seconds(shot: Shot) -> float:

@@ -86,7 +86,8 @@ class CaptionsWork:
 class CutClip:
     """A clip of the cut: how much of it, and how it follows the one before; seconds.
 
-    `shows` are the words that its picture is compared with, "" for not at all.
+    Its last picture then stands for `hold`. `shows` are the words that its picture is compared
+    with, "" for not at all.
     """
 
     asset: str
@@ -95,16 +96,19 @@ class CutClip:
     transition_seconds: float = 0.0
     mute: bool = False
     shows: str = ""
+    hold: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class CutTrack:
-    """Sound over the cut: "dialogue", "music" or "effect"; seconds."""
+    """Sound over the cut: "dialogue", "music" or "effect"; seconds, all of it for None."""
 
     asset: str
     role: str
     at: float = 0.0
+    duration: float | None = None
     loop: bool = False
+    fade_out: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,15 @@
 """Makers of what puts the film together: captions from the speech, and the cut."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.common.errors import FailedPrecondition
 from services.orchestrator.domain.films.asking import frame_size
 from services.orchestrator.domain.films.choosing import ModelChoice
+from services.orchestrator.domain.films.cues import CUE_SECONDS
 from services.orchestrator.domain.films.cuts import Cut
+from services.orchestrator.domain.films.ending import FADE_SECONDS, Ending, ending, heard, held
 from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.shots import Shot
@@ -39,6 +41,7 @@ class Reel:
     shots: tuple[Shot, ...]
     clips: tuple[Piece, ...]
     spans: tuple[Span, ...]
+    ending: Ending = field(default_factory=Ending)
 
     @classmethod
     def of(cls, film: Film, *, planned: bool = False, simple: bool = False) -> "Reel":
@@ -53,16 +56,22 @@ class Reel:
         lengths = [_length(shot, None if planned else piece) for shot, piece in kept]
         default = "cut" if simple else film.brief.transition or film.brief.rules.transition
         shots = tuple(shot for shot, _ in kept)
-        return cls(
-            film,
-            shots,
-            tuple(piece for _, piece in kept if piece),
-            spans([_plain(s) for s in shots] if simple else shots, lengths, default),
-        )
+        placed = spans([_plain(s) for s in shots] if simple else shots, lengths, default)
+        return cls(film, shots, tuple(piece for _, piece in kept if piece), placed)._ended()
+
+    def _ended(self) -> "Reel":
+        """The same, its last picture standing under its last words."""
+        voices = self._pieces(TaskType.AUDIO)
+        cues = [
+            at + CUE_SECONDS for times in sounded(self.shots, self.spans, voices) for at in times
+        ]
+        end = ending(self.spans, spoken(self.shots, self.spans, voices), cues)
+        return replace(self, spans=held(self.spans, end.hold_seconds), ending=end)
 
     def captions(self) -> CaptionsWork:
         """Every line with its time in this reel."""
-        lines = spoken(self.shots, self.spans, self._pieces(TaskType.AUDIO))
+        spoken_lines = spoken(self.shots, self.spans, self._pieces(TaskType.AUDIO))
+        lines = [each.line for each in heard(spoken_lines, self.ending.words_end)]
         return CaptionsWork(
             lines=tuple(
                 CaptionLine(
@@ -82,7 +91,16 @@ class Reel:
         """Dialogue, effects and music at their times."""
         voices = self._pieces(TaskType.AUDIO)
         lines = spoken(self.shots, self.spans, voices)
-        found = [CutTrack(asset=x.piece.asset, role="dialogue", at=x.start) for x in lines]
+        found = [
+            CutTrack(
+                asset=each.line.piece.asset,
+                role="dialogue",
+                at=each.line.start,
+                duration=each.duration,
+                fade_out=FADE_SECONDS if each.duration else 0.0,
+            )
+            for each in heard(lines, self.ending.words_end)
+        ]
         cues = sounded(self.shots, self.spans, voices)
         sounds = self._pieces(TaskType.SOUND)
         for shot, span, times, pieces in zip(self.shots, self.spans, cues, sounds, strict=True):
@@ -103,6 +121,7 @@ class Reel:
                 duration=span.duration,
                 transition=span.transition,
                 transition_seconds=span.overlap,
+                hold=span.hold,
                 # A storyboard writes its words: there is nothing to compare them with.
                 shows="" if clip.placeholder else shot.prompt,
             )
@@ -205,6 +224,8 @@ def _warning(film: Film, task: FilmTask, reel: Reel, cut: Cut) -> Warned:
         told.append(Notice(Said.CUT_WITHOUT, {"shots": ", ".join(sorted(missing))}))
     if task.reduced:
         told.append(Notice(Said.CUT_PLAINLY))
+    if reel.ending.late_seconds:
+        told.append(Notice(Said.CUT_SHORT, {"late": f"{reel.ending.late_seconds:.1f}"}))
     if cut.quality is not None and cut.quality < GATE:
         facts = {"quality": f"{cut.quality:.2f}", "findings": "; ".join(cut.findings)}
         told.append(Notice(Said.CUT_OF_QUALITY, facts))

@@ -8,6 +8,7 @@ from services.common.errors import InvalidArgument, ServiceError
 from services.orchestrator.domain.cache.policy import Choice
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.characters import CharacterSheet
+from services.orchestrator.domain.films.ending import MOST_HOLD_SECONDS, guessed_ending
 from services.orchestrator.domain.films.estimate import Estimate, Item
 from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.layout import Layout
@@ -30,7 +31,7 @@ from services.orchestrator.domain.films.strategy import (
     select_visual_approach,
 )
 from services.orchestrator.domain.films.tasks import FilmTask
-from services.orchestrator.domain.films.timeline import outlasting_seconds, speaking_seconds
+from services.orchestrator.domain.films.timeline import speaking_seconds
 from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.notices import Notice, Said, Warned
 from services.orchestrator.domain.policy_ports import PoliciesPort
@@ -210,9 +211,13 @@ def made_elsewhere(items: Sequence[Item], models: Sequence[Model]) -> bool:
 
 def _too_long(shots: Sequence[Shot], brief: FilmBrief) -> tuple[Notice, ...]:
     told = []
-    late = outlasting_seconds(shots, brief.transition or brief.rules.transition)
-    if late > _LATE_SECONDS:
-        told.append(Notice(Said.WORDS_OUTLAST_FILM, {"late": f"{late:.1f}"}))
+    end = guessed_ending(shots, brief.transition or brief.rules.transition)
+    if end.late_seconds:
+        late = end.hold_seconds + end.late_seconds
+        facts = {"late": f"{late:.1f}", "most": f"{MOST_HOLD_SECONDS:g}"}
+        told.append(Notice(Said.WORDS_OUTLAST_FILM, facts))
+    elif end.hold_seconds > _LATE_SECONDS:
+        told.append(Notice(Said.WORDS_HELD, {"hold": f"{end.hold_seconds:.1f}"}))
     for shot in shots:
         spoken, seen = speaking_seconds(shot), shot.duration_seconds
         if spoken > seen + 0.5:

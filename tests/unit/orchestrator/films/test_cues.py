@@ -90,7 +90,7 @@ async def test_a_laugh_is_heard_when_the_words_before_it_have_ended_and_holds_up
         ("rain", 8.0), ("Emma laughing", CUE_SECONDS),
     ]  # fmt: skip
     cut = next(work for work in works if isinstance(work, ComposeWork) and not work.rough)
-    first_ends = LEAD_SECONDS + 2.0  # what each line takes in this studio
+    first_ends = LEAD_SECONDS + 1.2  # what each line takes in this studio
     assert [(track.role, track.at) for track in cut.tracks] == [
         ("dialogue", LEAD_SECONDS),
         ("dialogue", first_ends + CUE_SECONDS),
@@ -110,7 +110,7 @@ async def test_a_laugh_in_the_next_shot_waits_for_the_words_of_the_one_before():
     await studio.make()
     cut = [work.work for work in studio.works.begun.values() if isinstance(work.work, ComposeWork)]
     effect = next(track for track in cut[-1].tracks if track.role == "effect")
-    assert effect.at == LEAD_SECONDS + 2.0
+    assert effect.at == LEAD_SECONDS + 1.2
 
 
 async def test_a_sound_that_cannot_be_made_leaves_the_film_its_words_and_its_pause():
@@ -121,7 +121,7 @@ async def test_a_sound_that_cannot_be_made_leaves_the_film_its_words_and_its_pau
     assert made.state == "succeeded"
     cut = [work.work for work in studio.works.begun.values() if isinstance(work.work, ComposeWork)]
     assert [track.role for track in cut[-1].tracks] == ["dialogue", "dialogue"]
-    later = LEAD_SECONDS + 2.0 + CUE_SECONDS
+    later = LEAD_SECONDS + 1.2 + CUE_SECONDS
     assert cut[-1].tracks[1].at == pytest.approx(later)
 
 

@@ -57,6 +57,7 @@ async def test_every_task_is_made_once_and_the_cut_is_stored():
 
 async def test_the_cut_has_every_clip_line_and_the_music_at_its_time():
     studio = Studio.of(film(transition="crossfade"))
+    studio.works.spoken = 2.0
     await studio.make()
     work = studio.works.begun["f1/composition/1.1/0"].work
     assert [(c.transition, c.transition_seconds, c.duration) for c in work.clips] == [

@@ -181,12 +181,12 @@ async def test_words_that_take_longer_than_their_picture_are_told():
     assert late.startswith("The last words go on for about 12.5 s after the last picture")
 
 
-@pytest.mark.parametrize(("letters", "told"), [(24, ["0.4"]), (19, [])])
-async def test_words_that_go_on_behind_the_last_picture_are_told(letters, told):
+@pytest.mark.parametrize(("letters", "told"), [(24, [("words_held", "0.7")]), (15, [])])
+async def test_words_for_which_the_last_picture_stands_are_told(letters, told):
     """Each fits its own two seconds; but one waits for the other, and half a second is shared."""
     each = [replace(s, lines=(replace(s.lines[0], text="a" * letters),)) for s in shots(2)]
     plan = await planning()("acme", FilmBrief(), FilmSource(shots=tuple(each)))
-    assert [warning.values["late"] for warning in plan.warnings] == told
+    assert [(w.key, w.values["hold"]) for w in plan.warnings] == told
 
 
 async def test_what_will_be_missing_costs_nothing():

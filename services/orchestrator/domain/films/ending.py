@@ -1,0 +1,94 @@
+"""How a film ends under its last words: its last picture stands for them. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from services.orchestrator.domain.films.shots import Shot
+from services.orchestrator.domain.films.timeline import Span, Spoken, guessed, length, spans, spoken
+
+# So long the last picture stands at most, and so long after the last word.
+MOST_HOLD_SECONDS = 2.0
+AFTER_SECONDS = 0.3
+# Words that go on for longer are ended after one of them, not in the middle, and never at once.
+FADE_SECONDS = 0.15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How long the last picture stands, when words are ended (None: they are all heard).
+
+    `late_seconds` are those that nobody hears.
+    """
+
+    hold_seconds: float = 0.0
+    words_end: float | None = None
+    late_seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """A line as it is heard: in full, or for `duration` seconds, at the end of which it fades."""
+
+    line: Spoken
+    duration: float | None = None
+
+
+def ending(found: Sequence[Span], lines: Sequence[Spoken], cues: Sequence[float] = ()) -> Ending:
+    """How a film with these shots ends; `cues` are when its last laughs end."""
+    over = length(found)
+    latest = over + MOST_HOLD_SECONDS
+    last = max((_end(line) for line in lines), default=0.0)
+    if last > latest:
+        end = _boundary(lines, latest)
+        return Ending(hold_seconds=max(end - over, 0.0), words_end=end, late_seconds=last - end)
+    told = max((last, *cues))
+    if told <= over - AFTER_SECONDS or not told:
+        return Ending()
+    return Ending(hold_seconds=min(told + AFTER_SECONDS, latest) - over)
+
+
+def guessed_ending(shots: Sequence[Shot], default: str) -> Ending:
+    """About how a film ends of which nothing has been spoken yet."""
+    found = spans(shots, [shot.duration_seconds for shot in shots], default)
+    return ending(found, spoken(shots, found, guessed(shots)))
+
+
+def held(found: Sequence[Span], seconds: float) -> tuple[Span, ...]:
+    """The same shots, the last picture of which stands for so long."""
+    return (*found[:-1], replace(found[-1], hold=seconds)) if found else ()
+
+
+def heard(lines: Sequence[Spoken], words_end: float | None) -> tuple[Heard, ...]:
+    """The lines that are heard, and how much of each."""
+    if words_end is None:
+        return tuple(Heard(line=line) for line in lines)
+    return tuple(
+        Heard(line=line)
+        if _end(line) <= words_end
+        else Heard(line=_ended(line, words_end), duration=words_end - line.start)
+        for line in lines
+        if line.start < words_end
+    )
+
+
+def _boundary(lines: Sequence[Spoken], latest: float) -> float:
+    """When the last word ends that is over by then, or the pause after it; else `latest` itself."""
+    words = sorted(
+        (line.start + word.start, line.start + word.end)
+        for line in lines
+        for word in line.piece.words
+    )
+    ends = [end for _, end in words if end <= latest]
+    if not ends:
+        return latest
+    following = min((start for start, end in words if end > latest), default=latest)
+    return min(max(following, ends[-1]), ends[-1] + FADE_SECONDS, latest)
+
+
+def _ended(line: Spoken, words_end: float) -> Spoken:
+    words = tuple(word for word in line.piece.words if line.start + word.end <= words_end)
+    return replace(line, piece=replace(line.piece, words=words))
+
+
+def _end(line: Spoken) -> float:
+    return line.start + line.piece.duration_seconds

@@ -1,0 +1,86 @@
+"""A film ends under its last words: its last picture stands for them, for two seconds at most."""
+
+import pytest
+
+from services.orchestrator.adapters.messages import load_texts
+from services.orchestrator.adapters.works_client import task_of
+from services.orchestrator.domain.films.ending import FADE_SECONDS
+from services.orchestrator.domain.films.tasks import Word
+from services.orchestrator.domain.films.works import CaptionsWork, ComposeWork
+from tests.unit.orchestrator.films.films import Studio, film
+
+
+async def ended(spoken, words=(), *, transition="cut", **brief):
+    """A film of three shots of two seconds as it ends, its cut and its captions.
+
+    Each line takes so many seconds and waits for the one before it.
+    """
+    studio = Studio.of(film(music="off", transition=transition, **brief))
+    studio.works.spoken, studio.works.words = spoken, tuple(words)
+    made = await studio.make()
+    works = [order.work for order in studio.works.begun.values()]
+    (cut,) = [work for work in works if isinstance(work, ComposeWork) and not work.rough]
+    return made, cut, [work for work in works if isinstance(work, CaptionsWork)]
+
+
+def length(cut):
+    clips = cut.clips
+    return sum(clip.duration + clip.hold for clip in clips) - sum(
+        clip.transition_seconds for clip in clips
+    )
+
+
+@pytest.mark.parametrize(
+    ("spoken", "hold"),
+    [
+        (1.2, 0.0),  # from 4.2 to 5.4: there is picture enough
+        (1.8, 0.4),  # 0.2, 2.25, 4.3: to 6.1 and a moment more
+        (2.4, 2.0),  # 0.2, 2.85, 5.5: to 7.9, and little of a moment
+    ],
+)
+async def test_the_last_picture_stands_under_the_last_word(spoken, hold):
+    made, cut, _ = await ended(spoken)
+    assert [clip.hold for clip in cut.clips] == pytest.approx([0, 0, hold])
+    assert length(cut) == pytest.approx(6 + hold)
+    assert (made.warnings, [track.duration for track in cut.tracks]) == ((), [None] * 3)
+    (last, *_) = reversed(task_of(cut).compose.clips)
+    assert last.HasField("hold") == bool(hold)
+    assert last.hold.ToTimedelta().total_seconds() == pytest.approx(hold)
+
+
+WORDS = [Word(text=f"word{n}", start=n * 0.5, end=n * 0.5 + 0.4) for n in range(6)]
+
+
+@pytest.mark.parametrize("captions", ["off", "burn", "attach"])
+async def test_words_that_go_on_for_longer_are_ended_after_one_of_them(captions):
+    """The third line is heard from 6.7 to 9.7, the last picture until 8: one word ends at 7.6."""
+    made, cut, captioned = await ended(3.0, WORDS, captions=captions)
+    *whole, last = [track for track in cut.tracks if track.role == "dialogue"]
+    assert [track.duration for track in whole] == [None, None]
+    assert last.at + last.duration == pytest.approx(7.6 + 0.1)  # until the next word begins
+    assert (last.fade_out, last.duration > FADE_SECONDS) == (FADE_SECONDS, True)
+    assert length(cut) == pytest.approx(last.at + last.duration)
+    assert load_texts().say("en", made.warnings) == (
+        "The film was cut without the last 2.0 s of its words, "
+        "for which its last picture cannot stand.",
+    )
+    assert [[w.text for w in work.lines[-1].words] for work in captioned] == [
+        ["word0", "word1"]
+    ] * (captions != "off")
+    sent = task_of(cut).compose.tracks[2]
+    assert sent.duration.ToTimedelta().total_seconds() == pytest.approx(last.duration)
+    assert sent.fade_out.ToTimedelta().total_seconds() == FADE_SECONDS
+
+
+async def test_lines_of_which_nothing_is_heard_are_left_out():
+    made, cut, _ = await ended(6.0)
+    assert [track.role for track in cut.tracks] == ["dialogue", "dialogue"]
+    assert cut.tracks[-1].at + cut.tracks[-1].duration == length(cut) == 8
+    assert made.warnings
+
+
+async def test_the_length_of_a_film_with_transitions_stays_its_sum():
+    _, cut, _ = await ended(1.6, transition="crossfade")
+    assert [clip.hold > 0 for clip in cut.clips] == [False, False, True]
+    last = cut.tracks[-1].at + 1.6
+    assert length(cut) == pytest.approx(last + 0.3)
