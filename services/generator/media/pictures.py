@@ -48,7 +48,7 @@ class Pictures:
             container.seek(round(at / base), stream=stream, backward=True)
             left = count
             for packet in container.demux(stream):
-                if not packet.size:
+                if not packet.size or packet.is_discard:
                     continue
                 time = round(float((packet.pts * base - begin) * rate)) - skip
                 if left and (time >= 0 or left < count):

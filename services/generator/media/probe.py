@@ -114,7 +114,7 @@ def probe(path: Path, field: str) -> Facts:
 
 
 def _note(packets: _Packets, packet: Any, pictures: bool) -> None:
-    if not packet.size:
+    if not packet.size or packet.is_discard:  # what an edit list hides is decoded, and not shown
         return
     time = packet.pts if packet.pts is not None else packet.dts or 0
     packets.times.append(time)

@@ -1,12 +1,14 @@
 """Clips as cameras and broadcasters make them: fields, and more light than a film can hold."""
 
 import gc
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
 import av
+import imageio_ffmpeg
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ from services.generator.domain.media import Media
 from services.generator.media.compose import Inputs, compose
 from services.generator.media.frames import Reader
 from services.generator.media.probe import probe
-from tests.fakes.clips import decoded, make_clip
+from tests.fakes.clips import decoded, make_clip, number_of, tone
 
 ANY = Media(url="https://example.com/any")
 SIZE = (192, 112)
@@ -42,6 +44,11 @@ def woven(path: Path, *, fields: bool, transfer: int = 1) -> Path:
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
     return path
+
+
+def packets(path: Path) -> list[bytes]:
+    with av.open(str(path)) as file:
+        return [bytes(packet) for packet in file.demux(video=0) if packet.size]
 
 
 def combed(frames: Iterator[Any]) -> float:
@@ -83,6 +90,23 @@ def test_high_dynamic_range_is_refused_by_its_name(
     clip = woven(tmp_path / "a.mp4", fields=False, transfer=transfer)
     with pytest.raises(InvalidArgument, match=rf"clips\[2\].media.*{name}"):
         probe(clip, "clips[2].media")
+
+
+@pytest.mark.parametrize("encoding", list(Encoding))
+def test_what_an_edit_list_hides_is_not_shown(tmp_path: Path, encoding: Encoding) -> None:
+    """A trim without encoding keeps what is decoded before its beginning, and hides it."""
+    whole = make_clip(tmp_path / "whole.mp4", frames=72, key_every=24, sound=tone(3))
+    clip = tmp_path / "trimmed.mp4"
+    asked = ["-ss", "1.25", "-i", str(whole), "-t", "1.2", "-c", "copy", str(clip)]
+    argv = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *asked]
+    subprocess.run(argv, check=True, timeout=60)
+    seen = [number_of(frame) for frame in decoded(clip)]
+    assert (seen[0], len(packets(clip))) == (30, len(seen) + 6), "the fixture hides nothing"
+    film, made = film_of(tmp_path, clip, clip, encoding=encoding)
+    assert [number_of(frame) for frame in decoded(film)] == seen * 2
+    assert made.frames == 2 * len(seen)
+    if encoding is Encoding.AUTO:
+        assert made.method == "smart", "from its first key frame on it is copied"
 
 
 def test_nothing_of_a_clip_is_held_behind_the_cut(
