@@ -1,7 +1,7 @@
 """Writes the MP4: one video track of copied and encoded parts, one sound track beside it."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +11,7 @@ import av
 
 from services.generator.media.encoder import Packet
 from services.generator.media.frames import Target
-from services.generator.media.h264 import START_CODE, ParameterSets, annex_b, units_of
+from services.generator.media.h264 import START_CODE, ParameterSets, annex_b, header, units_of
 
 
 class Film:
@@ -93,11 +93,14 @@ class _Sound:
         self._source.close()
 
 
-def header_of(copied: ParameterSets | None, encoded: tuple[ParameterSets, bytes]) -> bytes:
+def header_of(
+    copied: ParameterSets | None, encoded: Sequence[tuple[ParameterSets, bytes]]
+) -> bytes:
     """Return the beginning of a stream that names the parameter sets of all its parts.
 
-    Those of the copied parts come first: they are what a track is described by.
+    Those of the copied parts come first: they are what a track is described by. `encoded` has a
+    picture for each of its sets; one is enough.
     """
-    own, picture = encoded
-    sets = copied.header(own) if copied else own.header()
-    return sets + b"".join(START_CODE + unit for unit in units_of(picture))
+    sets = [*([copied] if copied else []), *(own for own, _ in encoded)]
+    units = units_of(encoded[0][1])
+    return header(sets) + b"".join(START_CODE + unit for unit in units)

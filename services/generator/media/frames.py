@@ -1,6 +1,6 @@
 """Reads a clip as frames of the cut: one size, one rate, one pixel format, square pixels."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, pairwise
@@ -11,13 +11,18 @@ from av.filter import Graph
 
 from services.common.errors import InvalidArgument
 from services.generator.media.opening import damaged, opened
-from services.generator.media.probe import UNKNOWN, Color, Facts, Picture
+from services.generator.media.probe import SQUARE, UNKNOWN, Color, Facts, Picture
 
 FORMAT = "yuv420p"
 _BT709, _BT601, _HIGH_DEFINITION = 1, 6, 720
 _LIMITED, _FULL = 1, 2
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt470", 6: "smpte170m", 7: "smpte240m", 9: "bt2020"}
 _RANGES = {False: "tv", True: "pc"}
+_TURNS = {
+    90: [("transpose", "cclock")],
+    180: [("hflip", ""), ("vflip", "")],
+    270: [("transpose", "clock")],
+}
 _NEAR = Fraction(1, 2)  # a frame stands from half a frame before its time
 _TICK = Fraction(1, 25)  # any will do where frames are counted
 _EARLY_FRAMES = 3  # indexes are by decoding time, which runs ahead
@@ -45,6 +50,16 @@ class Target:
         frame.colorspace = self.color.matrix
         frame.color_range = _FULL if self.color.full else _LIMITED
         return frame
+
+
+def upright(width: int, height: int, ratio: Fraction, turns: int) -> tuple[int, int]:
+    """Return how wide and high a picture is seen, by its pixels' shape and its quarter turns.
+
+    Pixels that are not square are drawn out, never pressed together: nothing is lost of them.
+    """
+    wide, high = (width * ratio, height) if ratio > 1 else (width, height / ratio)
+    seen = round(wide), round(high)
+    return (seen[1], seen[0]) if turns % 2 else seen
 
 
 class Reader:
@@ -82,7 +97,7 @@ class Reader:
 
     def _read(self, first: int) -> Generator[Any, None, None]:
         begin = self._start + first / self._target.rate
-        shaping = _Shaping(self._target)
+        shaping = _Shaping(self._target, self._picture.ratio)
         shown: Any = None
         number = first
         with opened(self._facts.path, self._field) as container:
@@ -154,8 +169,8 @@ def _ready(graph: Any) -> Iterator[Any]:
 class _Shaping:
     """Turns decoded frames upright, scales them into the target's frame, and pads with black."""
 
-    def __init__(self, target: Target) -> None:
-        self._target = target
+    def __init__(self, target: Target, ratio: Fraction) -> None:
+        self._target, self._ratio = target, ratio
         self._graph: Any = None
         self._kind: tuple[Any, ...] = ()
         self._last: tuple[Any, Any] = (None, None)
@@ -169,7 +184,7 @@ class _Shaping:
     def _made(self, frame: Any) -> Any:
         plain = (self._target.width, self._target.height, FORMAT, 0)
         turned = frame.rotation % 360
-        same = not self._conversion(frame)
+        same = not self._conversion(frame) and self._ratio == SQUARE
         if same and (frame.width, frame.height, frame.format.name, turned) == plain:
             return self._target.labelled(frame)
         kind = (
@@ -182,7 +197,9 @@ class _Shaping:
         )
         if kind != self._kind:
             matrix = self._conversion(frame)
-            self._graph, self._kind = _graph(frame, turned, self._target, matrix), kind
+            seen = upright(frame.width, frame.height, self._ratio, turned // 90)
+            steps = [*_TURNS.get(turned, []), *_fitted(seen, self._target, matrix)]
+            self._graph, self._kind = _graph(frame, steps), kind
         frame.pts, frame.time_base = 0, _TICK
         # The graph knows no colours: what they mean is told to its scaler in words.
         frame.colorspace, frame.color_range = UNKNOWN.matrix, 0
@@ -203,23 +220,24 @@ class _Shaping:
         return f"{told}:in_color_matrix={_MATRICES.get(given, into)}:in_range={_RANGES[full]}"
 
 
-def _graph(frame: Any, turned: int, target: Target, colors: str) -> Graph:
-    """Return a graph that makes the target's frames of frames like this one."""
-    turns = {90: [("transpose", "cclock")], 180: [("hflip", ""), ("vflip", "")],
-             270: [("transpose", "clock")]}  # fmt: skip
+def _fitted(seen: tuple[int, int], target: Target, colors: str) -> list[tuple[str, str]]:
+    """Return the filters that fit what is `seen` into the target's frame, black around it."""
+    share = min(Fraction(target.width, seen[0]), Fraction(target.height, seen[1]))
+    width, height = (max(2, round(side * share / 2) * 2) for side in seen)
+    return [
+        ("scale", f"{width}:{height}:flags=bicubic{colors}"),
+        ("format", FORMAT),
+        ("pad", f"{target.width}:{target.height}:(ow-iw)/2:(oh-ih)/2:black"),
+        ("setsar", "1"),
+    ]
+
+
+def _graph(frame: Any, steps: Sequence[tuple[str, str]]) -> Graph:
+    """Return a graph of these filters for frames like this one."""
     graph = Graph()
     nodes = [graph.add_buffer(
         width=frame.width, height=frame.height, format=frame.format, time_base=_TICK
     )]  # fmt: skip
-    width, height = target.width, target.height
-    fit = f"{width}:{height}:force_original_aspect_ratio=decrease:force_divisible_by=2"
-    steps = [
-        *turns.get(turned, []),
-        ("scale", f"{fit}:flags=bicubic{colors}"),
-        ("format", FORMAT),
-        ("pad", f"{width}:{height}:(ow-iw)/2:(oh-ih)/2:black"),
-        ("setsar", "1"),
-    ]
     nodes += [graph.add(name, given) for name, given in steps]
     nodes.append(graph.add("buffersink"))
     for left, right in pairwise(nodes):

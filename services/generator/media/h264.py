@@ -4,6 +4,7 @@ A copied and an encoded part share one track when their parameter sets have diff
 track's header then holds both, and each picture says which it goes by.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 START_CODE = b"\0\0\0\1"
@@ -24,11 +25,12 @@ class ParameterSets:
         sequence = {_exp_golomb(unit[4:]) for unit in self.sequence}
         return frozenset(sequence | {_exp_golomb(unit[1:]) for unit in self.picture})
 
-    def header(self, other: "ParameterSets | None" = None) -> bytes:
-        """Return the sets, those of `other` after them, in the form of annex B."""
-        more = other or ParameterSets((), ())
-        units = (*self.sequence, *more.sequence, *self.picture, *more.picture)
-        return b"".join(START_CODE + unit for unit in units)
+
+def header(sets: Sequence[ParameterSets]) -> bytes:
+    """Return parameter sets in their order, in the form of annex B."""
+    units = [unit for each in sets for unit in each.sequence]
+    units += [unit for each in sets for unit in each.picture]
+    return b"".join(START_CODE + unit for unit in units)
 
 
 def parameter_sets(record: bytes) -> ParameterSets | None:

@@ -12,6 +12,8 @@ from services.generator.media.opening import opened
 from services.generator.media.planning import Cut, picture_of
 from services.generator.media.timeline import Part, Placed, sections
 
+_BRIEF_SECONDS = 2  # a transition and what is left of its groups of pictures
+
 Draw = Callable[[Any, int], Any]
 """Draws into a frame of the cut, given its number; returns the frame to encode."""
 
@@ -21,20 +23,24 @@ class Pictures:
 
     def __init__(self, cut: Cut, draw: Draw) -> None:
         self._cut, self._draw = cut, draw
-        taken = cut.copied.numbers if cut.copied else frozenset()
-        self._encoder = Encoder(cut.target, taken, brief=cut.method == "smart")
+        taken = cut.copied.numbers if cut.copied else frozenset[int]()
+        self._encoders: dict[bool, Encoder] = {}
+        for brief in {_brief(cut, part) for part in cut.plan if part.clip is None} or {False}:
+            self._encoders[brief] = Encoder(cut.target, taken, brief=brief)
+            taken |= self._encoders[brief].head[0].numbers
         self._readers: dict[int, Reader] = {}
 
     @property
     def header(self) -> bytes:
         """What the track is described by."""
-        return header_of(self._cut.copied, self._encoder.head)
+        return header_of(self._cut.copied, [each.head for each in self._encoders.values()])
 
     def packets(self, part: Part) -> Iterator[Packet]:
         """Yield a part in decoding order, times counted from its first frame."""
         if part.clip is not None:
             return self._copied(part.clip, part.first, part.end - part.start)
-        return self._encoder.encoded(self._frames(part.start, part.end))
+        encoder = self._encoders[_brief(self._cut, part)]
+        return encoder.encoded(self._frames(part.start, part.end))
 
     def _copied(self, clip: int, first: int, count: int) -> Iterator[Packet]:
         picture = picture_of(self._cut.facts[clip], clip)
@@ -82,6 +88,12 @@ class Pictures:
                 field=f"clips[{clip.number}].media",
             )
         return _held(self._readers[clip.number], clip, start - clip.at, end - clip.at)
+
+
+def _brief(cut: Cut, part: Part) -> bool:
+    """Whether a part is encoded as what lies between copies: in little time, with many bits."""
+    short = part.end - part.start <= _BRIEF_SECONDS * cut.target.rate
+    return short and cut.method == "smart"
 
 
 def _held(reader: Reader, clip: Placed, first: int, end: int) -> Iterator[Any]:

@@ -8,9 +8,9 @@ from fractions import Fraction
 from services.common.errors import InvalidArgument
 from services.generator.domain.compositions import Clip, ComposeTask, Encoding
 from services.generator.media.encoder import DELAY
-from services.generator.media.frames import FORMAT, Target
+from services.generator.media.frames import FORMAT, Target, upright
 from services.generator.media.h264 import ParameterSets
-from services.generator.media.probe import UNKNOWN, Facts, Picture
+from services.generator.media.probe import SQUARE, UNKNOWN, Facts, Picture
 from services.generator.media.timeline import Copyable, Length, Part, Placed, parts, placed
 
 _STANDS = Fraction(1, 4)
@@ -89,12 +89,12 @@ def picture_of(facts: Facts, number: int) -> Picture:
 
 def _target(task: ComposeTask, first: Picture) -> Target:
     rate = Fraction(task.frame_rate) if task.frame_rate else _rate(first)
-    # A picture's own colours (RGB, or the full range of a JPEG) are not those of a film.
-    color = UNKNOWN if first.still else first.color
+    # A picture's own colours (RGB) are not those of a film, and no film has a full range.
+    color = UNKNOWN if first.still else first.color._replace(full=False)
     if task.width:
         return Target(task.width, task.height, rate, color)
-    turned = (first.height, first.width) if first.turned % 2 else (first.width, first.height)
-    width, height = (max(2, side // 2 * 2) for side in turned)
+    seen = upright(first.width, first.height, first.ratio, first.turned)
+    width, height = (max(2, side // 2 * 2) for side in seen)
     return Target(width, height, rate, color)
 
 
@@ -136,7 +136,8 @@ def _shared(task: ComposeTask, pictures: Sequence[Picture], target: Target) -> P
         and (picture.width, picture.height) == (target.width, target.height)
         and picture.rate == target.rate
         and picture.pixels == FORMAT
-        and picture.square
+        and picture.ratio == SQUARE
+        and not picture.color.full
         and not picture.turned
     )
     return max(usable, key=lambda each: usable[each], default=None)

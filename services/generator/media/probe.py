@@ -14,6 +14,8 @@ from services.generator.media.opening import STILLS, damaged, demuxer_of, opened
 
 _FULL_RANGE = 2
 _HIGH_DYNAMIC = {16: "PQ", 18: "HLG"}  # transfers of ITU-R BT.2100
+SQUARE = Fraction(1)
+_LONGEST = Fraction(4)  # anamorphic films have 2, DV 64:45
 _TOLERANCE = Fraction(1, 4)  # of a frame: clocks of a thousandth of a second round
 
 
@@ -35,7 +37,8 @@ class Picture:
 
     `keys` are the frames at which decoding can begin, `ends` the numbers of frames after which it
     can stop, `delay` how many frames decoding runs ahead of showing; all only for H.264 that can be
-    copied. `interlaced` frames are two fields, shown one after the other.
+    copied. `interlaced` frames are two fields, shown one after the other. `ratio` is how much wider
+    than high a pixel is shown.
     """
 
     width: int
@@ -46,7 +49,7 @@ class Picture:
     rate: Fraction | None
     average_rate: Fraction
     pixels: str = ""
-    square: bool = True
+    ratio: Fraction = SQUARE
     still: bool = False
     turned: int = 0
     interlaced: bool = False
@@ -146,7 +149,6 @@ def _picture(stream: Any, packets: _Packets, seen: Any, *, still: bool, field: s
     copyable = context.name == "h264" and not interlaced
     sets = parameter_sets(context.extradata or b"") if copyable else None
     keys, ends, delay = _cuts(numbers, dict(zip(packets.times, numbers, strict=False)), packets)
-    ratio = stream.sample_aspect_ratio
     return Picture(
         width=context.width,
         height=context.height,
@@ -156,7 +158,7 @@ def _picture(stream: Any, packets: _Packets, seen: Any, *, still: bool, field: s
         rate=rate,
         average_rate=average,
         pixels=seen.format.name if seen is not None else context.pix_fmt or "",
-        square=not ratio or ratio == 1,
+        ratio=_ratio(stream),
         still=still or count == 1,
         turned=round(seen.rotation / 90) % 4 if seen is not None else 0,
         interlaced=interlaced,
@@ -171,6 +173,12 @@ def _picture(stream: Any, packets: _Packets, seen: Any, *, still: bool, field: s
         ends=ends,
         delay=delay,
     )
+
+
+def _ratio(stream: Any) -> Fraction:
+    """Return the shape of a pixel; one that nobody can have meant is none."""
+    ratio = Fraction(stream.sample_aspect_ratio or SQUARE)
+    return ratio if 1 / _LONGEST <= ratio <= _LONGEST else SQUARE
 
 
 def _first(container: Any, stream: Any, packets: _Packets) -> Any:

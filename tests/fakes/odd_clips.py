@@ -1,0 +1,79 @@
+"""Clips whose pixels, range or sound are not the usual ones."""
+
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import imageio_ffmpeg
+import numpy as np
+
+from tests.fakes.clips import make_clip
+
+
+def ffmpeg(*argv: str) -> None:
+    """Run FFmpeg, which is another program than what is tested."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *argv]
+    subprocess.run(command, check=True, timeout=60)
+
+
+def drawn(path: Path, size: tuple[int, int], draw: Any, **more: Any) -> Path:
+    """A clip of 24 frames at 24 a second; `draw(number)` gives each as an image."""
+    with av.open(str(path), "w", format="mp4") as file:
+        stream: Any = file.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.options = {"crf": "12", "threads": "2"}
+        for name, value in more.items():
+            setattr(stream.codec_context, name, value)
+        for number in range(24):
+            frame: Any = av.VideoFrame.from_ndarray(draw(number), format="rgb24")
+            frame = frame.reformat(format="yuv420p")
+            frame.pts = number
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return path
+
+
+def disc(path: Path, size: tuple[int, int], ratio: Fraction) -> Path:
+    """A white disc on grey, round as it is shown: its pixels are `ratio` times as wide as high."""
+    rows, columns = np.mgrid[: size[1], : size[0]]
+    across = (columns + 0.5 - size[0] / 2) * float(ratio)
+    within = across**2 + (rows + 0.5 - size[1] / 2) ** 2 < (0.35 * size[1]) ** 2
+    image = np.where(within[..., None], 255, 90).astype(np.uint8).repeat(3, axis=2)
+    return drawn(path, size, lambda _: image, sample_aspect_ratio=ratio)
+
+
+def extent(frame: Any) -> tuple[int, int]:
+    """How wide and how high the white disc of a frame is."""
+    white = frame.to_ndarray(format="gray") > 170
+    return int(white.any(axis=0).sum()), int(white.any(axis=1).sum())
+
+
+def moving(path: Path, size: tuple[int, int] = (192, 108)) -> Path:
+    """Noise that moves: what costs an encoder bits."""
+    noise = np.random.default_rng(7).integers(0, 255, (size[1] * 2, size[0] * 2, 3), np.uint8)
+
+    def draw(number: int) -> np.ndarray:
+        part = noise[2 * number : 2 * number + size[1], number : number + size[0]]
+        return np.ascontiguousarray(part // 2 + 60)
+
+    return drawn(path, size, draw)
+
+
+def full_range(path: Path, **clip: Any) -> Path:
+    """A clip whose luma goes from 0 to 255, and says so."""
+    plain = make_clip(path.with_name(f"limited-{path.name}"), **clip)
+    scaled = ["-vf", "scale=out_range=pc,format=yuvj420p", "-color_range", "pc"]
+    ffmpeg("-i", str(plain), *scaled, "-c:v", "libx264", "-crf", "16", str(path))
+    return path
+
+
+def sounding(path: Path, channels: str, rate: int, hertz: float, **clip: Any) -> Path:
+    """A clip of two seconds with a tone in these channels, such as "stereo" or "5.1" (centre)."""
+    silent = make_clip(path.with_name(f"silent-{path.name}"), **clip)
+    laid = "pan=5.1|FC=c0" if channels == "5.1" else "pan=stereo|FL=c0|FR=c0"
+    tone = f"sine=frequency={hertz}:sample_rate={rate}:duration=2,volume=8dB,{laid}"
+    given = ["-i", str(silent), "-f", "lavfi", "-i", tone]
+    ffmpeg(*given, "-c:v", "copy", "-c:a", "aac", "-b:a", "256k", str(path))
+    return path
