@@ -13,8 +13,11 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +36,24 @@ os.execv(argv[0], argv)
 
 
 _LONGEST_LINE = 16 * 2**20
+_KEPT_BYTES = 8 * 1024
+_TO_COME_SECONDS = 2.0
+
+
+class _Tail(asyncio.Protocol):
+    """Keeps the end of what a pipe says, however much that is."""
+
+    def __init__(self) -> None:
+        self.kept = b""
+        self.ended = asyncio.Event()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self.kept = (self.kept + data)[-_KEPT_BYTES:]
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ended.set()
 
 
 @dataclass(frozen=True)
@@ -42,6 +63,7 @@ class Child:
     stdin: asyncio.StreamWriter
     stdout: asyncio.StreamReader
     _process: subprocess.Popen[bytes]
+    _errors: _Tail
 
     @property
     def pid(self) -> int:
@@ -57,6 +79,13 @@ class Child:
         """SIGKILL; does nothing when the process has ended."""
         self._process.kill()
 
+    async def last_words(self) -> str:
+        """Return the last lines of what an ended program said on stderr, at most 8 KiB."""
+        with suppress(TimeoutError):  # a program that it has started may hold the pipe
+            async with asyncio.timeout(_TO_COME_SECONDS):
+                await self._errors.ended.wait()
+        return self._errors.kept.decode(errors="replace").strip()
+
     async def wait(self) -> int:
         """Close the input, await the end of the process, and return its exit status."""
         self.stdin.close()
@@ -64,7 +93,7 @@ class Child:
 
 
 async def spawn(argv: Sequence[str], *, cwd: Path | None = None) -> Child:
-    """Start a program with pipes, in a session of its own; what it says on stderr is dropped.
+    """Start a program with pipes, in a session of its own; the end of its stderr is kept.
 
     Raises OSError when it cannot be started.
     """
@@ -73,7 +102,7 @@ async def spawn(argv: Sequence[str], *, cwd: Path | None = None) -> Child:
         cwd=cwd,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         start_new_session=True,
     )
     loop = asyncio.get_running_loop()
@@ -83,7 +112,9 @@ async def spawn(argv: Sequence[str], *, cwd: Path | None = None) -> Child:
     # The write end needs a protocol of its own: it tells the writer when the pipe has room.
     waiting = asyncio.StreamReaderProtocol(asyncio.StreamReader())
     transport, _ = await loop.connect_write_pipe(lambda: waiting, process.stdin)
-    return Child(asyncio.StreamWriter(transport, waiting, None, loop), stdout, process)
+    errors = _Tail()
+    await loop.connect_read_pipe(lambda: errors, process.stderr)
+    return Child(asyncio.StreamWriter(transport, waiting, None, loop), stdout, process, errors)
 
 
 def dying_with_parent(argv: Sequence[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """Warm worker processes: at most N, imports loaded, replaced when they die.
 
 A worker reads one order a line (JSON) and answers with lines: ``{"progress": [done, total]}`` while
-it works, then ``{"done": {…}}`` or ``{"failed": {"errno", "message", "field"}}``.
+it works, then ``{"done": {…}}`` or ``{"failed": {"errno", "message", "field", "trace"}}``.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from services.common.children import Child, spawn
+from services.common.children import Child, dying_with_parent, spawn
 from services.common.errors import (
     Internal,
     InvalidArgument,
@@ -21,9 +21,14 @@ from services.common.errors import (
     Unavailable,
 )
 from services.common.service_error import Violation
+from services.common.telemetry import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+_log = get_logger(__name__)
+
+_SHOWN_CHARACTERS = 200
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM}
 
@@ -36,8 +41,11 @@ class Worker:
 
     @classmethod
     async def start(cls, module: str) -> "Worker":
-        """Spawn `python -m module`; its imports load while the order is written."""
-        return cls(await spawn([sys.executable, "-m", module]))
+        """Spawn `python -m module`; its imports load while the order is written.
+
+        It dies with this process: whoever takes the order up again finds nobody at it.
+        """
+        return cls(await spawn(dying_with_parent([sys.executable, "-m", module])))
 
     @property
     def pid(self) -> int:
@@ -72,11 +80,17 @@ class Worker:
                 done: dict[str, Any] = message["done"]
                 return done
             if "failed" in message:
-                raise failure(message["failed"])
+                raise _told(message["failed"])
             if "progress" in message:
                 part, total = message["progress"]
                 on_progress(part / total)
-        raise Unavailable(f"worker {self.pid} died while it was working")
+        raise Unavailable(f"worker {self.pid} died while it was working{await self._mourned()}")
+
+    async def _mourned(self) -> str:
+        """Log what a worker said before it died; returns the last line of it for the caller."""
+        words = await self._process.last_words()
+        _log.error("a worker died while it was working", pid=self.pid, stderr=words)
+        return f": {words.splitlines()[-1][:_SHOWN_CHARACTERS]}" if words else ""
 
     async def kill(self) -> None:
         """End the process at once and reap it."""
@@ -127,6 +141,14 @@ class Workers:
         workers = [*self._idle, *self._busy]
         self._idle.clear()
         await asyncio.gather(*(worker.kill() for worker in workers))
+
+
+def _told(failed: dict[str, Any]) -> ServiceError:
+    """Return the error, once the log has what people who look into it need."""
+    error = failure(failed)
+    if isinstance(error, Internal):
+        _log.error("a worker failed", message=failed["message"], trace=failed.get("trace", ""))
+    return error
 
 
 def failure(failed: dict[str, Any]) -> ServiceError:

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from typing import Any
 
 from services.common.errors import InvalidArgument
@@ -33,7 +34,8 @@ def _answer(order: dict[str, Any]) -> dict[str, Any]:
         return {"failed": {"errno": None, "field": found.field, "message": found.message}}
     except Exception as error:
         number = error.errno if isinstance(error, OSError) else None
-        return {"failed": {"errno": number, "message": f"{type(error).__name__}: {error}"}}
+        told = {"errno": number, "message": f"{type(error).__name__}: {error}"}
+        return {"failed": {**told, "trace": traceback.format_exc()}}
 
 
 class _Reporter:

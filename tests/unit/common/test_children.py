@@ -33,6 +33,16 @@ async def test_a_killed_child_is_dead_at_once_and_its_output_ends() -> None:
     assert await child.stdout.readline() == b""
 
 
+async def test_the_end_of_what_a_child_said_is_kept_and_never_holds_it_up() -> None:
+    """A full pipe that nobody reads would stop it for good."""
+    talk = "import sys; sys.stderr.write('x' * 500_000 + '\\nlast words\\n')"
+    child = await spawn([sys.executable, "-c", talk])
+    assert await child.wait() == 0
+    words = await child.last_words()
+    assert words.splitlines()[-1] == "last words"
+    assert len(words) <= 8 * 1024
+
+
 async def test_a_program_that_is_not_there_is_told() -> None:
     with pytest.raises(FileNotFoundError):
         await spawn(["/nowhere/program"])
