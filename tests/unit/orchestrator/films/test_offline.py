@@ -6,14 +6,13 @@ import pytest
 
 from services.common.errors import FailedPrecondition, Moderated
 from services.orchestrator.domain.films.brief import FilmBrief
+from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.ports import Breakdown
 from services.orchestrator.domain.notices import Said
 from services.orchestrator.domain.policy import ModerationPolicy, TenantPolicy
-from services.orchestrator.usecases.films.command import CommandFilm
 from services.orchestrator.usecases.films.plan import FilmSource
 from services.orchestrator.usecases.policies import FixedPolicies
 from services.orchestrator.usecases.screening import ScreenWords
-from tests.fakes.film_parts import NOW
 from tests.unit.orchestrator.films.films import Studio, film, shots
 from tests.unit.orchestrator.films.test_plan import planning
 from tests.unit.orchestrator.test_moderation import Endpoint
@@ -43,11 +42,15 @@ async def test_who_demands_the_endpoints_word_gets_no_film_that_it_may_not_be_sh
     assert endpoint.asked == []
 
 
+async def _free(_film: Film, _shot: str) -> None:
+    """No budget is in the way."""
+
+
 @pytest.mark.parametrize("preset", ["offline", "basic"])
 async def test_feedback_and_scripts_of_an_offline_film_are_read_by_rules_alone(preset):
     studio = Studio.of(film(1, preset=preset))
     await studio.make()
-    command = CommandFilm(films=studio.films, scripts=studio.scripts, now=lambda: NOW)
+    command = replace(studio.command(), price=_free)
     await command.regenerate("acme", "films/f1", 1, feedback="at night", request_id="r1")
     plan = planning(script=Breakdown(title="", shots=shots(1)))
     await plan("acme", film().brief if preset == "basic" else FilmBrief(preset=preset), STORY)
