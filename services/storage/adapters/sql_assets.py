@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
 
+from services.common.database import told_when_away
 from services.common.errors import Aborted, RequestConflict
 from services.storage.adapters import sql_statements as sql
 from services.storage.adapters.asset_rows import (
@@ -56,23 +58,22 @@ class SqlAssets(SqlChores):
 
     async def claim(self, asset: Asset) -> Claim:
         """Insert a WRITING record under the next free iteration, or find what is there."""
-        async with self._database.statement(writes=True) as connection:
+        async with self._statement(writes=True) as connection:
             # Nearly always both the request and the key are new.
             done = await connection.execute(self._insert_new, to_row(asset))
         if done.rowcount:
             return Claim(asset=asset, replayed=False)
         for _ in range(_CLAIM_ATTEMPTS):
-            try:
-                return await self._claim(asset)
-            except IntegrityError:
-                # A twin with the same request id was faster by a moment; the next look finds it.
-                continue
+            # A twin with the same request id was faster by a moment; the next look finds it.
+            with contextlib.suppress(IntegrityError):
+                if claim := await self._claim(asset):
+                    return claim
         msg = "others keep taking the same object key"
         raise Aborted(msg)
 
     async def move(self, asset: Asset) -> Asset:
         """Give a WRITING record the next free iteration; return a faster twin's as it is."""
-        async with self._database.begin() as connection:
+        async with self._begin() as connection:
             key = await free_key(connection, asset.key.next())
             changes = {**key_columns(key), "update_time": micros(self._now())}
             done = await connection.execute(sql.CHANGE_WRITING, {"which": asset.id, **changes})
@@ -81,13 +82,13 @@ class SqlAssets(SqlChores):
     async def spooled(self, asset: Asset) -> bool:
         """Note size, digest and media of a WRITING record whose bytes wait in a spool."""
         changes = {**whole_columns(asset), "spool": "local", "update_time": micros(self._now())}
-        async with self._database.statement(writes=True) as connection:
+        async with self._statement(writes=True) as connection:
             done = await connection.execute(sql.CHANGE_WRITING, {"which": asset.id, **changes})
         return bool(done.rowcount)
 
     async def used(self, tenant: str) -> int:
         """Return the bytes that the tenant has in storage."""
-        async with self._database.statement() as connection:
+        async with self._statement() as connection:
             return await connection.scalar(sql.USED, {"of_tenant": tenant}) or 0
 
     async def commit(self, asset: Asset, *, quota_bytes: int = 0) -> Asset:
@@ -100,7 +101,7 @@ class SqlAssets(SqlChores):
             "spool": "",
             "update_time": micros(self._now()),
         }
-        async with self._database.begin() as connection:
+        async with self._begin() as connection:
             if asset.parent_id:
                 stored = await held_as_parent(connection, stored)
                 changes["legal_hold"] = stored.legal_hold
@@ -133,14 +134,14 @@ class SqlAssets(SqlChores):
     async def page(self, query: Query) -> list[Asset]:
         """Return STORED assets, newest first."""
         wanted = page_of(query, self._words)
-        async with self._database.read() as connection:
+        async with told_when_away(), self._database.read() as connection:
             await self._words.prepare(connection)
             return await self._found(connection, wanted)
 
     async def twin(self, tenant: str, sha256: str, size_bytes: int) -> ObjectKey | None:
         """Return the key of a STORED asset of the tenant with the same bytes."""
         same = {"of_tenant": tenant, "of_sha256": sha256, "of_size": size_bytes}
-        async with self._database.statement() as connection:
+        async with self._statement() as connection:
             row = (await connection.execute(sql.TWIN_KEY, same)).first()
         return None if row is None else ObjectKey(*row)
 
@@ -149,7 +150,7 @@ class SqlAssets(SqlChores):
         proof = replace(asset, state=AssetState.DELETED, delete_time=moment)
         changes = {"delete_time": micros(moment), "update_time": micros(moment)}
         gone = {"which": asset.id, "state": proof.state.value, **changes}
-        async with self._database.begin() as connection:
+        async with self._begin() as connection:
             if not (await connection.execute(sql.DELETE_STORED, gone)).rowcount:
                 return await self._not_deletable(asset, proof)
             await self._words.remove(connection, asset)
@@ -161,7 +162,7 @@ class SqlAssets(SqlChores):
     async def hold(self, asset: Asset, *, held: bool) -> None:
         """Put the STORED asset and what was derived from it under legal hold, or let them go."""
         told = {"which": asset.id, "legal_hold": held}
-        async with self._database.begin() as connection:
+        async with self._begin() as connection:
             for each in (sql.HOLD, sql.HOLD_CHILDREN):
                 await connection.execute(each, told)
 
@@ -191,7 +192,7 @@ class SqlAssets(SqlChores):
 
     async def _while_ours(self, statement: Delete | Update, asset: Asset) -> bool:
         mine = {"which": asset.id, "of_attempt": asset.attempt}
-        async with self._database.statement(writes=True) as connection:
+        async with self._statement(writes=True) as connection:
             return bool((await connection.execute(statement, mine)).rowcount)
 
     async def _not_deletable(self, asset: Asset, proof: Asset) -> Asset:
@@ -201,8 +202,9 @@ class SqlAssets(SqlChores):
             raise under_legal_hold()
         return found or proof
 
-    async def _claim(self, asset: Asset) -> Claim:
-        async with self._database.begin() as connection:
+    async def _claim(self, asset: Asset) -> Claim | None:
+        """Insert or find the record; ``None`` when another ends it at this very moment."""
+        async with self._begin() as connection:
             same = {"of_tenant": asset.tenant, "of_request": asset.request_id}
             row = (await connection.execute(sql.BY_REQUEST, same)).mappings().first()
             if row is None:
@@ -215,9 +217,11 @@ class SqlAssets(SqlChores):
             if found.state != AssetState.WRITING:
                 return Claim(asset=found, replayed=True)
             mine = {"attempt": asset.attempt, "update_time": micros(self._now())}
-            await connection.execute(sql.CHANGE, {"which": found.id, **mine})
+            done = await connection.execute(sql.CHANGE_WRITING, {"which": found.id, **mine})
+        if not done.rowcount:
+            return None
         return Claim(asset=replace(found, attempt=asset.attempt), replayed=False)
 
     async def _set(self, asset: Asset, **values: int) -> None:
-        async with self._database.statement(writes=True) as connection:
+        async with self._statement(writes=True) as connection:
             await connection.execute(sql.CHANGE, {"which": asset.id, **values})

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from services.common.database import told_when_away
 from services.storage.adapters import sql_statements as sql
 from services.storage.adapters.asset_rows import from_row, micros
 from services.storage.adapters.sql_steps import derived
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
     from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,7 +32,7 @@ class SqlChores:
 
     async def give_up_stale(self, before: datetime) -> None:
         """Turn every WRITING record that is not spooled nor touched since ``before`` GIVEN_UP."""
-        async with self._database.statement(writes=True) as connection:
+        async with self._statement(writes=True) as connection:
             await connection.execute(sql.GIVE_UP_STALE, {"moment": micros(before)})
 
     async def given_up(self, limit: int) -> Sequence[Asset]:
@@ -39,7 +41,7 @@ class SqlChores:
 
     async def forget(self, asset: Asset) -> None:
         """Remove a GIVEN_UP record."""
-        async with self._database.statement(writes=True) as connection:
+        async with self._statement(writes=True) as connection:
             await connection.execute(sql.FORGET, {"which": asset.id})
 
     async def not_purged(self, before: datetime, limit: int) -> Sequence[Asset]:
@@ -58,9 +60,21 @@ class SqlChores:
         """Return STORED assets of every tenant whose time is over and that nothing holds."""
         return await self._fetch(sql.EXPIRED, moment=micros(moment), at_most=limit)
 
+    @asynccontextmanager
+    async def _begin(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that may write; raises ``Unavailable`` when the database is away."""
+        async with told_when_away(), self._database.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _statement(self, *, writes: bool = False) -> AsyncIterator[AsyncConnection]:
+        """Open a connection for one statement; raises ``Unavailable`` as ``_begin`` does."""
+        async with told_when_away(), self._database.statement(writes=writes) as connection:
+            yield connection
+
     async def _fetch(self, wanted: Any, **parameters: object) -> list[Asset]:
         """Run a select over ``assets`` with the derived files; SQLAlchemy's types are ``Any``."""
-        async with self._database.statement() as connection:
+        async with self._statement() as connection:
             return await self._found(connection, wanted, **parameters)
 
     async def _found(

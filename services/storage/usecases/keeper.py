@@ -142,7 +142,15 @@ class Keeper:
         return True
 
     async def _cloned(self, twin: ObjectKey, asset: Asset, facts: ObjectFacts) -> bool:
-        """Copy the same bytes of the same tenant inside the store, if they are there and it can."""
+        """Copy the same bytes of the same tenant inside the store, if they are there and it can.
+
+        The good bytes are still here: a twin that is not what its record says is not trusted.
+        """
+        there = await self.blobs.head(str(twin))
+        if there is None or there.size_bytes != asset.size_bytes:
+            return False
+        if there.metadata.get("sha256") != asset.sha256:
+            return False
         try:
             await self.blobs.clone(str(twin), str(asset.key), facts)
         except (DataLoss, NotCopiedError):

@@ -133,9 +133,10 @@ class Library:
         if asset.state == AssetState.WRITING:
             msg = "the asset is still being written"
             raise FailedPrecondition(msg, metadata={"state": asset.state})
-        if asset.legal_hold:
+        children = await self.assets.children(asset)
+        if any(each.legal_hold for each in (asset, *children)):
             raise under_legal_hold()
-        for child in await self.assets.children(asset):
+        for child in children:
             await self.erase(child)
         return await self.erase(asset)
 
