@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that can go away, reset connections half-way, and be slow."""
+"""A TCP proxy on loopback that can go away, reset connections half-way, and swallow what comes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,6 +15,10 @@ class TcpProxy:
         self.away = False
         self.reset_after: list[int] = []
         self.resets = 0
+        # What comes while this is not set is held, and nobody is told.
+        self.flowing = asyncio.Event()
+        self.flowing.set()
+        self.held: list[bytes] = []
 
     @asynccontextmanager
     async def serving(self, port: int = 0) -> AsyncIterator["TcpProxy"]:
@@ -32,6 +36,7 @@ class TcpProxy:
         self.away = True
         for writer in list(self._writers):
             writer.transport.abort()
+        self.flowing.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.away:
@@ -64,6 +69,9 @@ class TcpProxy:
             if 0 <= limit < passed:
                 self.resets += 1
                 raise ConnectionResetError
+            if not self.flowing.is_set():
+                self.held.append(data)
+                await self.flowing.wait()
             writer.write(data)
             await writer.drain()
         writer.write_eof()

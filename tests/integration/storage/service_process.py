@@ -29,12 +29,18 @@ STEPS = {
     "while drawing": ("derive_maker", "DeriveMaker", "make", "before"),
     "before publishing": ("BLOBS", "BLOBS", "publish", "before"),
     "between its facts and the object": ("folder_blobs", "FolderBlobs", "_link", "before"),
+    "before the first part": ("s3_upload", "Sending", "_begin", "after"),
     "while sending parts": ("s3_upload", "Sending", "_part", "after"),
+    "before completing the parts": ("s3_upload", "Sending", "_send", "after"),
     "once published": ("BLOBS", "BLOBS", "publish", "after"),
+    "before the commit": ("sql_assets", "SqlAssets", "commit", "before"),
     "once committed": ("sql_assets", "SqlAssets", "commit", "after"),
+    "before it is abandoned": ("sql_assets", "SqlAssets", "abandon", "before"),
+    "once abandoned": ("sql_assets", "SqlAssets", "abandon", "after"),
     "before a record is deleted": ("sql_assets", "SqlAssets", "mark_deleted", "before"),
     "before the bytes are deleted": ("BLOBS", "BLOBS", "delete", "before"),
     "once the bytes are deleted": ("BLOBS", "BLOBS", "delete", "after"),
+    "once marked as purged": ("sql_assets", "SqlAssets", "mark_purged", "after"),
 }
 
 

@@ -22,9 +22,8 @@ from tests.unit.storage.test_staging import largest_file
 
 pytestmark = pytest.mark.timeout(60)
 
-UPLOAD_STEPS = [
-    step for step in STEPS if not any(word in step for word in ("deleted", "parts", "drawing"))
-]
+ELSEWHERE = ("deleted", "part", "drawing", "abandoned", "purged")
+UPLOAD_STEPS = [step for step in STEPS if not any(word in step for word in ELSEWHERE)]
 UPLOAD_CASES = [
     *(("folder", step) for step in UPLOAD_STEPS),
     ("s3", "before publishing"),
@@ -117,23 +116,83 @@ async def test_what_was_being_drawn_is_swept_and_drawn_again(settings: Settings)
             await asyncio.sleep(0.05)
 
 
+PART_STEPS = [
+    pytest.param("before the first part", marks=pytest.mark.stress),
+    "while sending parts",
+    "before completing the parts",
+    pytest.param("once published", marks=pytest.mark.stress),
+]
+
+
 @pytest.mark.parametrize("settings", ["s3"], indirect=True)
-async def test_the_parts_of_a_killed_upload_are_swept(settings: Settings, s3: Bucket) -> None:
-    async with forked(settings, "while sending parts") as service:
+@pytest.mark.parametrize("step", PART_STEPS)
+async def test_the_parts_of_a_killed_upload_are_sent_again_and_swept(
+    settings: Settings, s3: Bucket, step: str
+) -> None:
+    data = padded(CLIP, 9 * 1024 * 1024)
+    async with forked(settings, step) as service:
         async with client_of(service.address) as acme:
             with pytest.raises(ServiceError):
-                await acme.upload(padded(CLIP, 20 * 1024 * 1024), "r1", creative_id="c")
+                await acme.upload(data, "r1", creative_id="c")
         await service.died()
     client = s3.client()
-    assert client.list_multipart_uploads(Bucket=s3.bucket)["Uploads"]
+    left = "Uploads" in client.list_multipart_uploads(Bucket=s3.bucket)
+    assert left == (step != "once published")
+    async with running(settings) as address, client_of(address) as acme:
+        asset = await acme.upload(data, "r1", creative_id="c")
+        assert asset.iteration == 1
+        assert await acme.download(asset.name) == data
     soon = {"stale_after": timedelta(0), "sweep_every": timedelta(milliseconds=20)}
     async with running(settings.model_copy(update=soon)):
         await until(lambda: "Uploads" not in client.list_multipart_uploads(Bucket=s3.bucket))
-    assert visible(settings, s3) == []
+    assert visible(settings, s3) == [asset.key]
 
 
 @pytest.mark.parametrize("settings", ["folder"], indirect=True)
-@pytest.mark.parametrize("step", ["before the bytes are deleted", "once the bytes are deleted"])
+@pytest.mark.parametrize("step", ["before it is abandoned", "once abandoned"])
+async def test_an_upload_that_is_refused_and_killed_can_be_sent_again(
+    settings: Settings, step: str
+) -> None:
+    async with forked(settings, step) as service:
+        async with client_of(service.address) as acme:
+            with pytest.raises(ServiceError):
+                await acme.upload(b"", "r1", creative_id="c")
+        assert await service.died() == signal.SIGKILL
+    async with running(settings) as address, client_of(address) as acme:
+        asset = await acme.upload(CLIP, "r1", creative_id="c")
+        assert asset.iteration == 1
+        assert await acme.download(asset.name) == CLIP
+
+
+@pytest.mark.parametrize("settings", ["folder"], indirect=True)
+@pytest.mark.parametrize("step", ["before a record is deleted", "before the bytes are deleted"])
+async def test_an_expiry_that_is_killed_is_finished(
+    settings: Settings, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brief = settings.model_copy(
+        update={"retention": timedelta(seconds=1), "sweep_every": timedelta(milliseconds=100)}
+    )
+    async with forked(brief, step) as service:
+        async with client_of(service.address) as acme:
+            asset = await acme.upload(CLIP, "r1")
+        assert await service.died() == signal.SIGKILL
+    monkeypatch.setattr("services.storage.usecases.sweep.PURGE_AFTER", timedelta(0))
+    async with running(brief) as address, client_of(address) as acme:
+        await until(lambda: not visible(settings, None))
+        assert (await acme.get(asset.name)).state == asset_pb2.Asset.STATE_DELETED
+
+
+@pytest.mark.parametrize(
+    ("settings", "step"),
+    [
+        ("folder", "before the bytes are deleted"),
+        ("folder", "once the bytes are deleted"),
+        ("folder", "once marked as purged"),
+        ("s3", "before the bytes are deleted"),
+        pytest.param("s3", "once the bytes are deleted", marks=pytest.mark.stress),
+    ],
+    indirect=["settings"],
+)
 async def test_a_deletion_that_is_killed_is_finished(
     settings: Settings, bucket: Bucket | None, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

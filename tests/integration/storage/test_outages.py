@@ -4,12 +4,13 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from reelmesh.storage.v1 import storage_service_pb2 as pb
-from services.common.errors import ResourceExhausted, Unavailable
+from services.common.errors import InvalidArgument, ResourceExhausted, ServiceError, Unavailable
 from services.storage.__main__ import running
 from services.storage.settings import Settings
 from services.storage.usecases.sweep import Sweep, SweepReport
@@ -71,6 +72,48 @@ async def test_a_file_waits_in_the_spool_and_is_stored_later(
         assert await listed(acme) == 1
 
 
+async def test_a_file_in_the_spool_of_one_replica_outlives_a_retry_that_fails_on_another(
+    proxied: Settings, proxy: TcpProxy, tmp_path: Path
+) -> None:
+    shared = {"database_url": str(tmp_path / "both.db")}
+    one = proxied.model_copy(update=shared)
+    two = proxied.model_copy(update={**shared, "data_dir": tmp_path / "two"})
+    async with (
+        running(one) as first,
+        running(two) as second,
+        client_of(first) as acme,
+        client_of(second) as again,
+    ):
+        proxy.leave()
+        with pytest.raises(Unavailable, match="safe in the spool"):
+            await acme.upload(CLIP, "r1", creative_id="c")
+        with pytest.raises(InvalidArgument, match="empty"):
+            await again.upload(b"", "r1", creative_id="c")
+        assert (spooled(one), spooled(two)) == (1, 0)
+        proxy.away = False
+        await until(lambda: spooled(one) == 0)
+        asset = await again.upload(b"", "r1", creative_id="c")
+        assert await again.download(asset.name) == CLIP
+        assert asset.iteration == 1
+
+
+async def test_a_caller_that_leaves_while_the_store_hangs_finds_its_file_stored_later(
+    proxied: Settings, proxy: TcpProxy
+) -> None:
+    async with running(proxied) as address, client_of(address) as acme:
+        proxy.flowing.clear()
+        uploading = asyncio.create_task(acme.upload(CLIP, "r1"))
+        await until(lambda: any(data.startswith(b"PUT") for data in proxy.held))
+        uploading.cancel()
+        with pytest.raises((asyncio.CancelledError, ServiceError)):
+            await uploading
+        proxy.leave()
+        await until(lambda: spooled(proxied) == 1)
+        proxy.away = False
+        await until(lambda: spooled(proxied) == 0)
+        assert await acme.download((await acme.upload(b"", "r1")).name) == CLIP
+
+
 async def test_the_spool_outlives_the_service(proxied: Settings, proxy: TcpProxy) -> None:
     async with running(proxied) as address, client_of(address) as acme:
         proxy.leave()
@@ -82,11 +125,12 @@ async def test_the_spool_outlives_the_service(proxied: Settings, proxy: TcpProxy
         assert await acme.download((await acme.upload(b"", "r1")).name) == CLIP
 
 
-async def test_a_crash_between_storing_and_emptying_the_spool_leaves_nothing_in_it(
-    proxied: Settings, proxy: TcpProxy, s3: Bucket
+@pytest.mark.parametrize("step", ["before the commit", "once committed"])
+async def test_a_crash_while_the_spool_is_emptied_leaves_nothing_in_it(
+    proxied: Settings, proxy: TcpProxy, s3: Bucket, step: str
 ) -> None:
     proxy.leave()
-    async with forked(proxied, "once committed") as service:
+    async with forked(proxied, step) as service:
         async with client_of(service.address) as acme:
             with pytest.raises(Unavailable):
                 await acme.upload(CLIP, "r1")
@@ -95,7 +139,8 @@ async def test_a_crash_between_storing_and_emptying_the_spool_leaves_nothing_in_
     assert spooled(proxied) == 1
     async with running(proxied) as address, client_of(address) as acme:
         asset = await acme.upload(b"", "r1")
-        assert spooled(proxied) == 1, "what is young may still be on its way"
+        if step == "once committed":
+            assert spooled(proxied) == 1, "what is young may still be on its way"
     soon = proxied.model_copy(
         update={"stale_after": timedelta(0), "sweep_every": timedelta(milliseconds=50)}
     )

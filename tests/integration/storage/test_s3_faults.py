@@ -39,7 +39,7 @@ def keys(bucket: Bucket) -> list[str]:
     return [item["Key"] for item in found]
 
 
-@pytest.mark.parametrize("size", [0, 20 * 1024 * 1024], ids=["one request", "parts"])
+@pytest.mark.parametrize("size", [0, 9 * 1024 * 1024], ids=["one request", "parts"])
 @pytest.mark.parametrize(
     "trouble", [[SLOW_DOWN, SLOW_DOWN], [("slow", 1.0)], [("refuse", 500, "InternalError")]],
     ids=["SlowDown", "slow", "InternalError"],
@@ -64,6 +64,19 @@ async def test_an_answer_that_is_lost_after_the_object_was_made_does_not_make_a_
         asset = await acme.upload(CLIP, "r1", creative_id="c")
         assert keys(s3) == [asset.key]
         assert asset.iteration == 1
+
+
+async def test_a_lost_answer_to_the_last_request_of_many_parts_does_not_make_a_second_object(
+    behind: Settings, faults: S3Faults, s3: Bucket
+) -> None:
+    data = padded(CLIP, 9 * 1024 * 1024)
+    async with running(behind) as address, client_of(address) as acme:
+        faults.only, faults.faults = {"POST"}, [("pass",), ("lose",)]
+        asset = await acme.upload(data, "r1", creative_id="c")
+        assert not faults.faults, "the answer was lost"
+        assert keys(s3) == [asset.key]
+        assert asset.iteration == 1
+        assert await acme.download(asset.name) == data
 
 
 async def test_a_server_that_never_stops_asking_to_slow_down_leaves_the_file_in_the_spool(
