@@ -4,20 +4,15 @@
 
     ServiceError
     ├── InvalidArgument        a field has a value that can never work
-    ├── Unauthenticated        who are you?
-    ├── PermissionDenied       you may not
-    ├── NotFound               not in your tenant
+    ├── Unauthenticated  PermissionDenied  NotFound
     ├── AlreadyExists
     │   └── RequestConflict    same request_id, other body
     ├── FailedPrecondition     not in this state of the system
     │   ├── ModelRetired  NoCredentials  NoDevice  LicenceRefused  NoModel
-    │   ├── AlreadyEnded  UnknownOutcome
-    │   └── Moderated  ProviderRefused
+    │   └── AlreadyEnded  UnknownOutcome  Moderated  ProviderRefused
     ├── ResourceExhausted      a quota is used up
-    │   ├── RateLimited
-    │   └── BudgetExceeded
-    ├── Aborted                lost a race, read again
-    ├── Unavailable            a part is away
+    │   └── RateLimited  BudgetExceeded  StorageFull
+    ├── Aborted  Unavailable   lost a race, read again; a part is away
     ├── DeadlineExceeded  Cancelled  Unimplemented  DataLoss
     └── Internal               a defect of ours
         └── GenerationFailed   the vendor said so
@@ -35,7 +30,6 @@ from services.common import service_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
 
 ServiceError = service_error.ServiceError
 Violation = service_error.Violation
@@ -179,15 +173,21 @@ class RateLimited(ResourceExhausted):
     def __init__(
         self, message: str = "", retry_after: float | None = None, *, limit: str = ""
     ) -> None:
-        super().__init__(
-            message, retry_after=retry_after, metadata={"limit": limit} if limit else None
-        )
+        told = {"limit": limit} if limit else None
+        super().__init__(message, retry_after=retry_after, metadata=told)
 
 
 class BudgetExceeded(ResourceExhausted):
     """Raise the budget or ask for something cheaper."""
 
     default_reason = "BUDGET_EXCEEDED"
+
+
+class StorageFull(ResourceExhausted):
+    """Send the same call again once the operator has made room: a disk is full."""
+
+    default_reason = "STORAGE_FULL"
+    retryable = True
 
 
 class Aborted(ServiceError):

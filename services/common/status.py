@@ -45,6 +45,7 @@ CODES: dict[type[errors.ServiceError], grpc.StatusCode] = {
     errors.ResourceExhausted: _Code.RESOURCE_EXHAUSTED,
     errors.RateLimited: _Code.RESOURCE_EXHAUSTED,
     errors.BudgetExceeded: _Code.RESOURCE_EXHAUSTED,
+    errors.StorageFull: _Code.RESOURCE_EXHAUSTED,
     errors.Aborted: _Code.ABORTED,
     errors.Unavailable: _Code.UNAVAILABLE,
     errors.DeadlineExceeded: _Code.DEADLINE_EXCEEDED,

@@ -90,6 +90,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INTERNAL. A defect of ours. The request id finds it in the log."""
     ERROR_REASON_GENERATION_FAILED: _ErrorReason.ValueType  # 27
     """INTERNAL. The vendor said that generation failed. Metadata: `provider`, `provider_code`."""
+    ERROR_REASON_STORAGE_FULL: _ErrorReason.ValueType  # 28
+    """RESOURCE_EXHAUSTED. A disk of the deployment is full: nothing was stored, and no quota of the
+    caller is used up. The same call works once the operator has made room.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of every `google.rpc.ErrorInfo` with domain "reelmesh", written without the prefix
@@ -165,4 +169,8 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 26
 """INTERNAL. A defect of ours. The request id finds it in the log."""
 ERROR_REASON_GENERATION_FAILED: ErrorReason.ValueType  # 27
 """INTERNAL. The vendor said that generation failed. Metadata: `provider`, `provider_code`."""
+ERROR_REASON_STORAGE_FULL: ErrorReason.ValueType  # 28
+"""RESOURCE_EXHAUSTED. A disk of the deployment is full: nothing was stored, and no quota of the
+caller is used up. The same call works once the operator has made room.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -10,7 +10,7 @@ from tenacity import (
     wait_exponential,
 )
 
-from services.common.errors import DataLoss, Unavailable
+from services.common.errors import DataLoss, StorageFull, Unavailable
 from services.generator.domain.anomaly import outlandish
 from services.generator.domain.facts import Cost, Output
 from services.generator.domain.models import Model
@@ -26,8 +26,8 @@ _LONGEST_WAIT_SECONDS = 30.0
 class Storing:
     """Uploads results. Storage keeps one asset per generation however often it is asked.
 
-    A finished clip was paid for: while storage or the vendor's file server is away, it is tried
-    again for `patience` seconds.
+    A finished clip was paid for: while storage or the vendor's file server is away, or a disk of
+    ours full, it is tried again for `patience` seconds.
     """
 
     def __init__(
@@ -38,9 +38,12 @@ class Storing:
         self._patience = patience
 
     async def store(self, entry: Entry, made: Made) -> Stored:
-        """Return the asset. Raises DataLoss for damaged bytes, Unavailable when patience ends."""
+        """Return the asset.
+
+        Raises DataLoss for damaged bytes, Unavailable or StorageFull when patience ends.
+        """
         again = AsyncRetrying(
-            retry=retry_if_exception_type(Unavailable),
+            retry=retry_if_exception_type((Unavailable, StorageFull)),
             wait=wait_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_LONGEST_WAIT_SECONDS),
             stop=stop_before_delay(self._patience),
             reraise=True,

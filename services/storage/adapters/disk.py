@@ -8,7 +8,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from services.common.errors import ResourceExhausted, ServiceError, Unavailable
+from services.common.errors import ServiceError, StorageFull, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Disk:
@@ -30,7 +30,7 @@ class Disk:
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what ``call`` returns.
 
-        A full disk raises ``ResourceExhausted``, a broken one ``Unavailable``.
+        A full disk raises ``StorageFull``, a broken one ``Unavailable``.
         """
         return await self.begin(call, *args, **kwargs)
 
@@ -54,8 +54,8 @@ class Disk:
 
 def translated(error: OSError) -> ServiceError:
     """Return the service error that a failed file operation means."""
-    if error.errno in _FULL:
-        return ResourceExhausted("the disk of the storage service is full")
+    if error.errno in FULL:
+        return StorageFull("the disk of the storage service is full")
     return Unavailable(f"the disk of the storage service fails: {os.strerror(error.errno or 0)}")
 
 

@@ -12,8 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from services.common.errors import (
     DataLoss,
     FailedPrecondition,
-    ResourceExhausted,
     ServiceError,
+    StorageFull,
     Unavailable,
 )
 from services.storage.domain.ports import KeyTakenError
@@ -120,7 +120,7 @@ def _answered(error: ClientError, key: str, now: datetime) -> ServiceError:
     if reason in _DAMAGED:
         return DataLoss(f"the bytes for {key!r} are not those that arrived: {reason}")
     if reason in _FULL or status == 507:
-        return ResourceExhausted("the object store is full")
+        return StorageFull("the object store is full")
     if _is_final(reason, status):
         return FailedPrecondition(f"the object store refuses: {reason}; {_advice(error, now)}")
     return Unavailable(f"the object store is away: {reason}")

@@ -11,7 +11,7 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
-from services.common.errors import ResourceExhausted
+from services.common.errors import ResourceExhausted, StorageFull
 from services.storage.adapters.part_sums import PartSums
 from services.storage.domain.ports import LEFTOVER, StagedFile
 
@@ -48,7 +48,7 @@ class FolderStage:
         self.size_bytes = 0
 
     async def write(self, chunk: bytes) -> None:
-        """Append; raises ``ResourceExhausted`` over the cap or when the disk is full."""
+        """Append; raises ``ResourceExhausted`` over the cap, ``StorageFull`` without room."""
         self.size_bytes += len(chunk)
         if self.size_bytes > self._max_bytes:
             msg = f"the file is over {self._max_bytes} bytes"
@@ -171,7 +171,7 @@ class FolderStaging:
         facts = os.statvfs(self._folder)
         if facts.f_bavail * facts.f_frsize < self._min_free_bytes:
             msg = "the disk of the storage service is nearly full"
-            raise ResourceExhausted(msg)
+            raise StorageFull(msg)
 
     def _sweep(self, before: float) -> int:
         removed = 0

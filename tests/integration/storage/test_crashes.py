@@ -259,7 +259,8 @@ async def test_a_full_disk_is_resource_exhausted_and_loses_nothing(tmp_path: Pat
     async with running(settings) as address, client_of(address) as acme:
         with pytest.raises(ServiceError) as caught:
             await acme.upload(CLIP, "r1")
-    assert caught.value.reason == "QUOTA_EXCEEDED"
+    assert caught.value.reason == "STORAGE_FULL"
+    assert caught.value.retryable, "the operator makes room, and the same call works"
 
 
 @pytest.mark.parametrize("settings", ["folder", "s3"], indirect=True)

@@ -34,6 +34,7 @@ ONE_OF_EACH = [
     errors.ResourceExhausted("full", violations=[errors.Violation("assets", "10 of 10")]),
     errors.RateLimited("slow down", 1.25, limit="calls"),
     errors.BudgetExceeded("no money", metadata={"budget": "daily"}),
+    errors.StorageFull(),
     errors.Aborted(),
     errors.Unavailable("starting", 0.5),
     errors.DeadlineExceeded(),

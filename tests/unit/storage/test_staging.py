@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from services.common.errors import ResourceExhausted, Unavailable
+from services.common.errors import ResourceExhausted, StorageFull, Unavailable
 from services.common.ids import new_id
 from services.storage.adapters.disk import Disk, translated
 from services.storage.adapters.staging import FolderStaging
@@ -154,8 +154,8 @@ async def test_only_old_leftovers_are_swept(staging: FolderStaging, tmp_path: Pa
 @pytest.mark.parametrize(
     ("number", "error"),
     [
-        (errno.ENOSPC, ResourceExhausted),
-        (errno.EDQUOT, ResourceExhausted),
+        (errno.ENOSPC, StorageFull),
+        (errno.EDQUOT, StorageFull),
         (errno.EIO, Unavailable),
         (errno.EROFS, Unavailable),
     ],

@@ -11,6 +11,7 @@ from services.common.errors import (
     NotFound,
     RateLimited,
     ServiceError,
+    StorageFull,
     Unavailable,
     UnknownOutcome,
 )
@@ -248,7 +249,7 @@ async def test_a_result_in_the_answer_itself_is_stored(plant) -> None:
 
 async def test_storage_that_is_away_is_waited_for(plant, monkeypatch) -> None:
     monkeypatch.setattr("services.generator.usecases.storing._FIRST_WAIT_SECONDS", 0.01)
-    plant.storage.failures = [Unavailable("away"), Unavailable("away")]
+    plant.storage.failures = [Unavailable("away"), StorageFull()]
     done = await plant.drive(entry())
     assert done.state is State.SUCCEEDED
     assert plant.storage.uploads == 3
