@@ -61,7 +61,10 @@ class S3Blobs:
             await sending.parts(headers, self._condition)
 
     async def clone(self, source: str, key: str, facts: ObjectFacts) -> None:
-        """Copy inside the store: the bytes are not sent again."""
+        """Copy inside the store: the bytes are not sent again.
+
+        Looks first, for the servers that know conditions of a PUT and pass over those of a copy.
+        """
         await self._free(key)
         await self._calls.request(
             "copy_object",
@@ -69,6 +72,7 @@ class S3Blobs:
             CopySource={"Bucket": self._calls.bucket, "Key": source},
             MetadataDirective="REPLACE",
             **self._headers(facts),
+            **self._condition,
         )
 
     async def head(self, key: str) -> BlobInfo | None:

@@ -127,6 +127,23 @@ async def test_a_clone_never_overwrites(blobs: BlobStore, tmp_path: Path) -> Non
     assert await everything(blobs, "videos/acme/two.mp4") == b"two"
 
 
+async def test_of_sixteen_clones_to_one_key_exactly_one_wins(
+    blobs: BlobStore, tmp_path: Path
+) -> None:
+    sources = [f"videos/acme/{number:02d}.mp4" for number in range(16)]
+    for source in sources:
+        await blobs.publish(staged(tmp_path, source.encode()), source, FACTS)
+    outcomes = await asyncio.gather(
+        *(blobs.clone(source, KEY, FACTS) for source in sources), return_exceptions=True
+    )
+    winners = [
+        source for source, outcome in zip(sources, outcomes, strict=True) if outcome is None
+    ]
+    assert len(winners) == 1
+    assert all(isinstance(each, KeyTakenError) for each in outcomes if each is not None)
+    assert await everything(blobs, KEY) == winners[0].encode()
+
+
 async def test_cloning_what_is_gone_is_data_loss(blobs: BlobStore) -> None:
     with pytest.raises(DataLoss):
         await blobs.clone(KEY, "videos/acme/two.mp4", FACTS)
