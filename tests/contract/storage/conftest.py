@@ -1,6 +1,8 @@
 """Both columns of the blob store, behind one fixture."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +16,10 @@ from services.storage.adapters.s3_blobs import S3Blobs
 from services.storage.adapters.s3_calls import S3Calls
 from services.storage.adapters.s3_client import S3Connection
 from services.storage.domain.ports import BlobStore
+from tests.fakes.s3_faults import S3Faults
 from tests.servers import Bucket
+
+TROUBLE = (("refuse", 503, "SlowDown"), ("reset",), ("refuse", 500, "InternalError"))
 
 
 def now() -> datetime:
@@ -39,13 +44,22 @@ def s3_calls(bucket: Bucket) -> S3Calls:
     return S3Calls(connection.client(), bucket.bucket)
 
 
-@pytest.fixture(params=["folder", "s3", "s3_tls"])
-def blobs(request: pytest.FixtureRequest, tmp_path: Path, disk: Disk) -> Iterator[BlobStore]:
-    """The blob store on a folder, on S3 over http, and on S3 over https."""
+@pytest.fixture(params=["folder", "s3", "s3_tls", "s3_faults"])
+async def blobs(
+    request: pytest.FixtureRequest, tmp_path: Path, disk: Disk
+) -> AsyncIterator[BlobStore]:
+    """The blob store on a folder, on S3 over http and over https, and on S3 with faults between."""
     if request.param == "folder":
         signer = MediaUrlSigner("a secret of the tests", base_url="http://gateway", now=now)
         yield FolderBlobs(tmp_path / "objects", disk, signer=signer, new_id=new_id)
         return
+    if request.param == "s3_faults":
+        bucket: Bucket = request.getfixturevalue("s3")
+        async with S3Faults(bucket.endpoint_url, often=TROUBLE).serving() as faults:
+            calls = s3_calls(replace(bucket, endpoint_url=faults.endpoint_url))
+            yield S3Blobs(calls, now=now)
+            await asyncio.to_thread(calls.close)
+        return
     calls = s3_calls(request.getfixturevalue(request.param))
     yield S3Blobs(calls, now=now)
-    calls.close()
+    await asyncio.to_thread(calls.close)

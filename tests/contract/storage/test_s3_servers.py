@@ -28,7 +28,7 @@ from services.storage.adapters.s3_signer import S3Signer
 from services.storage.domain.ports import PART_BYTES, ObjectFacts, StagedFile
 from tests.contract.storage.conftest import now
 from tests.contract.storage.test_blobs import asset
-from tests.fakes.s3_faults import S3Faults
+from tests.fakes.s3_faults import S3Faults, no_checksums
 from tests.fakes.sts import Sts
 from tests.servers import Bucket
 from tests.servers.seaweedfs import DOMAIN
@@ -37,7 +37,6 @@ pytestmark = pytest.mark.timeout(60)
 MIB = 1024 * 1024
 ROLE = "arn:aws:iam::123456789012:role/reelmesh"
 FACTS = ObjectFacts("video/mp4", {"tenant": "acme"})
-CHECKSUMS = ("x-amz-checksum", "x-amz-sdk-checksum", "x-amz-trailer")
 
 
 def staged(tmp_path: Path, size: int) -> StagedFile:
@@ -88,7 +87,7 @@ async def test_servers_older_than_checksums_are_served_when_told_so(
     s3: Bucket, tmp_path: Path, size: int
 ) -> None:
     file = staged(tmp_path, size)
-    async with S3Faults(s3.endpoint_url, unknown=CHECKSUMS).serving() as old:
+    async with S3Faults(s3.endpoint_url, refuses=(no_checksums,)).serving() as old:
         async with blobs_of(s3, endpoint_url=old.endpoint_url) as blobs:
             with pytest.raises(FailedPrecondition, match="STORAGE_S3_CHECKSUMS=when_required"):
                 await blobs.publish(file, "k", FACTS)
