@@ -70,9 +70,10 @@ class _Cut(Response):
 class S3Faults:
     """Passes requests on to ``target``; each fault in ``faults`` answers one request instead.
 
-    A fault is ("slow", seconds); ("refuse", status, code); ("lose",): the request is served, and its
-    answer is a refusal; ("reset",): the connection is closed before anything is done; ("cut", n):
-    after n bytes of the answer's body; ("pass",): none. ``only`` names the methods that faults are
+    A fault is ("slow", seconds); ("refuse", status, code); ("lose",): the request is served, and
+    its answer is a refusal; ("broken", code): a refusal under the status of a success; ("reset",):
+    the connection is closed before anything is done; ("cut", n): after n bytes of the answer's
+    body; ("pass",): none. ``only`` names the methods that faults are
     for, and ``often`` are the faults that every third request meets when it is sent for the first
     time. Requests that a quirk in ``refuses`` names are not understood, as by other servers.
     ``received`` counts the bytes of the bodies that came, ``late`` is by how much this clock lags.
@@ -104,6 +105,8 @@ class S3Faults:
             return refusal(501, "NotImplemented")
         if kind == "refuse":
             return refusal(int(str(facts[0])), str(facts[1]))
+        if kind == "broken":
+            return refusal(200, str(facts[0]))
         if kind == "reset":
             return _Cut(b"", 200, {"content-length": "1"})
         if kind == "slow":

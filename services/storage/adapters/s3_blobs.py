@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 
+from services.common.errors import Unavailable
 from services.storage.adapters.s3_errors import absent
 from services.storage.adapters.s3_signer import S3Signer
 from services.storage.adapters.s3_upload import Sending, abort
@@ -15,7 +24,7 @@ from services.storage.domain.keys import KeyLayout
 from services.storage.domain.ports import CHUNK_BYTES, PART_BYTES, BlobInfo, KeyTakenError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
     from datetime import timedelta
     from typing import Any
 
@@ -24,6 +33,19 @@ if TYPE_CHECKING:
     from services.storage.domain.ports import ObjectFacts, StagedFile
 
 _READ_BYTES = 4 * CHUNK_BYTES
+
+
+class _BrokeOffError(Unavailable):
+    """Go on from there: the answer broke off after it had begun."""
+
+
+# The client tries again by itself what never began.
+_GOING_ON = AsyncRetrying(
+    retry=retry_if_exception_type(_BrokeOffError),
+    stop=stop_after_attempt(4),
+    wait=wait_random_exponential(multiplier=0.2, max=5),
+    reraise=True,
+)
 
 
 class S3Blobs:
@@ -44,6 +66,7 @@ class S3Blobs:
         self._summed = config.request_checksum_calculation == "when_supported"
         self._calls = calls
         self._now = now
+        self._check: asyncio.Future[None] | None = None
         self._layout = KeyLayout(prefix)
         self._signer = signer or S3Signer(calls, now=now)
         self._condition = {"IfNoneMatch": "*"} if conditional_writes else {}
@@ -88,16 +111,27 @@ class S3Blobs:
     async def read(
         self, key: str, *, offset: int = 0, length: int | None = None
     ) -> AsyncIterator[bytes]:
-        """Yield the bytes of one ranged request as they arrive."""
+        """Yield the bytes as they arrive; an answer that breaks off is gone on with."""
         if length == 0:
             return
-        last = "" if length is None else str(offset + length - 1)
-        span = {"Range": f"bytes={offset}-{last}"} if offset or last else {}
+        at, end = offset, None if length is None else offset + length
+        async for attempt in _GOING_ON.copy():
+            with attempt:
+                async with aclosing(self._blocks(key, at, end)) as blocks:
+                    async for block in blocks:
+                        at += len(block)
+                        for start in range(0, len(block), CHUNK_BYTES):
+                            yield block[start : start + CHUNK_BYTES]
+
+    async def _blocks(self, key: str, start: int, end: int | None) -> AsyncGenerator[bytes]:
+        last = "" if end is None else str(end - 1)
+        span = {"Range": f"bytes={start}-{last}"} if start or last else {}
         body = await self._calls.run(key, lambda: self._open(key, span))
         try:
             while block := await self._calls.run(key, lambda: body.read(_READ_BYTES)):
-                for start in range(0, len(block), CHUNK_BYTES):
-                    yield block[start : start + CHUNK_BYTES]
+                yield block
+        except Unavailable as error:
+            raise _BrokeOffError(error.message) from error
         finally:
             body.close()
 
@@ -143,6 +177,12 @@ class S3Blobs:
 
     async def check(self) -> None:
         """Raise ``Unavailable`` or ``FailedPrecondition`` when the bucket cannot be used."""
+        if self._check is None or self._check.done():
+            self._check = asyncio.ensure_future(self._look())
+        # Shared: whoever is tired of waiting must not leave one more thread behind that waits.
+        await asyncio.shield(self._check)
+
+    async def _look(self) -> None:
         bucket = self._calls.bucket
         await self._calls.run(bucket, lambda: self._calls.client.head_bucket(Bucket=bucket))
 

@@ -26,6 +26,9 @@ class S3Connection:
     addressing_style: Literal["auto", "path", "virtual"] = "auto"
     checksums: Literal["when_supported", "when_required"] = "when_supported"
     ca_bundle: str = ""
+    # A server that takes connections and says nothing is left after three times as long, and a
+    # rest or two: what is written then waits in the spool.
+    read_seconds: float = 15.0
 
     def client(self) -> Any:
         """Return a thread-safe client; blocks for some 100 ms while botocore reads the model of S3.
@@ -41,8 +44,8 @@ class S3Connection:
             signature_version="s3v4",
             max_pool_connections=16,
             connect_timeout=5,
-            read_timeout=60,
-            retries={"mode": "standard", "total_max_attempts": 4},
+            read_timeout=self.read_seconds,
+            retries={"mode": "standard", "total_max_attempts": 3},
             s3={
                 "addressing_style": style,
                 # As botocore has it where it takes the checksum itself: TLS and one are enough.

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from services.common.errors import ServiceError
 from services.storage.adapters.s3_errors import code
 from services.storage.domain.ports import PART_BYTES
 
@@ -26,6 +25,8 @@ PARTS_IN_FLIGHT = 3
 # What one read returns at most. Below 128 KiB the allocator uses the same memory again and again.
 _READ_BYTES = 96 * 1024
 MAX_PARTS = 10_000
+# A server that does not answer by then is away; nobody is to wait for it once more.
+_ABORT_SECONDS = 5.0
 
 
 class _Body:
@@ -114,8 +115,10 @@ class Sending:
 
     async def _abort(self, upload: str) -> None:
         """Let the parts go, or leave them to the sweep: what went wrong before is what counts."""
-        with suppress(ServiceError):
-            await asyncio.shield(abort(self.calls, self.key, upload))
+        aborting = asyncio.gather(abort(self.calls, self.key, upload), return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ABORT_SECONDS):
+                await asyncio.shield(aborting)
 
     async def _send(self, upload: str) -> list[dict[str, object]]:
         size = max(PART_BYTES, -(-self.staged.size_bytes // MAX_PARTS))

@@ -1,14 +1,15 @@
 """An S3 server that is slow, asks to slow down, loses answers or has another clock."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
 from reelmesh.storage.v1 import storage_service_pb2 as pb
-from services.common.errors import FailedPrecondition, Unavailable
+from services.common.errors import FailedPrecondition, ResourceExhausted, Unavailable
 from services.storage.__main__ import running
 from services.storage.settings import Settings
-from tests.fakes.s3_faults import S3Faults
+from tests.fakes.s3_faults import S3Faults, no_conditional_copy
 from tests.integration.storage.conftest import client_of
 from tests.integration.storage.test_crashes import padded
 from tests.servers import Bucket
@@ -20,6 +21,7 @@ pytestmark = [
 ]
 CLIP = mp4()
 SLOW_DOWN = ("refuse", 503, "SlowDown")
+PASS = ("pass",)
 SKEWED = ("refuse", 403, "RequestTimeTooSkewed")
 
 
@@ -41,7 +43,7 @@ def keys(bucket: Bucket) -> list[str]:
 
 @pytest.mark.parametrize("size", [0, 9 * 1024 * 1024], ids=["one request", "parts"])
 @pytest.mark.parametrize(
-    "trouble", [[SLOW_DOWN, SLOW_DOWN], [("slow", 1.0)], [("refuse", 500, "InternalError")]],
+    "trouble", [[SLOW_DOWN, SLOW_DOWN], [("slow", 0.3)], [("refuse", 500, "InternalError")]],
     ids=["SlowDown", "slow", "InternalError"],
 )  # fmt: skip
 async def test_trouble_that_passes_is_not_noticed(
@@ -66,17 +68,72 @@ async def test_an_answer_that_is_lost_after_the_object_was_made_does_not_make_a_
         assert asset.iteration == 1
 
 
-async def test_a_lost_answer_to_the_last_request_of_many_parts_does_not_make_a_second_object(
-    behind: Settings, faults: S3Faults, s3: Bucket
+@pytest.mark.parametrize(
+    "trouble",
+    [[PASS, ("lose",)], [PASS, ("broken", "InternalError")]],
+    ids=["the answer is lost", "a refusal after 200 OK"],
+)
+async def test_a_completed_upload_that_was_answered_badly_is_one_object(
+    behind: Settings, faults: S3Faults, s3: Bucket, trouble: list[tuple[object, ...]]
 ) -> None:
     data = padded(CLIP, 9 * 1024 * 1024)
     async with running(behind) as address, client_of(address) as acme:
-        faults.only, faults.faults = {"POST"}, [("pass",), ("lose",)]
+        # The first POST begins the upload, the second one completes it.
+        faults.only, faults.faults = {"POST"}, list(trouble)
         asset = await acme.upload(data, "r1", creative_id="c")
-        assert not faults.faults, "the answer was lost"
-        assert keys(s3) == [asset.key]
-        assert asset.iteration == 1
+        assert not faults.faults, "the trouble came"
+        assert (keys(s3), asset.iteration) == ([asset.key], 1)
         assert await acme.download(asset.name) == data
+    assert "Uploads" not in s3.client().list_multipart_uploads(Bucket=s3.bucket)
+
+
+async def test_a_copy_whose_answer_is_lost_is_one_object(
+    behind: Settings, faults: S3Faults, s3: Bucket
+) -> None:
+    async with running(behind) as address, client_of(address) as acme:
+        first = await acme.upload(CLIP, "r1", creative_id="c")
+        faults.only, faults.faults = {"PUT"}, [("lose",)]
+        second = await acme.upload(CLIP, "r2", creative_id="c")
+        assert not faults.faults, "the trouble came"
+        assert sorted(keys(s3)) == sorted([first.key, second.key])
+        assert (second.iteration, await acme.download(second.name)) == (2, CLIP)
+
+
+async def test_a_server_that_refuses_to_copy_is_sent_the_bytes(
+    behind: Settings, faults: S3Faults, s3: Bucket
+) -> None:
+    async with running(behind) as address, client_of(address) as acme:
+        await acme.upload(CLIP, "r1", creative_id="c")
+        faults.refuses, sent = (no_conditional_copy,), faults.received
+        second = await acme.upload(CLIP, "r2", creative_id="c")
+        assert faults.received - sent >= len(CLIP)
+        assert second.key in keys(s3)
+
+
+async def test_a_clock_that_is_wrong_is_told_without_a_word_of_the_server(
+    behind: Settings, faults: S3Faults
+) -> None:
+    data = padded(CLIP, 9 * 1024 * 1024)
+    async with running(behind) as address, client_of(address) as acme:
+        # The look before a large upload; what is refused to a HEAD has no words.
+        faults.only, faults.faults = {"HEAD"}, [("refuse", 403, "")] * 20
+        with pytest.raises(FailedPrecondition, match="check bucket and credentials"):
+            await acme.upload(data, "r1")
+        faults.late = timedelta(hours=1)
+        with pytest.raises(FailedPrecondition, match="clock"):
+            await acme.upload(data, "r1")
+
+
+async def test_a_server_without_room_is_told_as_that_and_not_waited_for(
+    behind: Settings, faults: S3Faults, s3: Bucket
+) -> None:
+    async with running(behind) as address, client_of(address) as acme:
+        faults.only, faults.faults = {"PUT"}, [("refuse", 507, "XMinioStorageFull")]
+        with pytest.raises(ResourceExhausted, match="full"):
+            await acme.upload(CLIP, "r1")
+        assert keys(s3) == []
+        assert not list((behind.data_dir / "spool").glob("*.spool"))
+        assert (await acme.upload(CLIP, "r1")).name
 
 
 async def test_a_server_that_never_stops_asking_to_slow_down_leaves_the_file_in_the_spool(
