@@ -1,6 +1,5 @@
 """A task of a film: a node of its graph, how far it is, and what it made."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -90,16 +89,6 @@ class Words:
     negative_prompt: str = ""
 
 
-def together(tasks: Sequence["FilmTask"], task: "FilmTask") -> int:
-    """How many of a film's tasks are ordered at once with this one, which is counted.
-
-    They are of its kind and for the model that it names; what is made again is ordered alone.
-    """
-    if task.version > 1:
-        return 1
-    return sum(each.type is task.type and each.model == task.model for each in tasks)
-
-
 @dataclass(frozen=True, kw_only=True)
 class FilmTask:
     """A node with its state. `shot` is "" for what belongs to the whole film.
@@ -112,7 +101,8 @@ class FilmTask:
     for the newest. `tries` are what this version made until it looked like a sheet, `granted` how
     many more than one the budget allowed, and `extra_micros` the price of those, of all versions.
     `usual_micros` is what the film's own model would take for a clip that a cheaper one makes, and
-    `spared_micros` what that has saved, of all versions. Money in micro-USD.
+    `spared_micros` what that has saved, of all versions. `billed` are the orders whose cost is
+    among `cost_micros`, see `billing`. Money in micro-USD.
     """
 
     id: str
@@ -137,6 +127,7 @@ class FilmTask:
     words: Words | None = None
     cost_micros: int = 0
     saved_micros: int = 0
+    billed: tuple[str, ...] = ()
     tries: tuple[Try, ...] = ()
     granted: int = 0
     extra_micros: int = 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from services.common.errors import InvalidArgument, ServiceError
 from services.orchestrator.domain.films.asking import shot_request
+from services.orchestrator.domain.films.billing import together
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.characters import Cast, CharacterSheet, require_one_each
 from services.orchestrator.domain.films.choosing import ModelChoice
@@ -12,7 +13,7 @@ from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.likeness import LikenessRule
 from services.orchestrator.domain.films.ports import SheetStore
 from services.orchestrator.domain.films.shots import Shot
-from services.orchestrator.domain.films.tasks import FilmTask, together
+from services.orchestrator.domain.films.tasks import FilmTask
 from services.orchestrator.domain.models import Model, in_batch
 from services.orchestrator.domain.notices import Notice, Said, Warned
 from services.orchestrator.domain.ports import AssetPort

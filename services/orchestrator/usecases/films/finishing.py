@@ -35,7 +35,7 @@ class MakeLarger:
         )
         bought = await self.purchase(film, task, 0, larger(clip), choice.for_task(task))
         pieces = (bought.view.piece,) if bought.view.piece else ()
-        return Made(pieces=pieces, cost_micros=bought.cost_micros, saved_micros=bought.saved_micros)
+        return Made(pieces=pieces)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,9 @@ from services.orchestrator.domain.notices import Warned
 class Made:
     """What a task made, and what of it is less than was asked for.
 
-    What it cost, what the cache has saved, and what a cheaper model than the film's own has spared
-    are in micro-USD; `drawn` tells that a model has just
-    made it, which took its time.
+    What it cost and what the cache has saved are booked already, see `booking`, and told for those
+    who compare; `spared_micros` is what a cheaper model than the film's own has spared. All in
+    micro-USD. `drawn` tells that a model has just made it, which took its time.
     """
 
     pieces: tuple[Piece, ...] = ()

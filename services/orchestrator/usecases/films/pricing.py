@@ -6,6 +6,7 @@ from dataclasses import replace
 from services.common.errors import InvalidArgument, ServiceError
 from services.orchestrator.domain.cache.entries import Entry
 from services.orchestrator.domain.films.asking import shot_request
+from services.orchestrator.domain.films.billing import together
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.choosing import ModelChoice
 from services.orchestrator.domain.films.cues import effects_of
@@ -13,7 +14,7 @@ from services.orchestrator.domain.films.estimate import Item, unit_price_micros
 from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.likeness import LOOKING
 from services.orchestrator.domain.films.shots import Shot
-from services.orchestrator.domain.films.tasks import FilmTask, together
+from services.orchestrator.domain.films.tasks import FilmTask
 from services.orchestrator.domain.fitting import unavailable
 from services.orchestrator.domain.models import Model, find, in_batch
 from services.orchestrator.domain.notices import Because, Notice, Said

@@ -10,11 +10,12 @@ from services.common.errors import (
     GenerationFailed,
 )
 from services.orchestrator.domain.cache.keys import artefact_key
+from services.orchestrator.domain.films.billing import Bill, together
 from services.orchestrator.domain.films.choosing import ModelChoice
 from services.orchestrator.domain.films.estimate import unit_price_micros
 from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.ports import FilmStore, WorkPort
-from services.orchestrator.domain.films.tasks import FilmTask, Piece, together
+from services.orchestrator.domain.films.tasks import FilmTask, Piece
 from services.orchestrator.domain.films.wants import known_by
 from services.orchestrator.domain.films.works import SpeechWork, Work, WorkOrder, WorkView
 from services.orchestrator.domain.models import Model
@@ -22,6 +23,7 @@ from services.orchestrator.domain.money.ledger import Charge, Ledger
 from services.orchestrator.domain.prices import Price
 from services.orchestrator.usecases.artefacts import Artefacts, NoArtefacts
 from services.orchestrator.usecases.buying import UNANSWERED, Buying
+from services.orchestrator.usecases.films.booking import Booking
 from services.orchestrator.usecases.films.create import payer_of_film
 from services.orchestrator.usecases.films.making import Interrupted, order_id, ordered, stopped
 from services.orchestrator.usecases.patience import may_repeat
@@ -82,6 +84,7 @@ class Purchase:
         if key and task.order != charge.attempt:
             served = await self.artefacts.serve(charge, key)
             if served is not None:
+                await self._book(film, task, Bill.served(charge.attempt, served.saved_micros))
                 return Bought(_there(served.piece, model), 0, served.saved_micros)
         ready = await self._ready(film, work)
         order = _order(film, task, charge, ready, model=model, at_once=_at_once(film, task, work))
@@ -97,11 +100,15 @@ class Purchase:
         listed, price = _price(model.price, ready, film), order.max_price_micros
         if listed is not None and price is not None and cost == price < listed:
             await self.ledger.save(charge, listed - price)
+        await self._book(film, task, Bill(charge.attempt, cost))
         _require_success(view)
         if key and view.piece is not None:
             await self.artefacts.keep(charge, key, view.piece, cost)
         await self._tell(film, task, view)
         return Bought(view, cost)
+
+    async def _book(self, film: Film, task: FilmTask, bill: Bill) -> None:
+        await Booking(films=self.films, now=self.now)(film, task, bill)
 
     async def _ready(self, film: Film, work: Work | Worded) -> Work:
         if not isinstance(work, Worded):

@@ -48,7 +48,7 @@ def given_up(
         return task.failed(moment, fault)
     because = Because(fault.reason, fault.message)
     missing = Notice(Said.TASK_MISSING, {"task": task.id, "why": because})
-    return task.done(moment, (), missing)
+    return task.done(moment, task.pieces, missing)  # of its parts, those that are there
 
 
 def _own_words(error: ServiceError) -> Failure:

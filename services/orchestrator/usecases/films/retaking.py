@@ -156,8 +156,6 @@ class Retaking:
             return replace(
                 known,
                 tries=(*known.tries, taken),
-                cost_micros=known.cost_micros + made.cost_micros,
-                saved_micros=known.saved_micros + made.saved_micros,
                 job="",
                 order="",
             )

@@ -137,8 +137,6 @@ class RunFilm:
                 task.id,
                 lambda t: replace(
                     t.done(moment, made.pieces, warning),
-                    cost_micros=t.cost_micros + made.cost_micros,
-                    saved_micros=t.saved_micros + made.saved_micros,
                     spared_micros=t.spared_micros + made.spared_micros,
                 ),
             )

@@ -1,6 +1,6 @@
 """Makers of what is heard: speech, music, effects."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,11 +11,48 @@ from services.orchestrator.domain.films.ports import FilmStore, VoiceStore
 from services.orchestrator.domain.films.shots import Line
 from services.orchestrator.domain.films.tasks import FilmTask, Piece
 from services.orchestrator.domain.films.wants import music_of, sounds_of, speech_of
-from services.orchestrator.domain.films.works import Work
 from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.ports import ModelsPort
 from services.orchestrator.usecases.films.making import Made
-from services.orchestrator.usecases.films.purchase import Purchase
+from services.orchestrator.usecases.films.purchase import Bought, Purchase
+
+
+@dataclass(frozen=True, kw_only=True)
+class InParts:
+    """Buys a task's parts one after the other, and puts each down when it is there.
+
+    None is made again, or lost, by a crash, by a later try or by a part that cannot be made.
+    """
+
+    films: FilmStore
+    now: Callable[[], datetime]
+
+    async def __call__(
+        self, film: Film, task: FilmTask, count: int, buy: Callable[[int], Awaitable[Bought]]
+    ) -> Made:
+        """All parts, from 0. Raises what `buy` raises; what was bought before is kept."""
+        pieces = film.task(task.id).pieces
+        for part in range(len(pieces), count):
+            piece = (await buy(part)).view.piece
+            pieces = (*pieces, piece) if piece else pieces
+            await self._keep(film, task, pieces, 100 * len(pieces) // count)
+        return Made(pieces=pieces)
+
+    async def _keep(
+        self, film: Film, task: FilmTask, pieces: tuple[Piece, ...], percent: int
+    ) -> None:
+        moment = self.now()
+
+        def keep(current: Film) -> Film | None:
+            if len(current.task(task.id).pieces) >= len(pieces):
+                return None
+            return current.with_task(
+                moment,
+                task.id,
+                lambda t: replace(t, pieces=pieces, progress_percent=min(percent, 99)),
+            )
+
+        await self.films.change(film.id, keep)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,20 +68,14 @@ class MakeSpeech:
     async def __call__(self, film: Film, task: FilmTask) -> Made:
         """See `Maker`."""
         model = await _choose(self.models, film, task)
-        spoken = replace(task, pieces=film.task(task.id).pieces)
         lines = film.shot(task.shot).lines
-        for part, line in enumerate(lines[len(spoken.pieces) :], start=len(spoken.pieces)):
+
+        async def speak(part: int) -> Bought:
+            line = lines[part]
             work = speech_of(film.brief, line, await self._voice(film, model, line))
-            bought = await self.purchase(film, task, part, work, model)
-            piece = bought.view.piece
-            spoken = replace(
-                spoken,
-                pieces=(*spoken.pieces, piece) if piece else spoken.pieces,
-                cost_micros=spoken.cost_micros + bought.cost_micros,
-                saved_micros=spoken.saved_micros + bought.saved_micros,
-            )
-            await self._keep(film, spoken)
-        return Made(pieces=spoken.pieces)
+            return await self.purchase(film, task, part, work, model)
+
+        return await InParts(films=self.films, now=self.now)(film, task, len(lines), speak)
 
     async def _voice(self, film: Film, model: Model, line: Line) -> str:
         """The speaker's voice; who has none is given one, once and for all."""
@@ -56,28 +87,6 @@ class MakeSpeech:
             return taken[line.speaker]
         chosen = cast(line.speaker, known, tuple(taken.values()), film.brief.language)
         return await self.voices.assign(film.tenant, model.id, line.speaker, chosen)
-
-    async def _keep(self, film: Film, spoken: FilmTask) -> None:
-        """Put down the lines that are spoken: they are not spoken again after a crash."""
-        moment, pieces = self.now(), spoken.pieces
-        done = 100 * len(pieces) // len(film.shot(spoken.shot).lines)
-
-        def keep(current: Film) -> Film | None:
-            if len(current.task(spoken.id).pieces) >= len(pieces):
-                return None
-            return current.with_task(
-                moment,
-                spoken.id,
-                lambda t: replace(
-                    t,
-                    pieces=pieces,
-                    cost_micros=spoken.cost_micros,
-                    saved_micros=spoken.saved_micros,
-                    progress_percent=min(done, 99),
-                ),
-            )
-
-        await self.films.change(film.id, keep)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,28 +100,28 @@ class MakeMusic:
         """See `Maker`."""
         model = await _choose(self.models, film, task)
         work = music_of(film.brief, film.shots, model)
-        return await _one(self.purchase, film, task, work, model)
+        bought = await self.purchase(film, task, 0, work, model)
+        return Made(pieces=(bought.view.piece,) if bought.view.piece else ())
 
 
 @dataclass(frozen=True, kw_only=True)
 class MakeSound:
     """The sound effect of a shot, and whoever laughs or sighs in it."""
 
+    films: FilmStore
     models: ModelsPort
     purchase: Purchase
+    now: Callable[[], datetime]
 
     async def __call__(self, film: Film, task: FilmTask) -> Made:
         """See `Maker`."""
-        shot = film.shot(task.shot)
         model = await _choose(self.models, film, task)
-        pieces: list[Piece] = []
-        cost = saved = 0
-        for part, work in enumerate(sounds_of(shot, model)):
-            bought = await self.purchase(film, task, part, work, model)
-            pieces += [bought.view.piece] if bought.view.piece else []
-            cost += bought.cost_micros
-            saved += bought.saved_micros
-        return Made(pieces=tuple(pieces), cost_micros=cost, saved_micros=saved)
+        works = sounds_of(film.shot(task.shot), model)
+
+        async def sound(part: int) -> Bought:
+            return await self.purchase(film, task, part, works[part], model)
+
+        return await InParts(films=self.films, now=self.now)(film, task, len(works), sound)
 
 
 async def _choose(models: ModelsPort, film: Film, task: FilmTask) -> Model:
@@ -121,9 +130,3 @@ async def _choose(models: ModelsPort, film: Film, task: FilmTask) -> Model:
         await models.models(film.tenant), offline=brief.rules.offline, language=brief.language
     )
     return choice.for_task(task)
-
-
-async def _one(purchase: Purchase, film: Film, task: FilmTask, work: Work, model: Model) -> Made:
-    bought = await purchase(film, task, 0, work, model)
-    pieces = (bought.view.piece,) if bought.view.piece else ()
-    return Made(pieces=pieces, cost_micros=bought.cost_micros, saved_micros=bought.saved_micros)

@@ -190,7 +190,7 @@ def _other_makers(
         TaskType.UPSCALE: MakeLarger(models=models, purchase=purchase),
         TaskType.AUDIO: speech,
         TaskType.MUSIC: MakeMusic(models=models, purchase=purchase),
-        TaskType.SOUND: MakeSound(models=models, purchase=purchase),
+        TaskType.SOUND: MakeSound(films=parts.films, models=models, purchase=purchase, now=now),
         TaskType.CAPTIONS: MakeCaptions(models=models, purchase=purchase),
         TaskType.COMPOSITION: MakeCut(models=models, purchase=purchase, now=now),
         TaskType.THUMBNAIL: MakeThumbnail(library=parts.library),

@@ -13,17 +13,19 @@ from services.common.errors import (
     ServiceError,
 )
 from services.orchestrator.domain.films.asking import shot_request
+from services.orchestrator.domain.films.billing import Bill, together
 from services.orchestrator.domain.films.choosing import ModelChoice
 from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.likeness import retry_seed
 from services.orchestrator.domain.films.ports import FilmStore, LibraryPort
-from services.orchestrator.domain.films.tasks import FilmTask, Piece, together
+from services.orchestrator.domain.films.tasks import FilmTask, Piece
 from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.options import Routing
 from services.orchestrator.domain.ports import JobStore, ModelsPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.usecases.accept import AcceptVideo
+from services.orchestrator.usecases.films.booking import Booking
 from services.orchestrator.usecases.films.making import Made
 from services.orchestrator.usecases.films.retaking import Retaking, Takes
 from services.orchestrator.usecases.read import ReadJobs
@@ -96,7 +98,9 @@ class MakeClip:
                 if job.progress_percent >= seen + _STEP:
                     seen = job.progress_percent
                     await self._progress(film, task, seen)
-        return _made(await self.jobs.read(job_id))
+        ended = await self.jobs.read(job_id)
+        await Booking(films=self.films, now=self.now)(film, task, _bill(ended))
+        return _made(ended)
 
     async def _begin(self, film: Film, task: FilmTask, number: int) -> str:
         """The job, accepted once for each try and put down before it is followed."""
@@ -167,6 +171,13 @@ def _paid(task: FilmTask) -> int | None:
 def _may_find(task: FilmTask, sources: Sequence[str]) -> bool:
     """Whether the library is asked: a shot made again is drawn, where a model can draw it."""
     return task.version == 1 or "ai" not in sources
+
+
+def _bill(job: Job) -> Bill:
+    """What the job was charged, also where it made nothing."""
+    attempt = job.clip(1)
+    reused = attempt.reused if attempt else None
+    return Bill(job.id, job.cost_micros, reused.saved_micros if reused else 0)
 
 
 def _made(job: Job) -> Made:

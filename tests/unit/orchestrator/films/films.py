@@ -15,6 +15,8 @@ from services.orchestrator.domain.models import (
     Lifecycle,
     Model,
 )
+from services.orchestrator.domain.money.ledger import charge_of
+from services.orchestrator.domain.money.scopes import Scope, ScopeKind
 from services.orchestrator.domain.prices import Price
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.domain.values import Clip, Decision, Failure
@@ -133,24 +135,34 @@ def film(count=3, *, of=(), width=3, approach=VisualApproach.AI_ONLY, **brief):
 
 class EndingJobs(MemoryJobs):
     """Jobs that end as soon as they are accepted, as `script` says by the shot's prompt and model:
-    "ok", "fail", "limited" or "cancelled". `accepted` are their request ids."""
+    "ok", "fail", "limited" or "cancelled". `accepted` are their request ids. A vendor bills what it
+    has begun, whatever became of it."""
 
     def __init__(self, script=lambda _job: "ok", cost_micros=50_000):
         super().__init__()
         self.script, self.cost_micros = script, cost_micros
         self.accepted: list[str] = []
+        self.ledger = MemoryLedger()
 
     async def accept(self, job):
         known = await self.known(job)
         if known is not None:
             return known, True
         self.accepted.append(job.request_id)
-        self.jobs[job.id] = self._ended(job)
-        return self.jobs[job.id], False
+        ended = self._ended(job)
+        for tried in ended.attempts:
+            await self.ledger.settle(charge_of(ended, tried), tried.cost_micros)
+        self.jobs[job.id] = ended
+        return ended, False
 
     def _ended(self, job):
         running = job.started(NOW).planned(NOW, WANTED, Decision(), ())
-        tried = attempt(model="vendor_video" if job.request.routed else job.request.model)
+        stand_in = job.request.model == "storyboard"
+        tried = replace(
+            attempt(model="vendor_video" if job.request.routed else job.request.model),
+            id=f"{job.request_id}/1/1",
+            cost_micros=0 if stand_in else self.cost_micros,
+        )
         running = running.attempting(NOW, tried)
         outcome = self.script(job)
         if outcome != "ok":
@@ -158,7 +170,6 @@ class EndingJobs(MemoryJobs):
             fault = Failure(reason=reason, message=f"no {job.request.prompt}")
             state = JobState.CANCELLED if outcome == "cancelled" else JobState.FALLBACK
             return running.ended(NOW, state, error=fault)
-        stand_in = job.request.model == "storyboard"
         clip = Clip(
             asset=f"assets/{job.id}",
             storage_url="file:///clip.mp4",
@@ -169,9 +180,7 @@ class EndingJobs(MemoryJobs):
             duration_seconds=job.request.duration_seconds or 5.0,
             placeholder=stand_in,
         )
-        made = replace(
-            tried, clip=clip, state="succeeded", cost_micros=0 if stand_in else self.cost_micros
-        )
+        made = replace(tried, clip=clip, state="succeeded")
         moved = running.advanced(NOW, made, stage=Stage.STORING, source="steps", eta=None)
         return moved.ended(NOW, JobState.SUCCEEDED)
 
@@ -205,6 +214,7 @@ class Studio:
 
     def flow(self) -> FilmFlow:
         """The steps, put together anew as after a restart."""
+        self.jobs.ledger = self.ledger
         models: Any = FixedModels(*self.models)
         nothing: Any = None
         accept = AcceptVideo(
@@ -264,6 +274,11 @@ class Studio:
             screening=screening or self.screening,
             now=lambda: now,
         )
+
+    def booked(self, film_id: str = "f1") -> tuple[int, int]:
+        """What the film says that it cost, and what the books say."""
+        made = self.films.films[film_id]
+        return made.cost_micros, self.ledger.sums(made.tenant, Scope(ScopeKind.FILM, film_id))[1]
 
     def new_id(self) -> str:
         """Ids in order."""

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from services.orchestrator.domain.films.billing import together
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.film import FilmState
-from services.orchestrator.domain.films.tasks import together
 from services.orchestrator.domain.models import in_batch
 from services.orchestrator.domain.money.scopes import Scope, ScopeKind
 from services.orchestrator.domain.prices import (

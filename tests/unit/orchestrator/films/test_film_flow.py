@@ -73,7 +73,8 @@ async def test_the_cut_has_every_clip_line_and_the_music_at_its_time():
 @pytest.mark.parametrize("seed", range(40))
 async def test_a_film_that_dies_again_and_again_is_the_same_film_made_once(seed):
     whole = await Studio.of(film()).make()
-    studio, journal, deaths = Studio.of(film()), Journal(chance=0.12, seed=seed), 0
+    works = ScriptedWorks(cost=lambda order: 0 if "/preview/" in order else 1_000)
+    studio, journal, deaths = Studio.of(film(), works=works), Journal(chance=0.12, seed=seed), 0
     while True:
         journal.count = 0  # a replay takes its slots again
         try:
@@ -86,6 +87,7 @@ async def test_a_film_that_dies_again_and_again_is_the_same_film_made_once(seed)
     assert sorted(studio.jobs.accepted) == CLIPS
     assert all("/1.1/" in r for r in studio.works.begun if "/preview/" not in r)
     assert len(made.cuts) == 1
+    assert studio.booked() == (3 * 50_000 + 6 * 1_000,) * 2
     assert studio.history.runs.keys() == {"f1.1"}
 
 

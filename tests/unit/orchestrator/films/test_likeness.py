@@ -225,6 +225,23 @@ async def test_a_look_that_fails_or_tells_nothing_is_not_measured():
     assert len(asked(works)) == len(asked(broken)) == 1
 
 
+@pytest.mark.parametrize("broken", ["none", "look", "retry"])
+async def test_looks_and_retries_count_in_what_the_film_cost_also_where_nothing_came_of_them(
+    broken,
+):
+    film, kept = await accepted(one())
+    works = scored({"s1": [0.2, 0.9]})
+    works.cost = lambda name: STILL if ".image/" in name else 0
+    failing = {"look": "s1.image/1.1/1", "retry": "s1.image/1.1/2"}.get(broken, "nothing")
+    works.script = lambda name: "fail" if name.endswith(failing) else "ok"
+    studio = Studio(kept, works=works, models=ABLE)
+    made = await studio.make(f"{film.id}.1")
+    orders = len(asked(works)) + len(asked(works, LookWork))
+    assert orders == {"none": 4, "look": 2, "retry": 3}[broken]
+    assert made.task("s1.image").cost_micros == orders * STILL
+    assert studio.booked(film.id) == (orders * STILL + CLIP,) * 2
+
+
 async def test_a_retry_that_cannot_be_measured_makes_the_first_no_more_alike():
     film, studio = await made({"s1": [0.4, None, 0.9]}, one(), brief={"consistency": TWICE})
     task = film.task("s1.image")
@@ -310,9 +327,7 @@ async def test_whatever_dies_each_try_is_paid_for_once_and_the_same_one_is_kept(
     paid = 5 * CLIP if clips else 5 * STILL + 3 * CLIP
     assert ended.cost_micros == paid
     assert ended.cost_micros <= (ended.brief.budget_limit_micros or 0)
-    if not clips:
-        charged = studio.ledger.sums("acme", Scope(ScopeKind.FILM, film.id))
-        assert charged == (0, 5 * STILL)
+    assert studio.ledger.sums("acme", Scope(ScopeKind.FILM, film.id)) == (0, paid)
     assert len(studio.jobs.accepted) == (5 if clips else 3)
     assert load(dump_plan(ended), dump_status(ended)) == ended
 

@@ -15,9 +15,11 @@ from services.orchestrator.domain.cache.entries import Entry
 from services.orchestrator.domain.cache.keys import artefact_key, exact_key
 from services.orchestrator.domain.cache.policy import CachePolicy, Choice
 from services.orchestrator.domain.films.asking import shot_request
+from services.orchestrator.domain.films.shots import Cue
 from services.orchestrator.domain.films.tasks import Piece, Word
 from services.orchestrator.domain.films.wants import known_by, larger, picture_known_by
 from services.orchestrator.domain.films.works import CaptionsWork, ComposeWork, SpeechWork
+from services.orchestrator.domain.money.scopes import Scope, ScopeKind
 from services.orchestrator.domain.policy import CacheRules, TenantPolicy
 from services.orchestrator.domain.values import Clip
 from services.orchestrator.usecases.artefacts import KeptArtefacts
@@ -29,7 +31,7 @@ from tests.fakes.journal import Crash
 from tests.fakes.memory_cache import MemoryCache, MemoryClips, Tally
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.orchestrator_parts import MemoryJobs
-from tests.unit.orchestrator.films.films import MODELS, Studio, film, local, shots
+from tests.unit.orchestrator.films.films import MODELS, EndingJobs, Studio, film, local, shots
 
 LARGER = local("here_larger", "upscale")
 PRICED = tuple(replace(m, image=True) if m.task == "video" else m for m in (*MODELS, LARGER))
@@ -69,6 +71,7 @@ class Shop:
         return Studio.of(
             *films,
             works=works,
+            jobs=EndingJobs(cost_micros=0),
             models=PRICED,
             ledger=self.ledger,
             voices=self.voices,
@@ -233,18 +236,24 @@ class MortalFilms(MemoryFilms):
 @settings(max_examples=12, deadline=None)
 async def test_whatever_dies_nothing_is_bought_twice_and_nothing_saved_that_was_bought(seed):
     shop, dice = Shop(), random.Random(seed)
+    one, two = told()
+    laughing = (Cue(sound="laughing"), Cue(sound="gasping"))
+    shown = (replace(one, cues=laughing), replace(two, cues=(Cue(sound="sighing"),)))
     for number in ("f1", "f2"):
         studio = shop.studio()
-        studio.films = MortalFilms(dice, wanted(number))
+        studio.films = MortalFilms(dice, wanted(number, of=shown))
         while not studio.films.films[number].state.terminal:
             with suppress(Crash):
                 await studio.make(f"{number}.1")
-        assert studio.films.films[number].state == "succeeded"
+        ended = studio.films.films[number]
+        assert ended.state == "succeeded"
+        scope = Scope(ScopeKind.FILM, number)
+        assert (0, ended.cost_micros) == shop.ledger.sums("acme", scope)
     spent = {k: a for k, a in shop.ledger.accounts.items() if a.spent}
     saved = {k: a for k, a in shop.ledger.accounts.items() if a.saved}
     assert not spent.keys() & saved.keys()
     assert {attempt.split("/")[0] for _, attempt in spent} == {"f1"}
-    assert sum(a.spent for a in spent.values()) == 7 * COST == sum(a.saved for a in saved.values())
+    assert sum(a.spent for a in spent.values()) == 10 * COST == sum(a.saved for a in saved.values())
 
 
 def test_a_clip_and_a_picture_are_never_taken_for_each_other():

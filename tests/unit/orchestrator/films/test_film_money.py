@@ -1,0 +1,122 @@
+"""What a film says that it cost is what the books say, whatever fails, is billed, and dies."""
+
+import random
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.orchestrator.domain.films.billing import Bill, booked
+from services.orchestrator.domain.films.film import FilmState
+from services.orchestrator.domain.films.graph import TaskType
+from services.orchestrator.domain.films.shots import Cue
+from services.orchestrator.domain.films.strategy import VisualApproach
+from services.orchestrator.domain.films.tasks import FilmTask, Piece, TaskState
+from tests.fakes.film_parts import ScriptedWorks, Shelf
+from tests.fakes.journal import Crash
+from tests.unit.orchestrator.films.films import EndingJobs, Studio, film, shots
+from tests.unit.orchestrator.films.test_reuse import PRICED, MortalFilms
+
+COST, CLIP = 3_000, 50_000
+NAMED = {"image": "vendor_picture", "audio": "vendor_speech"}
+LAUGHING = (Cue(sound="laughing", speaker="Emma"),)
+
+
+def noisy(count=1):
+    """Shots of which each has an effect and a laugh."""
+    return shots(count, sound="rain", cues=LAUGHING)
+
+
+def billed(script=lambda _: "ok"):
+    """Everything that is ordered costs the same, whatever comes of it."""
+    return ScriptedWorks(script, cost=lambda _: COST)
+
+
+@pytest.mark.parametrize("part", ["s1.image", "s1.audio", "s1.sound", "music", "captions"])
+async def test_what_was_billed_for_nothing_is_among_what_the_film_cost(part):
+    works = billed(lambda order: "fail" if f"/{part}/1.1/" in order else "ok")
+    studio = Studio.of(film(of=noisy(), providers=NAMED), works=works, models=PRICED)
+    made = await studio.make()
+    assert made.state is FilmState.SUCCEEDED
+    assert made.task(part).cost_micros >= COST
+    assert studio.booked() == (CLIP + COST * len(works.begun),) * 2
+
+
+async def test_a_clip_that_was_billed_for_nothing_is_counted_with_the_one_that_stands_in():
+    jobs = EndingJobs(lambda job: "ok" if job.request.model == "storyboard" else "fail")
+    studio = Studio.of(film(1), jobs=jobs)
+    made = await studio.make()
+    assert made.task("s1.animation").pieces[0].placeholder
+    assert studio.booked() == (CLIP, CLIP)
+
+
+async def test_a_clip_that_was_billed_for_nothing_is_counted_with_the_one_from_the_library():
+    stock = Piece(asset="assets/stock", sha256="5e", duration_seconds=9.0)
+    asked = film(1, approach=VisualApproach.HYBRID_AI_FIRST)
+    studio = Studio.of(asked, jobs=EndingJobs(lambda _: "fail"), library=Shelf(picture=stock))
+    made = await studio.make()
+    assert made.task("s1.animation").pieces == (stock,)
+    assert studio.booked() == (CLIP, CLIP)
+
+
+async def test_an_effect_that_was_paid_for_is_heard_although_the_next_one_failed():
+    works = billed(lambda order: "fail" if order.endswith("s1.sound/1.1/1") else "ok")
+    studio = Studio.of(film(of=noisy(), music="off", captions="off"), works=works)
+    made = await studio.make()
+    sound = made.task("s1.sound")
+    assert (sound.state, len(sound.pieces), sound.cost_micros) == (TaskState.DEGRADED, 1, 2 * COST)
+    cut = works.begun["f1/composition/1.1/0"].work
+    assert [t.asset for t in cut.tracks if t.role == "effect"] == [sound.pieces[0].asset]
+
+
+async def test_a_film_that_fails_says_what_it_cost():
+    works = billed(lambda order: "fail" if "s1.audio" in order else "ok")
+    studio = Studio.of(film(1, providers=NAMED), works=works)
+    made = await studio.make()
+    assert made.state is FilmState.FAILED
+    assert made.task("s1.audio").cost_micros == 2 * COST
+    cost, charged = studio.booked()
+    assert cost == charged >= 2 * COST
+
+
+def test_a_bill_is_counted_once_and_one_of_nothing_not_at_all():
+    task = FilmTask(id="music", type=TaskType.MUSIC)
+    once = booked(task, Bill("f1/music/1.1/0", COST))
+    assert booked(once, Bill("f1/music/1.1/0", COST)) is once
+    assert booked(once, Bill("f1/music/1.2/0", 0)) is once
+    both = booked(once, Bill.served("f1/music/1.1/0", COST))
+    assert (both.cost_micros, both.saved_micros) == (COST, COST)
+
+
+OUTCOMES = ["ok", "ok", "fail", "limited", "interrupted"]
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+async def test_the_film_costs_what_the_books_say_whatever_fails_and_dies(seed):
+    dice = random.Random(seed)
+    told: dict[str, tuple[str, int]] = {}
+
+    def of(order):
+        return told.setdefault(order, (dice.choice(OUTCOMES), dice.choice([0, COST])))
+
+    works = ScriptedWorks(lambda order: of(order)[0], cost=lambda order: of(order)[1])
+    jobs = EndingJobs(lambda job: of(f"job {job.request_id}")[0].replace("interrupted", "fail"))
+    studio = Studio.of(works=works, jobs=jobs, models=PRICED)
+    asked = replace(film(of=noisy(2), providers=NAMED), state=FilmState.QUEUED)
+    studio.films = MortalFilms(random.Random(seed), asked)
+    while not studio.films.films["f1"].state.terminal:
+        with suppress(Crash):
+            await studio.make()
+    cost, charged = studio.booked()
+    assert cost == charged
+    paid = sum(of(order)[1] for order in works.begun if "/preview/" not in order)
+    clips = sum(CLIP for name in jobs.accepted if "/1.1" in name)
+    assert charged == paid + clips, "a stand-in costs nothing, and nothing is paid twice"
+    again = [order for order, (outcome, cost) in told.items() if outcome == "interrupted" and cost]
+    for order in again:  # what may have been paid for is ordered once, or of what is made here
+        task, part = order.split("/")[1], order.rsplit("/", 1)[1]
+        later = [o for o in works.begun if o > order and f"/{task}/" in o and o.endswith(part)]
+        assert all(works.begun[name].model.startswith("here_") for name in later)
