@@ -123,6 +123,15 @@ class MemoryLedger:
             if any(a.charge.payer.job == job for a in mine)
         }
 
+    async def film_totals(self, tenant: str, films: Collection[str]) -> Mapping[str, Totals]:
+        mine = [a for a in self.accounts.values() if a.charge.payer.tenant == tenant]
+        of = {film: [a for a in mine if a.charge.payer.film == film] for film in films if film}
+        return {
+            film: Totals(sum(a.spent for a in found), sum(a.saved for a in found))
+            for film, found in of.items()
+            if found
+        }
+
     async def unsettled(self, since: datetime, after: int, limit: int) -> Sequence[OpenAttempt]:
         rows = enumerate(self.accounts.values(), start=1)
         found = [

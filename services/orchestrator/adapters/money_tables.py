@@ -55,6 +55,13 @@ ledger_entries = sa.Table(
     sa.CheckConstraint("amount_micros >= 0", name="ledger_entries_not_negative"),
     sa.Index("ledger_entries_of_tenant", "tenant", "position"),
     sa.Index("ledger_entries_of_job", "tenant", "job", "position"),
+    sa.Index(
+        "ledger_entries_of_film",
+        "tenant",
+        "film",
+        sqlite_where=sa.text("film <> ''"),
+        postgresql_where=sa.text("film <> ''"),
+    ),
 )
 
 # What a request_id of SetBudget stands for, for a day.

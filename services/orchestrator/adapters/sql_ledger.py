@@ -138,22 +138,30 @@ class SqlLedger:
 
     async def totals(self, tenant: str, jobs: Collection[str]) -> Mapping[str, Totals]:
         """See `Ledger.totals`."""
+        return await self._totals(tenant, ledger_entries.c.job.in_(jobs), ledger_entries.c.job)
+
+    async def film_totals(self, tenant: str, films: Collection[str]) -> Mapping[str, Totals]:
+        """See `Ledger.film_totals`."""
+        of = ledger_entries.c.film
+        return await self._totals(tenant, of.in_(films) & (of != ""), of)
+
+    async def _totals(
+        self, tenant: str, where: sa.ColumnElement[bool], key: sa.ColumnElement[str]
+    ) -> Mapping[str, Totals]:
         entries = ledger_entries.c
-        statement = (
-            sa.select(entries.job, entries.kind, sa.func.sum(entries.amount_micros).label("sum"))
-            .where((entries.tenant == tenant) & entries.job.in_(jobs))
-            .group_by(entries.job, entries.kind)
-        )
+        amount = sa.func.sum(entries.amount_micros).label("sum")
+        mine = (entries.tenant == tenant) & where
+        statement = sa.select(key.label("key"), entries.kind, amount).where(mine)
         sums: dict[str, dict[str, int]] = {}
         async with self._database.read() as connection:
-            for row in await connection.execute(statement):
-                sums.setdefault(row.job, {})[row.kind] = int(row.sum)
+            for row in await connection.execute(statement.group_by(key, entries.kind)):
+                sums.setdefault(row.key, {})[row.kind] = int(row.sum)
         return {
-            job: Totals(
+            name: Totals(
                 cost_micros=found.get("settle", 0) - found.get("refund", 0),
                 savings_micros=found.get("saving", 0),
             )
-            for job, found in sums.items()
+            for name, found in sums.items()
         }
 
     async def unsettled(self, since: datetime, after: int, limit: int) -> Sequence[OpenAttempt]:

@@ -8,6 +8,7 @@ from services.orchestrator.domain.films.cuts import Cut
 from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.strategy import Strategy
 from services.orchestrator.domain.films.tasks import FilmTask, Piece, TaskState
+from services.orchestrator.domain.money.ledger import Totals
 from services.orchestrator.usecases.films.plan import FilmPlan
 
 
@@ -50,6 +51,12 @@ def film_message(film: Film) -> pb.Film:
             least=film.brief.cast.rule.least, retries=film.brief.cast.rule.retries
         ),
     )
+
+
+def tell_totals(message: pb.Film, totals: Totals) -> None:
+    """Put what the ledger says of the film into its message."""
+    message.cost.CopyFrom(to_money(totals.cost_micros))
+    message.savings.CopyFrom(to_money(totals.savings_micros))
 
 
 def _sheet(sheet: CharacterSheet) -> pb.CharacterSheet:

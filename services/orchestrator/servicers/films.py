@@ -1,7 +1,7 @@
 """`FilmService`: gRPC in, a use case, gRPC out."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +13,10 @@ from reelmesh.orchestrator.v1.film_service_pb2_grpc import FilmServiceServicer
 from services.common.errors import ServiceError
 from services.common.identity import current_identity
 from services.common.telemetry import get_logger
-from services.orchestrator.adapters.wire import to_money
 from services.orchestrator.convert.film_requests import film_brief, film_source
-from services.orchestrator.convert.films import film_message, plan_message
+from services.orchestrator.convert.films import film_message, plan_message, tell_totals
 from services.orchestrator.domain.films.film import Film
-from services.orchestrator.domain.money.ledger import Ledger
+from services.orchestrator.domain.money.ledger import Ledger, Totals
 from services.orchestrator.domain.ports import AssetPort
 from services.orchestrator.servicers.draining import until
 from services.orchestrator.usecases.films.command import CommandFilm, ReadFilms
@@ -58,7 +57,7 @@ class Films(FilmServiceServicer):
             request_id=request.request_id,
             user=current_identity().key_id,
         )
-        return pb.CreateFilmResponse(film=film_message(film))
+        return pb.CreateFilmResponse(film=await self._told(film))
 
     @override
     async def PlanFilm(self, request: pb.PlanFilmRequest, context: Any) -> pb.PlanFilmResponse:
@@ -74,7 +73,7 @@ class Films(FilmServiceServicer):
     @override
     async def ListFilms(self, request: pb.ListFilmsRequest, context: Any) -> pb.ListFilmsResponse:
         page, token = await self._use.read.list(_tenant(), request.page_size, request.page_token)
-        return pb.ListFilmsResponse(films=map(film_message, page), next_page_token=token)
+        return pb.ListFilmsResponse(films=await self._all_told(page), next_page_token=token)
 
     @override
     async def WatchFilm(
@@ -86,7 +85,7 @@ class Films(FilmServiceServicer):
         async with aclosing(following):
             async for film in following:
                 news = film.state.terminal or film.preview != preview
-                shown = await self._shown(film) if news else film_message(film)
+                shown = await (self._shown(film) if news else self._told(film))
                 preview = film.preview
                 yield pb.WatchFilmResponse(sequence=film.sequence, film=shown)
 
@@ -95,7 +94,7 @@ class Films(FilmServiceServicer):
         self, request: pb.CancelFilmRequest, context: Any
     ) -> pb.CancelFilmResponse:
         film = await self._use.command.cancel(_tenant(), request.name)
-        return pb.CancelFilmResponse(film=film_message(film))
+        return pb.CancelFilmResponse(film=await self._told(film))
 
     @override
     async def RegenerateShot(
@@ -108,7 +107,7 @@ class Films(FilmServiceServicer):
             feedback=request.feedback,
             request_id=request.request_id,
         )
-        return pb.RegenerateShotResponse(film=film_message(film))
+        return pb.RegenerateShotResponse(film=await self._told(film))
 
     @override
     async def ResumeFilm(
@@ -117,7 +116,7 @@ class Films(FilmServiceServicer):
         film = await self._use.command.resume(
             _tenant(), request.name, request.request_id, approve=request.approve
         )
-        return pb.ResumeFilmResponse(film=film_message(film))
+        return pb.ResumeFilmResponse(film=await self._told(film))
 
     @override
     async def RestoreCut(
@@ -126,19 +125,23 @@ class Films(FilmServiceServicer):
         film = await self._use.command.restore(
             _tenant(), request.name, request.version, request.request_id
         )
-        return pb.RestoreCutResponse(film=film_message(film))
+        return pb.RestoreCutResponse(film=await self._told(film))
+
+    async def _told(self, film: Film) -> pb.Film:
+        [message] = await self._all_told([film])
+        return message
+
+    async def _all_told(self, films: Sequence[Film]) -> Sequence[pb.Film]:
+        """The messages of a tenant's films; the ledger says what they cost and saved."""
+        sums = await self._use.ledger.film_totals(_tenant(), [film.id for film in films])
+        messages = [film_message(film) for film in films]
+        for film, message in zip(films, messages, strict=True):
+            tell_totals(message, sums.get(film.id, Totals()))
+        return messages
 
     async def _shown(self, film: Film) -> pb.Film:
-        """The film's message with URLs of what there is to see, and what all of it saved.
-
-        While storage is away the rest is told.
-        """
-        message = film_message(film)
-        # What is not a clip is paid for under the film's own id.
-        jobs = [film.id, *(task.job for task in film.tasks if task.job)]
-        sums = await self._use.ledger.totals(film.tenant, jobs)
-        saved = sum(each.savings_micros for each in sums.values())
-        message.savings.CopyFrom(to_money(saved))
+        """The film's message with URLs of what there is to see; without, while storage is away."""
+        message = await self._told(film)
         if not message.preview:
             return message
         try:

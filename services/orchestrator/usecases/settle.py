@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 
 from services.common.errors import NotFound, ServiceError
 from services.common.telemetry import get_logger
+from services.orchestrator.domain.films.billing import Bill
 from services.orchestrator.domain.films.film import FilmState
 from services.orchestrator.domain.films.ports import FilmStore
 from services.orchestrator.domain.images.edits import is_of_edit
 from services.orchestrator.domain.images.ports import EditStore
 from services.orchestrator.domain.money.ledger import LATE_AGES, Charge, Ledger, OpenAttempt
 from services.orchestrator.domain.ports import GeneratorPort, JobStore
+from services.orchestrator.usecases.films.booking import Booking
 from services.orchestrator.usecases.spend import close
 
 _log = get_logger(__name__)
@@ -90,6 +92,22 @@ class SettleLate:
             charged = await close(self.ledger, charge, view)
             if charged:
                 _log.info("late_money_settled", attempt=charge.attempt, micros=charged)
+                await self._tell_film(charge, charged)
+
+    async def _tell_film(self, charge: Charge, micros: int) -> None:
+        """Count it in the task of the film that ordered it, however long ago that ended."""
+        payer, order = charge.payer, charge.attempt
+        if not payer.film:
+            return
+        if payer.job != payer.film:
+            job = await self.jobs.read(payer.job)
+            attempt = job.attempt(charge.attempt)
+            if attempt is not None and attempt.cost_micros:
+                return  # the flow was quicker: it is in the job's own bill
+            order = job.request_id.removeprefix("films/")
+        film = await self.films.read(payer.film)
+        task = film.task(order.split("/")[1])
+        await Booking(films=self.films, now=self.now)(film, task, Bill(charge.attempt, micros))
 
     async def _let_go(self, found: OpenAttempt) -> bool:
         """Whether no flow follows the attempt any more."""

@@ -338,6 +338,7 @@ async def _same_on_both(ledger, oracle, faulty, chance, tenants):
         job=job,
         tenant=tenants[chance.random() >= 0.9],
         project=("", "spring", "autumn")[hash_of(job) % 3],
+        film=("", "f1", "f2")[hash_of(job) // 3 % 3],
         provider=("runway", "luma")[hash_of(job) % 2],
         limit=4_000 if hash_of(job) % 5 == 0 else None,
     )
@@ -380,6 +381,11 @@ async def _agree(database, oracle, tenants):
         totals = await SqlLedger(database, now=lambda: NOW).totals(tenant, jobs)
         wanted = await oracle.totals(tenant, jobs)
         assert {job: totals.get(job, Totals()) for job in wanted} == wanted
+        films = await SqlLedger(database, now=lambda: NOW).film_totals(tenant, ["f1", "f2", ""])
+        wanted = await oracle.film_totals(tenant, ["f1", "f2", ""])
+        assert {film: films.get(film, Totals()) for film in wanted} == wanted
+        for film, told in films.items():  # what is told is what its budget counts
+            assert told.cost_micros == found[Scope(ScopeKind.FILM, film)][1]
     for (tenant, scope), limit in oracle.limits.items():
         held, _ = oracle.sums(tenant, scope)
         assert held <= limit

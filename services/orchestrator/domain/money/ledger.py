@@ -104,7 +104,7 @@ class Balance:
 
 @dataclass(frozen=True)
 class Totals:
-    """What a job cost and what the cache saved it, in micro-USD."""
+    """What a job or a film cost, and what the cache and discounts saved it, in micro-USD."""
 
     cost_micros: int = 0
     savings_micros: int = 0
@@ -152,6 +152,9 @@ class Ledger(Protocol):
 
     async def totals(self, tenant: str, jobs: Collection[str]) -> Mapping[str, Totals]:
         """What these jobs cost, by id; a job without a movement is missing."""
+
+    async def film_totals(self, tenant: str, films: Collection[str]) -> Mapping[str, Totals]:
+        """What these films cost with all their jobs, tries and versions, by id; see `totals`."""
 
     async def unsettled(self, since: datetime, after: int, limit: int) -> Sequence[OpenAttempt]:
         """Attempts of all tenants that held money since then and were never settled, in order."""

@@ -1,20 +1,31 @@
 """What a film says that it cost is what the books say, whatever fails, is billed, and dies."""
 
+import asyncio
 import random
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reelmesh.orchestrator.v1 import film_service_pb2 as pb
+from services.common.errors import Unavailable
+from services.common.identity import Identity, acting_as
+from services.orchestrator.adapters.wire import to_money
 from services.orchestrator.domain.films.billing import Bill, booked
 from services.orchestrator.domain.films.film import FilmState
 from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.shots import Cue
 from services.orchestrator.domain.films.strategy import VisualApproach
 from services.orchestrator.domain.films.tasks import FilmTask, Piece, TaskState
-from tests.fakes.film_parts import ScriptedWorks, Shelf
+from services.orchestrator.domain.money.ledger import charge_of
+from services.orchestrator.domain.ports import AssetPort, GenerationView, GeneratorPort
+from services.orchestrator.servicers.films import Films, FilmUseCases
+from services.orchestrator.usecases.films.command import ReadFilms
+from services.orchestrator.usecases.settle import SettleLate
+from tests.fakes.film_parts import NOW, MemoryEdits, ScriptedWorks, Shelf
 from tests.fakes.journal import Crash
 from tests.unit.orchestrator.films.films import EndingJobs, Studio, film, shots
 from tests.unit.orchestrator.films.test_reuse import PRICED, MortalFilms
@@ -79,6 +90,81 @@ async def test_a_film_that_fails_says_what_it_cost():
     assert made.task("s1.audio").cost_micros == 2 * COST
     cost, charged = studio.booked()
     assert cost == charged >= 2 * COST
+
+
+@dataclass
+class LateVendor:
+    """A generator whose failures have cost something by now."""
+
+    cost: int = COST
+
+    async def cancel(self, tenant, request_id):
+        return GenerationView(
+            name="generations/g",
+            state="failed",
+            sequence=9,
+            model="",
+            provider="vendor",
+            cost_micros=self.cost,
+        )
+
+
+class NoLinks:
+    """Storage that is away."""
+
+    async def links(self, tenant, asset, *, still=True):
+        raise Unavailable
+
+
+def settling(studio):
+    return SettleLate(
+        jobs=studio.jobs,
+        films=studio.films,
+        edits=MemoryEdits(),
+        ledger=studio.ledger,
+        generator=cast(GeneratorPort, LateVendor()),
+        now=lambda: NOW,
+    )
+
+
+async def test_late_money_is_counted_in_the_film_once():
+    works = ScriptedWorks(lambda order: "fail" if "s1.image" in order else "ok")
+    studio = Studio.of(film(1, providers={"image": "vendor_picture"}), works=works)
+    made = await studio.make()
+    assert studio.booked() == (CLIP, CLIP)
+    clip = next(iter(studio.jobs.jobs.values()))
+    other = replace(clip.attempts[0], id=f"{clip.attempts[0].id}/other", cost_micros=0)
+    await studio.ledger.hold(charge_of(clip, other), COST)
+    for _ in range(2):
+        await settling(studio)()
+    assert studio.booked() == (CLIP + 2 * COST,) * 2
+    told = studio.films.films["f1"]
+    assert [told.task(f"s1.{kind}").cost_micros for kind in ("image", "animation")] == [
+        COST, CLIP + COST,
+    ]  # fmt: skip
+    assert (told.state, told.progress_percent) == (made.state, 100)
+
+
+async def test_what_is_told_of_a_film_is_what_the_ledger_says():
+    """A bill that came long after the film corrects what it is said to have cost."""
+    studio = Studio.of(film(1))
+    await studio.make()
+    nothing: Any = None
+    use = FilmUseCases(
+        plan=nothing,
+        create=nothing,
+        read=ReadFilms(films=studio.films, feed=nothing),
+        command=nothing,
+        assets=cast(AssetPort, NoLinks()),
+        ledger=studio.ledger,
+    )
+    films = Films(use, asyncio.Event())
+    with acting_as(Identity(tenant="acme")):
+        for bill in (CLIP, 2 * CLIP, 0):
+            await studio.ledger.correct("acme", "films/f1/s1.animation/1.1/1/1", bill)
+            got = (await films.GetFilm(pb.GetFilmRequest(name="films/f1"), None)).film
+            [listed] = (await films.ListFilms(pb.ListFilmsRequest(), None)).films
+            assert got.cost == listed.cost == to_money(bill)
 
 
 def test_a_bill_is_counted_once_and_one_of_nothing_not_at_all():
