@@ -39,6 +39,7 @@ class Said(StrEnum):
     MADE_BY_ANOTHER = "made_by_another"
     MADE_SIMPLY = "made_simply"
     TASK_MISSING = "task_missing"
+    REST_MISSING = "rest_missing"
     CUT = "cut"
     CUT_WITHOUT = "cut_without"
     CUT_PLAINLY = "cut_plainly"

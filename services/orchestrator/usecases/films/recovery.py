@@ -47,8 +47,10 @@ def given_up(
     if task.critical:
         return task.failed(moment, fault)
     because = Because(fault.reason, fault.message)
-    missing = Notice(Said.TASK_MISSING, {"task": task.id, "why": because})
-    return task.done(moment, task.pieces, missing)  # of its parts, those that are there
+    # Of what is made in parts, those that are there are kept: they were paid for.
+    said = Said.REST_MISSING if task.pieces else Said.TASK_MISSING
+    missing = Notice(said, {"task": task.id, "why": because})
+    return task.done(moment, task.pieces, missing)
 
 
 def _own_words(error: ServiceError) -> Failure:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from reelmesh.orchestrator.v1 import film_service_pb2 as pb
 from services.common.errors import Unavailable
 from services.common.identity import Identity, acting_as
+from services.orchestrator.adapters.messages import load_texts
 from services.orchestrator.adapters.wire import to_money
 from services.orchestrator.domain.films.billing import Bill, booked
 from services.orchestrator.domain.films.film import FilmState
@@ -78,6 +79,7 @@ async def test_an_effect_that_was_paid_for_is_heard_although_the_next_one_failed
     made = await studio.make()
     sound = made.task("s1.sound")
     assert (sound.state, len(sound.pieces), sound.cost_micros) == (TaskState.DEGRADED, 1, 2 * COST)
+    assert load_texts().say("en", made.warnings) == ("A part of s1.sound is missing: no",)
     cut = works.begun["f1/composition/1.1/0"].work
     assert [t.asset for t in cut.tracks if t.role == "effect"] == [sound.pieces[0].asset]
 
