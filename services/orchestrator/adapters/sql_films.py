@@ -6,13 +6,13 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
-from pydantic_core import from_json
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.common.database import Database
-from services.common.errors import NotFound, RequestConflict
+from services.common.errors import Internal, NotFound, RequestConflict
 from services.orchestrator.adapters.film_tables import films
+from services.orchestrator.adapters.newest_films import NewestFilms
 from services.orchestrator.domain.films.film import Film, FilmState
 
 _FILM = TypeAdapter(Film)
@@ -32,7 +32,8 @@ def dump_status(film: Film) -> bytes:
 
 def load(plan: bytes, status: bytes) -> Film:
     """The film from its two documents, checked field by field."""
-    return _FILM.validate_python({**from_json(plan), **from_json(status)})
+    # Neither is ever empty: both have fields without a default.
+    return _FILM.validate_json(plan[:-1] + b"," + status[1:])
 
 
 class FilmOrders(Protocol):
@@ -61,6 +62,7 @@ class SqlFilms:
         self._orders = orders
         self._now = now
         self._committed = committed
+        self._newest = NewestFilms()
         self._insert = sqlite.insert if database.is_sqlite else postgresql.insert
 
     async def accept(self, film: Film, fingerprint: str) -> tuple[Film, bool]:
@@ -163,13 +165,15 @@ class SqlFilms:
             changed = mutate(film)
             if changed is None:
                 return film
+            if changed.sequence <= film.sequence:
+                raise Internal(f"a change of {film.name} did not move its sequence")
             row = _row(changed)
             if changed.shots is not film.shots:
                 row["plan"] = dump_plan(changed)
             await connection.execute(sa.update(films).where(films.c.id == film_id).values(row))
             if order is not None and not changed.state.terminal:
                 await connection.run_sync(order, changed)
-        self._committed(changed)
+        self._committed(self._newest.keep(changed))
         return changed
 
     async def _load(
@@ -180,11 +184,16 @@ class SqlFilms:
         tenant: str | None = None,
         lock: bool = False,
     ) -> Film:
-        statement = sa.select(*_DOCUMENTS).where(films.c.id == film_id)
-        row = (await connection.execute(statement.with_for_update() if lock else statement)).first()
+        mine = films.c.id == film_id
+        newest = sa.select(films.c.tenant, films.c.sequence).where(mine)
+        row = (await connection.execute(newest.with_for_update() if lock else newest)).first()
         if row is None or tenant not in {None, row.tenant}:
             raise NotFound("film", f"films/{film_id}")
-        return load(row.plan, row.status)
+        known = self._newest.known(film_id, row.sequence)
+        if known is not None:
+            return known
+        found = (await connection.execute(sa.select(*_DOCUMENTS).where(mine))).one()
+        return self._newest.keep(load(found.plan, found.status))
 
 
 def film_run(film: Film) -> str:

@@ -14,15 +14,17 @@ from alembic.operations import Operations
 from dbos import DBOSClient
 
 from services.common.database import Database
-from services.common.errors import AlreadyEnded, NotFound, RequestConflict
+from services.common.errors import AlreadyEnded, Internal, NotFound, RequestConflict
 from services.common.ids import new_id
 from services.orchestrator import __main__ as orchestrator
+from services.orchestrator.adapters import sql_films
 from services.orchestrator.adapters.film_history import SqlHistory, SqlVoices
 from services.orchestrator.adapters.film_tables import character_sheets
 from services.orchestrator.adapters.image_tables import character_versions
+from services.orchestrator.adapters.newest_films import NewestFilms
 from services.orchestrator.adapters.sql_characters import SqlCharacters
 from services.orchestrator.adapters.sql_edits import SqlEdits
-from services.orchestrator.adapters.sql_films import SqlFilms
+from services.orchestrator.adapters.sql_films import SqlFilms, load
 from services.orchestrator.domain.films.characters import CharacterSheet
 from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.strategy import HISTORY, StrategyRun, StrategyType
@@ -156,6 +158,67 @@ async def test_concurrent_changes_are_made_one_after_the_other(url, acme):
         await asyncio.gather(*(films.change(mine.id, bump) for _ in range(20)))
         last = await films.read(mine.id)
         assert (last.sequence, len(last.warnings)) == (21, 20)
+
+
+async def test_a_state_that_is_known_is_not_read_again_and_what_others_change_is(
+    url, acme, monkeypatch
+):
+    read = []
+
+    def counting(plan, status):
+        read.append(status)
+        return load(plan, status)
+
+    def bump(found):
+        return found.changed(NOW, warnings=(*found.warnings, "one more"))
+
+    monkeypatch.setattr(sql_films, "load", counting)
+    async with store(url) as (mine, _), store(url) as (other, _):
+        kept, _ = await mine.accept(wanted(acme), "print")
+        for _ in range(5):
+            await mine.change(kept.id, bump)
+            await mine.get(acme, kept.id)
+        assert len(read) == 1, "the first change reads what was accepted"
+        for here, there in ((other, mine), (mine, other)):
+            changed = await here.change(kept.id, bump)
+            assert await there.read(kept.id) == changed
+        assert len(read) == 4
+        assert len((await mine.read(kept.id)).warnings) == 7
+        with pytest.raises(NotFound):
+            await mine.get("other", kept.id)
+
+
+async def test_a_change_that_is_not_committed_is_not_known(url, acme):
+    async with store(url) as (films, _):
+        mine, _ = await films.accept(wanted(acme), "print")
+        await films.change(mine.id, lambda found: found.started(NOW))
+        before = await films.read(mine.id)
+
+        class Away:
+            def cancel_film(self, connection, film_run):
+                raise ConnectionError
+
+        films._orders, kept = Away(), films._orders
+        with pytest.raises(ConnectionError):
+            await films.request_cancel(acme, mine.id)
+        films._orders = kept
+        assert await films.read(mine.id) == before
+        with pytest.raises(Internal, match="sequence"):
+            await films.change(mine.id, lambda found: replace(found, warnings=("unmoved",)))
+        assert await films.read(mine.id) == before
+
+
+def test_films_in_use_are_kept_up_to_so_many_tasks():
+    newest = NewestFilms(most_tasks=2 * len(film().tasks))
+    first, second, third = (replace(film(), id=name) for name in "abc")
+    for each in (first, second, first, third):
+        newest.keep(each)
+        newest.known("a", 1)
+    assert [newest.known(name, 1) for name in "abc"] == [first, None, third]
+    newer = first.changed(NOW)
+    newest.keep(newer)
+    newest.keep(first)
+    assert (newest.known("a", 1), newest.known("a", 2)) == (None, newer)
 
 
 async def test_setting_going_orders_the_new_run_and_keeps_new_words(url, acme):
