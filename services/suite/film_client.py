@@ -114,21 +114,29 @@ async def fetch(film: Film, destination: Path) -> int:
     Raises DataLoss for bytes that are not those of the cut.
     """
     part = destination.with_name(f"{destination.name}.part")
+    try:
+        size, digest = await _download(film.content_url, part)
+        if digest != film.cuts[-1].sha256:
+            raise DataLoss(f"what came from {film.content_url} is not the film's cut")
+        part.replace(destination)
+    finally:
+        part.unlink(missing_ok=True)
+    return size
+
+
+async def _download(url: str, destination: Path) -> tuple[int, str]:
+    """Write what is at an address to a file; returns its bytes and their SHA-256."""
     digest, size = hashlib.sha256(), 0
     async with (
         httpx.AsyncClient(trust_env=False, timeout=60.0) as client,
-        client.stream("GET", film.content_url) as answer,
+        client.stream("GET", url) as answer,
     ):
         answer.raise_for_status()
-        with part.open("wb") as file:
+        with destination.open("wb") as file:
             async for chunk in answer.aiter_bytes():
                 digest.update(chunk)
                 size += file.write(chunk)
-    if digest.hexdigest() != film.cuts[-1].sha256:
-        part.unlink()
-        raise DataLoss(f"what came from {film.content_url} is not the film's cut")
-    part.replace(destination)
-    return size
+    return size, digest.hexdigest()
 
 
 async def make_film(

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from services.common.errors import Internal
 from services.orchestrator.adapters.messages import load_texts
 from services.orchestrator.domain.films.asking import frame_size, shot_request
 from services.orchestrator.domain.films.brief import FilmBrief
@@ -38,6 +39,14 @@ def test_every_kind_of_task_has_its_place_in_a_graph_and_somebody_who_makes_it()
     assert planned == set(TaskType) == set(WEIGHTS)
     makers = Studio.of().flow().running.makers
     assert planned - {TaskType.SCRIPT} == set(makers)
+
+
+@pytest.mark.parametrize("kind", sorted(set(WEIGHTS) - {TaskType.SCRIPT}))
+def test_films_are_not_made_at_all_where_a_kind_of_task_has_nobody_who_makes_it(kind):
+    running = Studio.of().flow().running
+    makers = {each: maker for each, maker in running.makers.items() if each is not kind}
+    with pytest.raises(Internal, match=f"nothing makes {kind}$"):
+        replace(running, makers=makers)
 
 
 def test_what_is_asked_for_besides_lies_behind_what_it_is_made_of():
