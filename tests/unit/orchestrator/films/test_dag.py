@@ -145,16 +145,6 @@ async def test_a_load_spike_halves_the_workers_within_two_looks_and_calm_brings_
     assert [await pace.width() for _ in range(11)] == [8, 4, 2, 3, 4, 5, 6, 7, 8, 8, 8]
 
 
-class Machine:
-    """A monitor that tells the look that it was given last."""
-
-    def __init__(self, cpu):
-        self.looks = look(cpu)
-
-    async def current_snapshot(self):
-        return self.looks
-
-
 class Workers:
     """Tasks that run until they are let go; tells which run."""
 
@@ -179,17 +169,17 @@ class Workers:
 
 
 async def test_under_a_spike_half_as_many_tasks_run_and_in_the_calm_one_more_with_each_look():
-    machine, workers = Machine(5), Workers()
+    machine, workers = FixedMonitor(look(5)), Workers()
     pace = FilmPace(machine, 8, adaptive=True, felt=Felt())
     nodes = [Node(id=f"t{number:02d}", cost=0.3) for number in range(40)]
     run = asyncio.ensure_future(GraphRun(nodes, workers, pace)())
     await workers.settled()
     assert len(workers.running) == 8
-    machine.looks = look(85)
+    machine.looks = [look(85)]
     assert [await workers.end_one() for _ in range(7)] == [7, 6, 5, 4, 4, 4, 4]
     calm = []
     for _ in range(6):
-        machine.looks = look(5)
+        machine.looks = [look(5)]
         calm.append(await workers.end_one())
     assert calm == [5, 6, 7, 8, 8, 8]
     while workers.running:

@@ -1,0 +1,73 @@
+"""The tables of films go up, down and up again, and are then what the code takes them for."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
+
+from services.common.database import Database
+from services.orchestrator import __main__ as orchestrator
+from services.orchestrator.adapters.film_history import SqlVoices
+from services.orchestrator.adapters.film_tables import metadata
+from services.orchestrator.adapters.sql_characters import SqlCharacters
+from services.orchestrator.adapters.sql_films import SqlFilms
+from services.orchestrator.domain.films.characters import CharacterSheet
+from services.orchestrator.domain.films.film import FilmState
+from services.orchestrator.durable.orders import DurableOrders
+from tests.fakes.film_parts import NOW
+from tests.unit.orchestrator.films.films import film
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def again(connection: Any) -> None:
+    """Take every step back, and take it again."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(orchestrator.MIGRATIONS)))
+    config.set_main_option("path_separator", "os")
+    steps = [found.module for found in ScriptDirectory.from_config(config).walk_revisions()]
+    with Operations.context(MigrationContext.configure(connection)):
+        for step in steps:
+            step.downgrade()
+        for step in reversed(steps):
+            step.upgrade()
+
+
+def unlike(connection: Any) -> list[Any]:
+    """What of the tables of films is not as the code declares it."""
+    context = MigrationContext.configure(
+        connection,
+        opts={
+            "include_name": lambda name, kind, _: kind != "table" or name in metadata.tables,
+            "compare_type": True,
+        },
+    )
+    return list(compare_metadata(context, metadata))
+
+
+async def test_films_are_kept_after_down_and_up(database_url: str) -> None:
+    async with Database(database_url, schema="orchestrator") as database:
+        await orchestrator.migrate_all(database, database_url)
+        async with database.begin() as connection:
+            await connection.run_sync(again)
+        async with database.begin() as connection:
+            assert await connection.run_sync(unlike) == []
+        orders = DurableOrders(database_url)
+        try:
+            films = SqlFilms(database, orders, now=lambda: NOW)
+            mine, _ = await films.accept(film(), "print")
+            changed = await films.change(mine.id, lambda known: known.started(NOW))
+        finally:
+            orders.close()
+        assert (await films.get("acme", mine.id), changed.state) == (changed, FilmState.RUNNING)
+        assert await SqlVoices(database).assign("acme", "m", "Emma", "en") == "en"
+        sheets, emma = (
+            SqlCharacters(database, now=lambda: NOW),
+            CharacterSheet(name="Emma", description="ten"),
+        )
+        assert await sheets.put("acme", emma) == 1
