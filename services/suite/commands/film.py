@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,12 +23,23 @@ from services.suite.commands.styling import (
 )
 from services.suite.film_client import film_request, films_at
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 Source = Annotated[
     Path, typer.Argument(help="Shots as JSON (see docs/schemas), or a script in any form.")
 ]
 Preset = Annotated[
     str, typer.Option(help="auto, basic, budget, premium, news, cartoon or offline.")
 ]
+
+# Options that the request calls by the same name.
+_AS_THEY_ARE = (
+    *("budget_limit", "image_provider", "video_provider", "audio_provider", "preset", "title"),
+    *("project", "language", "visual_approach", "style_preset", "mode", "concurrency"),
+    *("resolution", "aspect_ratio", "fps", "transition", "music", "captions", "upscale"),
+    "thumbnail",
+)
 
 
 def film(
@@ -39,6 +50,12 @@ def film(
     video_provider: Annotated[str, typer.Option(help="Model that makes clips.")] = "",
     audio_provider: Annotated[str, typer.Option(help="Model that speaks.")] = "",
     preset: Preset = "",
+    title: Annotated[str, typer.Option(help="Its title; unset is the script's own.")] = "",
+    project: Annotated[str, typer.Option(help="The project that it is accounted to.")] = "",
+    language: Annotated[str, typer.Option(help="Of voices and messages: en or sw.")] = "",
+    visual_approach: Annotated[
+        str, typer.Option(help="stock_only, ai_only, hybrid_stock_first or hybrid_ai_first.")
+    ] = "",
     style_preset: Look = "",
     template: Template = "",
     values: Values = None,
@@ -46,10 +63,23 @@ def film(
     mode: Annotated[str, typer.Option(help="sequential, parallel or adaptive.")] = "",
     concurrency: Annotated[int, typer.Option(min=0, max=10, help="Tasks at once; 0 is 3.")] = 0,
     resolution: Annotated[str, typer.Option(help='Such as "720p" or "1080p".')] = "",
+    aspect_ratio: Annotated[str, typer.Option(help='Such as "16:9" or "9:16".')] = "",
+    fps: Annotated[int, typer.Option(min=0, max=60, help="Frames a second; 0 is 24.")] = 0,
+    transition: Annotated[
+        str, typer.Option(help="Between shots: cut, crossfade, fade_black, wipe_left, slide_up …")
+    ] = "",
+    music: Annotated[str, typer.Option(help='What it is like, such as "calm, harp", or off.')] = "",
     upscale: Annotated[
         bool, typer.Option("--upscale", help="Make smaller clips and enlarge them here.")
     ] = False,
     captions: Annotated[str, typer.Option(help="burn, attach or off.")] = "",
+    thumbnail: Annotated[
+        bool, typer.Option("--thumbnail", help="Keep a still of its cut.")
+    ] = False,
+    placeholders: Annotated[
+        bool | None,
+        typer.Option("--placeholders/--no-placeholders", help="Whether drawings may stand in."),
+    ] = None,
     least_likeness: Annotated[
         float | None,
         typer.Option(
@@ -88,38 +118,17 @@ def film(
 
     Example: reelmesh film examples/five_shots.json --watch --output film.mp4
 
+    In Swahili, upright, with hard cuts: reelmesh film hadithi.txt --language sw --aspect-ratio 9:16
+    --transition cut --music "ngoma, lively"
+
     With a look and a culture: reelmesh film scene.fountain --style-preset anime --pack kenya
 
     Every shot in a template's {prompt}: reelmesh film shots.json --template 01m8 --set who=Asha
     """
+    given = _fields(locals())
 
     async def work() -> Film | None:
-        request = film_request(
-            file,
-            {
-                "creative_id": film_id,
-                "budget_limit": budget_limit,
-                "image_provider": image_provider,
-                "video_provider": video_provider,
-                "audio_provider": audio_provider,
-                "preset": preset,
-                "style_preset": style_preset,
-                "template": template_name(template),
-                "template_values": template_values(values),
-                "packs": pack,
-                "mode": mode,
-                "concurrency": concurrency,
-                "resolution": resolution,
-                "captions": captions,
-                "upscale": upscale,
-                "consistency": _consistency(least_likeness, retries),
-                "start_time": start.astimezone(UTC) if start else None,
-                "latest_start_time": start_by.astimezone(UTC) if start_by else None,
-                "require_approval": approve,
-                "use_cache": not no_cache,
-                "request_id": new_id(),
-            },
-        )
+        request = film_request(file, {**given, "request_id": new_id()})
         async with films_at(address, api_key) as films:
             if plan:
                 found = await films.PlanFilm(PlanFilmRequest(request=request))
@@ -133,6 +142,23 @@ def film(
 
     if (made := run(work, address)) is not None:
         finish_film(made, as_json=as_json, told=not approve and (watch or output is not None))
+
+
+def _fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of the request, and the names of models, for the command's options."""
+    start, start_by = given["start"], given["start_by"]
+    return {name: given[name] for name in _AS_THEY_ARE} | {
+        "creative_id": given["film_id"],
+        "template": template_name(given["template"]),
+        "template_values": template_values(given["values"]),
+        "packs": given["pack"],
+        "allow_placeholder": given["placeholders"],
+        "consistency": _consistency(given["least_likeness"], given["retries"]),
+        "start_time": start.astimezone(UTC) if start else None,
+        "latest_start_time": start_by.astimezone(UTC) if start_by else None,
+        "require_approval": given["approve"],
+        "use_cache": not given["no_cache"],
+    }
 
 
 def _consistency(least: float | None, retries: int | None) -> Consistency | None:
