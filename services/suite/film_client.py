@@ -4,6 +4,8 @@ from services.suite.film_client import run_film_pipeline
 
 film = run_film_pipeline("my_film", "examples/five_shots.json", budget_limit="1.00")
 print(film.content_url)
+
+Where a loop runs already, as in a notebook: `film = await film_pipeline(…)`, of the same arguments.
 """
 
 from __future__ import annotations
@@ -160,6 +162,31 @@ def run_film_pipeline(
     use_cache: bool = True,
     **options: Any,
 ) -> Film:
+    """Make a film of a file of shots (or a script) and return it as it ended, see `film_pipeline`.
+
+    Raises RuntimeError where a loop runs already.
+    """
+    if _in_a_loop():
+        msg = "a loop runs here already: await film_pipeline(…) instead of run_film_pipeline(…)"
+        raise RuntimeError(msg)
+    return asyncio.run(film_pipeline(film_id, shots_json_path, budget_limit, use_cache, **options))
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+async def film_pipeline(
+    film_id: str,
+    shots_json_path: str | Path,
+    budget_limit: str | Decimal | int | None = None,
+    use_cache: bool = True,
+    **options: Any,
+) -> Film:
     """Make a film of a file of shots (or a script) and return it as it ended.
 
     `film_id` is your own id for it. `options` are `preset`, `image_provider`, `video_provider`,
@@ -179,4 +206,4 @@ def run_film_pipeline(
         },
     )
     wanted = Path(output) if output else None
-    return asyncio.run(make_film(request, **place, output=wanted))
+    return await make_film(request, **place, output=wanted)
