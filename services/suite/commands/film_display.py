@@ -75,6 +75,8 @@ def film_table(film: Film) -> Table:
     columns = {name: kinds for name, kinds in _COLUMNS.items() if there.intersection(kinds)}
     title = _headline(film)
     table = Table("shot", *columns, "cost", title=title, box=None, title_justify="left")
+    # A title is wrapped to the table, however much room there is beside it.
+    table.min_width = title.cell_len
     for shot in film.shots:
         mine = [task for task in film.tasks if task.shot == shot]
         cells = [_cell([t for t in mine if t.type in kinds]) for kinds in columns.values()]

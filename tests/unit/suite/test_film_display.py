@@ -1,8 +1,11 @@
 """The table of a film while it is made, as a terminal shows it."""
 
 import io
+import time
 from typing import Any
 
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.money_pb2 import Money
 from rich.console import Console
 
@@ -61,6 +64,20 @@ def test_found_and_larger_clips_have_their_columns() -> None:
     )
     assert lines[1].split() == ["shot", "clip", "larger", "cost"]
     assert lines[2].split() == ["s1", "succeeded", "failed"]
+
+
+@pytest.mark.parametrize(("seconds", "told"), [
+    (90.2, "The ferry  running  37 %  $0.00  about 90 s left"),
+    (0.0, "The ferry  running  37 %  $0.00"),
+    (-5.0, "The ferry  running  37 %  $0.00"),
+])  # fmt: skip
+def test_the_time_that_is_left_is_told_until_it_has_passed(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, told: str
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_790_000_000.0)
+    eta = Timestamp()
+    eta.FromNanoseconds(round((1_790_000_000 + seconds) * 1e9))
+    assert shown(film(task("composition"), progress_percent=37, eta=eta))[0] == told
 
 
 def test_what_can_be_looked_at_already_stays_in_sight() -> None:
