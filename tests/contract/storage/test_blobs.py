@@ -136,9 +136,7 @@ async def test_of_sixteen_clones_to_one_key_exactly_one_wins(
     outcomes = await asyncio.gather(
         *(blobs.clone(source, KEY, FACTS) for source in sources), return_exceptions=True
     )
-    winners = [
-        source for source, outcome in zip(sources, outcomes, strict=True) if outcome is None
-    ]
+    winners = [source for source, outcome in zip(sources, outcomes, strict=True) if outcome is None]
     assert len(winners) == 1
     assert all(isinstance(each, KeyTakenError) for each in outcomes if each is not None)
     assert await everything(blobs, KEY) == winners[0].encode()
