@@ -10,7 +10,7 @@ from botocore import exceptions as boto
 from services.common.errors import (
     DataLoss,
     FailedPrecondition,
-    ResourceExhausted,
+    StorageFull,
     Unavailable,
 )
 from services.storage.adapters.s3_errors import translated
@@ -51,10 +51,10 @@ def answer(code: str, status: int, operation: str = "PutObject", *, date: dateti
         (answer("PreconditionFailed", 412), KeyTakenError, ""),
         (answer("NoSuchUpload", 404, "CompleteMultipartUpload"), KeyTakenError, ""),
         (answer("NoSuchUpload", 404, "UploadPart"), Unavailable, "NoSuchUpload"),
-        (answer("InsufficientStorage", 507), ResourceExhausted, "full"),
-        (answer("XMinioStorageFull", 507), ResourceExhausted, "full"),
-        (answer("AnythingElse", 507), ResourceExhausted, "full"),
-        (answer("QuotaExceeded", 403), ResourceExhausted, "full"),
+        (answer("InsufficientStorage", 507), StorageFull, "full"),
+        (answer("XMinioStorageFull", 507), StorageFull, "full"),
+        (answer("AnythingElse", 507), StorageFull, "full"),
+        (answer("QuotaExceeded", 403), StorageFull, "full"),
         (answer("SlowDown", 503), Unavailable, "SlowDown"),
         (answer("TooManyRequests", 429), Unavailable, "TooManyRequests"),
         (answer("RequestTimeout", 400), Unavailable, "RequestTimeout"),

@@ -168,11 +168,12 @@ async def test_a_shot_that_no_budget_holds_once_more_is_refused_and_stays_as_it_
     studio = Studio.of(film(2))
     first = await studio.make()
     scope = Scope(ScopeKind.FILM, "f1")
-    studio.ledger.limits["acme", scope] = PRICE - 1
+    spent = studio.films.films["f1"].cost_micros
+    studio.ledger.limits["acme", scope] = spent + PRICE - 1
     with pytest.raises(BudgetExceeded, match=r"budgets/film\.f1"):
         await command(studio).regenerate("acme", "films/f1", 1, feedback="", request_id="r1")
     assert (studio.films.films["f1"], studio.films.ordered) == (first, [])
-    studio.ledger.limits["acme", scope] = PRICE
+    studio.ledger.limits["acme", scope] = spent + PRICE
     await remade(studio, 1, "")
     made = studio.films.films["f1"]
     assert not made.task("s1.animation").pieces[0].placeholder
