@@ -21,7 +21,7 @@ from services.storage.domain.media_types import served_as, shown_inline
 from services.storage.domain.ports import CHUNK_BYTES, BlobInfo, KeyTakenError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
     from datetime import timedelta
     from pathlib import Path
 
@@ -91,13 +91,6 @@ class FolderBlobs:
     async def delete(self, key: str) -> None:
         """Remove file and sidecar."""
         await self._disk.run(self._delete, key)
-
-    async def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
-        """Yield the objects under ``prefix`` in the order of their keys."""
-        for key in await self._disk.run(lambda: sorted(self._keys(prefix))):
-            info = await self.head(key)
-            if info is not None:
-                yield info
 
     async def sign(
         self, asset: Asset, *, expires: datetime, download_name: str
@@ -195,15 +188,6 @@ class FolderBlobs:
                 target.unlink()
                 sync_folder(target.parent)
             sidecar.remove()
-
-    def _keys(self, prefix: str) -> Iterator[str]:
-        start = self._root / prefix.rpartition("/")[0]
-        for folder, names, files in os.walk(start):
-            names[:] = [name for name in names if not name.startswith(_HIDDEN)]
-            for name in files:
-                key = os.path.relpath(os.path.join(folder, name), self._root).replace(os.sep, "/")
-                if key.startswith(prefix):
-                    yield key
 
     def _sweep(self, before: float) -> int:
         stale = [p for p in (self._root / _HIDDEN / "tmp").glob("*") if p.stat().st_mtime < before]

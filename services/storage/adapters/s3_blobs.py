@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -139,18 +138,6 @@ class S3Blobs:
         """Remove the object; S3 says nothing when there is none."""
         await self._calls.request("delete_object", key)
 
-    async def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
-        """Yield the objects under ``prefix``, a thousand per request and without metadata."""
-        start_after = ""
-        while True:
-            page = await self._calls.run(prefix, partial(self._page, prefix, start_after))
-            found = page.get("Contents", [])
-            for item in found:
-                yield BlobInfo(item["Key"], item["Size"], "", {}, item["LastModified"])
-            if not page.get("IsTruncated") or not found:
-                return
-            start_after = found[-1]["Key"]
-
     async def sign(
         self, asset: Asset, *, expires: datetime, download_name: str
     ) -> tuple[str, datetime]:
@@ -209,11 +196,6 @@ class S3Blobs:
     def _open(self, key: str, span: Mapping[str, str]) -> Any:
         answer = self._calls.client.get_object(Bucket=self._calls.bucket, Key=key, **span)
         return answer["Body"]
-
-    def _page(self, prefix: str, start_after: str) -> Any:
-        return self._calls.client.list_objects_v2(
-            Bucket=self._calls.bucket, Prefix=prefix, StartAfter=start_after
-        )
 
     def _uploads(self) -> Sequence[Any]:
         pages = self._calls.client.get_paginator("list_multipart_uploads")

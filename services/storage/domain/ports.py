@@ -117,9 +117,6 @@ class BlobStore(Protocol):
     async def delete(self, key: str) -> None:
         """Remove the object; no error when there is none."""
 
-    def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
-        """Yield the objects under ``prefix`` in the order of their keys; metadata may be empty."""
-
     async def sign(
         self, asset: Asset, *, expires: datetime, download_name: str
     ) -> tuple[str, datetime]:

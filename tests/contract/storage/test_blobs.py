@@ -158,16 +158,6 @@ async def test_deleting_twice_is_no_error_and_reading_then_is_data_loss(
         await everything(blobs, KEY)
 
 
-async def test_objects_are_listed_below_a_prefix_in_the_order_of_their_keys(
-    blobs: BlobStore, tmp_path: Path
-) -> None:
-    keys = [f"videos/acme/{number:03d}.mp4" for number in (3, 1, 2)]
-    for key in [*keys, "videos/other/001.mp4"]:
-        await blobs.publish(staged(tmp_path, key.encode()), key, FACTS)
-    found = [(item.key, item.size_bytes) async for item in blobs.list("videos/acme/")]
-    assert found == [(key, len(key)) for key in sorted(keys)]
-
-
 def asset(content_type: str = "video/mp4") -> Asset:
     return Asset(
         id="01abc",
