@@ -4,9 +4,7 @@ What happens in between is placed exactly: before or after a call of the blob st
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,155 +19,15 @@ from services.common.errors import (
     ResourceExhausted,
     Unavailable,
 )
-from services.common.ids import new_id
-from services.common.media_urls import MediaUrlSigner
 from services.common.migrate import migrate
 from services.storage.__main__ import MIGRATIONS
 from services.storage.adapters.disk import Disk
-from services.storage.adapters.folder_blobs import FolderBlobs
-from services.storage.adapters.folder_spool import FolderSpool
-from services.storage.adapters.media_finisher import MediaFinisher
-from services.storage.adapters.media_inspector import MediaInspector
 from services.storage.adapters.sql_assets import SqlAssets
-from services.storage.adapters.sql_search import SqlSearch
-from services.storage.adapters.staging import FolderStaging
 from services.storage.domain.assets import Asset, AssetState, Description
 from services.storage.domain.keys import ObjectKey
-from services.storage.domain.policies import Policies, Policy
-from services.storage.domain.ports import AssetStore, BlobStore
-from services.storage.usecases.flush import Flush
-from services.storage.usecases.ingest import Ingest, Intake
-from services.storage.usecases.keeper import Keeper
-from services.storage.usecases.library import Library
-from services.storage.usecases.sweep import Sweep
+from tests.integration.storage.replica import Replica
 
 pytestmark = pytest.mark.timeout(60)
-Then = Callable[[], Awaitable[object]]
-
-
-class Watched:
-    """Passes calls on; ``before`` and ``after`` name what happens once around a method."""
-
-    def __init__(self, inner: object) -> None:
-        self._inner = inner
-        self.before: dict[str, Then] = {}
-        self.after: dict[str, Then] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        if name not in {*self.before, *self.after}:
-            return found
-
-        async def watched(*args: object, **kwargs: object) -> object:
-            if then := self.before.pop(name, None):
-                await then()
-            answer = await found(*args, **kwargs)
-            if then := self.after.pop(name, None):
-                await then()
-            return answer
-
-        return watched
-
-
-@dataclass
-class Replica:
-    """The use cases of one process; replicas share database and folder, not the spool."""
-
-    database: Database
-    disk: Disk
-    folder: Path
-    name: str = "one"
-    quota_bytes: int = 0
-    clock: list[datetime] = field(default_factory=lambda: [datetime(2026, 11, 1, tzinfo=UTC)])
-
-    def __post_init__(self) -> None:
-        signer = MediaUrlSigner("a secret of the tests", now=self.now)
-        store = FolderBlobs(self.folder / "objects", self.disk, signer=signer, new_id=new_id)
-        self.blobs = Watched(store)
-        self.assets = Watched(SqlAssets(self.database, now=self.now))
-        mine = self.folder / self.name
-        self.spool = FolderSpool(mine / "spool", self.disk, max_bytes=1 << 30)
-        self.staging = FolderStaging(mine / "staging", self.disk, new_id=new_id)
-
-    def now(self) -> datetime:
-        return self.clock[0]
-
-    @property
-    def shared(self) -> dict[str, Any]:
-        assets: AssetStore = self.assets
-        blobs: BlobStore = self.blobs
-        return {"assets": assets, "blobs": blobs, "now": self.now}
-
-    @property
-    def keeper(self) -> Keeper:
-        policies = Policies(Policy(self.quota_bytes))
-        return Keeper(**self.shared, spool=self.spool, policies=policies)
-
-    @property
-    def library(self) -> Library:
-        return Library(**self.shared, index=SqlSearch(self.database))
-
-    async def upload(
-        self, data: bytes = b"the bytes", then: Then | None = None, **facts: Any
-    ) -> Asset:
-        """Upload a file; ``then`` happens when half of the bytes are there."""
-
-        @asynccontextmanager
-        async def source() -> AsyncIterator[AsyncIterator[bytes]]:
-            yield chunks()
-
-        async def chunks() -> AsyncIterator[bytes]:
-            yield data[:4]
-            if then is not None:
-                await then()
-            yield data[4:]
-
-        ingest = Ingest(
-            assets=self.shared["assets"],
-            staging=self.staging,
-            inspector=MediaInspector(self.disk),
-            finisher=MediaFinisher(self.disk, label=False),
-            keeper=self.keeper,
-            now=self.now,
-            new_id=new_id,
-            max_bytes=1 << 20,
-        )
-        told = Description(content_type="text/plain")
-        asked = {"request_id": "r1", "stem": "acme/c", **facts}
-        return await ingest.receive(Intake(tenant="acme", description=told, **asked), source())
-
-    async def sweep(self) -> None:
-        """Sweep when every upload so far has been left alone for too long."""
-        self.clock[0] += timedelta(days=2)
-        await self.sweep_now()
-
-    async def sweep_now(self) -> None:
-        """Sweep without letting time go by."""
-        shared = {**self.shared, "staging": self.staging, "library": self.library}
-        await Sweep(**shared, spool=self.spool, stale_after=timedelta(days=1)).once()
-
-    async def flush(self) -> int:
-        """Take the spool to the store."""
-        return await Flush(
-            assets=self.shared["assets"], spool=self.spool, keeper=self.keeper
-        ).once()
-
-    def objects(self) -> list[str]:
-        """Keys of the objects that are visible."""
-        root = self.folder / "objects"
-        found = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
-        return sorted(str(path) for path in found if path.parts[0] != ".reelmesh")
-
-    async def read(self, asset: Asset) -> bytes:
-        """Bytes of a stored asset."""
-        _, chunks = await self.library.read("acme", asset.name, offset=0, length=0)
-        return b"".join([chunk async for chunk in chunks])
-
-    async def records(self) -> list[str]:
-        """States of the records."""
-        async with self.database.read() as connection:
-            rows = await connection.exec_driver_sql("SELECT state FROM assets ORDER BY id")
-            return [row[0] for row in rows]
 
 
 @pytest.fixture
