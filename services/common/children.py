@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 # Runs in the child: asks the kernel for a signal when the parent's thread ends, then becomes the
@@ -92,14 +92,18 @@ class Child:
         return await asyncio.to_thread(self._process.wait)
 
 
-async def spawn(argv: Sequence[str], *, cwd: Path | None = None) -> Child:
+async def spawn(
+    argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> Child:
     """Start a program with pipes, in a session of its own; the end of its stderr is kept.
 
-    Raises OSError when it cannot be started.
+    ``env`` is all of its environment; without it, it has ours. Raises OSError when it cannot be
+    started.
     """
     process = subprocess.Popen(  # noqa: ASYNC220 - returns once the program has begun, about 1 ms
         argv,
         cwd=cwd,
+        env=env,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from services.common.children import Child, spawn
-from services.common.errors import DataLoss
-from services.storage.domain.media_ports import DerivedFile
+from services.common.errors import DataLoss, StorageFull, Unavailable
+from services.storage.domain.media_ports import DerivedFile, UndrawnError
 from services.storage.domain.streaming import PLAYLIST_TYPE
 
 if TYPE_CHECKING:
@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 
 _MODULE = "services.storage.adapters.derive_process"
 _ROOT = Path(__file__).resolve().parents[3]
+_BARE = {"LC_ALL": "C.UTF-8"}
+# By what the child says of a failure: damaged media, or no room for what is made of it.
+_ERRORS = {"media": DataLoss, "full": StorageFull}
 _TYPES = {".jpg": "image/jpeg", ".mp4": "video/mp4", ".m3u8": PLAYLIST_TYPE}
 
 
 class DeriveMaker:
-    """One child process, one file at a time; a child that hangs or dies is replaced."""
+    """One child process, one file at a time; a child that hangs or dies is replaced.
+
+    Media is untrusted: the child knows nothing of our environment, which holds every secret.
+    """
 
     def __init__(self, *, timeout: float = 120.0) -> None:
         self._timeout = timeout
@@ -32,13 +38,13 @@ class DeriveMaker:
     async def make(
         self, source: Path, folder: Path, *, frames: int, roles: Sequence[str]
     ) -> Sequence[DerivedFile]:
-        """Make the files inside ``folder``; raises ``DataLoss`` when ``source`` cannot be read."""
+        """Make the files inside ``folder``; see the port."""
         told = {"source": str(source), "folder": str(folder), "frames": frames, "roles": [*roles]}
         async with self._turn:
             answer = await self._ask(json.dumps(told))
         if "error" in answer:
             msg = f"no derived files: {answer['error']}"
-            raise DataLoss(msg)
+            raise _ERRORS.get(answer.get("kind", ""), UndrawnError)(msg)
         return [
             DerivedFile(role, _TYPES[Path(path).suffix], Path(path))
             for role, path in answer["files"].items()
@@ -67,7 +73,8 @@ class DeriveMaker:
                 return json.loads(answer)
         except (TimeoutError, OSError, RuntimeError, ValueError) as error:
             await self._discard(child)
-            return {"error": f"the process that draws failed: {type(error).__name__}"}
+            msg = f"the process that draws failed: {type(error).__name__}"
+            raise UndrawnError(msg) from error
         except asyncio.CancelledError:
             # Its answer would be taken for that of the next question.
             await asyncio.shield(self._discard(child))
@@ -80,5 +87,9 @@ class DeriveMaker:
 
     async def _running(self) -> Child:
         if self._child is None or not self._child.alive:
-            self._child = await spawn([sys.executable, "-m", _MODULE], cwd=_ROOT)
+            try:
+                self._child = await spawn([sys.executable, "-m", _MODULE], cwd=_ROOT, env=_BARE)
+            except OSError as error:
+                msg = f"the process that draws does not start: {error.strerror}"
+                raise Unavailable(msg) from error
         return self._child

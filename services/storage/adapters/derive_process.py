@@ -1,14 +1,18 @@
 """The process that draws derived files: ``python -m services.storage.adapters.derive_process``.
 
 Reads one JSON object per line (``source``, ``folder``, ``frames``, ``roles``) and answers with one:
-``files`` by role, or ``error``. Ends with its standard input, that is, with the service. It runs at
-low priority and apart from the service: encoding takes a core for seconds, and media is untrusted.
+``files`` by role, or ``error`` and its ``kind``: "media" is damaged, "full" is the disk, anything
+else may work another time. Ends with its standard input, that is, with the service. It runs at low
+priority and apart from the service: encoding takes a core for seconds, and media is untrusted. So
+its memory and its time are bounded, and no file is opened as anything but what it begins like.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import sys
 from fractions import Fraction
 from itertools import chain
@@ -16,7 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
+from av.error import FFmpegError
 from av.filter import Graph
+
+from services.common.errors import DataLoss
+from services.storage.adapters.disk import FULL
+from services.storage.adapters.media_formats import MAX_PIXELS, opened
+from services.storage.adapters.process_limits import allow_time, bound_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,10 +53,10 @@ def make(source: str, folder: str, frames: int, roles: list[str]) -> dict[str, s
     made: dict[str, str] = {}
     pictures = _DRAWING.keys() & set(roles)
     if pictures:
-        picked = _pick(source, max(1, frames))
+        face, tiles = _pick(source, max(1, frames))
         for role in sorted(pictures):
             path = Path(folder) / f"{role}.jpg"
-            _write_jpeg(_DRAWING[role](picked), path)
+            _write_jpeg(_DRAWING[role](face, tiles), path)
             made[role] = str(path)
     for role in _PREVIEWS.keys() & set(roles):
         path = Path(folder) / f"{role}.mp4"
@@ -57,26 +67,34 @@ def make(source: str, folder: str, frames: int, roles: list[str]) -> dict[str, s
     return made
 
 
-def _pick(source: str, frames: int) -> list[Any]:
-    """Return nine frames spread over the film, the middle one being its face."""
+def _pick(source: str, frames: int) -> tuple[Any, list[Any]]:
+    """Return the film's face, its middle frame, and nine small ones that are spread over it.
+
+    Of the full size at most two are held at a time: they may be very large.
+    """
     count = _TILES * _TILES
     wanted = [frames * (2 * tile + 1) // (2 * count) for tile in range(count)]
-    picked: list[Any] = []
-    with av.open(source) as container:
+    face, tiles = None, []
+    with opened(Path(source)) as container:
         container.streams.video[0].thread_type = "SLICE"
         for number, frame in enumerate(_upright(container)):
-            picked += [frame] * wanted.count(number)
+            if repeated := wanted.count(number):
+                tiles += [_scaled(frame, _TILE)] * repeated
+                # Until the middle one has come, the last before it: a film may have fewer frames.
+                face = frame if number <= wanted[count // 2] else face
             if number >= wanted[-1]:
                 break
-    if not picked:
+    if face is None:
         msg = "no frame could be decoded"
         raise ValueError(msg)
-    return picked + [picked[-1]] * (count - len(picked))
+    return face, tiles + [tiles[-1]] * (count - len(tiles))
 
 
 def _upright(film: Any) -> Iterator[Any]:
     """Yield the frames as a player shows them: turned as the camera was, with square pixels."""
     stream = film.streams.video[0]
+    # Beyond what the container says: each frame has a size of its own.
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     frames = film.decode(stream)
     first = next(frames, None)
     if first is None:
@@ -105,17 +123,15 @@ def _scaled(frame: Any, width: int) -> Any:
     return frame.reformat(width=width, height=height, format="yuvj420p")
 
 
-def _thumbnail(picked: list[Any]) -> Any:
-    return _scaled(picked[len(picked) // 2], _THUMBNAIL)
+def _thumbnail(face: Any, _tiles: list[Any]) -> Any:
+    return _scaled(face, _THUMBNAIL)
 
 
-def _poster(picked: list[Any]) -> Any:
-    face = picked[len(picked) // 2]
+def _poster(face: Any, _tiles: list[Any]) -> Any:
     return _scaled(face, face.width)
 
 
-def _contact_sheet(picked: list[Any]) -> Any:
-    tiles = [_scaled(frame, _TILE) for frame in picked]
+def _contact_sheet(_face: Any, tiles: list[Any]) -> Any:
     graph = Graph()
     first = tiles[0]
     size = {"width": first.width, "height": first.height, "format": first.format}
@@ -147,7 +163,7 @@ def _write_jpeg(frame: Any, path: Path) -> None:
 def _write_preview(source: str, path: Path, lines: int, quality: int) -> None:
     """Encode the film at so many lines, sound left out."""
     with (
-        av.open(source) as film,
+        opened(Path(source)) as film,
         av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as small,
     ):
         rate = film.streams.video[0].average_rate or Fraction(25)
@@ -179,7 +195,7 @@ def _write_hls(source: str, folder: Path) -> dict[str, str]:
         "hls_time": str(_SEGMENT_SECONDS),
         "hls_segment_filename": str(media),
     }
-    with av.open(source) as film:
+    with opened(Path(source)) as film:
         streams = [*film.streams.video[:1], *film.streams.audio[:1]]
         if any(stream.codec_context.name not in _STREAMED for stream in streams):
             return {}
@@ -189,20 +205,41 @@ def _write_hls(source: str, folder: Path) -> dict[str, str]:
                 if packet.dts is not None:
                     packet.stream = into[packet.stream.index]
                     streamed.mux(packet)
+    _check_rendition(media, playlist)
     return {"hls_media": str(media), "hls": str(playlist)}
+
+
+def _check_rendition(media: Path, playlist: Path) -> None:
+    """Raise ``OSError`` unless all was written: FFmpeg's muxer does not tell of a full disk."""
+    told = playlist.read_text(encoding="utf-8")
+    ranges = re.findall(r"BYTERANGE:(\d+)@(\d+)", told)
+    end = max((int(length) + int(start) for length, start in ranges), default=1)
+    if "#EXT-X-ENDLIST" not in told or media.stat().st_size < end:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _answer(line: str) -> dict[str, Any]:
     try:
         return {"files": make(**json.loads(line))}
     except Exception as error:
-        return {"error": f"{type(error).__name__}: {error}"}
+        return {"error": f"{type(error).__name__}: {error}", "kind": _kind(error)}
+
+
+def _kind(error: Exception) -> str:
+    """Return whose fault it is, where that is sure."""
+    if isinstance(error, MemoryError):
+        return "memory"
+    if isinstance(error, OSError) and error.errno in FULL:
+        return "full"
+    return "media" if isinstance(error, (FFmpegError, DataLoss, ValueError)) else "other"
 
 
 def main() -> None:
     """Serve requests until standard input ends."""
     os.nice(10)
+    bound_memory()
     for line in sys.stdin:
+        allow_time()
         sys.stdout.write(json.dumps(_answer(line)) + "\n")
         sys.stdout.flush()
 

@@ -13,7 +13,8 @@ import av
 from av.error import FFmpegError
 
 from services.common.errors import DataLoss
-from services.storage.adapters.media_inspector import SAFE, measure
+from services.storage.adapters.media_formats import MP4, opened
+from services.storage.adapters.media_inspector import measure
 from services.storage.adapters.mp4_boxes import begins_with_index, top_level_boxes
 from services.storage.domain.assets import Manifest, Provenance
 from services.storage.domain.media_ports import Finished
@@ -118,7 +119,7 @@ def _index_first(path: Path) -> bool:
 def _copied(path: Path, target: Path) -> bool:
     """Copy every packet; false when there is a stream that would not come along."""
     with (
-        av.open(str(path), format="mov", options=SAFE) as film,
+        opened(path, MP4) as film,
         av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as copy,
     ):
         if any(stream.type not in _COPIED for stream in film.streams):

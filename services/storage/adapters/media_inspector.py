@@ -1,20 +1,15 @@
-"""Looks into media files with FFmpeg's demuxers, through PyAV, in threads.
-
-The demuxer is chosen from the first bytes, never left to FFmpeg's own guess: a playlist or a concat
-script that calls itself a video would make it open other files and addresses.
-"""
+"""Looks into media files with FFmpeg's demuxers, through PyAV, in threads."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-import av
 from av.error import FFmpegError
 
 from services.common.errors import DataLoss
+from services.storage.adapters.media_formats import MAX_PIXELS, MP4, Format, found_in, opened
 from services.storage.adapters.mp4_boxes import top_level_boxes
 from services.storage.domain.assets import MediaInfo
 
@@ -25,37 +20,9 @@ if TYPE_CHECKING:
     from services.storage.domain.assets import Description
     from services.storage.domain.ports import StagedFile
 
-_SNIFF_BYTES = 16
-# 16K x 16K: what unpacks to more is meant to exhaust memory.
-_MAX_PIXELS = 1 << 28
-SAFE = {"protocol_whitelist": "file"}
 # An MP4's index tells everything, so that no frame need be decoded to learn the rest.
 _INDEXED = {"probesize": "32", "skip_frame": "all"}
 _PICTURES = frozenset({"png", "jpeg", "gif", "webp"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Format:
-    """A container by its magic number: FFmpeg's demuxer and the media types it may carry."""
-
-    demuxer: str
-    container: str
-    types: frozenset[str]
-
-
-_MP4 = _Format("mov", "mp4", frozenset({"video/mp4", "video/quicktime", "audio/mp4"}))
-_FORMATS = {
-    "webm": _Format("matroska", "webm", frozenset({"video/webm", "video/x-matroska"})),
-    "png": _Format("png_pipe", "png", frozenset({"image/png"})),
-    "jpeg": _Format("jpeg_pipe", "jpeg", frozenset({"image/jpeg"})),
-    "gif": _Format("gif", "gif", frozenset({"image/gif"})),
-    "webp": _Format("webp_pipe", "webp", frozenset({"image/webp"})),
-    "wav": _Format("wav", "wav", frozenset({"audio/wav", "audio/x-wav"})),
-    "flac": _Format("flac", "flac", frozenset({"audio/flac"})),
-    "ogg": _Format("ogg", "ogg", frozenset({"audio/ogg", "audio/opus"})),
-    "mp3": _Format("mp3", "mp3", frozenset({"audio/mpeg"})),
-    "aac": _Format("aac", "aac", frozenset({"audio/aac"})),
-}
 
 
 class MediaInspector:
@@ -74,30 +41,28 @@ class MediaInspector:
 
 def measure(path: Path, content_type: str) -> MediaInfo:
     """Return what a demuxer says about the whole file; raises ``DataLoss``."""
-    with path.open("rb") as file:
-        found = _sniff(file.read(_SNIFF_BYTES))
+    found = found_in(path)
     if found is None or content_type not in found.types:
         msg = f"the file is not {content_type}"
         raise DataLoss(msg)
-    if found is _MP4:
+    if found is MP4:
         top_level_boxes(path)
     try:
-        options = {**SAFE, **(_INDEXED if found is _MP4 else {})}
-        with av.open(str(path), format=found.demuxer, options=options) as container:
+        with opened(path, found, _INDEXED if found is MP4 else None) as container:
             return _measure(container, found)
     except (FFmpegError, ValueError) as error:
         msg = f"the file is a damaged {content_type}: {type(error).__name__}"
         raise DataLoss(msg) from error
 
 
-def _measure(container: Any, found: _Format) -> MediaInfo:
+def _measure(container: Any, found: Format) -> MediaInfo:
     """Read every packet: what cannot be read to its end is not whole."""
     video = container.streams.video[0] if container.streams.video else None
     audio = container.streams.audio[0] if container.streams.audio else None
     if video is None and audio is None:
         msg = f"the {found.container} file has neither picture nor sound"
         raise DataLoss(msg)
-    if video is not None and not 0 < video.width * video.height <= _MAX_PIXELS:
+    if video is not None and not 0 < video.width * video.height <= MAX_PIXELS:
         msg = f"the {found.container} file has an impossible picture size"
         raise DataLoss(msg)
     still = found.container in _PICTURES
@@ -149,31 +114,3 @@ def _rate(video: Any, frames: int) -> float:
     if video is None or frames <= 1 or not video.average_rate:
         return 0.0
     return round(float(video.average_rate), 3)
-
-
-def _sniff(head: bytes) -> _Format | None:
-    """Return the format that the first bytes belong to."""
-    if head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"styp"}:
-        return _MP4
-    if head[:4] == b"RIFF":
-        return _FORMATS.get({b"WAVE": "wav", b"WEBP": "webp"}.get(head[8:12], ""))
-    for magic, name in _MAGIC:
-        if head.startswith(magic):
-            return _FORMATS[name]
-    return None
-
-
-_MAGIC = (
-    (b"\x1a\x45\xdf\xa3", "webm"),
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"\xff\xd8\xff", "jpeg"),
-    (b"GIF8", "gif"),
-    (b"fLaC", "flac"),
-    (b"OggS", "ogg"),
-    (b"ID3", "mp3"),
-    (b"\xff\xfb", "mp3"),
-    (b"\xff\xf3", "mp3"),
-    (b"\xff\xf2", "mp3"),
-    (b"\xff\xf1", "aac"),
-    (b"\xff\xf9", "aac"),
-)

@@ -48,13 +48,28 @@ class SqlChores:
         """Return DELETED records of every tenant, older than ``before``, not yet purged."""
         return await self._fetch(sql.NOT_PURGED, moment=micros(before), at_most=limit)
 
-    async def underived(self, limit: int) -> Sequence[Asset]:
-        """Return STORED pictures and films of every tenant without derived files, oldest first."""
-        return await self._fetch(sql.UNDERIVED, at_most=limit)
+    async def underived(self, moment: datetime, limit: int) -> Sequence[Asset]:
+        """Return STORED pictures and films of every tenant that wait for derived files."""
+        return await self._fetch(sql.UNDERIVED, moment=micros(moment), at_most=limit)
 
-    async def with_role(self, role: str, before: datetime, limit: int) -> Sequence[Asset]:
+    async def with_role(
+        self, role: str, before: datetime, limit: int, *, moment: datetime
+    ) -> Sequence[Asset]:
         """Return STORED files of every tenant derived as ``role`` until ``before``."""
-        return await self._fetch(sql.WITH_ROLE, of_role=role, moment=micros(before), at_most=limit)
+        asked = {"of_role": role, "moment": micros(before), "due": micros(moment)}
+        return await self._fetch(sql.WITH_ROLE, at_most=limit, **asked)
+
+    async def begin_try(self, asset: Asset, moment: datetime, until: datetime) -> int:
+        """Take the asset for ourselves until then; returns the number of the try, 0 for none."""
+        mine = {"which": asset.id, "moment": micros(moment), "until": micros(until)}
+        async with self._database.statement(writes=True) as connection:
+            return await connection.scalar(sql.BEGIN_TRY, mine) or 0
+
+    async def put_off(self, asset: Asset, until: datetime, *, counted: bool) -> None:
+        """Leave the asset alone until then, and take the last try back unless it is counted."""
+        later = {"which": asset.id, "until": micros(until), "uncounted": int(not counted)}
+        async with self._database.statement(writes=True) as connection:
+            await connection.execute(sql.PUT_OFF, later)
 
     async def expired(self, moment: datetime, limit: int) -> Sequence[Asset]:
         """Return STORED assets of every tenant whose time is over and that nothing holds."""

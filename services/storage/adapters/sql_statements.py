@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import (
+    BigInteger,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.storage.adapters.tables import assets, events, reuses, usage
@@ -13,7 +24,7 @@ from services.storage.domain.assets import AssetState
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import BindParameter
+    from sqlalchemy import BindParameter, ColumnElement
 
 WHICH: BindParameter[str] = bindparam("which")
 TENANT: BindParameter[str] = bindparam("of_tenant")
@@ -25,10 +36,18 @@ _WRITING = assets.c.state == AssetState.WRITING.value
 _STORED = assets.c.state == AssetState.STORED.value
 _GIVEN_UP = assets.c.state == AssetState.GIVEN_UP.value
 _DELETED = assets.c.state == AssetState.DELETED.value
+# Said where it goes without saying, too: the index of ages leaves out what is gone for good.
+_UNPURGED = assets.c.purge_time.is_(None)
 _EVERY = select(assets)
 _SAME_STEM = (assets.c.stem == bindparam("of_stem")) & (
     assets.c.extension == bindparam("of_extension")
 )
+
+
+def _state(state: AssetState) -> ColumnElement[bool]:
+    """Return the condition in words, not by a parameter: an index of one state alone serves it."""
+    return assets.c.state == literal_column(f"'{state.value}'")
+
 
 # By dialect: the standard has no word for it.
 INSERT_NEW: Mapping[str, Any] = {
@@ -65,7 +84,7 @@ _LET_GO = {
 GIVE_UP = update(assets).where(_OF_ATTEMPT).values(_LET_GO)
 GIVE_UP_STALE = (
     update(assets)
-    .where(_WRITING, assets.c.update_time < MOMENT, assets.c.spool == "")
+    .where(_WRITING, assets.c.update_time < MOMENT, assets.c.spool == "", _UNPURGED)
     .values(_LET_GO)
 )
 FORGET = delete(assets).where(_THIS, _GIVEN_UP)
@@ -128,21 +147,46 @@ EVERYTHING = (
 WAITING = _EVERY.where(
     assets.c.id.in_(bindparam("identifiers", expanding=True)), _WRITING, assets.c.spool != ""
 ).order_by(assets.c.id)
-UNDERIVED = _EVERY.where(assets.c.derive_time.is_(None), _STORED).order_by(assets.c.id).limit(LIMIT)
-GIVEN_UP = _EVERY.where(_GIVEN_UP).limit(LIMIT)
-NOT_PURGED = _EVERY.where(
-    _DELETED, assets.c.update_time < MOMENT, assets.c.purge_time.is_(None)
-).limit(LIMIT)
+GIVEN_UP = _EVERY.where(_GIVEN_UP, _UNPURGED).limit(LIMIT)
+UNDERIVED = (
+    _EVERY.where(
+        assets.c.derive_time.is_(None), _state(AssetState.STORED), assets.c.try_after <= MOMENT
+    )
+    .order_by(assets.c.try_after, assets.c.id)
+    .limit(LIMIT)
+)
+# Ours if nobody is at it: the try is counted before it begins, so that a crash counts as well.
+BEGIN_TRY = (
+    update(assets)
+    .where(
+        _THIS,
+        _STORED,
+        assets.c.try_after <= MOMENT,
+        or_(assets.c.derive_time.is_(None), assets.c.parent_id != ""),
+    )
+    .values(tries=assets.c.tries + 1, try_after=bindparam("until", type_=BigInteger))
+    .returning(assets.c.tries)
+)
+PUT_OFF = (
+    update(assets)
+    .where(_THIS)
+    .values(
+        tries=assets.c.tries - bindparam("uncounted"),
+        try_after=bindparam("until", type_=BigInteger),
+    )
+)
+NOT_PURGED = _EVERY.where(_DELETED, assets.c.update_time < MOMENT, _UNPURGED).limit(LIMIT)
 WITH_ROLE = (
     _EVERY.where(
         assets.c.role == bindparam("of_role"),
         assets.c.create_time <= MOMENT,
         _STORED,
         assets.c.legal_hold.is_(False),
+        assets.c.try_after <= bindparam("due", type_=BigInteger),
     )
     .order_by(assets.c.create_time)
     .limit(LIMIT)
 )
 EXPIRED = _EVERY.where(
-    assets.c.expire_time <= MOMENT, _STORED, assets.c.legal_hold.is_(False)
+    assets.c.expire_time <= MOMENT, _state(AssetState.STORED), assets.c.legal_hold.is_(False)
 ).limit(LIMIT)

@@ -14,9 +14,16 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
+
+
+def _partial(name: str, *columns: str, rows: str) -> Index:
+    """Return an index of those rows alone: it stays small however many proofs are kept."""
+    return Index(name, *columns, postgresql_where=text(rows), sqlite_where=text(rows))
+
 
 assets = Table(
     "assets",
@@ -54,6 +61,10 @@ assets = Table(
     Column("purge_time", BigInteger),
     # When the derived files were made; 0 where there are none to make.
     Column("derive_time", BigInteger),
+    # Tries of what the worker does with it, and until when it is left alone: while one is at it,
+    # or because one has failed.
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("try_after", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("key", name="assets_key"),
     UniqueConstraint("tenant", "request_id", name="assets_request"),
     Index("assets_page", "tenant", "state", "parent_id", "id"),
@@ -61,10 +72,17 @@ assets = Table(
     Index("assets_content", "tenant", "sha256"),
     Index("assets_stem", "stem", "extension", "iteration"),
     Index("assets_parent", "parent_id"),
-    Index("assets_expiry", "expire_time"),
     Index("assets_role", "role", "state", "create_time"),
-    Index("assets_age", "state", "update_time"),
-    Index("assets_underived", "derive_time", "id"),
+    _partial(
+        "assets_underived", "try_after", "id", rows="state = 'stored' AND derive_time IS NULL"
+    ),
+    _partial(
+        "assets_due",
+        "legal_hold",
+        "expire_time",
+        rows="state = 'stored' AND expire_time IS NOT NULL",
+    ),
+    _partial("assets_age", "state", "update_time", rows="purge_time IS NULL"),
 )
 
 # What a tenant has, kept in the transaction that changes it, so that a quota cannot be overshot.

@@ -29,13 +29,27 @@ class Chores(Protocol):
     async def not_purged(self, before: datetime, limit: int) -> Sequence[Asset]:
         """Return DELETED records of every tenant, from ``before``, whose bytes may be there."""
 
-    async def underived(self, limit: int) -> Sequence[Asset]:
-        """Return STORED pictures and films of every tenant without derived files, oldest first."""
+    async def underived(self, moment: datetime, limit: int) -> Sequence[Asset]:
+        """Return STORED pictures and films of every tenant that wait for derived files.
 
-    async def with_role(self, role: str, before: datetime, limit: int) -> Sequence[Asset]:
+        Never tried ones come first, oldest first; then those whose next try is due.
+        """
+
+    async def begin_try(self, asset: Asset, moment: datetime, until: datetime) -> int:
+        """Keep other replicas off the asset until then, and count a try of work on it.
+
+        Returns the number of the try; 0 when another is at it or nothing is left to do.
+        """
+
+    async def put_off(self, asset: Asset, until: datetime, *, counted: bool) -> None:
+        """Leave the asset alone until then; a try that is not ``counted`` is taken back."""
+
+    async def with_role(
+        self, role: str, before: datetime, limit: int, *, moment: datetime
+    ) -> Sequence[Asset]:
         """Return STORED files of every tenant derived as ``role`` until ``before``, oldest first.
 
-        What is held is left out.
+        What is held is left out, and what is put off beyond ``moment``.
         """
 
     async def expired(self, moment: datetime, limit: int) -> Sequence[Asset]:

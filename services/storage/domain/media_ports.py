@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from services.common.errors import Unavailable
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from contextlib import AbstractAsyncContextManager
@@ -31,13 +33,21 @@ class Finished:
     provenance: Provenance
 
 
+class UndrawnError(Unavailable):
+    """Try again later: whoever draws died or took too long, which says nothing sure of the file."""
+
+
 class Maker(Protocol):
     """Makes thumbnails, posters, contact sheets and previews."""
 
     async def make(
         self, source: Path, folder: Path, *, frames: int, roles: Sequence[str]
     ) -> Sequence[DerivedFile]:
-        """Make the files inside ``folder``; raises ``DataLoss`` when ``source`` cannot be read."""
+        """Make the files inside ``folder``.
+
+        Raises ``DataLoss`` when ``source`` cannot be read, ``StorageFull`` when the folder is full,
+        and ``UndrawnError`` when nobody knows why there are none.
+        """
 
 
 class Inspector(Protocol):

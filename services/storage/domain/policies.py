@@ -67,11 +67,6 @@ def quota_exceeded(tenant: str, quota_bytes: int) -> ResourceExhausted:
     return ResourceExhausted(msg, metadata={"quota": f"storage_bytes/{tenant}"})
 
 
-def is_quota(error: ResourceExhausted) -> bool:
-    """Whether the error says that a tenant's quota is used up, and not that a disk is full."""
-    return "quota" in error.metadata
-
-
 def under_legal_hold() -> FailedPrecondition:
     """Return the error that whoever deletes a held asset gets."""
     msg = "the asset is under legal hold"

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
-from services.common.errors import AlreadyExists, DataLoss, ResourceExhausted
-from services.storage.domain.policies import PREVIEW, SMALL_PREVIEW, is_quota
+from services.storage.domain.policies import PREVIEW, SMALL_PREVIEW
+from services.storage.usecases.trying import Outcome, Trying
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from services.storage.domain.assets import Asset
     from services.storage.domain.ports import AssetStore, Clock
     from services.storage.usecases.derive import Derive
     from services.storage.usecases.library import Library
 
 BATCH = 20
+# A preview of which no smaller one can be made stays as it is, and out of the way of others.
+LEFT_ALONE = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,22 +36,19 @@ class Compress:
     after: timedelta
 
     async def once(self) -> int:
-        """Compress the oldest that are due; returns how many previews were replaced."""
-        due = await self.assets.with_role(PREVIEW, self.now() - self.after, BATCH)
+        """Compress the oldest that are due; returns how many were looked at."""
+        moment = self.now()
+        due = await self.assets.with_role(PREVIEW, moment - self.after, BATCH, moment=moment)
+        trying = Trying(assets=self.assets, now=self.now, name="compress")
         for preview in due:
-            await self._compress(preview)
+            outcome = await trying.of(preview, partial(self._compress, preview))
+            if outcome in {Outcome.UNREADABLE, Outcome.GIVEN_UP}:
+                later = self.now() + LEFT_ALONE
+                await self.assets.put_off(preview, later, counted=True)
         return len(due)
 
     async def _compress(self, preview: Asset) -> None:
         film = await self.assets.get(preview.tenant, preview.parent_id)
         if film is not None and SMALL_PREVIEW not in film.derived:
-            try:
-                await self.derive.add(film, preview, [SMALL_PREVIEW], since=preview.create_time)
-            except (DataLoss, AlreadyExists):
-                # What cannot be read is of no use to anybody: it goes.
-                pass
-            except ResourceExhausted as error:
-                # Without room for both, the film itself and its stills are what is left.
-                if not is_quota(error):
-                    raise
+            await self.derive.add(film, preview, [SMALL_PREVIEW], since=preview.create_time)
         await self.library.erase(preview)

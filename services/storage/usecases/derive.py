@@ -5,16 +5,19 @@ from __future__ import annotations
 import tempfile
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from services.common.errors import AlreadyExists, DataLoss, ResourceExhausted
+from services.common.errors import DataLoss
 from services.storage.domain.assets import AssetState, Description, Lineage
 from services.storage.domain.facets import Facets
-from services.storage.domain.policies import PREVIEWS, is_quota
+from services.storage.domain.media_ports import UndrawnError
+from services.storage.domain.policies import PREVIEWS
 from services.storage.domain.ports import LEFTOVER
 from services.storage.domain.streaming import MEDIA, PLAYLIST, pointed_at
 from services.storage.usecases.ingest import Intake
+from services.storage.usecases.trying import Outcome, Trying
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -33,13 +36,19 @@ if TYPE_CHECKING:
 
 BATCH = 20
 _PICTURE_ROLES = frozenset({"thumbnail"})
+# What is drawn from a few frames, and done before what has to read the whole film.
+_STILLS = frozenset({"thumbnail", "poster", "contact_sheet"})
 _FILMS = frozenset({*PREVIEWS, MEDIA})
 _READ_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derive:
-    """Derives what is missing; several replicas may do so at once, each file is stored once."""
+    """Derives what is missing; of several replicas one takes each asset, each file is stored once.
+
+    What cannot be drawn is tried again later, a few times; what waits behind it does not wait for
+    that.
+    """
 
     assets: AssetStore
     blobs: BlobStore
@@ -52,25 +61,18 @@ class Derive:
 
     async def once(self) -> int:
         """Derive from the oldest assets that wait for it; returns how many were looked at."""
-        waiting = await self.assets.underived(BATCH) if self.roles else ()
+        waiting = await self.assets.underived(self.now(), BATCH) if self.roles else ()
+        trying = Trying(assets=self.assets, now=self.now, name="derive")
         for asset in waiting:
-            await self._derive(asset)
-            await self.assets.mark_derived(asset, self.now())
+            outcome = await trying.of(asset, partial(self._derive, asset))
+            if outcome != Outcome.LATER:
+                await self.assets.mark_derived(asset, self.now())
         return len(waiting)
 
     async def _derive(self, asset: Asset) -> None:
         roles = [role for role in self.roles if _fits(role, asset) and role not in asset.derived]
-        if not roles:
-            return
-        try:
+        if roles:
             await self.add(asset, asset, roles)
-        except (DataLoss, AlreadyExists):
-            # Not a reason to lose the asset, nor to try for ever.
-            return
-        except ResourceExhausted as error:
-            # A tenant whose quota is used up must not stop what others wait for.
-            if not is_quota(error):
-                raise
 
     async def add(
         self, asset: Asset, source: Asset, roles: Sequence[str], *, since: datetime | None = None
@@ -78,16 +80,31 @@ class Derive:
         """Give ``asset`` files that are made from the bytes of ``source``, itself or one of them.
 
         ``since`` is when their life begins, now if it is not said. Raises ``DataLoss`` when the
-        bytes cannot be read.
+        bytes cannot be read, and ``UndrawnError`` once what could be drawn is stored.
         """
+        failed: list[DataLoss | UndrawnError] = []
         async with self.staging.receive(source.size_bytes) as stage:
             async for chunk in self.blobs.read(str(source.key)):
                 await stage.write(chunk)
             staged = await stage.finish()
             frames = source.media.frames if source.media else 1
-            with tempfile.TemporaryDirectory(dir=staged.path.parent, suffix=LEFTOVER) as folder:
-                made = await self.maker.make(staged.path, Path(folder), frames=frames, roles=roles)
-                await self._keep(asset, made, since)
+            for some in _in_turn(roles):
+                try:
+                    async with self._drawn(staged.path, frames, some) as made:
+                        await self._keep(asset, made, since)
+                except (DataLoss, UndrawnError) as error:
+                    failed.append(error)
+        if failed:
+            # What may work another time is worth another time.
+            raise min(failed, key=lambda error: isinstance(error, DataLoss))
+
+    @asynccontextmanager
+    async def _drawn(
+        self, source: Path, frames: int, roles: Sequence[str]
+    ) -> AsyncIterator[Sequence[DerivedFile]]:
+        """Draw into a folder that goes again."""
+        with tempfile.TemporaryDirectory(dir=source.parent, suffix=LEFTOVER) as folder:
+            yield await self.maker.make(source, Path(folder), frames=frames, roles=roles)
 
     async def _keep(
         self, asset: Asset, made: Sequence[DerivedFile], since: datetime | None
@@ -110,6 +127,12 @@ class Derive:
 
 def _fits(role: str, asset: Asset) -> bool:
     return asset.description.content_type.startswith("video/") or role in _PICTURE_ROLES
+
+
+def _in_turn(roles: Sequence[str]) -> list[list[str]]:
+    """Return what is drawn together: stills first, then each that reads the whole film alone."""
+    stills = [role for role in roles if role in _STILLS]
+    return [each for each in (stills, *([role] for role in roles if role not in _STILLS)) if each]
 
 
 def _intake(asset: Asset, file: DerivedFile, since: datetime | None) -> Intake:

@@ -371,6 +371,28 @@ async def test_derived_files_are_found_by_role_and_age_unless_held(store: SqlAss
         made.append(await store.commit((await store.claim(told)).asset))
         if number == 1:
             await store.hold(parent, held=True)
-    found = await store.with_role("preview", NOW, 10)
+    found = await store.with_role("preview", NOW, 10, moment=NOW)
     assert [asset.id for asset in found] == [made[0].id]
-    assert await store.with_role("preview", NOW - timedelta(microseconds=1), 10) == []
+    before = NOW - timedelta(microseconds=1)
+    assert await store.with_role("preview", before, 10, moment=NOW) == []
+    await store.put_off(made[0], NOW + timedelta(hours=1), counted=True)
+    assert await store.with_role("preview", NOW, 10, moment=NOW) == []
+
+
+async def test_work_on_an_asset_is_taken_by_one_and_counted_before_it_begins(
+    store: SqlAssets,
+) -> None:
+    first, second = await stored(store, "r1"), await stored(store, "r2")
+    lease = NOW + timedelta(minutes=10)
+    takers = (store.begin_try(first, NOW, lease) for _ in range(4))
+    assert sorted(await asyncio.gather(*takers)) == [0, 0, 0, 1]
+    assert [item.id for item in await store.underived(NOW, 10)] == [second.id]
+    waiting = await store.underived(lease, 10)
+    assert [item.id for item in waiting] == [second.id, first.id], "never tried ones come first"
+    assert await store.begin_try(first, lease, lease) == 2
+    await store.put_off(first, NOW, counted=False)
+    assert await store.begin_try(first, NOW, lease) == 2, "the last one was taken back"
+    await store.mark_derived(first, NOW)
+    assert await store.begin_try(first, lease, lease) == 0, "nothing is left to do"
+    await store.mark_deleted(second, NOW)
+    assert await store.begin_try(second, NOW, lease) == 0

@@ -6,11 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
+from services.common.database import Database
 from services.common.errors import ResourceExhausted, ServiceError
 from services.storage.__main__ import running
+from services.storage.adapters.tables import assets
 from services.storage.settings import Settings
 from tests.fakes.file_server import FileServer
 from tests.integration.storage.conftest import SIGNING_KEY, client_of, until
@@ -100,6 +103,16 @@ async def test_what_a_killed_upload_leaves_is_swept(
         await until(lambda: not [*settings.asset_folder.rglob("*.json")])
 
 
+async def nobody_is_at_it(settings: Settings) -> None:
+    """Let the minutes pass for which whoever works on an asset has it alone."""
+    place = settings.database_location()
+    async with (
+        Database(place, schema="storage") as database,
+        database.begin() as connection,
+    ):
+        await connection.execute(update(assets).values(try_after=0))
+
+
 @pytest.mark.parametrize("settings", ["folder"], indirect=True)
 async def test_what_was_being_drawn_is_swept_and_drawn_again(settings: Settings) -> None:
     drawing = settings.model_copy(update={"derive": "thumbnail"})
@@ -111,6 +124,7 @@ async def test_what_was_being_drawn_is_swept_and_drawn_again(settings: Settings)
     soon = {"stale_after": timedelta(0), "sweep_every": timedelta(milliseconds=200)}
     async with running(settings.model_copy(update=soon)):
         await until(lambda: not any(settings.receiving_folder.iterdir()))
+    await nobody_is_at_it(settings)
     async with running(drawing) as address, client_of(address) as acme:
         while not (await acme.get(name)).derived:  # noqa: ASYNC110 - it is made by another process
             await asyncio.sleep(0.05)
@@ -242,6 +256,7 @@ async def test_an_old_preview_that_was_being_replaced_is_replaced_once(
         async with client_of(service.address) as acme:
             film = await acme.upload(mp4(size=(320, 240)), "r1")
         assert await service.died() == signal.SIGKILL
+    await nobody_is_at_it(settings)
     monkeypatch.setattr("services.storage.usecases.sweep.PURGE_AFTER", timedelta(0))
     async with running(shrinking) as address, client_of(address) as acme:
         small = (await acme.get(film.name)).derived["preview_small"]

@@ -1,0 +1,25 @@
+"""Bounds of a process that reads untrusted media: what asks for more does not get it."""
+
+from __future__ import annotations
+
+import resource
+
+# Address space of all that the libraries map and of a few of the largest pictures.
+_MEMORY_BYTES = 3 * 1024**3
+# Longer than anybody waits for one file, on every core: an orphan that spins ends as well.
+_CPU_SECONDS = 3600
+
+
+def bound_memory() -> None:
+    """Let allocations fail beyond the bound, and leave no core file of somebody's film."""
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def allow_time() -> None:
+    """Let the process compute for so long from now on; the kernel ends it after that."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    wanted = round(used.ru_utime + used.ru_stime) + _CPU_SECONDS
+    allowed = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    resource.setrlimit(resource.RLIMIT_CPU, (allowed, most))
