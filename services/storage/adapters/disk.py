@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from services.common.errors import ServiceError, StorageFull, Unavailable
@@ -21,11 +22,16 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Disk:
-    """A few threads of its own: a slow disk must not take the threads that others need."""
+    """A few threads of its own: a slow disk must not take the threads that others need.
 
-    def __init__(self, threads: int = 8) -> None:
-        """Prepare the pool; threads start when they are needed."""
+    What goes through a whole file, for seconds perhaps, has other threads than the chunks of
+    uploads and downloads: however many large files are looked into, bytes go on coming and going.
+    """
+
+    def __init__(self, threads: int = 8, lookers: int = 2) -> None:
+        """Prepare the pools; threads start when they are needed."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="storage-disk")
+        self._lookers = ThreadPoolExecutor(lookers, thread_name_prefix="storage-look")
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what ``call`` returns.
@@ -36,20 +42,28 @@ class Disk:
 
     def begin(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[R]:
         """Let a thread begin at once, and not only when the caller waits next; as ``run`` else."""
+        return _begun(self._pool, partial(call, *args, **kwargs))
 
-        def worded() -> R:
-            try:
-                return call(*args, **kwargs)
-            except (FileNotFoundError, FileExistsError):
-                raise
-            except OSError as error:
-                raise translated(error) from error
-
-        return asyncio.get_running_loop().run_in_executor(self._pool, worded)
+    async def look(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what ``call`` returns, which reads a whole file; errors are those of ``run``."""
+        return await _begun(self._lookers, partial(call, *args, **kwargs))
 
     def close(self) -> None:
         """Let the running calls finish and stop the threads."""
+        self._lookers.shutdown(wait=True)
         self._pool.shutdown(wait=True)
+
+
+def _begun(pool: ThreadPoolExecutor, call: Callable[[], R]) -> asyncio.Future[R]:
+    def worded() -> R:
+        try:
+            return call()
+        except (FileNotFoundError, FileExistsError):
+            raise
+        except OSError as error:
+            raise translated(error) from error
+
+    return asyncio.get_running_loop().run_in_executor(pool, worded)
 
 
 def translated(error: OSError) -> ServiceError:

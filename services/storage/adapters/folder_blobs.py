@@ -6,6 +6,7 @@ and never over another one.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -190,10 +191,14 @@ class FolderBlobs:
             sidecar.remove()
 
     def _sweep(self, before: float) -> int:
-        stale = [p for p in (self._root / _HIDDEN / "tmp").glob("*") if p.stat().st_mtime < before]
-        for path in stale:
-            path.unlink(missing_ok=True)
-        return len(stale)
+        removed = 0
+        for path in (self._root / _HIDDEN / "tmp").glob("*"):
+            # One that is published just now has its name no longer.
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < before:
+                    path.unlink()
+                    removed += 1
+        return removed
 
     def _check(self) -> None:
         probe = self._temporary()

@@ -56,11 +56,11 @@ class MediaFinisher:
 
     async def finish(self, staged: StagedFile, description: Description) -> Finished:
         """Return the finished file and its provenance; see the port."""
-        return await self._disk.run(self._finish, staged, description)
+        return await self._disk.look(self._finish, staged, description)
 
     async def look(self, staged: StagedFile, description: Description) -> Provenance:
         """Return the provenance of a file that is to stay as it is."""
-        return Provenance(manifest=await self._disk.run(_manifest, staged.path, description))
+        return Provenance(manifest=await self._disk.look(_manifest, staged.path, description))
 
     def _finish(self, staged: StagedFile, description: Description) -> Finished:
         manifest = _manifest(staged.path, description)

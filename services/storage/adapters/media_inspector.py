@@ -36,7 +36,7 @@ class MediaInspector:
         content_type = description.content_type
         if not content_type.startswith(("video/", "audio/", "image/")):
             return None
-        return await self._disk.run(measure, staged.path, content_type)
+        return await self._disk.look(measure, staged.path, content_type)
 
 
 def measure(path: Path, content_type: str) -> MediaInfo:
