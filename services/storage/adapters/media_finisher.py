@@ -15,7 +15,7 @@ from av.error import FFmpegError
 from services.common.errors import DataLoss
 from services.storage.adapters.media_formats import MP4, opened
 from services.storage.adapters.media_inspector import measure
-from services.storage.adapters.mp4_boxes import begins_with_index, top_level_boxes
+from services.storage.adapters.mp4_boxes import C2PA_BOX, begins_with_index, top_level_boxes
 from services.storage.domain.assets import Manifest, Provenance
 from services.storage.domain.media_ports import Finished
 
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from services.storage.domain.assets import Description
     from services.storage.domain.ports import StagedFile
 
-# C2PA 2.x: the "uuid" box of BMFF files, and how a manifest store begins in any other file.
-_C2PA_BOX = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+# C2PA 2.x: how a manifest store begins in a file that has no boxes.
 _C2PA_STORE = b"jumdc2pa" + bytes.fromhex("00110010800000aa00389b71")
 # XMP part 3: the "uuid" box that holds a packet; IPTC: what made the picture.
 _XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
@@ -81,7 +80,7 @@ class MediaFinisher:
 
 def _manifest(path: Path, description: Description) -> Manifest:
     if description.content_type in {"video/mp4", "video/quicktime", "audio/mp4"}:
-        found = any(box.extension == _C2PA_BOX for box in top_level_boxes(path))
+        found = any(box.extension == C2PA_BOX for box in top_level_boxes(path))
     elif description.content_type.startswith("image/"):
         found = _contains(path, _C2PA_STORE)
     else:

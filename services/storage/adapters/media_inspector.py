@@ -6,11 +6,15 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import av
 from av.error import FFmpegError
 
 from services.common.errors import DataLoss
+from services.storage.adapters.ebml_elements import refuse_after_segment
 from services.storage.adapters.media_formats import MAX_PIXELS, MP4, Format, found_in, opened
-from services.storage.adapters.mp4_boxes import top_level_boxes
+from services.storage.adapters.mp4_boxes import C2PA_BOX, top_level_boxes
+from services.storage.adapters.picture_structure import Picture, picture_in
+from services.storage.adapters.stowaways import refuse_after_riff, refuse_archive, refuse_hidden
 from services.storage.domain.assets import MediaInfo
 
 if TYPE_CHECKING:
@@ -23,6 +27,11 @@ if TYPE_CHECKING:
 # An MP4's index tells everything, so that no frame need be decoded to learn the rest.
 _INDEXED = {"probesize": "32", "skip_frame": "all"}
 _PICTURES = frozenset({"png", "jpeg", "gif", "webp"})
+_CODECS = {"jpeg": "mjpeg"}
+# Larger ones are not unpacked in the service, only drawn from by a process that has bounds: 64 MiB
+# at four bytes a pixel, and a few seconds for all frames.
+_DECODED_PIXELS = 1 << 24
+_DECODED_IN_ALL = 1 << 30
 
 
 class MediaInspector:
@@ -45,14 +54,53 @@ def measure(path: Path, content_type: str) -> MediaInfo:
     if found is None or content_type not in found.types:
         msg = f"the file is not {content_type}"
         raise DataLoss(msg)
-    if found is MP4:
-        top_level_boxes(path)
+    picture = _alone(path, found)
+    if picture is not None and not _decodable(picture, found):
+        return _told(picture, found)
     try:
         with opened(path, found, _INDEXED if found is MP4 else None) as container:
             return _measure(container, found)
     except (FFmpegError, ValueError) as error:
         msg = f"the file is a damaged {content_type}: {type(error).__name__}"
         raise DataLoss(msg) from error
+
+
+def _alone(path: Path, found: Format) -> Picture | None:
+    """Raise ``DataLoss`` unless the file ends where its format does; returns what a picture is."""
+    refuse_archive(path)
+    if found.container in _PICTURES:
+        return picture_in(path, found.container)
+    if found is MP4:
+        refuse_hidden(path, top_level_boxes(path), known=frozenset({C2PA_BOX}))
+    elif found.container == "webm":
+        refuse_after_segment(path)
+    elif found.container == "wav":
+        refuse_after_riff(path)
+    return None
+
+
+def _decodable(picture: Picture, found: Format) -> bool:
+    """Whether it is small enough to be unpacked here; raises ``DataLoss`` for what never is."""
+    pixels = picture.width * picture.height
+    _check_size(picture.width, picture.height, found)
+    return pixels <= _DECODED_PIXELS and pixels * picture.frames <= _DECODED_IN_ALL
+
+
+def _check_size(width: int, height: int, found: Format) -> None:
+    if not 0 < width * height <= MAX_PIXELS:
+        msg = f"the {found.container} file has a picture of {width} x {height} pixels"
+        raise DataLoss(f"{msg}; 1 to {MAX_PIXELS} can be taken")
+
+
+def _told(picture: Picture, found: Format) -> MediaInfo:
+    """What the structure tells of a large picture, whose damage shows when its files are drawn."""
+    return MediaInfo(
+        container=found.container,
+        video_codec=_CODECS.get(found.container, found.container),
+        width=picture.width,
+        height=picture.height,
+        frames=picture.frames,
+    )
 
 
 def _measure(container: Any, found: Format) -> MediaInfo:
@@ -62,9 +110,8 @@ def _measure(container: Any, found: Format) -> MediaInfo:
     if video is None and audio is None:
         msg = f"the {found.container} file has neither picture nor sound"
         raise DataLoss(msg)
-    if video is not None and not 0 < video.width * video.height <= MAX_PIXELS:
-        msg = f"the {found.container} file has an impossible picture size"
-        raise DataLoss(msg)
+    if video is not None:
+        _check_size(video.width, video.height, found)
     still = found.container in _PICTURES
     frames, shown = (_decoded(container), Fraction(0)) if still else _count(container, video)
     if video is not None and (frames == 0 or frames < video.frames):

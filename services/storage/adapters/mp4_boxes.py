@@ -17,6 +17,8 @@ _TOP_LEVEL = frozenset(
     b"ftyp moov mdat free skip wide uuid meta moof mfra sidx styp pdin emsg ssix prft udta jumb"
     b" pnot imda".split()
 )
+# C2PA 2.x: the "uuid" box of a signed manifest.
+C2PA_BOX = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _MAX_BOXES = 100_000
 _DAMAGED = "the MP4 file is damaged: "
 

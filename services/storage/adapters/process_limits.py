@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 
 # Address space of all that the libraries map and of a few of the largest pictures.
-_MEMORY_BYTES = 3 * 1024**3
+_MEMORY_BYTES = 2 * 1024**3
 # Longer than anybody waits for one file, on every core: an orphan that spins ends as well.
 _CPU_SECONDS = 3600
 

@@ -88,7 +88,7 @@ async def test_the_process_has_nothing_of_our_environment_and_a_bound_on_its_mem
         line[:26].strip(): line[26:].split()[0]
         for line in (facts / "limits").read_text().splitlines()
     }
-    assert int(limits["Max address space"]) == 3 * 1024**3
+    assert int(limits["Max address space"]) == 2 * 1024**3
     assert limits["Max core file size"] == "0"
     assert int(limits["Max cpu time"]) >= 3600
 

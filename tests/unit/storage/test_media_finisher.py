@@ -8,15 +8,15 @@ import av
 import pytest
 
 from services.storage.adapters.disk import Disk
-from services.storage.adapters.media_finisher import _C2PA_BOX, _C2PA_STORE, MediaFinisher
+from services.storage.adapters.media_finisher import _C2PA_STORE, MediaFinisher
 from services.storage.adapters.media_inspector import measure
-from services.storage.adapters.mp4_boxes import begins_with_index, top_level_boxes
+from services.storage.adapters.mp4_boxes import C2PA_BOX, begins_with_index, top_level_boxes
 from services.storage.domain.assets import Description, Lineage, Manifest
 from services.storage.domain.ports import StagedFile
 from tests.unit.storage.clips import mp4, png
 
 MODEL_MADE = Lineage(model="google_veo")
-SIGNATURE = (24 + 100).to_bytes(4, "big") + b"uuid" + _C2PA_BOX + bytes(100)
+SIGNATURE = (24 + 100).to_bytes(4, "big") + b"uuid" + C2PA_BOX + bytes(100)
 
 
 @pytest.fixture

@@ -1,0 +1,102 @@
+"""Files that are something else as well: an archive or a page behind, or inside, a film.
+
+Whoever takes such a file for the other thing runs what the film's makers never saw.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import TYPE_CHECKING, BinaryIO
+
+from services.common.errors import DataLoss
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from services.storage.adapters.mp4_boxes import Box
+
+# Boxes without a meaning to players, in which anything could hide.
+_PADDING = frozenset({b"free", b"skip", b"wide", b"uuid"})
+_FOREIGN = re.compile(
+    rb"<(?:!doctype\s+html|html|head|body|script|svg|iframe|\?php)|PK\x03\x04|PK\x05\x06",
+    re.IGNORECASE,
+)
+_OVERLAP = 32
+_BLOCK = 1024 * 1024
+# APPNOTE 4.3.16: an archive is found by a record of 22 bytes and a comment at its end.
+_ARCHIVE, _LISTING, _LARGE = b"PK\x05\x06", b"PK\x01\x02", b"PK\x06\x07"
+_ARCHIVE_TAIL = 22 + 0xFFFF
+# RIFF sizes from here on are what is written where the size is not known yet.
+_STREAMED = 0x7FFF0000
+
+
+def refuse_archive(path: Path) -> None:
+    """Raise ``DataLoss`` when the file can be opened as a ZIP archive, whatever else it is."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = max(0, size - _ARCHIVE_TAIL)
+        file.seek(start)
+        tail = file.read()
+        at = tail.rfind(_ARCHIVE)
+        while at >= 0:
+            if _is_archive(file, start + at, tail[max(0, at - 20) : at + 22]):
+                msg = "the file is an archive as well"
+                raise DataLoss(msg)
+            at = tail.rfind(_ARCHIVE, 0, at)
+
+
+def _is_archive(file: BinaryIO, position: int, record: bytes) -> bool:
+    """Whether a listing of files lies where the record at ``position`` says that it does.
+
+    ``record`` begins 20 bytes before it, where one for large archives may lie.
+    """
+    if len(record) < 42:
+        return False
+    (listing,) = struct.unpack_from("<I", record, 32)
+    if record.startswith(_LARGE):
+        return True
+    if not 0 < listing <= position:
+        return False
+    file.seek(position - listing)
+    return file.read(4) == _LISTING
+
+
+def refuse_hidden(path: Path, boxes: Iterable[Box], *, known: frozenset[bytes]) -> None:
+    """Raise ``DataLoss`` when the padding of an MP4 holds a page or an archive.
+
+    ``known`` are the extensions of "uuid" boxes that are left alone: they are compressed.
+    """
+    with path.open("rb") as file:
+        for box in boxes:
+            if box.kind in _PADDING and box.extension not in known:
+                _search(file, box)
+
+
+def _search(file: BinaryIO, box: Box) -> None:
+    before = b""
+    for block in _blocks(file, box):
+        if _FOREIGN.search(before + block):
+            msg = f"the MP4 file is damaged: its padding ({box.kind.decode()}) is something else"
+            raise DataLoss(msg)
+        before = block[-_OVERLAP:]
+
+
+def _blocks(file: BinaryIO, box: Box) -> Iterator[bytes]:
+    file.seek(box.start + 8)
+    left = box.size - 8
+    while left > 0 and (block := file.read(min(left, _BLOCK))):
+        left -= len(block)
+        yield block
+
+
+def refuse_after_riff(path: Path) -> None:
+    """Raise ``DataLoss`` when bytes follow what a RIFF header announces (WAV)."""
+    with path.open("rb") as file:
+        header = file.read(8)
+    size = int.from_bytes(header[4:8], "little")
+    # One byte of padding may be counted or not.
+    if 0 < size < _STREAMED and path.stat().st_size > 8 + size + 1:
+        msg = "the wav file is damaged: something else is appended to it"
+        raise DataLoss(msg)
