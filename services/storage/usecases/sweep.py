@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import astuple, dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from services.storage.domain.assets import AssetState
 from services.storage.usecases.clear import clear
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from services.storage.domain.assets import Asset
     from services.storage.domain.ports import AssetStore, BlobStore, Clock, StagingArea
     from services.storage.domain.spooling import SpoolRoom
@@ -50,7 +53,7 @@ class Sweep:
     stale_after: timedelta = field(default=timedelta(hours=24))
 
     async def once(self) -> SweepReport:
-        """Do everything that is due, at most ``BATCH`` records of each kind."""
+        """Do everything that is due, ``BATCH`` records at a time."""
         report = SweepReport()
         report.parts = await self.staging.sweep(self.stale_after)
         report.spooled = await self._unspool()
@@ -58,15 +61,10 @@ class Sweep:
         moment = self.now()
         # First nobody may commit them any more, then their objects go.
         await self.assets.give_up_stale(moment - self.stale_after)
-        for asset in await self.assets.given_up(BATCH):
-            report.given_up += await self._clear(asset)
-        for asset in await self.assets.not_purged(moment - PURGE_AFTER, BATCH):
-            await self.blobs.delete(str(asset.key))
-            await self.assets.mark_purged(asset, self.now())
-            report.purged += 1
-        for asset in await self.assets.expired(moment, BATCH):
-            await self._expire(asset)
-            report.expired += 1
+        report.given_up = await _each(partial(self.assets.given_up, BATCH), self._clear)
+        cut_off = partial(self.assets.not_purged, moment - PURGE_AFTER, BATCH)
+        report.purged = await _each(cut_off, self._purge)
+        report.expired = await _each(partial(self.assets.expired, moment, BATCH), self._expire)
         return report
 
     async def _unspool(self) -> int:
@@ -90,7 +88,28 @@ class Sweep:
             await self.assets.forget(asset)
         return cleared
 
-    async def _expire(self, asset: Asset) -> None:
+    async def _purge(self, asset: Asset) -> bool:
+        await self.blobs.delete(str(asset.key))
+        await self.assets.mark_purged(asset, self.now())
+        return True
+
+    async def _expire(self, asset: Asset) -> bool:
         found = await self.assets.get(asset.tenant, asset.id)
         if found is not None and found.state == AssetState.STORED:
             await self.library.delete(asset.tenant, asset.name)
+        return True
+
+
+async def _each(
+    due: Callable[[], Awaitable[Sequence[Asset]]], done: Callable[[Asset], Awaitable[bool]]
+) -> int:
+    """Do it to all that is due, batch after batch; returns to how many it was done.
+
+    Ends with a batch that is not full, or of which something stays due: it would come again.
+    """
+    count = 0
+    while batch := await due():
+        count += (worked := [await done(asset) for asset in batch]).count(True)
+        if len(batch) < BATCH or not all(worked):
+            break
+    return count
