@@ -1,6 +1,8 @@
 """What is stored, over REST: the gallery of an application, against the real storage service."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from reelmesh.storage.v1 import asset_pb2
+from services.common import clock
 from services.gateway.__main__ import running as gateway_running
 from services.gateway.settings import Settings
 from services.storage.__main__ import running as storage_running
@@ -68,3 +71,27 @@ async def test_a_gallery_is_paged_with_its_stills_searched_and_cleared(
     assert gone.json()["asset"]["state"] == "STATE_DELETED"
     assert (await http.get(f"/{names[0]}:sign")).status_code == 404
     assert (await http.get("/assets/nobody")).status_code == 404
+
+
+async def test_an_address_that_storage_signed_gives_ranges_until_it_ends(
+    behind: tuple[httpx.AsyncClient, Client],
+) -> None:
+    http, client = behind
+    clip, host = mp4(), f"http://{http.base_url.netloc.decode()}"
+    asset = await client.upload(clip, "r1")
+
+    async def signed(lifetime: str) -> tuple[str, datetime]:
+        told = (await http.get(f"/{asset.name}:sign", params={"lifetime": lifetime})).json()
+        return host + told["url"], datetime.fromisoformat(told["expireTime"])
+
+    long, _ = await signed("60s")
+    part = await http.get(long, headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, clip[10:20])
+    assert part.headers["content-range"] == f"bytes 10-19/{len(clip)}"
+    forged = long.replace(asset.name.removeprefix("assets/"), "01another")
+    assert (await http.get(forged)).status_code == 403
+    short, ends = await signed("1s")
+    while (await http.get(short)).status_code != 403:  # noqa: ASYNC110 - the services' clock
+        await asyncio.sleep(0.1)
+    assert clock.now() >= ends
+    assert (await http.get(long)).content == clip
