@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -44,11 +44,20 @@ class House:
 
 
 @contextmanager
-def house(url: str = "", *, cached: bool = False, **simulated: Any) -> Iterator[House]:
-    """Every service, on SQLite or a database; from a fixture that is not a coroutine."""
+def house(
+    url: str = "",
+    *,
+    cached: bool = False,
+    given: Mapping[str, str] | None = None,
+    **simulated: Any,
+) -> Iterator[House]:
+    """Every service, on SQLite or a database; from a fixture that is not a coroutine.
+
+    `given` are environment variables of the services besides.
+    """
     nats = Nats()
     with simulator_thread(**simulated) as world:
-        env = {**NAMED, **variables(world), "GENERATOR_POLL_SECONDS": "0.2"}
+        env = {**NAMED, **variables(world), "GENERATOR_POLL_SECONDS": "0.2", **(given or {})}
         env["ORCHESTRATOR_CACHE"] = str(cached).lower()
         stack = Stack(nats, url, env=env)
         try:
