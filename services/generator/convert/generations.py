@@ -101,6 +101,8 @@ def _quality(quality: Quality) -> generation_pb2.Quality:
         prompt_match=quality.prompt_match,
         not_measured=quality.not_measured,
         likeness=quality.likeness,
+        loudness_lufs=quality.loudness_lufs,
+        true_peak_db=quality.true_peak_db,
     )
     for found in quality.findings:
         finding = message.findings.add(

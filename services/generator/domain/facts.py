@@ -78,7 +78,8 @@ class Quality:
 
     `prompt_match` is how much pictures look like their words, `likeness` how much one looks like
     the picture that it was held against, 0 to 1, None where nobody could tell; `not_measured` names
-    what was to be looked at and could not be.
+    what was to be looked at and could not be. `loudness_lufs` and `true_peak_db` (dBTP) are by EBU
+    R 128 of the sound as it was encoded, None where nothing was brought to a level.
     """
 
     score: float
@@ -86,6 +87,8 @@ class Quality:
     prompt_match: float | None = None
     not_measured: tuple[str, ...] = ()
     likeness: float | None = None
+    loudness_lufs: float | None = None
+    true_peak_db: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

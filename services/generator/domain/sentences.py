@@ -60,6 +60,8 @@ class Said(StrEnum):
     FINDING_CAPTIONS_EMPTY = "finding_captions_empty"
     FINDING_CAPTIONS_OVERLAP = "finding_captions_overlap"
     FINDING_CAPTIONS_BEYOND_END = "finding_captions_beyond_end"
+    FINDING_LOUDNESS_MISSED = "finding_loudness_missed"
+    FINDING_PEAKS_TOO_HIGH = "finding_peaks_too_high"
     FINDING_UNREADABLE = "finding_unreadable"
     FINDING_MISHEARD = "finding_misheard"
     FINDING_OFF_PROMPT = "finding_off_prompt"

@@ -12,36 +12,41 @@ from services.common.errors import InvalidArgument
 from services.generator.domain.facts import Finding, Quality
 from services.generator.domain.sentences import found_wrong
 from services.generator.media.captions import Caption
+from services.generator.media.listening import HEARD_SECONDS, Listening, listened
+from services.generator.media.loudness import SILENT_LUFS, Loudness
 from services.generator.media.opening import opened
-from services.generator.media.probe import Facts, Sound, probe
-from services.generator.media.recordings import RATE, Samples, Stream, samples, silence
+from services.generator.media.probe import Facts, probe
 
 _EVERY_FRAME_SECONDS = 120.0  # longer media is looked at by its key frames
 _LOOK_SECONDS = 1.0
-_HEARD_SECONDS = 0.1
-_HEARD = round(RATE * _HEARD_SECONDS)
 _BLACK_LUMA, _BLACK_SECONDS = 24.0, 0.5
 _FROZEN_CHANGE, _FROZEN_SECONDS = 0.15, 2.0
-_SILENT_DB, _SILENT_SECONDS = -50.0, 3.0
-_CLIPPED, _CLIPPED_RUN, _CLIPPED_PER_SECOND = 0.999, 3, 5
+_SILENT_SECONDS = 3.0
+_CLIPPED_PER_SECOND = 5
 _LENGTH_SECONDS = 0.1
 _WORST = {
     "unreadable": 1.0, "no_picture": 0.8, "no_sound": 0.3, "black": 0.6, "frozen": 0.4,
     "silent": 0.4, "clipped": 0.2, "too_short": 0.5, "too_long": 0.3, "captions_overlap": 0.2,
-    "captions_empty": 0.1, "captions_beyond_end": 0.1,
+    "captions_empty": 0.1, "captions_beyond_end": 0.1, "loudness_missed": 0.3,
+    "peaks_too_high": 0.2,
 }  # fmt: skip
+_MISSED_LU, _MOST_LU, _MOST_PEAK_DB = 1.0, 12.0, 3.0
 _LEAST_SHARE = 0.1  # of the worst that a finding takes, however short it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What media should be. Parts [start, end) in `still` may stand still."""
+    """What media should be. Parts [start, end) in `still` may stand still.
+
+    `loudness` is what its sound was to reach, where that was asked for.
+    """
 
     seconds: float | None = None
     silent: bool = False
     picture: bool = True
     captions: Sequence[Caption] = ()
     still: Sequence[tuple[float, float]] = ()
+    loudness: Loudness | None = None
 
 
 def check(
@@ -50,11 +55,12 @@ def check(
     expected: Expected,
     *,
     thorough: bool = True,
-    heard: "Listening | None" = None,
+    heard: Listening | None = None,
+    loudness: Loudness | None = None,
 ) -> Quality:
     """Return the findings and the score; damaged media is a finding, not an error.
 
-    What was `heard` already is not listened to again.
+    What was `heard` already is not listened to again, and its `loudness` is taken as it was found.
     """
     try:
         facts = probe(path, field)
@@ -62,13 +68,19 @@ def check(
         found = [*_lengths(seconds, expected), *_pictures(facts, field, expected, thorough)]
         found += [
             *_sound(facts, field, seconds, expected, heard),
+            *_levels(loudness, expected.loudness),
             *_captions(seconds, expected.captions),
         ]
     except (InvalidArgument, FFmpegError) as error:
         found = [_finding("unreadable", 0, 0, 1, why=error)]
     found.sort(key=lambda each: (-each.penalty, each.start_seconds))
     score = max(0.0, 1.0 - sum(each.penalty for each in found))
-    return Quality(score=round(score, 4), findings=tuple(found))
+    return Quality(
+        score=round(score, 4),
+        findings=tuple(found),
+        loudness_lufs=round(loudness.lufs, 2) if loudness else None,
+        true_peak_db=round(loudness.peak_db, 2) if loudness else None,
+    )
 
 
 def _finding(kind: str, start: float, length: float, share: float, /, **values: object) -> Finding:
@@ -165,15 +177,15 @@ def _is_black(seen: Any) -> bool:
 
 
 def _sound(
-    facts: Facts, field: str, seconds: float, expected: Expected, heard: "Listening | None"
+    facts: Facts, field: str, seconds: float, expected: Expected, heard: Listening | None
 ) -> Iterator[Finding]:
     if expected.silent:
         return
     if facts.sound is None:
         yield _finding("no_sound", 0, 0, 1)
         return
-    found = heard or _listened(facts, facts.sound, field)
-    times = [place * _HEARD_SECONDS for place in range(len(found.quiet))] + [seconds]
+    found = heard or listened(facts, facts.sound, field)
+    times = [place * HEARD_SECONDS for place in range(len(found.quiet))] + [seconds]
     for start, end in _runs(times, found.quiet, min(_SILENT_SECONDS, seconds * 0.9)):
         yield _lasting("silent", start, end, seconds)
     if found.clipped > _CLIPPED_PER_SECOND * max(1.0, seconds):
@@ -181,41 +193,17 @@ def _sound(
         yield _finding("clipped", 0, 0, share, times=found.clipped)
 
 
-class Listening:
-    """Hears a recording piece by piece: which tenths of a second are quiet, how often it clips."""
-
-    def __init__(self) -> None:
-        self.quiet: list[bool] = []
-        self.clipped = 0
-        self._rest = silence(0)
-
-    def hear(self, piece: Samples) -> None:
-        """Take in the next samples."""
-        self.clipped += _clipped(piece)
-        whole = np.concatenate([self._rest, piece], axis=1)
-        count = whole.shape[1] // _HEARD
-        self._rest = whole[:, count * _HEARD :]
-        powers = np.mean(whole[:, : count * _HEARD].reshape(2, -1, _HEARD) ** 2, axis=(0, 2))
-        self.quiet += (10 * np.log10(np.maximum(powers, 1e-12)) < _SILENT_DB).tolist()
-
-
-def _listened(facts: Facts, sound: Sound, field: str) -> Listening:
-    origin = facts.picture.start if facts.picture is not None else sound.start
-    # One channel lies in both of two, 3 dB down in each.
-    whole = np.float32(np.sqrt(2) if sound.channels == 1 else 1)
-    listening = Listening()
-    stream = Stream(samples(facts.path, field, origin=origin))
-    while (piece := stream.read(RATE)).shape[1]:
-        listening.hear(piece * whole)
-    return listening
-
-
-def _clipped(piece: Any) -> int:
-    """Return how often several samples in a row lie at full scale."""
-    full = (np.abs(piece) >= _CLIPPED).astype(np.int8)
-    together = sum(full[:, n : full.shape[1] - _CLIPPED_RUN + 1 + n] for n in range(_CLIPPED_RUN))
-    whole = np.asarray(together) == _CLIPPED_RUN
-    return int(np.count_nonzero(np.diff(whole.astype(np.int8), axis=1) == 1))
+def _levels(found: Loudness | None, wanted: Loudness | None) -> Iterator[Finding]:
+    """Yield what the sound misses; one of silence has missed nothing but its sound."""
+    if found is None or wanted is None or found.lufs <= SILENT_LUFS:
+        return
+    off, over = abs(found.lufs - wanted.lufs), found.peak_db - wanted.peak_db
+    if off > _MISSED_LU:
+        facts = {"lufs": f"{found.lufs:.1f}", "wanted": f"{wanted.lufs:.1f}"}
+        yield _finding("loudness_missed", 0, 0, off / _MOST_LU, **facts)
+    if over > 0:
+        facts = {"peak": f"{found.peak_db:.2f}", "ceiling": f"{wanted.peak_db:.2f}"}
+        yield _finding("peaks_too_high", 0, 0, over / _MOST_PEAK_DB, **facts)
 
 
 def _captions(seconds: float, captions: Sequence[Caption]) -> Iterator[Finding]:

@@ -3,26 +3,23 @@
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from services.generator.domain.compositions import CaptionMode, ComposeTask, Role, Track
+from services.generator.domain.compositions import CaptionMode, ComposeTask
 from services.generator.domain.facts import Quality
 from services.generator.domain.sentences import Said, said
 from services.generator.media.attaching import attach
 from services.generator.media.burning import Burner, spans
 from services.generator.media.captions import Caption, read
-from services.generator.media.checks import Expected, Listening, check
+from services.generator.media.checks import Expected, check
 from services.generator.media.film import Film
-from services.generator.media.loudness import Hear, Loudness, Meter, encode, mastered, raw
-from services.generator.media.mixing import Source, mixed
+from services.generator.media.listening import Listening
+from services.generator.media.loudness import Loudness
 from services.generator.media.pictures import Pictures
 from services.generator.media.planning import Cut, planned
-from services.generator.media.probe import Facts, probe
-from services.generator.media.recordings import RATE
+from services.generator.media.probe import probe
+from services.generator.media.soundtrack import sounded
 
 Progress = Callable[[float], None]
 
@@ -66,11 +63,9 @@ def compose(task: ComposeTask, files: Inputs, path: Path, progress: Progress) ->
     burnt = captions if task.caption_mode is CaptionMode.BURN else []
     cut = planned(task, facts, partial(spans, burnt))
     burner = Burner(burnt, task.caption_style, task.caption_language, cut.target)
-    sources = [*_own(cut), *_laid(cut, tracks)]
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}.") as folder:
         sound = Path(folder) / "sound.m4a"
-        loudness, heard = _sound(cut, sources, sound, Path(folder) / "mix.f32")
-        progress(_SOUND_SHARE)
+        level, heard = sounded(cut, tracks, sound, lambda done: progress(_SOUND_SHARE * done))
         _write(cut, path, sound, burner, progress)
     if files.captions and not burnt:
         attach(path, files.captions, task.caption_language)
@@ -82,19 +77,33 @@ def compose(task: ComposeTask, files: Inputs, path: Path, progress: Progress) ->
         seconds=float(cut.seconds),
         method=cut.method,
         encoded_frames=sum(part.end - part.start for part in cut.plan if part.clip is None),
-        loudness=loudness,
+        loudness=level,
         warnings=tuple(
             said(Said.CAPTIONS_NOT_DRAWN, characters=each) for each in sorted(burner.missing)
         ),
         places=tuple(_places(cut)),
-        quality=check(path, "film", _expected(cut, captions), thorough=False, heard=heard)
-        if task.check
-        else None,
+        quality=_looked_at(path, cut, captions, level, heard) if task.check else None,
     )
 
 
+def _looked_at(
+    path: Path,
+    cut: Cut,
+    captions: Sequence[Caption],
+    level: Loudness | None,
+    heard: Listening | None,
+) -> Quality:
+    expected = _expected(cut, captions)
+    return check(path, "film", expected, thorough=False, heard=heard, loudness=level)
+
+
 def _expected(cut: Cut, captions: Sequence[Caption]) -> Expected:
-    return Expected(seconds=float(cut.seconds), captions=captions, still=[*_stills(cut)])
+    return Expected(
+        seconds=float(cut.seconds),
+        captions=captions,
+        still=[*_stills(cut)],
+        loudness=Loudness(cut.task.loudness_lufs, cut.task.true_peak_db),
+    )
 
 
 def _stills(cut: Cut) -> Iterator[tuple[float, float]]:
@@ -119,90 +128,3 @@ def _write(cut: Cut, path: Path, sound: Path, burner: Burner, progress: Progress
         for part in cut.plan:
             for done in film.add(pictures.packets(part)):
                 progress(_SOUND_SHARE + (1 - _SOUND_SHARE) * done / cut.frames)
-
-
-def _sound(
-    cut: Cut, sources: Sequence[Source], path: Path, mix: Path
-) -> tuple[Loudness | None, Listening | None]:
-    """Mix and master the sound of the cut; a cut without any has a silent track.
-
-    Returns how loud it became, and what was heard of it where it was listened to.
-    """
-    length = round(cut.seconds * RATE)
-    meter = Meter(true_peak=False)
-    with mix.open("wb") as file:
-        for block in mixed(sources, length, keep_levels=cut.task.keep_levels):
-            meter.show(block)
-            file.write(np.ascontiguousarray(block.T).tobytes())
-    found = meter.result()
-    if cut.task.keep_levels or not sources:
-        encode(raw(mix), path)
-        return (found if sources else None), None
-    heard: list[Listening] = []
-
-    def listening() -> Hear:
-        heard.append(Listening())
-        return heard[-1].hear
-
-    target = Loudness(cut.task.loudness_lufs, cut.task.true_peak_db)
-    return mastered(mix, found, target, path, listening=listening), heard[-1]
-
-
-def _own(cut: Cut) -> Iterator[Source]:
-    """Yield the clips' own sound; where two clips blend, so does their sound."""
-    rate = cut.target.rate
-    for number, (clip, place) in enumerate(zip(cut.task.clips, cut.clips, strict=True)):
-        facts = cut.facts[number]
-        if facts.sound is None or facts.picture is None or clip.mute:
-            continue
-        following = cut.clips[number + 1].overlap if number + 1 < len(cut.clips) else 0
-        following = following if place.runs == place.frames else 0
-        at, end = _sample(place.at, rate), _sample(place.at + place.runs, rate)
-        plain = Source(path=facts.path, field="", role=Role.EFFECT, at=at, length=1)
-        yield Source(
-            path=facts.path,
-            field=f"clips[{number}].media",
-            role=Role.EFFECT,
-            at=at,
-            length=end - at,
-            origin=facts.picture.start,
-            start=clip.start_seconds,
-            gain_db=clip.gain_db,
-            fade_in=_sample(place.overlap, rate) or plain.fade_in,
-            fade_out=_sample(following, rate) or plain.fade_out,
-        )
-
-
-def _laid(cut: Cut, tracks: Sequence[Facts]) -> Iterator[Source]:
-    """Yield the tracks that are heard before the cut ends."""
-    whole = round(cut.seconds * RATE)
-    for number, (track, facts) in enumerate(zip(cut.task.tracks, tracks, strict=True)):
-        at = round(track.at_seconds * RATE)
-        if facts.sound is None or at >= whole:
-            continue
-        yield Source(
-            path=facts.path,
-            field=f"tracks[{number}].media",
-            role=track.role,
-            at=at,
-            length=min(_heard(track, facts), whole - at),
-            origin=facts.sound.start,
-            start=track.start_seconds,
-            gain_db=track.gain_db,
-            loop=track.loop,
-            fade_in=round(track.fade_in_seconds * RATE),
-            fade_out=round(track.fade_out_seconds * RATE),
-        )
-
-
-def _heard(track: Track, facts: Facts) -> int:
-    left = (facts.sound.seconds if facts.sound else 0.0) - track.start_seconds
-    wanted = track.duration_seconds
-    if track.loop:
-        return 1 << 62 if wanted is None else round(wanted * RATE)
-    return max(1, round((left if wanted is None else min(wanted, left)) * RATE))
-
-
-def _sample(frame: int, rate: Fraction) -> int:
-    """Return the sample at which a frame of the cut begins: counted from 0, so nothing drifts."""
-    return round(frame * RATE / rate)

@@ -21,6 +21,7 @@ _AAC_BITS_PER_SECOND = 192_000
 _MARGIN_DB = 0.8  # AAC raises peaks a little
 _ROUNDS = 3
 _CLOSE_LU = 0.3
+_MOST_GAIN_DB = 20.0  # more would make a roar of the noise of a quiet room
 _OVERSAMPLED = 4 * RATE
 
 
@@ -84,11 +85,12 @@ def mastered(
 ) -> Loudness:
     """Encode a raw mix (float32, stereo, interleaved) as AAC at the target; returns what it became.
 
-    Peaks that would pass the target's are held by a limiter that works at four times the rate. The
-    encoded file is measured and made again, nearer to the target, where it does not meet it. Each
-    file is given to a new `listening`; the last one heard what is delivered.
+    It is made louder by 20 dB at most. Peaks that would pass the target's are held by a limiter
+    that works at four times the rate. The encoded file is measured and made again, nearer to the
+    target, where it does not meet it. Each file is given to a new `listening`; the last one heard
+    what is delivered, which may still have missed the target: compare what is returned.
     """
-    gain = 0.0 if found.lufs <= SILENT_LUFS else target.lufs - found.lufs
+    gain = 0.0 if found.lufs <= SILENT_LUFS else min(target.lufs - found.lufs, _MOST_GAIN_DB)
     ceiling = target.peak_db - _MARGIN_DB
     result = found
     for _ in range(_ROUNDS):
@@ -96,6 +98,7 @@ def mastered(
         encode(_levelled(mix, gain, ceiling if limited else None), destination)
         result = measured(destination, "mix", listening())
         off, over = target.lufs - result.lufs, result.peak_db - target.peak_db
+        off = min(off, _MOST_GAIN_DB - gain)
         near = abs(off) <= _CLOSE_LU or result.lufs <= SILENT_LUFS
         if near and over <= 0:
             break

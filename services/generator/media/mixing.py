@@ -13,7 +13,7 @@ from services.generator.media.recordings import RATE, Samples, Stream, samples, 
 
 BLOCK = RATE // 2
 _HOP = RATE // 100  # activity of speech is known for each hundredth of a second
-_CLICK = RATE // 200  # a cut in sound takes five thousandths of a second
+CLICK = RATE // 200  # a cut in sound takes five thousandths of a second
 
 _SPEECH_LEVEL, _MUSIC_LEVEL = -20.0, -26.0  # dBFS (RMS of what is not silence) before mastering
 _SPEAKING = 10 ** (-45 / 20)
@@ -39,8 +39,8 @@ class Source:
     start: float = 0.0
     gain_db: float = 0.0
     loop: bool = False
-    fade_in: int = _CLICK
-    fade_out: int = _CLICK
+    fade_in: int = CLICK
+    fade_out: int = CLICK
 
     @property
     def end(self) -> int:

@@ -1,15 +1,22 @@
 """Mixes are measured as they play: places in samples, levels in dBFS, loudness by EBU R 128."""
 
+import errno
+import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 
 from services.generator.domain.compositions import Clip, ComposeTask, Role, Track
 from services.generator.domain.media import Media
-from services.generator.media.compose import Inputs, compose
-from services.generator.media.loudness import measured
+from services.generator.media import soundtrack
+from services.generator.media.checks import Expected, check
+from services.generator.media.compose import Composed, Inputs, compose
+from services.generator.media.loudness import Loudness, measured
 from tests.fakes.clips import RATE, decibels, heard, make_clip, make_sound, tone
 
 ANY = Media(url="https://example.com/any")
@@ -26,16 +33,32 @@ def talk(seconds: float) -> np.ndarray:
     return (0.2 * buzz * syllables).astype(np.float32)
 
 
-def mixed(
+def made(
     folder: Path, tracks: list[tuple[np.ndarray, dict[str, Any]]], *, seconds: int = 8, **task: Any
-) -> Path:
+) -> tuple[Path, Composed]:
     clip = make_clip(folder / "clip.mp4", frames=seconds * 12, rate=12, size=(96, 64))
     files = [make_sound(folder / f"{n}.flac", samples) for n, (samples, _) in enumerate(tracks)]
     given = tuple(Track(media=ANY, **change) for _, change in tracks)
     order = ComposeTask(clips=(Clip(media=ANY),), tracks=given, **task)
     film = folder / "film.mp4"
-    compose(order, Inputs(clips=[clip], tracks=files), film, lambda _: None)
-    return film
+    return film, compose(order, Inputs(clips=[clip], tracks=files), film, lambda _: None)
+
+
+def mixed(folder: Path, tracks: list[tuple[np.ndarray, dict[str, Any]]], **given: Any) -> Path:
+    return made(folder, tracks, **given)[0]
+
+
+def independently(film: Path) -> tuple[float, float]:
+    """LUFS and dBTP as the ffmpeg program tells them of the finished film."""
+    argv = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-hide_banner", "-i", str(film), "-vn"]
+    argv += ["-af", "ebur128=peak=true", "-f", "null", "-"]
+    told = subprocess.run(argv, capture_output=True, check=True, text=True, timeout=60).stderr
+    summary = told[told.rindex("Summary:") :]
+    lufs = re.search(r"I:\s+(-?[\d.]+) LUFS", summary)
+    peak = re.search(r"Peak:\s+(-?[\d.]+) dBFS", summary)
+    assert lufs is not None
+    assert peak is not None
+    return float(lufs[1]), float(peak[1])
 
 
 def first(samples: np.ndarray, level: float) -> float:
@@ -56,15 +79,63 @@ def test_the_film_meets_its_loudness_and_its_peak(tmp_path: Path, lufs: float) -
         (talk(5), {"role": Role.DIALOGUE, "at_seconds": 1.0}),
         (tone(8, MUSIC), {"role": Role.MUSIC}),
     ]
-    film = mixed(tmp_path, tracks, loudness_lufs=lufs)
-    found = measured(film, "film")
-    assert found.lufs == pytest.approx(lufs, abs=1)
-    assert found.peak_db <= -1
+    film, facts = made(tmp_path, tracks, loudness_lufs=lufs)
+    found = independently(film)
+    assert found[0] == pytest.approx(lufs, abs=1)
+    assert found[1] <= -1
+    assert facts.quality is not None
+    told = (facts.quality.loudness_lufs, facts.quality.true_peak_db)
+    assert told == pytest.approx(found, abs=0.15)
+    assert facts.quality.findings == ()
+
+
+def test_the_sound_of_a_quiet_room_does_not_become_a_roar(tmp_path: Path) -> None:
+    noise = np.random.default_rng(7).normal(0, 10 ** (-60 / 20), 8 * RATE).astype(np.float32)
+    film, facts = made(tmp_path, [(noise, {"role": Role.EFFECT})])
+    lufs = independently(film)[0]
+    assert -44 < lufs < -36, "20 dB louder, no more"
+    assert facts.quality is not None
+    assert {each.kind for each in facts.quality.findings} == {"loudness_missed"}
+    assert (
+        facts.quality.findings[0].explanation == f"its loudness is {lufs:.1f} LUFS instead of -16.0"
+    )
+
+
+def test_a_mix_that_has_no_room_on_the_disk_is_not_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    total, used, _ = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: (total, used, 2 * RATE * 8 - 1))
+    monkeypatch.setattr(soundtrack, "mixed", lambda *_, **__: pytest.fail("it was begun"))
+    with pytest.raises(OSError, match="has no room") as caught:
+        mixed(tmp_path, [(tone(1), {"role": Role.EFFECT})], seconds=2)
+    assert caught.value.errno == errno.ENOSPC
+
+
+def test_peaks_that_could_not_be_held_are_told(tmp_path: Path) -> None:
+    expected = Expected(loudness=Loudness(-16, -1), picture=False)
+    sound = make_sound(tmp_path / "s.flac", tone(2))
+    quality = check(sound, "media", expected, loudness=Loudness(-16.2, -0.4))
+    assert [each.kind for each in quality.findings] == ["peaks_too_high"]
+    assert "-0.40 dBTP" in quality.findings[0].explanation
+    silent = check(sound, "media", expected, loudness=Loudness(-70, -120))
+    assert silent.findings == (), "where there is nothing to be heard there is no level to miss"
+
+
+def test_no_part_of_a_recording_begins_or_stops_with_a_click(tmp_path: Path) -> None:
+    """Cut where the wave is at its highest: in the middle, and by the end of the film."""
+    wave = np.cos(2 * np.pi * 100 * np.arange(4 * RATE) / RATE).astype(np.float32) / 2
+    part = {"role": Role.EFFECT, "start_seconds": 1.0, "duration_seconds": 0.5}
+    rest = {"role": Role.EFFECT, "start_seconds": 1.0, "at_seconds": 1.0}
+    sound = heard(mixed(tmp_path, [(wave, part), (wave, rest)], seconds=2, keep_levels=True))[0]
+    steepest = 2 * np.pi * 100 / RATE / 2
+    assert np.abs(np.diff(sound[: 2 * RATE])).max() < 3 * steepest
+    assert np.abs(sound[2 * RATE - 48 : 2 * RATE]).max() < 0.25, "and the end of the film is soft"
 
 
 def test_peaks_are_held_and_loudness_kept(tmp_path: Path) -> None:
     """Clicks far above the rest would pass full scale at this loudness."""
-    sound = tone(8, MUSIC, 0.02)
+    sound = tone(8, MUSIC, 0.04)
     sound[:: RATE // 2] = 1.0
     film = mixed(tmp_path, [(sound, {"role": Role.EFFECT})])
     found = measured(film, "film")
