@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.generator.domain.compositions import Role
+from services.generator.media.looping import looped
 from services.generator.media.recordings import RATE, Samples, Stream, samples, silence
 
 BLOCK = RATE // 2
@@ -56,7 +58,8 @@ class _Playing:
     done: int = 0
 
     def __post_init__(self) -> None:
-        self.stream = Stream(_pieces(self.source))
+        source = self.source
+        self.stream = Stream(looped(partial(_once, source)) if source.loop else _once(source))
 
     def read(self, count: int) -> Samples:
         """Return the next samples as they are heard in the cut, silence after the recording."""
@@ -92,16 +95,6 @@ def mixed(sources: Sequence[Source], length: int, *, keep_levels: bool) -> Itera
             block[:, late:] += heard * _ducking(curve, each.source.role, begin + late, count - late)
         playing = [each for each in playing if each.source.end > begin + count]
         yield block
-
-
-def _pieces(source: Source) -> Iterator[Samples]:
-    while True:
-        heard = 0
-        for piece in samples(source.path, source.field, origin=source.origin, start=source.start):
-            heard += piece.shape[1]
-            yield piece
-        if not source.loop or not heard:
-            return
 
 
 def _fade(place: npt.NDArray[np.int64], source: Source) -> Curve:

@@ -16,7 +16,7 @@ RATE = 48_000
 Samples: TypeAlias = npt.NDArray[np.float32]
 """Shape (2, n): left and right, full scale at 1."""
 
-_SLACK = RATE // 100  # rounding of a container's clock; what is more is a hole, or laid over
+_SLACK = RATE // 100  # rounding of a container's clock; what is more is a hole
 
 
 def silence(count: int) -> Samples:
@@ -75,7 +75,7 @@ def _placed(pieces: Iterator[tuple[float | None, Samples]], begin: float) -> Ite
 
 
 class Stream:
-    """Samples of a recording, as many at a time as are asked for; loops if told to."""
+    """Samples of a recording, as many at a time as are asked for."""
 
     def __init__(self, pieces: Iterator[Samples]) -> None:
         self._pieces = pieces
@@ -93,3 +93,8 @@ class Stream:
         joined = np.concatenate(parts, axis=1)
         self._rest = joined[:, count:]
         return joined[:, :count]
+
+    def pieces(self) -> Iterator[Samples]:
+        """Yield what nobody has read, as it comes."""
+        yield self._rest
+        yield from self._pieces

@@ -181,6 +181,7 @@ def _clip(clip: CutClip) -> pb.ComposeTask.Clip:
         mute=clip.mute,
         shows=clip.shows,
         hold=to_duration(clip.hold or None),
+        gain_db=clip.gain_db,
     )
 
 

@@ -6,10 +6,11 @@ import pytest
 
 from services.common.channels import Channel
 from services.common.errors import InvalidArgument
+from services.generator.convert.compositions import compose
 from services.orchestrator.adapters.script_client import ScriptClient
 from services.orchestrator.adapters.works_client import task_of
 from services.orchestrator.domain.films.shots import Shot
-from services.orchestrator.domain.films.works import ComposeWork, CutClip, UpscaleWork
+from services.orchestrator.domain.films.works import ComposeWork, CutClip, CutTrack, UpscaleWork
 from services.prompt.__main__ import running
 from services.prompt.settings import Settings
 
@@ -48,3 +49,15 @@ def test_a_clip_is_enlarged_and_a_rough_cut_is_left_as_it_is() -> None:
     assert (rough.keep_levels, rough.check, rough.width) == (True, False, 0)
     whole = task_of(ComposeWork(clips=(CutClip(asset="assets/a"),), size=(1280, 720))).compose
     assert (whole.keep_levels, whole.check, whole.width, whole.height) == (False, True, 1280, 720)
+
+
+def test_fades_and_levels_of_a_cut_travel_with_it() -> None:
+    clip = CutClip(asset="assets/a", gain_db=-12.0)
+    music = CutTrack(asset="assets/m", role="music", loop=True, fade_out=1.5)
+    cut = task_of(ComposeWork(clips=(clip,), tracks=(music,))).compose
+    told = compose(cut)
+    assert told.clips[0].gain_db == -12.0
+    track = told.tracks[0]
+    assert (track.loop, track.fade_in_seconds, track.fade_out_seconds) == (True, 0.0, 1.5)
+    bare = task_of(ComposeWork(clips=(clip,), tracks=(CutTrack(asset="assets/m", role="music"),)))
+    assert not bare.compose.tracks[0].HasField("fade_out")

@@ -87,7 +87,7 @@ class CutClip:
     """A clip of the cut: how much of it, and how it follows the one before; seconds.
 
     Its last picture then stands for `hold`. `shows` are the words that its picture is compared
-    with, "" for not at all.
+    with, "" for not at all; `gain_db` changes its own sound.
     """
 
     asset: str
@@ -97,6 +97,7 @@ class CutClip:
     mute: bool = False
     shows: str = ""
     hold: float = 0.0
+    gain_db: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

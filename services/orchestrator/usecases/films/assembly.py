@@ -31,6 +31,10 @@ from services.orchestrator.usecases.films.purchase import Purchase
 _NOTICEABLE_SECONDS = 0.02
 # Below this score a cut is told to be poor.
 GATE = 0.6
+# Music that was made for another length would stop dead.
+MUSIC_FADE_SECONDS = 1.5
+# The chord of a storyboard, where the film has music or words of its own.
+PLACEHOLDER_DB = -12.0
 
 
 @dataclass(frozen=True)
@@ -110,11 +114,16 @@ class Reel:
                 for start, piece in zip(starts, pieces, strict=False)
             ]
         music = [t for t in self.film.tasks if t.type is TaskType.MUSIC]
-        found += [CutTrack(asset=p.asset, role="music", loop=True) for t in music for p in t.pieces]
+        found += [
+            CutTrack(asset=p.asset, role="music", loop=True, fade_out=MUSIC_FADE_SECONDS)
+            for t in music
+            for p in t.pieces
+        ]
         return tuple(found)
 
     def cut_clips(self) -> tuple[CutClip, ...]:
         """The clips in order, each brought to its length."""
+        quieter = PLACEHOLDER_DB if self.tracks() else 0.0
         return tuple(
             CutClip(
                 asset=clip.asset,
@@ -122,6 +131,7 @@ class Reel:
                 transition=span.transition,
                 transition_seconds=span.overlap,
                 hold=span.hold,
+                gain_db=quieter if clip.placeholder else 0.0,
                 # A storyboard writes its words: there is nothing to compare them with.
                 shows="" if clip.placeholder else shot.prompt,
             )

@@ -65,7 +65,8 @@ async def test_the_cut_has_every_clip_line_and_the_music_at_its_time():
     ]  # fmt: skip
     spoken = [track.at for track in work.tracks if track.role == "dialogue"]
     assert spoken == pytest.approx([0.2, 2.45, 4.7])  # each lets the one before it end
-    assert [track.loop for track in work.tracks if track.role == "music"] == [True]
+    music = [track for track in work.tracks if track.role == "music"]
+    assert [(track.loop, track.fade_out) for track in music] == [(True, 1.5)]
     captions = studio.works.begun["f1/captions/1.1/0"].work
     assert [line.start for line in captions.lines] == pytest.approx(spoken)
 
@@ -111,8 +112,11 @@ async def test_a_clip_that_fails_is_a_placeholder_and_the_film_says_so():
     def script(job):
         return "fail" if "picture 2" in job.request.prompt and job.request.model == "auto" else "ok"
 
-    made = await Studio.of(film(), jobs=EndingJobs(script)).make()
+    studio = Studio.of(film(), jobs=EndingJobs(script))
+    made = await studio.make()
     assert made.state is FilmState.SUCCEEDED
+    cut = studio.works.begun["f1/composition/1.1/0"].work
+    assert [clip.gain_db for clip in cut.clips] == [0.0, -12.0, 0.0], "it has a chord of its own"
     task = made.task("s2.animation")
     assert (task.state, task.attempt, task.pieces[0].placeholder) == (TaskState.DEGRADED, 2, True)
     assert told(made) == ("s2.animation is a placeholder: its clip could not be made.",)
