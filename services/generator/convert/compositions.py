@@ -59,6 +59,7 @@ def captions(task: generation_pb2.CaptionsTask) -> CaptionsTask:
         max_line_characters=task.max_line_characters,
         max_lines=task.max_lines or 2,
         max_characters_per_second=task.max_characters_per_second,
+        film_seconds=seconds(task, "film_duration"),
     )
 
 

@@ -68,7 +68,10 @@ class CaptionLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionsTask:
-    """Captions to set: `text` spoken in `audio`, or `lines`. 0 stands for the language's custom."""
+    """Captions to set: `text` spoken in `audio`, or `lines`. 0 stands for the language's custom.
+
+    None stands longer than the film, where it is known how long that is.
+    """
 
     text: str = ""
     audio: Media | None = None
@@ -78,6 +81,7 @@ class CaptionsTask:
     max_line_characters: int = 0
     max_lines: int = 2
     max_characters_per_second: float = 0.0
+    film_seconds: float | None = None
     options: Mapping[str, Json] = field(default_factory=lambda: NO_OPTIONS)
 
     def __post_init__(self) -> None:
@@ -89,6 +93,7 @@ class CaptionsTask:
         if self.text.strip() and self.audio is None:
             raise InvalidArgument("audio", "is needed to time the text")
         at_most("lines", self.lines, MAX_LINES)
+        within("film_duration", self.film_seconds, 0.001, 86_400)
         within("max_lines", self.max_lines, 1, 3)
         if self.max_line_characters:
             within("max_line_characters", self.max_line_characters, 8, 120)

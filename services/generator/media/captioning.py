@@ -23,7 +23,7 @@ def caption(
     utterances = list(_utterances(task, audio, recordings))
     text = " ".join(word.text for each in utterances for word in each.words)
     limits = limits_of(task, text)
-    captions, hurried = captioned(utterances, limits)
+    captions, hurried = captioned(utterances, limits, task.film_seconds)
     write(captions, path, task.format)
     speed = f"{limits.speed:g}"
     warning = said(Said.CAPTIONS_HURRIED, hurried=hurried, count=len(captions), speed=speed)

@@ -4,8 +4,11 @@ The formats themselves are pysubs2's business. Limits follow the Netflix timed t
 42 characters a line, 17 characters a second, 5/6 s to 7 s on the screen; 16 and 9 for Chinese.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import inf
 from pathlib import Path
 
 from pysubs2 import SSAEvent, SSAFile
@@ -61,20 +64,24 @@ def limits_of(task: CaptionsTask, text: str) -> Limits:
     )
 
 
-def captioned(utterances: Sequence[Utterance], limits: Limits) -> tuple[list[Caption], int]:
+def captioned(
+    utterances: Sequence[Utterance], limits: Limits, ends: float | None = None
+) -> tuple[list[Caption], int]:
     """Return the captions in order, and how many pass faster than people read.
 
     None is of no length and none overlaps the next: each begins with its first word and stays as
-    long as it takes to read, where the next one lets it.
+    long as it takes to read, where the next one and the end of the film, in seconds, let it.
     """
     pieces = sorted(
         (piece for each in utterances for piece in _pieces(each, limits)), key=lambda p: p.start
     )
     found: list[Caption] = []
     hurried = 0
+    last = inf if ends is None else ends
     for number, piece in enumerate(pieces):
         start = max(piece.start, found[-1].end if found else 0.0)
-        room = pieces[number + 1].start - _GAP_SECONDS if number + 1 < len(pieces) else start + 60
+        room = pieces[number + 1].start - _GAP_SECONDS if number + 1 < len(pieces) else last
+        room = min(room, last)
         wanted = max(_LEAST_SECONDS, sum(map(width, piece.lines)) / limits.speed)
         end = max(piece.end, min(start + wanted, start + _MOST_SECONDS))
         end = max(min(end, max(room, start + _GAP_SECONDS)), start + _GAP_SECONDS)
@@ -141,8 +148,32 @@ def write(captions: Sequence[Caption], path: Path, kind: str) -> None:
     path.write_text(file.to_string(kind), encoding="utf-8")
 
 
+def one_at_a_time(captions: Sequence[Caption]) -> list[Caption]:
+    """Return what is seen when: captions that overlap stand together while they do.
+
+    Those of no length are never seen.
+    """
+    waiting = deque(each for each in captions if each.end > each.start)
+    edges = sorted({edge for each in waiting for edge in (each.start, each.end)})
+    found: list[Caption] = []
+    seen: list[Caption] = []
+    for begin, end in pairwise(edges):
+        seen = [each for each in seen if each.end > begin]
+        while waiting and waiting[0].start <= begin:
+            seen.append(waiting.popleft())
+        lines = tuple(line for each in seen for line in each.lines)
+        if found and (found[-1].end, found[-1].lines) == (begin, lines):
+            found[-1] = replace(found[-1], end=end)
+        elif lines:
+            found.append(Caption(begin, end, lines))
+    return found
+
+
 def read(path: Path, field: str) -> list[Caption]:
-    """Return the captions of an SRT or WebVTT file; raises InvalidArgument naming `field`."""
+    """Return the captions of an SRT or WebVTT file by when they begin.
+
+    Raises InvalidArgument naming `field`.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
         file = SSAFile.from_string(text, "vtt" if text.startswith("WEBVTT") else "srt")
@@ -151,7 +182,8 @@ def read(path: Path, field: str) -> list[Caption]:
     events = [event for event in file if not event.is_comment]
     if not events:
         raise InvalidArgument(field, "holds no caption")
-    return [
+    found = [
         Caption(each.start / 1000, each.end / 1000, tuple(each.plaintext.split("\n")))
         for each in events
     ]
+    return sorted(found, key=lambda each: each.start)

@@ -213,7 +213,7 @@ def _captions(seconds: float, captions: Sequence[Caption]) -> Iterator[Finding]:
         text = " ".join(each.lines)[:60]
         if length <= 0 or not text.strip():
             yield _finding("captions_empty", each.start, length, 1, words=text)
-        if each.start < ends - 0.001:
+        elif each.start < ends - 0.001:
             yield _finding("captions_overlap", each.start, ends - each.start, 1, words=text)
         if each.end > seconds + _LENGTH_SECONDS:
             yield _finding("captions_beyond_end", each.start, length, 1, words=text)

@@ -11,7 +11,7 @@ from services.generator.domain.facts import Quality
 from services.generator.domain.sentences import Said, said
 from services.generator.media.attaching import attach
 from services.generator.media.burning import Burner, spans
-from services.generator.media.captions import Caption, read
+from services.generator.media.captions import Caption, one_at_a_time, read, write
 from services.generator.media.checks import Expected, check
 from services.generator.media.film import Film
 from services.generator.media.listening import Listening
@@ -60,15 +60,19 @@ def compose(task: ComposeTask, files: Inputs, path: Path, progress: Progress) ->
     facts = [probe(file, f"clips[{n}].media") for n, file in enumerate(files.clips)]
     tracks = [probe(file, f"tracks[{n}].media") for n, file in enumerate(files.tracks)]
     captions = read(files.captions, "captions") if files.captions else []
-    burnt = captions if task.caption_mode is CaptionMode.BURN else []
+    shown = one_at_a_time(captions)
+    burnt = shown if task.caption_mode is CaptionMode.BURN else []
     cut = planned(task, facts, partial(spans, burnt))
     burner = Burner(burnt, task.caption_style, task.caption_language, cut.target)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}.") as folder:
         sound = Path(folder) / "sound.m4a"
         level, heard = sounded(cut, tracks, sound, lambda done: progress(_SOUND_SHARE * done))
         _write(cut, path, sound, burner, progress)
-    if files.captions and not burnt:
-        attach(path, files.captions, task.caption_language)
+        if files.captions and task.caption_mode is CaptionMode.ATTACH:
+            carried = files.captions if shown == captions else Path(folder) / "shown.srt"
+            if carried != files.captions:
+                write(shown, carried, "srt")
+            attach(path, carried, task.caption_language)
     return Composed(
         width=cut.target.width,
         height=cut.target.height,
@@ -82,8 +86,14 @@ def compose(task: ComposeTask, files: Inputs, path: Path, progress: Progress) ->
             said(Said.CAPTIONS_NOT_DRAWN, characters=each) for each in sorted(burner.missing)
         ),
         places=tuple(_places(cut)),
-        quality=_looked_at(path, cut, captions, level, heard) if task.check else None,
+        quality=_looked_at(path, cut, _told(captions, shown), level, heard) if task.check else None,
     )
+
+
+def _told(given: Sequence[Caption], shown: Sequence[Caption]) -> list[Caption]:
+    """Return what is seen, and what was given no time to be."""
+    never = [each for each in given if each.end <= each.start]
+    return sorted([*shown, *never], key=lambda each: each.start)
 
 
 def _looked_at(

@@ -1,6 +1,7 @@
 """Everything but clips from the generator over gRPC, on behalf of a tenant."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from reelmesh.generator.v1 import generation_pb2 as pb
@@ -78,11 +79,8 @@ class WorksClient:
     async def cancel(self, tenant: str, request_id: str) -> None:
         """See `WorkPort.cancel`."""
         request = generator_service_pb2.CancelGenerationRequest(request_id=request_id)
-        with acting_as(Identity(tenant)):
-            try:
-                await self._stub.CancelGeneration(request)
-            except NotFound:
-                return
+        with acting_as(Identity(tenant)), suppress(NotFound):
+            await self._stub.CancelGeneration(request)
 
 
 def task_of(work: Work) -> pb.Task:
@@ -136,6 +134,8 @@ def _upscale(work: UpscaleWork) -> pb.Task:
 
 def _captions(work: CaptionsWork) -> pb.Task:
     task = pb.CaptionsTask(format="srt", language=work.language, lines=map(_line, work.lines))
+    if work.seconds:
+        task.film_duration.FromNanoseconds(round(work.seconds * 1e9))
     return pb.Task(captions=task)
 
 

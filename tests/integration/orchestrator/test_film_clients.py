@@ -6,11 +6,18 @@ import pytest
 
 from services.common.channels import Channel
 from services.common.errors import InvalidArgument
-from services.generator.convert.compositions import compose
+from services.generator.convert.compositions import captions, compose
 from services.orchestrator.adapters.script_client import ScriptClient
 from services.orchestrator.adapters.works_client import task_of
 from services.orchestrator.domain.films.shots import Shot
-from services.orchestrator.domain.films.works import ComposeWork, CutClip, CutTrack, UpscaleWork
+from services.orchestrator.domain.films.works import (
+    CaptionLine,
+    CaptionsWork,
+    ComposeWork,
+    CutClip,
+    CutTrack,
+    UpscaleWork,
+)
 from services.prompt.__main__ import running
 from services.prompt.settings import Settings
 
@@ -49,6 +56,12 @@ def test_a_clip_is_enlarged_and_a_rough_cut_is_left_as_it_is() -> None:
     assert (rough.keep_levels, rough.check, rough.width) == (True, False, 0)
     whole = task_of(ComposeWork(clips=(CutClip(asset="assets/a"),), size=(1280, 720))).compose
     assert (whole.keep_levels, whole.check, whole.width, whole.height) == (False, True, 1280, 720)
+
+
+def test_captions_know_how_long_their_film_is() -> None:
+    line = CaptionLine(text="Habari", start=1.0, duration=2.0)
+    work = CaptionsWork(lines=(line,), language="sw", seconds=2.5)
+    assert captions(task_of(work).captions).film_seconds == 2.5
 
 
 def test_fades_and_levels_of_a_cut_travel_with_it() -> None:

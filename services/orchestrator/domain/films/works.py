@@ -76,10 +76,11 @@ class CaptionLine:
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionsWork:
-    """Captions for a film."""
+    """Captions for a film of `seconds`."""
 
     lines: tuple[CaptionLine, ...]
     language: str
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

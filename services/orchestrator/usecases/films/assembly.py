@@ -89,6 +89,7 @@ class Reel:
                 for line in lines
             ),
             language=self.film.brief.language,
+            seconds=length(self.spans),
         )
 
     def tracks(self) -> tuple[CutTrack, ...]:

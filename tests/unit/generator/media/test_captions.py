@@ -1,6 +1,7 @@
 """Captions against the speech that they follow: what is spoken, when, and how it is read."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ from services.generator.domain.facts import WordTime
 from services.generator.domain.media import Media
 from services.generator.domain.tasks import SpeechTask
 from services.generator.media.alignment import aligned
+from services.generator.media.attaching import attach, letters
 from services.generator.media.breaking import broken, language_of, width
 from services.generator.media.captioning import caption
-from services.generator.media.captions import Caption, read
+from services.generator.media.captions import Caption, one_at_a_time, read
 from services.generator.media.compose import Inputs, compose
 from services.generator.media.speech import say
 from tests.fakes.clips import decoded, make_clip, number_of
@@ -80,6 +82,17 @@ def test_nothing_is_left_alone_in_a_caption(tmp_path: Path) -> None:
     said = say(SpeechTask(text=ENGLISH), tmp_path / "s.flac")
     captions = made(tmp_path, [CaptionLine(text=ENGLISH, words=said.words)])
     assert min(sum(len(text.split()) for text in each.lines) for each in captions) >= 3
+
+
+def test_the_last_caption_ends_with_the_film(tmp_path: Path) -> None:
+    """It would stand for as long as it takes to read; the words themselves may outlast the film."""
+    words = (WordTime(text="Kwaheri, rafiki zangu wote!", start_seconds=3.0, end_seconds=3.2),)
+    free = made(tmp_path, [CaptionLine(words=words)])
+    held = made(tmp_path, [CaptionLine(words=words)], film_seconds=3.5)
+    assert free[0].end > 4
+    assert (held[0].start, held[0].end) == (3.0, 3.5)
+    longer = replace(words[0], end_seconds=9.0)
+    assert made(tmp_path, [CaptionLine(words=(longer,))], film_seconds=3.5)[0].end == 3.5
 
 
 WORDS = st.lists(
@@ -248,6 +261,99 @@ def test_attached_captions_cost_no_picture_and_can_be_read_back(tmp_path: Path) 
         assert (stream.codec_context.name, stream.language) == ("mov_text", "swa")
         texts = [bytes(packet) for packet in file.demux(stream) if packet.size > 2]
     assert [text[2:].decode() for text in texts] == ["Habari"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "code"),
+    [
+        ("de", "deu"), ("es", "spa"), ("pt-BR", "por"), ("ja", "jpn"), ("ko", "kor"), ("he", "heb"),
+        ("iw", "heb"), ("sw-KE", "swa"), ("zh-Hant", "zho"), ("am", "amh"), ("lg", "lug"),
+        ("", "und"), ("no language", "und"), ("qq", "und"), ("x-private", "und"),
+    ],
+)  # fmt: skip
+def test_every_language_has_its_letters(tag: str, code: str) -> None:
+    assert letters(tag) == code
+
+
+def test_why_captions_were_not_attached_is_told(tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"no film")
+    (tmp_path / "c.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nHabari\n")
+    with pytest.raises(RuntimeError, match="Invalid data found"):
+        attach(tmp_path / "film.mp4", tmp_path / "c.srt", "sw")
+    assert (tmp_path / "film.mp4").read_bytes() == b"no film"
+    assert {each.name for each in tmp_path.iterdir()} == {"film.mp4", "c.srt"}
+
+
+UNSORTED = """3
+00:00:03,000 --> 00:00:03,500
+Later
+
+1
+00:00:01,000 --> 00:00:02,000
+First
+
+2
+00:00:01,500 --> 00:00:02,500
+Second
+
+4
+00:00:01,000 --> 00:00:01,000
+Never
+"""
+
+
+def test_captions_that_overlap_or_come_in_any_order_are_all_seen(tmp_path: Path) -> None:
+    (tmp_path / "c.srt").write_text(UNSORTED)
+    given = read(tmp_path / "c.srt", "captions")
+    assert [each.start for each in given] == [1, 1, 1.5, 3]
+    assert one_at_a_time(given) == [
+        Caption(1.0, 1.5, ("First",)),
+        Caption(1.5, 2.0, ("First", "Second")),
+        Caption(2.0, 2.5, ("Second",)),
+        Caption(3.0, 3.5, ("Later",)),
+    ]
+
+
+def test_captions_of_any_order_are_burnt_while_they_last(tmp_path: Path) -> None:
+    frames = list(decoded(film(tmp_path, UNSORTED)))
+    seen = [number for number, frame in enumerate(frames) if bright(frame, 0.6, 1.0) > 20]
+    assert seen == [*range(24, 60), *range(72, 84)]
+    areas = [bright(frames[number], 0.6, 1.0) for number in (30, 42, 54)]
+    assert areas[1] > 1.5 * max(areas[0], areas[2]), "where two overlap both are read"
+
+
+def test_captions_of_any_order_are_all_attached(tmp_path: Path) -> None:
+    path = film(tmp_path, UNSORTED, caption_mode=CaptionMode.ATTACH, caption_language="de-AT")
+    with av.open(str(path)) as file:
+        stream = file.streams.subtitles[0]
+        assert stream.language == "deu"
+        told = [
+            (float((packet.pts or 0) * packet.time_base), bytes(packet)[2:].decode())
+            for packet in file.demux(stream)
+            if packet.size > 2
+        ]
+    assert told == [(1.0, "First"), (1.5, "First\nSecond"), (2.0, "Second"), (3.0, "Later")]
+
+
+CAPTIONS = st.lists(
+    st.tuples(st.integers(0, 60), st.integers(0, 20)).map(
+        lambda both: (both[0] / 4, (both[0] + both[1]) / 4)
+    ),
+    max_size=12,
+)
+
+
+@given(CAPTIONS)
+def test_whatever_overlaps_each_moment_shows_what_was_given_for_it(
+    spans: list[tuple[float, float]],
+) -> None:
+    captions = [Caption(a, b, (str(n),)) for n, (a, b) in enumerate(sorted(spans))]
+    shown = one_at_a_time(captions)
+    assert all(before.end <= after.start for before, after in pairwise(shown))
+    for moment in np.arange(0.125, 21, 0.25):
+        wanted = [each.lines[0] for each in captions if each.start <= moment < each.end]
+        seen = [line for each in shown if each.start <= moment < each.end for line in each.lines]
+        assert seen == wanted
 
 
 @pytest.mark.parametrize("text", ["", "no captions here", "WEBVTT\n"])
