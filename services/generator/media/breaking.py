@@ -5,13 +5,14 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.generator.media.words import unspaced
+from services.generator.media.words import is_mark, unspaced
 
 _WIDE = frozenset({"W", "F"})
 _NO_START = frozenset(
     "、。，．：；？！）】」』〉》”’…ー々ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ,.!?;:)]}%"
+    "ะาำๆฯ"  # Thai: vowels behind their consonant, the signs of repetition and abbreviation
 )
-_NO_END = frozenset("（【「『〈《“‘([{")
+_NO_END = frozenset("（【「『〈《“‘([{เแโใไ")  # Thai vowels stand before their consonant
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,7 @@ def language_of(code: str, text: str) -> Language:
 def width(text: str) -> int:
     """Return the columns that a text takes: a wide character two, a mark on another none."""
     return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in _WIDE else 1
-        for c in text
+        0 if is_mark(c) else 2 if unicodedata.east_asian_width(c) in _WIDE else 1 for c in text
     )
 
 
@@ -110,7 +110,8 @@ def _breakable(text: str) -> list[str]:
         for character in part:
             new = not pieces or pieces[-1][-1].isspace()
             free = pieces and (unspaced(character) or unspaced(pieces[-1].rstrip()[-1:]))
-            stuck = character in _NO_START or (pieces and pieces[-1][-1] in _NO_END)
+            bound = character in _NO_START or is_mark(character)
+            stuck = bound or (pieces and pieces[-1][-1] in _NO_END)
             if new or (free and not stuck and not character.isspace()):
                 pieces.append(character)
             else:
@@ -139,7 +140,8 @@ def _cut(line: str, columns: int) -> list[str]:
     parts, part = [], ""
     for character in line:
         if part and width(part + character) > columns:
-            parts.append(part)
-            part = ""
+            whole = len(part) - (character in _NO_START and len(part) > 1)
+            parts.append(part[:whole])
+            part = part[whole:]
         part += character
     return [*parts, part]

@@ -51,7 +51,7 @@ def _letters(piece: str) -> list[str]:
     parts: list[str] = []
     for character in piece:
         joins = parts and not unspaced(character) and not unspaced(parts[-1][0])
-        if joins or (parts and unicodedata.combining(character)):
+        if joins or (parts and is_mark(character)):
             parts[-1] += character
         else:
             parts.append(character)
@@ -63,6 +63,11 @@ def unspaced(character: str) -> bool:
     return (
         bool(character) and unicodedata.name(character, "").split("-")[0].split(" ")[0] in UNSPACED
     )
+
+
+def is_mark(character: str) -> bool:
+    """Whether a character stands on or under the one before it, and never without it."""
+    return unicodedata.category(character) in {"Mn", "Me"}
 
 
 def is_sound(word: str) -> bool:
