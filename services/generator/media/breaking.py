@@ -17,13 +17,15 @@ _NO_END = frozenset("（【「『〈《“‘([{เแโใไ")  # Thai vowels
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """A language's customs: columns in a line, characters a second, words that begin a line.
+    """A language's customs: characters in a line and a second, words that begin a line.
 
-    Before a word of `opens` a line breaks well; after one of `clings` it does not.
+    A character is `across` columns wide. Before a word of `opens` a line breaks well; after one of
+    `clings` it does not.
     """
 
-    columns: int = 42
+    characters: int = 42
     speed: float = 17.0
+    across: int = 1
     opens: frozenset[str] = frozenset()
     clings: frozenset[str] = frozenset()
 
@@ -46,9 +48,9 @@ _SWAHILI = Language(
     ),
     clings=_words("ni si kila"),
 )
-_CHINESE = Language(columns=16 * 2, speed=9.0 * 2)
-_JAPANESE = Language(columns=13 * 2, speed=7.0 * 2)
-_KOREAN = Language(columns=16 * 2, speed=12.0 * 2)
+_CHINESE = Language(characters=16, speed=9.0, across=2)
+_JAPANESE = Language(characters=13, speed=7.0, across=2)
+_KOREAN = Language(characters=16, speed=12.0, across=2)
 _LANGUAGES = {
     "en": _ENGLISH,
     "sw": _SWAHILI,

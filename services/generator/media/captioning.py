@@ -25,7 +25,7 @@ def caption(
     limits = limits_of(task, text)
     captions, hurried = captioned(utterances, limits, task.film_seconds)
     write(captions, path, task.format)
-    speed = f"{limits.speed:g}"
+    speed = f"{limits.speed / limits.language.across:g}"
     warning = said(Said.CAPTIONS_HURRIED, hurried=hurried, count=len(captions), speed=speed)
     return captions[-1].end, (warning,) if hurried else ()
 

@@ -45,7 +45,7 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much fits: columns in a line, lines on the screen, characters read in a second."""
+    """How much fits: columns in a line, lines on the screen, columns read in a second."""
 
     columns: int
     lines: int
@@ -57,9 +57,9 @@ def limits_of(task: CaptionsTask, text: str) -> Limits:
     """Return the task's limits, filled in with the customs of its language."""
     language = language_of(task.language, text)
     return Limits(
-        task.max_line_characters or language.columns,
+        (task.max_line_characters or language.characters) * language.across,
         task.max_lines,
-        task.max_characters_per_second or language.speed,
+        (task.max_characters_per_second or language.speed) * language.across,
         language,
     )
 
