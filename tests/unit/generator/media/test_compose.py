@@ -180,7 +180,18 @@ def test_clips_of_every_kind_become_one_film(tmp_path: Path) -> None:
     with av.open(str(film)) as file:
         audio = file.streams.audio[0]
         assert (audio.rate, audio.layout.name) == (48_000, "stereo")
-    assert heard(film).shape[1] == pytest.approx(made.seconds * RATE, abs=RATE / 24)
+    sound = heard(film)
+    assert sound.shape[1] == pytest.approx(made.seconds * RATE, abs=RATE / 24)
+
+    def level(begin: float, end: float) -> float:
+        return decibels(sound[0][round(begin * RATE) : round(end * RATE)], 440)
+
+    # The second clip has no sound, that of the third is at another rate and begins at 3.5 s.
+    assert decibels(sound[0][round(2.1 * RATE) : round(3.4 * RATE)]) < -60
+    assert level(4, 5) == pytest.approx(level(0.5, 1.5), abs=0.5)
+    assert level(4, 5) > -40
+    begins = np.flatnonzero(np.abs(sound[0][round(2.5 * RATE) :]) > 0.01)[0] / RATE + 2.5
+    assert begins == pytest.approx(3.5, abs=0.08), "at equal power the first of it is faint"
     strictly(film)
 
 
