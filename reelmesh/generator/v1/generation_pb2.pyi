@@ -370,6 +370,8 @@ class Quality(_message.Message):
     PROMPT_MATCH_FIELD_NUMBER: _builtins.int
     NOT_MEASURED_FIELD_NUMBER: _builtins.int
     LIKENESS_FIELD_NUMBER: _builtins.int
+    LOUDNESS_LUFS_FIELD_NUMBER: _builtins.int
+    TRUE_PEAK_DB_FIELD_NUMBER: _builtins.int
     score: _builtins.float
     """1.0 when nothing is wrong, less for each finding, never below 0."""
     prompt_match: _builtins.float
@@ -381,6 +383,12 @@ class Quality(_message.Message):
     so that 1 less it is their distance; 0 where they have nothing in common, 1 where they are the same. Absent where
     nothing was to be compared, or nobody could tell.
     """
+    loudness_lufs: _builtins.float
+    """Integrated loudness of a composition's sound in LUFS by EBU R 128, measured on what was encoded; absent where levels
+    were kept or there is no sound.
+    """
+    true_peak_db: _builtins.float
+    """Its true peak in dBTP."""
     @_builtins.property
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
         """What is wrong, worst first."""
@@ -397,19 +405,29 @@ class Quality(_message.Message):
         prompt_match: _builtins.float | None = ...,
         not_measured: _abc.Iterable[_builtins.str] | None = ...,
         likeness: _builtins.float | None = ...,
+        loudness_lufs: _builtins.float | None = ...,
+        true_peak_db: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_likeness", b"_likeness", "_prompt_match", b"_prompt_match", "likeness", b"likeness", "prompt_match", b"prompt_match"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_likeness", b"_likeness", "_loudness_lufs", b"_loudness_lufs", "_prompt_match", b"_prompt_match", "_true_peak_db", b"_true_peak_db", "likeness", b"likeness", "loudness_lufs", b"loudness_lufs", "prompt_match", b"prompt_match", "true_peak_db", b"true_peak_db"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_likeness", b"_likeness", "_prompt_match", b"_prompt_match", "findings", b"findings", "likeness", b"likeness", "not_measured", b"not_measured", "prompt_match", b"prompt_match", "score", b"score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_likeness", b"_likeness", "_loudness_lufs", b"_loudness_lufs", "_prompt_match", b"_prompt_match", "_true_peak_db", b"_true_peak_db", "findings", b"findings", "likeness", b"likeness", "loudness_lufs", b"loudness_lufs", "not_measured", b"not_measured", "prompt_match", b"prompt_match", "score", b"score", "true_peak_db", b"true_peak_db"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__likeness: _TypeAlias = _typing.Literal["likeness"]  # noqa: Y015
     _WhichOneofArgType__likeness: _TypeAlias = _typing.Literal["_likeness", b"_likeness"]  # noqa: Y015
+    _WhichOneofReturnType__loudness_lufs: _TypeAlias = _typing.Literal["loudness_lufs"]  # noqa: Y015
+    _WhichOneofArgType__loudness_lufs: _TypeAlias = _typing.Literal["_loudness_lufs", b"_loudness_lufs"]  # noqa: Y015
     _WhichOneofReturnType__prompt_match: _TypeAlias = _typing.Literal["prompt_match"]  # noqa: Y015
     _WhichOneofArgType__prompt_match: _TypeAlias = _typing.Literal["_prompt_match", b"_prompt_match"]  # noqa: Y015
+    _WhichOneofReturnType__true_peak_db: _TypeAlias = _typing.Literal["true_peak_db"]  # noqa: Y015
+    _WhichOneofArgType__true_peak_db: _TypeAlias = _typing.Literal["_true_peak_db", b"_true_peak_db"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__likeness) -> _WhichOneofReturnType__likeness | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__loudness_lufs) -> _WhichOneofReturnType__loudness_lufs | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__prompt_match) -> _WhichOneofReturnType__prompt_match | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__true_peak_db) -> _WhichOneofReturnType__true_peak_db | None: ...
 
 Global___Quality: _TypeAlias = Quality  # noqa: Y015
 
@@ -447,7 +465,8 @@ class Finding(_message.Message):
     TEXTS_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """"black", "frozen", "silent", "clipped", "too_short", "too_long", "no_sound", "no_picture", "unreadable",
-    "captions_overlap", "captions_empty", "captions_beyond_end" or "off_prompt".
+    "captions_overlap", "captions_empty", "captions_beyond_end", "loudness_missed", "peaks_too_high", "misheard" or
+    "off_prompt".
     """
     penalty: _builtins.float
     """What it takes off the score."""
@@ -1514,6 +1533,7 @@ class CaptionsTask(_message.Message):
     MAX_LINE_CHARACTERS_FIELD_NUMBER: _builtins.int
     MAX_LINES_FIELD_NUMBER: _builtins.int
     MAX_CHARACTERS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    FILM_DURATION_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """Text of the whole recording; or empty when `lines` has it."""
     format: _builtins.str
@@ -1534,6 +1554,10 @@ class CaptionsTask(_message.Message):
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___CaptionsTask.Line]:
         """Optional. Lines in any order, at most 5000."""
 
+    @_builtins.property
+    def film_duration(self) -> _duration_pb2.Duration:
+        """Optional. How long the film is: no caption stands longer."""
+
     def __init__(
         self,
         *,
@@ -1545,10 +1569,11 @@ class CaptionsTask(_message.Message):
         max_line_characters: _builtins.int = ...,
         max_lines: _builtins.int = ...,
         max_characters_per_second: _builtins.float = ...,
+        film_duration: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "film_duration", b"film_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "format", b"format", "language", b"language", "lines", b"lines", "max_characters_per_second", b"max_characters_per_second", "max_line_characters", b"max_line_characters", "max_lines", b"max_lines", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "film_duration", b"film_duration", "format", b"format", "language", b"language", "lines", b"lines", "max_characters_per_second", b"max_characters_per_second", "max_line_characters", b"max_line_characters", "max_lines", b"max_lines", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -134,8 +134,7 @@ def _upscale(work: UpscaleWork) -> pb.Task:
 
 def _captions(work: CaptionsWork) -> pb.Task:
     task = pb.CaptionsTask(format="srt", language=work.language, lines=map(_line, work.lines))
-    if work.seconds:
-        task.film_duration.FromNanoseconds(round(work.seconds * 1e9))
+    task.film_duration.FromNanoseconds(round(work.seconds * 1e9))
     return pb.Task(captions=task)
 
 

@@ -80,7 +80,7 @@ class CaptionsWork:
 
     lines: tuple[CaptionLine, ...]
     language: str
-    seconds: float | None = None
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,7 +69,7 @@ async def test_the_cut_has_every_clip_line_and_the_music_at_its_time():
     assert [(track.loop, track.fade_out) for track in music] == [(True, 1.5)]
     captions = studio.works.begun["f1/captions/1.1/0"].work
     assert [line.start for line in captions.lines] == pytest.approx(spoken)
-    assert captions.seconds == 5.0  # three shots of 2 s, two overlaps of 0.5 s
+    assert captions.seconds == 7.0  # 3 x 2 s, less two overlaps, and 2 s for the last words
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -265,7 +265,7 @@ def test_a_clip_and_a_picture_are_never_taken_for_each_other():
 
 
 def test_captions_and_cuts_are_made_anew_every_time():
-    assert known_by(CaptionsWork(lines=(), language="en")) is None
+    assert known_by(CaptionsWork(lines=(), language="en", seconds=1.0)) is None
     assert known_by(ComposeWork(clips=())) is None
     assert known_by(larger(Piece(asset="assets/a", sha256=""))) is None
     assert known_by(larger(Piece(asset="assets/a", sha256="1"))) == known_by(
