@@ -168,7 +168,7 @@ async def test_a_shot_that_no_budget_holds_once_more_is_refused_and_stays_as_it_
     studio = Studio.of(film(2))
     first = await studio.make()
     scope = Scope(ScopeKind.FILM, "f1")
-    spent = studio.films.films["f1"].cost_micros
+    _, spent = studio.booked()
     studio.ledger.limits["acme", scope] = spent + PRICE - 1
     with pytest.raises(BudgetExceeded, match=r"budgets/film\.f1"):
         await command(studio).regenerate("acme", "films/f1", 1, feedback="", request_id="r1")
