@@ -114,7 +114,7 @@ class Ingest:
                 # Also when cancelled: a record without bytes must not wait for the sweeper. One
                 # that was taken over may have bytes, in the store or on another replica.
                 if claim.asset.id == record.id:
-                    await self._abandon(record)
+                    await self._abandon(claim.asset)
                 raise
             # From here on the record stays, whatever happens: an object may be visible.
             return await self.keeper.keep(_whole(claim.asset, finished, media), finished.staged)
