@@ -38,11 +38,14 @@ _PASSING = frozenset({
     "SlowDown", "SlowDownRead", "SlowDownWrite", "Throttling", "ThrottlingException",
     "RequestThrottled", "TooManyRequests", "TooManyRequestsException", "RequestLimitExceeded",
 })  # fmt: skip
+# Keys that were lent have run out while we run: what was paid for waits until they are renewed.
+_RUN_OUT = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
 _PASSING_STATUS = frozenset({408, 409, 425, 429})
 
 _CREDENTIALS = "check bucket and credentials"
 _RENEW = "renew the credentials; AWS_SESSION_TOKEN must belong to the keys"
 _REGION = "set AWS_REGION to the region of the bucket"
+_WORDLESS = f"{_REGION}, or renew the credentials"
 _CLOCK = "this machine's clock differs from its own"
 _OLD = (
     "it does not know what was asked of it; try STORAGE_S3_CHECKSUMS=when_required and "
@@ -51,7 +54,7 @@ _OLD = (
 _ADVICE: Mapping[str, str] = {
     **dict.fromkeys(("NoSuchBucket", "AccessDenied", "403"), _CREDENTIALS),
     **dict.fromkeys(("InvalidAccessKeyId", "SignatureDoesNotMatch"), _CREDENTIALS),
-    **dict.fromkeys(("ExpiredToken", "InvalidToken", "ExpiredTokenException"), _RENEW),
+    "InvalidToken": _RENEW,
     **dict.fromkeys(("301", "PermanentRedirect", "AuthorizationHeaderMalformed"), _REGION),
     **dict.fromkeys(("IllegalLocationConstraintException", "TemporaryRedirect"), _REGION),
     **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired"), _CLOCK),
@@ -121,9 +124,10 @@ def _answered(error: ClientError, key: str, now: datetime) -> ServiceError:
         return DataLoss(f"the bytes for {key!r} are not those that arrived: {reason}")
     if reason in _FULL or status == 507:
         return StorageFull("the object store is full")
-    if _is_final(reason, status):
+    if _is_final(error):
         return FailedPrecondition(f"the object store refuses: {reason}; {_advice(error, now)}")
-    return Unavailable(f"the object store is away: {reason}")
+    advice = f"; {_RENEW}" if reason in _RUN_OUT else ""
+    return Unavailable(f"the object store is away: {reason}{advice}")
 
 
 def _is_taken(error: ClientError) -> bool:
@@ -132,9 +136,14 @@ def _is_taken(error: ClientError) -> bool:
     return lost or code(error) in _TAKEN
 
 
-def _is_final(reason: str, status: int) -> bool:
+def _is_final(error: ClientError) -> bool:
+    reason, status = code(error), _status(error)
     if reason in _ADVICE:
         return True
+    # Without words, 400 to a HEAD: the wrong region, which the check of the bucket has refused
+    # before, or keys that have run out.
+    if reason in _RUN_OUT or (reason == "400" and error.operation_name == "HeadObject"):
+        return False
     return 300 <= status < 500 and status not in _PASSING_STATUS and reason not in _PASSING
 
 
@@ -142,9 +151,8 @@ def _advice(error: ClientError, now: datetime) -> str:
     reason = code(error)
     if error.operation_name == "HeadBucket" and reason in _ABSENT:
         return "there is no such bucket: S3_BUCKET_NAME"
-    if error.operation_name.startswith("Head") and reason == "400":
-        # Without a body it says no more; nothing else is wrong with requests of ours.
-        return _REGION
+    if error.operation_name == "HeadBucket" and reason == "400":
+        return _WORDLESS
     if reason == "403" and _skewed(error, now):
         return _CLOCK
     return _ADVICE.get(reason, _ANY_ADVICE)
