@@ -142,6 +142,13 @@ class Settings(ServiceSettings):
         if self.backend == "s3" and not self.bucket:
             msg = "S3_BUCKET_NAME must be set where STORAGE_BACKEND is s3"
             raise ValueError(msg)
+        for name, address in (
+            ("AWS_ENDPOINT_URL_S3", self.s3_endpoint_url),
+            ("STORAGE_S3_PUBLIC_ENDPOINT_URL", self.s3_public_endpoint_url),
+        ):
+            if address and not address.startswith(("http://", "https://")):
+                msg = f"{name}: {address!r} must begin with https:// or http://"
+                raise ValueError(msg)
         if unknown := set(self.roles) - set(ROLES):
             msg = f"STORAGE_DERIVE: {sorted(unknown)[0]!r} is not one of {', '.join(ROLES)}"
             raise ValueError(msg)

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from services.common import clock
 from services.common.errors import FailedPrecondition
@@ -107,6 +107,15 @@ async def test_the_token_of_the_session_and_its_end_are_read_from_the_environmen
     assert "of the session" not in repr(settings)
     assert settings.s3_credential_expiration == NOW
     assert settings.s3_public_endpoint_url == "https://objects.example.com"
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL_S3", "STORAGE_S3_PUBLIC_ENDPOINT_URL"])
+def test_an_address_without_its_scheme_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "objects.example.com")
+    with pytest.raises(ValidationError, match=f"{name}: 'objects.example.com' must begin with"):
+        Settings()
 
 
 async def test_what_the_settings_say_of_keys_and_places_reaches_the_signature(
