@@ -49,7 +49,7 @@ async def test_ten_of_twenty_shots_that_are_there_cost_nothing_and_the_rest_what
         rows = load_catalogue("seed-2025")
         house.generator.models = [model_to_proto(row, ready) for row in rows]
         house.generator.script = lambda r: Succeed(
-            steps=(), cost_micros=CHARGED.get(r.task.WhichOneof("work"), 0)
+            steps=(), cost_micros=CHARGED.get(str(r.task.WhichOneof("work")), 0)
         )
         films: Any = FilmServiceStub(acme.channel)
 

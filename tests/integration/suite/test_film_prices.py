@@ -40,7 +40,8 @@ class House:
         request = pb.CreateFilmRequest(
             source=pb.FilmSource(shots_json=source), preset=preset, **more
         )
-        return await self.films.PlanFilm(pb.PlanFilmRequest(request=request))
+        plan: pb.PlanFilmResponse = await self.films.PlanFilm(pb.PlanFilmRequest(request=request))
+        return plan
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
