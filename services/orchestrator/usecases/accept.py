@@ -144,7 +144,8 @@ class AcceptVideo:
         except ServiceError as error:
             if error.reason not in LACKING or not await self.made_before(job, policy):
                 raise
-        await self.admission(job.tenant, policy, [request])
+        if not job.film:  # which was let in as a whole, and is made to its end
+            await self.admission(job.tenant, policy, [request])
 
     async def made_before(self, job: Job, policy: TenantPolicy) -> bool:
         """Whether the cache serves all of it, whatever is lacking to make it now."""

@@ -79,24 +79,18 @@ class Admission:
         Raises FailedPrecondition for a paused tenant, Moderated, ResourceExhausted for a quota and
         RateLimited with the time to wait.
         """
-        self.require_running(policy)
+        require_running(policy)
         for request in requests:
             self.screen.quick(request.prompt, policy)
         await self._within(tenant, policy.quota, len(requests))
 
     async def one_edit(self, tenant: str, policy: TenantPolicy, edits: EditStore) -> None:
         """Let an edit of a picture pass, and count it as a job. Raises what a call raises."""
-        self.require_running(policy)
+        require_running(policy)
         asked = policy.quota.jobs_at_once is not None
         await self._within(
             tenant, policy.quota, 1, besides=await edits.unfinished(tenant) if asked else 0
         )
-
-    @staticmethod
-    def require_running(policy: TenantPolicy) -> None:
-        """Raise FailedPrecondition for a paused tenant."""
-        if policy.paused:
-            raise FailedPrecondition("the tenant is paused: nothing new is started")
 
     async def _within(self, tenant: str, quota: Quota, count: int, *, besides: int = 0) -> None:
         most = quota.jobs_at_once
@@ -116,3 +110,9 @@ class Admission:
             raise RateLimited(
                 f"{most} jobs may be started in a minute", wait, limit="jobs_per_minute"
             )
+
+
+def require_running(policy: TenantPolicy) -> None:
+    """Raise FailedPrecondition for a paused tenant."""
+    if policy.paused:
+        raise FailedPrecondition("the tenant is paused: nothing new is started")

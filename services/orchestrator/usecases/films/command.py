@@ -13,6 +13,7 @@ from services.orchestrator.domain.films.versions import restored
 from services.orchestrator.domain.options import check_text
 from services.orchestrator.domain.ports import EventFeed
 from services.orchestrator.usecases.accept import MAX_REQUEST_ID
+from services.orchestrator.usecases.admission import require_running
 from services.orchestrator.usecases.read import QUIET_SECONDS
 from services.orchestrator.usecases.screening import ScreenWords
 
@@ -91,14 +92,15 @@ class CommandFilm:
         """Go on with a film that failed or was cancelled, or approve one that waits for it.
 
         Raises NotFound, AlreadyEnded for a film that is whole or under way, FailedPrecondition for
-        an approval that comes after the film's latest start.
+        an approval that comes after the film's latest start, and for a paused tenant.
         """
         check_text("request_id", request_id, MAX_REQUEST_ID)
-        moment = self.now()
+        moment, policy = self.now(), await self.screening.policies.of(tenant)
 
         def resume(film: Film) -> Film | None:
             if request_id and request_id in film.handled:
                 return None
+            require_running(policy)
             if film.state is FilmState.AWAITING_APPROVAL and not approve:
                 raise InvalidArgument("approve", "is not set", allowed=("true",))
             latest = film.brief.latest_start_time
@@ -119,7 +121,8 @@ class CommandFilm:
 
         Feedback is carried out by the prompt service; while it is away its words are added to the
         shot's. Raises NotFound, InvalidArgument, Moderated, BudgetExceeded where a budget cannot
-        hold it, what keeps its model from serving, AlreadyEnded while the film is under way.
+        hold it, what keeps its model from serving, AlreadyEnded while the film is under way,
+        FailedPrecondition for a paused tenant.
         """
         check_text("feedback", feedback, _MAX_FEEDBACK)
         check_text("request_id", request_id, MAX_REQUEST_ID)
@@ -127,6 +130,7 @@ class CommandFilm:
         if request_id and request_id in known.handled:
             return known
         _require_ended(known)
+        require_running(await self.screening.policies.of(tenant))
         moment, old = self.now(), known.numbered(number)
         shot = await self._retold(known, old, feedback) if feedback else old
         await self.screening.film(tenant, known.brief, [shot])

@@ -16,6 +16,7 @@ from services.orchestrator.domain.money.reports import Books
 from services.orchestrator.domain.money.scopes import Payer, Scope, ScopeKind, month_of
 from services.orchestrator.domain.options import check_text
 from services.orchestrator.usecases.accept import MAX_REQUEST_ID
+from services.orchestrator.usecases.admission import require_running
 from services.orchestrator.usecases.films.plan import FilmPlan, FilmSource, PlanFilm
 from services.orchestrator.usecases.screening import ScreenWords
 
@@ -63,13 +64,15 @@ class CreateFilm:
         """Return the film, the known one for a known request_id.
 
         Raises what PlanFilm raises, RequestConflict, BudgetExceeded for what cannot hold, Moderated
-        for words that may not be asked for, and whatever keeps a model that was named from serving.
+        for words that may not be asked for, FailedPrecondition for a paused tenant, and whatever
+        keeps a model that was named from serving.
         """
         check_text("request_id", request_id, MAX_REQUEST_ID)
         fingerprint = fingerprint_of(brief, source)
         known = await self.films.known(tenant, request_id, fingerprint)
         if known is not None:
             return known
+        require_running(await self.plan.policies.of(tenant, user))
         self._check_window(brief)
         plan = await self.plan(tenant, brief, source)
         for blocker in plan.blockers:
