@@ -91,7 +91,9 @@ def accepting(parts: Parts) -> AcceptVideo:
         now=clock.now,
         new_id=new_id,
         policies=parts.policies,
-        admission=Admission(screen=parts.screen, jobs=parts.jobs, rates=TenantRates()),
+        admission=Admission(
+            screen=parts.screen, jobs=parts.jobs, rates=TenantRates(), edits=parts.edits
+        ),
         cache=parts.cache,
     )
 

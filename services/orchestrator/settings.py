@@ -39,6 +39,8 @@ class Settings(ServiceSettings):
     """Name of this worker, unique among those alive; "" is POD_NAME, else host and process."""
     jobs_at_once: int = Field(500, ge=1, le=10_000)
     """Jobs that one worker has in work; most of them only wait for a vendor."""
+    edits_at_once: int = Field(20, ge=1, le=1000)
+    """Edits of pictures that one worker has in work."""
     job_deadline: timedelta = timedelta(hours=2)
     """How long a job may take from its start."""
     settle_every: timedelta = timedelta(seconds=15)

@@ -151,6 +151,7 @@ async def working(
             database_url=settings.database_location(),
             executor=executor,
             jobs_at_once=settings.jobs_at_once,
+            edits_at_once=settings.edits_at_once,
         )
         steps = _steps(settings, parts, finish)
         await stack.enter_async_context(running_engine(engine, steps, films, edits, bells))

@@ -65,11 +65,15 @@ def _unseen(policy: TenantPolicy) -> tuple[Notice, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Admission:
-    """What is asked before the catalogue is: one request, or a batch as a whole."""
+    """What is asked before the catalogue is: one request, or a batch as a whole.
+
+    Jobs and edits that have not ended are counted together.
+    """
 
     screen: Screen = field(default_factory=Screen)
     jobs: JobStore | None = None
     rates: RatesPort | None = None
+    edits: EditStore | None = None
 
     async def __call__(
         self, tenant: str, policy: TenantPolicy, requests: Sequence[VideoRequest]
@@ -82,15 +86,14 @@ class Admission:
         require_running(policy)
         for request in requests:
             self.screen.quick(request.prompt, policy)
-        await self._within(tenant, policy.quota, len(requests))
+        besides = await _edits(tenant, policy, self.edits)
+        await self._within(tenant, policy.quota, len(requests), besides=besides)
 
     async def one_edit(self, tenant: str, policy: TenantPolicy, edits: EditStore) -> None:
         """Let an edit of a picture pass, and count it as a job. Raises what a call raises."""
         require_running(policy)
-        asked = policy.quota.jobs_at_once is not None
-        await self._within(
-            tenant, policy.quota, 1, besides=await edits.unfinished(tenant) if asked else 0
-        )
+        besides = await _edits(tenant, policy, edits)
+        await self._within(tenant, policy.quota, 1, besides=besides)
 
     async def _within(self, tenant: str, quota: Quota, count: int, *, besides: int = 0) -> None:
         most = quota.jobs_at_once
@@ -110,6 +113,13 @@ class Admission:
             raise RateLimited(
                 f"{most} jobs may be started in a minute", wait, limit="jobs_per_minute"
             )
+
+
+async def _edits(tenant: str, policy: TenantPolicy, edits: EditStore | None) -> int:
+    """How many edits of a tenant have not ended; not asked where no quota counts them."""
+    if edits is None or policy.quota.jobs_at_once is None:
+        return 0
+    return await edits.unfinished(tenant)
 
 
 def require_running(policy: TenantPolicy) -> None:

@@ -11,6 +11,7 @@ from services.orchestrator.domain.images.edits import CommitWish, EditWish
 from services.orchestrator.domain.models import Lifecycle
 from services.orchestrator.domain.options import Routing
 from services.orchestrator.domain.policy import Quota, TenantPolicy
+from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.usecases.admission import Admission
 from services.orchestrator.usecases.licensed import LicensedModels
 from services.orchestrator.usecases.policies import FixedPolicies
@@ -62,6 +63,20 @@ async def test_no_more_edits_are_under_way_than_jobs_may_be():
         await use.preview("acme", WISH)
     await house.worker.edit(first.id)
     await use.preview("acme", WISH)
+
+
+async def test_jobs_and_edits_that_have_not_ended_are_counted_together_when_a_job_comes():
+    house, policy = House(), TenantPolicy(quota=Quota(jobs_at_once=2))
+    admission = Admission(jobs=MemoryJobs(), edits=house.edits)
+    first, request = await house.use.preview("acme", WISH), VideoRequest(prompt="a tree")
+    await admission("acme", policy, [request])
+    with pytest.raises(ResourceExhausted, match="1 jobs have not ended and 2 may be under way"):
+        await admission("acme", policy, [request, request])
+    await house.use.preview("rival", WISH)
+    await admission("acme", policy, [request])
+    await house.worker.edit(first.id)
+    await admission("acme", policy, [request, request])
+    await Admission(edits=house.edits)("acme", TenantPolicy(), [request])
 
 
 async def test_who_asks_for_many_edits_waits_behind_who_asks_for_one():
