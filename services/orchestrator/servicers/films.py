@@ -62,7 +62,8 @@ class Films(FilmServiceServicer):
     @override
     async def PlanFilm(self, request: pb.PlanFilmRequest, context: Any) -> pb.PlanFilmResponse:
         asked = request.request
-        plan = await self._use.plan(_tenant(), film_brief(asked), film_source(asked.source))
+        brief, source = film_brief(asked), film_source(asked.source)
+        plan = await self._use.plan(_tenant(), brief, source, current_identity().key_id)
         return plan_message(plan)
 
     @override

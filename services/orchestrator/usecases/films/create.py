@@ -74,7 +74,7 @@ class CreateFilm:
             return known
         require_running(await self.plan.policies.of(tenant, user))
         self._check_window(brief)
-        plan = await self.plan(tenant, brief, source)
+        plan = await self.plan(tenant, brief, source, user)
         for blocker in plan.blockers:
             raise blocker
         told = await self.screening.film(tenant, plan.brief, plan.shots)

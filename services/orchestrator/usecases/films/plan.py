@@ -97,13 +97,18 @@ class PlanFilm:
     casting: CastFilm = field(default_factory=CastFilm)
     foresee: ForeseeFilm | None = None
 
-    async def __call__(self, tenant: str, brief: FilmBrief, source: FilmSource) -> FilmPlan:
-        """Raises InvalidArgument for what cannot be a film, NotFound, Unavailable."""
+    async def __call__(
+        self, tenant: str, brief: FilmBrief, source: FilmSource, user: str = ""
+    ) -> FilmPlan:
+        """The plan by the wishes of the tenant and of its key `user`, which clips are held to.
+
+        Raises InvalidArgument for what cannot be a film, NotFound, Unavailable.
+        """
         brief = await self.casting.given(tenant, brief, source.characters)
         shots, title, warnings = await self._shots(tenant, brief, source)
         require_distinct(shots)
         brief = await self.casting.cast(tenant, brief, shots)
-        policy = await self.policies.of(tenant, "")
+        policy = await self.policies.of(tenant, user)
         brief = await self.word(tenant, brief, policy.packs)
         models = await self.models.models(tenant)
         picked = pick_preset(shots, brief.title or title, models)

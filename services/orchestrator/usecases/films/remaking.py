@@ -33,7 +33,7 @@ class PriceRemake:
         that is named, or any at all, cannot serve now.
         """
         models = await self.models.models(remade.tenant)
-        policy = await self.policies.of(remade.tenant, "")
+        policy = await self.policies.of(remade.tenant, remade.user)
         decide = partial(self.router.decide, policy=policy)
         pricing = Pricing(remade.brief, models, remade.tasks, decide, {})
         again = (t for t in remade.tasks if t.shot == shot_id and t.type in SEEN)
