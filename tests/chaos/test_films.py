@@ -125,6 +125,8 @@ async def test_ten_kills_change_nothing_of_a_film_and_its_bill(paid: House) -> N
     spent = film.cost.units * 1_000_000 + film.cost.nanos // 1000
     assert spent == paid.booked_micros() == paid.billed_micros()
     assert spent >= SHOTS * (PICTURE + CLIP)
+    parts = sum(task.cost.units * 1_000_000 + task.cost.nanos // 1000 for task in film.tasks)
+    assert parts == spent, "what the tasks cost is what the film cost"
 
 
 @pytest.fixture

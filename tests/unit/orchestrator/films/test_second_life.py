@@ -51,5 +51,7 @@ async def test_what_was_asked_for_is_asked_for_again_and_of_the_same_model(seed:
             await studio.make()
     made = studio.films.films["f1"]
     assert (made.state, made.warnings) == (FilmState.SUCCEEDED, ())
+    cost, charged = studio.booked()
+    assert cost == charged > 3 * COST
     # Nothing needed another try: no order came twice with another body.
     assert all("/1.1/" in r for r in works.begun if "/preview/" not in r)
