@@ -21,10 +21,11 @@ from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.shots import Cue
 from services.orchestrator.domain.films.strategy import VisualApproach
 from services.orchestrator.domain.films.tasks import FilmTask, Piece, TaskState
-from services.orchestrator.domain.money.ledger import charge_of
+from services.orchestrator.domain.money.ledger import Charge, charge_of
 from services.orchestrator.domain.ports import AssetPort, GenerationView, GeneratorPort
 from services.orchestrator.servicers.films import Films, FilmUseCases
 from services.orchestrator.usecases.films.command import ReadFilms
+from services.orchestrator.usecases.films.create import payer_of_film
 from services.orchestrator.usecases.settle import SettleLate
 from tests.fakes.film_parts import NOW, MemoryEdits, ScriptedWorks, Shelf
 from tests.fakes.journal import Crash
@@ -150,7 +151,7 @@ async def test_late_money_is_counted_in_the_film_once():
 async def test_what_is_told_of_a_film_is_what_the_ledger_says():
     """A bill that came long after the film corrects what it is said to have cost."""
     studio = Studio.of(film(1))
-    await studio.make()
+    made = await studio.make()
     nothing: Any = None
     use = FilmUseCases(
         plan=nothing,
@@ -167,6 +168,12 @@ async def test_what_is_told_of_a_film_is_what_the_ledger_says():
             got = (await films.GetFilm(pb.GetFilmRequest(name="films/f1"), None)).film
             [listed] = (await films.ListFilms(pb.ListFilmsRequest(), None)).films
             assert got.cost == listed.cost == to_money(bill)
+        payer = replace(payer_of_film(made, NOW), job="of-a-try-before")
+        for try_ in range(2):  # clips of tries that the film no longer names
+            served = Charge(payer=payer, attempt=f"old/1/{try_}", model="m", provider="vendor")
+            await studio.ledger.save(served, COST)
+        got = (await films.GetFilm(pb.GetFilmRequest(name="films/f1"), None)).film
+        assert got.savings == to_money(2 * COST)
 
 
 def test_a_bill_is_counted_once_and_one_of_nothing_not_at_all():
@@ -176,6 +183,12 @@ def test_a_bill_is_counted_once_and_one_of_nothing_not_at_all():
     assert booked(once, Bill("f1/music/1.2/0", 0)) is once
     both = booked(once, Bill.served("f1/music/1.1/0", COST))
     assert (both.cost_micros, both.saved_micros) == (COST, COST)
+
+
+def after(order, other):
+    """Whether an order is of a later try of the same part as another."""
+    (*_, task, tried, part), (*_, its, before, same) = order.split("/"), other.split("/")
+    return (task, part) == (its, same) and int(tried[2:]) > int(before[2:])
 
 
 OUTCOMES = ["ok", "ok", "fail", "limited", "interrupted"]
@@ -205,6 +218,5 @@ async def test_the_film_costs_what_the_books_say_whatever_fails_and_dies(seed):
     assert charged == paid + clips, "a stand-in costs nothing, and nothing is paid twice"
     again = [order for order, (outcome, cost) in told.items() if outcome == "interrupted" and cost]
     for order in again:  # what may have been paid for is ordered once, or of what is made here
-        task, part = order.split("/")[1], order.rsplit("/", 1)[1]
-        later = [o for o in works.begun if o > order and f"/{task}/" in o and o.endswith(part)]
+        later = [name for name in works.begun if after(name, order)]
         assert all(works.begun[name].model.startswith("here_") for name in later)
