@@ -39,9 +39,10 @@ class Succeed:
 
 @dataclass(frozen=True)
 class Fail:
-    """Ends FAILED with this error."""
+    """Ends FAILED with this error, and is billed so much; None where nobody knows."""
 
     error: ServiceError
+    cost_micros: int | None = 0
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,8 @@ class FakeGeneratorService(rpc.GeneratorServiceServicer):
                 await self._change(name, **_stored(name, outcome))
             case Fail():
                 await self._change(name, progress_percent=40, progress_source="vendor")
-                await self._fail(name, Generation.STATE_FAILED, outcome.error)
+                told = {} if outcome.cost_micros is None else {"cost": _money(outcome.cost_micros)}
+                await self._fail(name, Generation.STATE_FAILED, outcome.error, **told)
             case Unknown():
                 await self._fail(name, Generation.STATE_UNKNOWN_OUTCOME, outcome.error)
                 await outcome.settled.wait()
@@ -155,8 +157,8 @@ class FakeGeneratorService(rpc.GeneratorServiceServicer):
             case Hang():
                 await self._change(name, progress_percent=10, progress_source="vendor")
 
-    async def _fail(self, name: str, state: int, error: ServiceError) -> None:
-        await self._change(name, state=state, error=to_status(error))
+    async def _fail(self, name: str, state: int, error: ServiceError, **told: Any) -> None:
+        await self._change(name, state=state, error=to_status(error), **told)
 
     async def _change(self, name: str, **fields: Any) -> None:
         generation = self._generations[name]
@@ -220,9 +222,13 @@ class FakeGeneratorService(rpc.GeneratorServiceServicer):
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
+def _money(micros: int) -> money_pb2.Money:
+    units, rest = divmod(micros, 1_000_000)
+    return money_pb2.Money(currency_code="USD", units=units, nanos=rest * 1000)
+
+
 def _stored(name: str, outcome: Succeed) -> dict[str, Any]:
     digest = hashlib.sha256(name.encode()).hexdigest()
-    units, rest = divmod(outcome.cost_micros, 1_000_000)
     output = generation_pb2.Output(
         sha256=digest, width=854, height=480, fps=24, duration=duration_pb2.Duration(seconds=5)
     )
@@ -233,6 +239,6 @@ def _stored(name: str, outcome: Succeed) -> dict[str, Any]:
         "progress_percent": 100,
         "asset": f"assets/{name.rpartition('/')[2]}",
         "output": output,
-        "cost": money_pb2.Money(currency_code="USD", units=units, nanos=rest * 1000),
+        "cost": _money(outcome.cost_micros),
         "error": status_pb2.Status(),
     }

@@ -12,6 +12,7 @@ from reelmesh.errors.v1 import error_reason_pb2
 from reelmesh.generator.v1 import model_pb2
 from reelmesh.orchestrator.v1 import video_service_pb2
 from services.common.errors import (
+    DeadlineExceeded,
     GenerationFailed,
     LicenceRefused,
     Moderated,
@@ -154,6 +155,18 @@ async def test_a_failure_that_passes_is_tried_again_on_the_same_model(
     job = await acme.end((await acme.generate()).name)
     assert job.state == job.STATE_SUCCEEDED
     assert house.generator.order_of_models == ["first_model", "first_model"]
+
+
+@pytest.mark.parametrize("cost", [250_000, None])
+async def test_a_failure_that_passes_and_may_have_been_paid_for_is_tried_nowhere_again(
+    house: House, acme: Client, cost: int | None
+) -> None:
+    late = Fail(DeadlineExceeded("it was not done before its deadline"), cost_micros=cost)
+    house.generator.script = lambda _: late
+    job = await acme.end((await acme.generate()).name)
+    assert job.state == job.STATE_FALLBACK
+    assert house.generator.order_of_models == ["first_model"]
+    assert job.cost.nanos == (cost or 0) * 1000
 
 
 async def test_an_unknown_outcome_never_starts_a_second_attempt(house: House, acme: Client) -> None:
