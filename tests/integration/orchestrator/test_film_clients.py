@@ -1,13 +1,23 @@
 """What films say to other services, against the real prompt service and as the contract has it."""
 
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
+from typing_extensions import override
 
+from reelmesh.prompt.v1 import prompt_pb2, prompt_service_pb2
+from reelmesh.prompt.v1.prompt_service_pb2_grpc import (
+    PromptServiceServicer,
+    add_PromptServiceServicer_to_server,
+)
 from services.common.channels import Channel
-from services.common.errors import InvalidArgument
+from services.common.errors import InvalidArgument, Unavailable
+from services.common.server import serve
+from services.common.settings import ServiceSettings
 from services.generator.convert.compositions import captions, compose
-from services.orchestrator.adapters.script_client import ScriptClient
+from services.orchestrator.adapters.script_client import BREAK_DOWN, ScriptClient
 from services.orchestrator.adapters.works_client import task_of
 from services.orchestrator.domain.films.shots import Shot
 from services.orchestrator.domain.films.works import (
@@ -47,6 +57,43 @@ async def test_feedback_changes_words_and_what_is_known_of_a_shot_and_nothing_el
     assert "zorble" in told.prompt, "what is not understood is said to the model all the same"
     assert (told.shot_id, told.duration_seconds) == ("s1", 4.0)
     assert (told.mood, told.characters) == ("joyful", ("Amina",))
+
+
+class Interrupted(PromptServiceServicer):
+    """Breaks scripts down, but for the first calls, which it lets fail as a restart does."""
+
+    def __init__(self, away: int) -> None:
+        self.away, self.calls = away, 0
+
+    @override
+    async def BreakDownScript(self, request: Any, context: Any) -> Any:
+        self.calls += 1
+        if self.calls <= self.away:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "away")
+        shot = prompt_pb2.Shot(number=1, action="A hill at dawn")
+        found = prompt_pb2.ScriptBreakdown(title="A hill", scenes=[prompt_pb2.Scene(shots=[shot])])
+        return prompt_service_pb2.BreakDownScriptResponse(breakdown=found)
+
+
+@pytest.mark.parametrize(("away", "calls"), [(1, 2), (2, 3), (99, 5)])
+async def test_a_script_is_sent_again_while_the_prompt_service_is_away_for_a_moment(
+    tmp_path: Path, away: int, calls: int
+) -> None:
+    kind: Any = Interrupted  # serves one method of the contract
+    prompt = kind(away)
+    plain = ServiceSettings(address="127.0.0.1:0", data_dir=tmp_path)
+    registration = (add_PromptServiceServicer_to_server, prompt)
+    async with (
+        serve(plain, [registration]) as server,
+        Channel(server.address, retry=[BREAK_DOWN]) as channel,
+    ):
+        asked = ScriptClient(channel).break_down("acme", "A hill at dawn.")
+        if away == 99:
+            with pytest.raises(Unavailable):
+                await asked
+        else:
+            assert [shot.prompt for shot in (await asked).shots] == ["A hill at dawn"]
+    assert prompt.calls == calls
 
 
 def test_a_clip_is_enlarged_and_a_rough_cut_is_left_as_it_is() -> None:

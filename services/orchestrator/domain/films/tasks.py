@@ -149,6 +149,11 @@ class FilmTask:
         return 100 if self.state.finished else self.progress_percent
 
     @property
+    def needs(self) -> float:
+        """What this try needs of the machine: a reduced one half of what a whole one does."""
+        return self.resource_cost / 2 if self.reduced else self.resource_cost
+
+    @property
     def weight(self) -> int:
         """Its part of the film's progress."""
         return 10 if self.type in VISUAL | {TaskType.COMPOSITION} else 1
@@ -194,6 +199,7 @@ class FilmTask:
         return replace(
             self,
             state=TaskState.WAITING,
+            reduced=False,
             error=None,
             job="",
             order="",

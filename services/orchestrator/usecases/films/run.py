@@ -77,7 +77,7 @@ class RunFilm:
                     "id": t.id,
                     "after": t.dependencies,
                     "priority": t.priority,
-                    "cost": t.resource_cost,
+                    "cost": t.needs,
                 }
                 for t in tasks
             ],

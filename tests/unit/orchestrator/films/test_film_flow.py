@@ -175,6 +175,9 @@ async def test_a_cut_that_fails_is_made_with_less_and_only_the_cut():
     reduced = studio.works.begun["f1/composition/1.2/0"].work
     assert {clip.transition for clip in reduced.clips} == {"cut"}
     assert reduced.caption_mode == "attach"
+    again, whole = made.task("composition"), film().task("composition")
+    assert (whole.needs, again.needs) == (whole.resource_cost, whole.resource_cost / 2)
+    assert again.again().needs == whole.needs, "another run begins in full"
     assert sorted(studio.jobs.accepted) == CLIPS
     assert "with plain cuts" in told(made)[0]
 

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from services.common.errors import BudgetExceeded, InvalidArgument, NoCredentials, RequestConflict
+from services.common.errors import (
+    BudgetExceeded,
+    InvalidArgument,
+    NoCredentials,
+    RequestConflict,
+    Unavailable,
+)
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.convert.models import model_to_proto
 from services.generator.domain.catalogue import Availability as Standings
@@ -45,11 +51,11 @@ def catalogue(prices="seed-2025"):
     return tuple(_model(model_to_proto(row, ready)) for row in rows)
 
 
-def planning(*models, script=None, monitor=None, history=None):
+def planning(*models, script=None, scripts=None, monitor=None, history=None):
     """PlanFilm over these models."""
     catalogue_port: Any = FixedModels(*(models or MODELS))
     return PlanFilm(
-        scripts=FixedScript(script or Breakdown(title="", shots=())),
+        scripts=scripts or FixedScript(script or Breakdown(title="", shots=())),
         models=catalogue_port,
         router=Router(allow_placeholder=False),
         monitor=monitor or FixedMonitor(),
@@ -260,6 +266,30 @@ async def test_a_films_own_budget_becomes_a_limit_of_the_ledger():
     )
     assert ledger.limits == {("acme", Scope(ScopeKind.FILM, film.id)): 150_000}
     assert film.estimate_micros == 150_000
+
+
+async def test_a_script_that_nobody_can_break_down_now_is_refused_and_can_be_sent_again():
+    """There is no second try of less: who asked is told at once, and nothing is written."""
+
+    class Away(FixedScript):
+        async def break_down(self, tenant, script, *, rules_only=False):
+            if self.away:
+                raise Unavailable("the prompt service is away")
+            return await super().break_down(tenant, script, rules_only=rules_only)
+
+    films, ledger = MemoryFilms(), MemoryLedger()
+    scripts = Away(Breakdown(title="A hill", shots=shots(2)))
+    create = creating(films, ledger, scripts=scripts)
+    asked = FilmBrief(budget_limit_micros=500_000), FilmSource(script="A hill at dawn.")
+    scripts.away = True
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await create("acme", *asked, request_id="r1")
+    assert (films.films, ledger.limits) == ({}, {})
+    scripts.away = False
+    film = await create("acme", *asked, request_id="r1")
+    assert (film.brief.title, len(film.shots)) == ("A hill", 2)
+    assert await create("acme", *asked, request_id="r1") == film
 
 
 async def test_the_same_request_is_the_same_film_and_another_body_is_refused():
