@@ -14,7 +14,7 @@ def voices_of(model: Model) -> tuple[str, ...]:
     return model.voices or SPEAKERS.get(model.id, ())
 
 
-def cast(character: str, voices: Sequence[str], taken: Sequence[str], language: str) -> str:
+def choose_voice(character: str, voices: Sequence[str], taken: Sequence[str], language: str) -> str:
     """A voice for a character: of the language where its id tells it, and nobody else's yet.
 
     The same character is given the same voice wherever the choice is the same.

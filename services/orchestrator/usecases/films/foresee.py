@@ -111,12 +111,12 @@ class ForeseeFilm:
 
     async def _lines(self, sketch: Sketch, task: FilmTask, model: Model) -> dict[int, KnownBy]:
         """A shot's lines by number; who has no voice of this model yet has spoken none of them."""
-        cast = bool(voices_of(model))
-        voices = await self.voices.voices(sketch.tenant, model.id) if cast else {}
+        given = bool(voices_of(model))
+        voices = await self.voices.voices(sketch.tenant, model.id) if given else {}
         return {
             part: _known(speech_of(sketch.brief, line, voices.get(line.speaker, "")))
             for part, line in enumerate(sketch.shot[task.shot].lines)
-            if not cast or line.speaker in voices
+            if not given or line.speaker in voices
         }
 
 

@@ -39,7 +39,7 @@ class Maker(Protocol):
         """Make it. Raises ServiceError for why it could not be made."""
 
 
-def parted(film_run: str) -> tuple[str, int]:
+def film_and_run(film_run: str) -> tuple[str, int]:
     """The film's id and the number of the run."""
     film_id, _, run = film_run.rpartition(".")
     return film_id, int(run)

@@ -17,8 +17,8 @@ _FEW, _MANY = 3, 20
 
 
 @dataclass
-class Felt:
-    """What the tasks of a run have felt since its pace was last asked for; lengths in seconds."""
+class Pressure:
+    """What the tasks of a run have met since its pace was last asked for; lengths in seconds."""
 
     rate_limited: bool = False
     latency_ratio: float = 1.0
@@ -31,7 +31,7 @@ class Felt:
         self.clips.append(seconds)
 
     @property
-    def pressed(self) -> bool:
+    def urgent(self) -> bool:
         """Whether there is something that a look should not wait for."""
         return self.rate_limited or self.latency_ratio > SLOW
 
@@ -47,7 +47,7 @@ class FilmPace:
     monitor: ResourceMonitor
     limit: int
     adaptive: bool
-    felt: Felt
+    pressure: Pressure
     _width: AdaptiveWidth = field(init=False)
     _seen: ResourceSnapshot | None = field(default=None, init=False)
 
@@ -59,14 +59,16 @@ class FilmPace:
         """See `Pace.width`."""
         if not self.adaptive:
             return self._width.limit
-        snapshot, felt = await self.monitor.current_snapshot(), self.felt
-        if snapshot is self._seen and not felt.pressed:
+        snapshot, pressure = await self.monitor.current_snapshot(), self.pressure
+        if snapshot is self._seen and not pressure.urgent:
             return self._width.width
         self._seen = snapshot
         signals = Signals(
-            snapshot=snapshot, rate_limited=felt.rate_limited, latency_ratio=felt.latency_ratio
+            snapshot=snapshot,
+            rate_limited=pressure.rate_limited,
+            latency_ratio=pressure.latency_ratio,
         )
-        felt.heard()
+        pressure.heard()
         return self._width.observe(signals)
 
     async def may_start(self, cost: float) -> bool:
@@ -76,10 +78,10 @@ class FilmPace:
 
 @dataclass(frozen=True)
 class Pacing:
-    """Paces of all runs in this process, and what their tasks have felt."""
+    """Paces of all runs in this process, and what their tasks have met."""
 
     monitor: ResourceMonitor
-    felt: dict[str, Felt] = field(default_factory=dict)
+    pressure: dict[str, Pressure] = field(default_factory=dict)
 
     def pace(self, film_run: str, limit: int, *, adaptive: bool) -> FilmPace:
         """The pace of a run."""
@@ -95,7 +97,7 @@ class Pacing:
 
     def forget(self, film_run: str) -> None:
         """The run has ended."""
-        self.felt.pop(film_run, None)
+        self.pressure.pop(film_run, None)
 
-    def _of(self, film_run: str) -> Felt:
-        return self.felt.setdefault(film_run, Felt())
+    def _of(self, film_run: str) -> Pressure:
+        return self.pressure.setdefault(film_run, Pressure())

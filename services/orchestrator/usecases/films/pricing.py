@@ -44,7 +44,7 @@ class Pricing:
         Of its tasks so many are ordered together as are alike.
         """
         self._brief = brief
-        self._there = there
+        self._cached = there
         self._models = models
         self._tasks = tasks
         self._decide = decide
@@ -65,7 +65,7 @@ class Pricing:
         """What the task would buy."""
         shot = next((s for s in shots if s.shot_id == task.shot), None)
         if task.type is TaskType.ANIMATION and shot is not None:
-            if found := self._there.get((task.id, 0)):
+            if found := self._cached.get((task.id, 0)):
                 return (_found(task, found),)
             self._fresh += 1
             return (self._clip(task, shot),)
@@ -75,8 +75,8 @@ class Pricing:
         if model is None and not task.model:
             return ()  # it will be missing, which costs nothing
         return tuple(
-            _found(task, self._there[task.id, part])
-            if (task.id, part) in self._there
+            _found(task, self._cached[task.id, part])
+            if (task.id, part) in self._cached
             else self._item(task, model, seconds, characters)
             for part, (seconds, characters) in enumerate(_parts(task, shot, shots))
         )
@@ -105,7 +105,7 @@ class Pricing:
     def p50_seconds(self, width: int) -> float | None:
         """Typical time of the clips that would be made, so many at once; None: nobody knows."""
         each = self._clip_seconds
-        if not self._fresh and self._there:
+        if not self._fresh and self._cached:
             return 0.0
         return None if each is None else each * -(-self._fresh // width)
 

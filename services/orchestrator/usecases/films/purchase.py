@@ -85,7 +85,7 @@ class Purchase:
             served = await self.artefacts.serve(charge, key)
             if served is not None:
                 await self._book(film, task, Bill.served(charge.attempt, served.saved_micros))
-                return Bought(_there(served.piece, model), 0, served.saved_micros)
+                return Bought(_served_view(served.piece, model), 0, served.saved_micros)
         ready = await self._ready(film, work)
         order = _order(film, task, charge, ready, model=model, at_once=_at_once(film, task, work))
         await self._on_record(film, task, order.request_id, model)
@@ -197,7 +197,7 @@ def _key(film: Film, task: FilmTask, work: Work | Worded, model: Model) -> str:
     return artefact_key(film.tenant, model.id, wanted)
 
 
-def _there(piece: Piece, model: Model) -> WorkView:
+def _served_view(piece: Piece, model: Model) -> WorkView:
     """What was there already, as if it had just been made."""
     return WorkView(
         name="", state="succeeded", sequence=0, model=model.id, provider=model.provider, piece=piece

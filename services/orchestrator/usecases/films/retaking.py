@@ -99,7 +99,7 @@ class Retaking:
                 await self._look(film, known, sheet)
                 continue
             number = len(known.tries)
-            if number and (number > rule.most or _taken(film, known)):
+            if number and (number > rule.most or _settled(film, known)):
                 break
             if number and not await self._granted(film, known, takes.price(known)):
                 poor = True
@@ -207,7 +207,7 @@ def _score(piece: Piece) -> float:
     return -1.0 if score is None else score
 
 
-def _taken(film: Film, task: FilmTask) -> bool:
+def _settled(film: Film, task: FilmTask) -> bool:
     """Whether no more tries are made: one is alike enough, or could not be measured."""
     rule = film.brief.cast.rule
     return any(rule.passes(each.piece.likeness) for each in task.tries)

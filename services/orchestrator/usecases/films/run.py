@@ -20,7 +20,13 @@ from services.orchestrator.domain.films.strategy import StrategyRun, StrategyTyp
 from services.orchestrator.domain.films.tasks import FilmTask, TaskState
 from services.orchestrator.domain.notices import Notice, Said, Warned
 from services.orchestrator.domain.values import Failure
-from services.orchestrator.usecases.films.making import Interrupted, Made, Maker, parted, stopped
+from services.orchestrator.usecases.films.making import (
+    Interrupted,
+    Made,
+    Maker,
+    film_and_run,
+    stopped,
+)
 from services.orchestrator.usecases.films.pacing import Pacing
 from services.orchestrator.usecases.films.preview import Preview
 from services.orchestrator.usecases.films.recovery import given_up, retrying
@@ -57,7 +63,7 @@ class RunFilm:
 
     async def begin(self, film_run: str) -> dict[str, Any]:
         """Start the run; what is finished is not among its tasks."""
-        film_id, run = parted(film_run)
+        film_id, run = film_and_run(film_run)
         moment = self.now()
 
         def begin(film: Film) -> Film | None:
@@ -87,7 +93,7 @@ class RunFilm:
 
     async def task(self, film_run: str, task_id: str) -> bool:
         """Make a task, with less the second time; whether those behind it may begin."""
-        film_id, run = parted(film_run)
+        film_id, run = film_and_run(film_run)
         while True:
             film = await self._begin_task(film_id, run, task_id)
             task = film.task(task_id)
@@ -170,7 +176,7 @@ class RunFilm:
 
     async def finish(self, film_run: str) -> None:
         """End the run with what its tasks add up to."""
-        film_id, run = parted(film_run)
+        film_id, run = film_and_run(film_run)
         moment = self.now()
 
         def end(film: Film) -> Film | None:
@@ -191,7 +197,7 @@ class RunFilm:
         A part of ours was `away` for too long, or else it is a defect. What is in work stays so:
         who resumes the film goes on with it.
         """
-        film_id, run = parted(film_run)
+        film_id, run = film_and_run(film_run)
         moment = self.now()
 
         def end(film: Film) -> Film | None:

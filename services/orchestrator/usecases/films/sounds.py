@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.orchestrator.domain.films.casting import cast, voices_of
+from services.orchestrator.domain.films.casting import choose_voice, voices_of
 from services.orchestrator.domain.films.choosing import ModelChoice
 from services.orchestrator.domain.films.film import Film
 from services.orchestrator.domain.films.ports import FilmStore, VoiceStore
@@ -85,7 +85,7 @@ class MakeSpeech:
         taken = await self.voices.voices(film.tenant, model.id)
         if line.speaker in taken:
             return taken[line.speaker]
-        chosen = cast(line.speaker, known, tuple(taken.values()), film.brief.language)
+        chosen = choose_voice(line.speaker, known, tuple(taken.values()), film.brief.language)
         return await self.voices.assign(film.tenant, model.id, line.speaker, chosen)
 
 

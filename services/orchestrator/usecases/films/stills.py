@@ -42,12 +42,12 @@ class MakePicture:
         )
         model = choice.for_task(task)
         if not (film.brief.cast.pictured(film.shot(task.shot)) and model.image):
-            return await self._taken(film, model, task, 0)
+            return await self._bought(film, model, task, 0)
         price = unit_price_micros(model.price, seconds=0.0, characters=0, resolution="")
-        takes = Takes(make=partial(self._taken, film, model), price=lambda _: price)
+        takes = Takes(make=partial(self._bought, film, model), price=lambda _: price)
         return await self.retaking(film, task, takes)
 
-    async def _taken(self, film: Film, model: Model, task: FilmTask, number: int) -> Made:
+    async def _bought(self, film: Film, model: Model, task: FilmTask, number: int) -> Made:
         """Buy one try."""
         shot = film.shot(task.shot)
         own = shot.seed if task.version == 1 else None

@@ -7,7 +7,7 @@ from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.ports import FilmStore, WorkPort
 from services.orchestrator.domain.films.tasks import FilmTask, TaskState
 from services.orchestrator.domain.ports import JobStore
-from services.orchestrator.usecases.films.making import parted
+from services.orchestrator.usecases.films.making import film_and_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class StopFilm:
 
     async def __call__(self, film_run: str) -> None:
         """Stop what runs. The film ends by its own flow, which hears that its tasks have ended."""
-        film_id, run = parted(film_run)
+        film_id, run = film_and_run(film_run)
         film = await self.films.read(film_id)
         if film.run != run or film.state is not FilmState.CANCELLING:
             return

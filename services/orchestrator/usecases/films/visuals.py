@@ -64,7 +64,7 @@ class MakeClip:
                     return await self._drawn(film, task)
                 except GenerationFailed as error:
                     failed = error
-            elif _may_find(task, sources) and (found := await self._found(film, task)):
+            elif _asks_library(task, sources) and (found := await self._found(film, task)):
                 return Made(pieces=(found,))
         raise failed or NoModel(f"the library has no clip like {task.shot}")
 
@@ -168,7 +168,7 @@ def _paid(task: FilmTask) -> int | None:
     return task.tries[-1].price_micros
 
 
-def _may_find(task: FilmTask, sources: Sequence[str]) -> bool:
+def _asks_library(task: FilmTask, sources: Sequence[str]) -> bool:
     """Whether the library is asked: a shot made again is drawn, where a model can draw it."""
     return task.version == 1 or "ai" not in sources
 

@@ -12,7 +12,7 @@ from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.layout import Layout
 from services.orchestrator.domain.films.resources import ResourceSnapshot
 from services.orchestrator.flows.dag import GraphRun, Node
-from services.orchestrator.usecases.films.pacing import Felt, FilmPace, Pacing
+from services.orchestrator.usecases.films.pacing import FilmPace, Pacing, Pressure
 from tests.fakes.film_parts import NOW, FixedMonitor, ScriptedWorks
 from tests.unit.orchestrator.films.films import EndingJobs, Studio, film, shots
 
@@ -141,7 +141,7 @@ async def test_random_graphs_run_whole_in_order_and_within_their_width(data, wid
 
 async def test_a_load_spike_halves_the_workers_within_two_looks_and_calm_brings_them_back():
     looks = [look(5), look(95), look(95), *(look(5) for _ in range(8))]
-    pace = FilmPace(FixedMonitor(*looks), 8, adaptive=True, felt=Felt())
+    pace = FilmPace(FixedMonitor(*looks), 8, adaptive=True, pressure=Pressure())
     assert [await pace.width() for _ in range(11)] == [8, 4, 2, 3, 4, 5, 6, 7, 8, 8, 8]
 
 
@@ -170,7 +170,7 @@ class Workers:
 
 async def test_under_a_spike_half_as_many_tasks_run_and_in_the_calm_one_more_with_each_look():
     machine, workers = FixedMonitor(look(5)), Workers()
-    pace = FilmPace(machine, 8, adaptive=True, felt=Felt())
+    pace = FilmPace(machine, 8, adaptive=True, pressure=Pressure())
     nodes = [Node(id=f"t{number:02d}", cost=0.3) for number in range(40)]
     run = asyncio.ensure_future(GraphRun(nodes, workers, pace)())
     await workers.settled()
@@ -189,7 +189,7 @@ async def test_under_a_spike_half_as_many_tasks_run_and_in_the_calm_one_more_wit
 
 async def test_one_look_is_taken_into_account_once():
     same = look(95)
-    pace = FilmPace(FixedMonitor(same), 8, adaptive=True, felt=Felt())
+    pace = FilmPace(FixedMonitor(same), 8, adaptive=True, pressure=Pressure())
     assert [await pace.width() for _ in range(3)] == [4, 4, 4]
 
 
@@ -202,13 +202,13 @@ async def test_a_vendor_that_says_slower_is_heard_by_its_own_film_alone():
 
 
 async def test_a_width_that_is_not_adaptive_stays():
-    pace = FilmPace(FixedMonitor(look(99)), 3, adaptive=False, felt=Felt())
+    pace = FilmPace(FixedMonitor(look(99)), 3, adaptive=False, pressure=Pressure())
     assert [await pace.width(), await pace.width()] == [3, 3]
     assert await pace.may_start(1.0)
 
 
 async def test_heavy_tasks_wait_for_room_only_beside_others():
-    pace = FilmPace(FixedMonitor(look(70)), 3, adaptive=True, felt=Felt())
+    pace = FilmPace(FixedMonitor(look(70)), 3, adaptive=True, pressure=Pressure())
     assert not await pace.may_start(0.9)
     nodes = [Node(id="a", cost=0.9), Node(id="b", cost=0.9)]
     running, most = 0, 0
@@ -286,10 +286,10 @@ async def test_clips_that_take_more_than_twice_as_long_as_usual_halve_the_width_
 
 
 def test_where_nothing_takes_time_nothing_is_slow():
-    felt = Felt()
+    pressure = Pressure()
     for seconds in (0, 0, 0, 5):
-        felt.took(seconds)
-    assert not felt.pressed
+        pressure.took(seconds)
+    assert not pressure.urgent
 
 
 async def test_a_film_feels_how_long_models_take_and_not_what_stands_in_for_a_clip():
@@ -299,7 +299,7 @@ async def test_a_film_feels_how_long_models_take_and_not_what_stands_in_for_a_cl
     await flow.begin("f1.1")
     for shot in ("s1", "s2"):
         assert await flow.task("f1.1", f"{shot}.animation")
-    assert len(flow.pacing.felt["f1.1"].clips) == 1
+    assert len(flow.pacing.pressure["f1.1"].clips) == 1
 
 
 async def test_a_film_hears_a_vendor_of_its_clips_that_says_slower():
@@ -309,7 +309,7 @@ async def test_a_film_hears_a_vendor_of_its_clips_that_says_slower():
     flow = Studio.of(film(1), jobs=EndingJobs(limited)).flow()
     await flow.begin("f1.1")
     await flow.task("f1.1", "s1.animation")
-    assert flow.pacing.felt["f1.1"].rate_limited
+    assert flow.pacing.pressure["f1.1"].rate_limited
 
 
 @pytest.mark.parametrize(("task", "kind"), [("s1.image", "image"), ("s1.audio", "audio")])
@@ -321,4 +321,4 @@ async def test_a_film_hears_a_vendor_of_its_stills_and_voices_that_says_slower(t
     ).flow()
     await flow.begin("f1.1")
     assert await flow.task("f1.1", task)
-    assert flow.pacing.felt["f1.1"].rate_limited
+    assert flow.pacing.pressure["f1.1"].rate_limited
