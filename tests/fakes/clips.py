@@ -64,6 +64,7 @@ def make_clip(
     sound: np.ndarray | None = None,
     sound_rate: int = RATE,
     times: Sequence[int] | None = None,
+    transfer: int = 1,
     dark: Sequence[int] = (),
     held: Sequence[int] = (),
 ) -> Path:
@@ -78,7 +79,8 @@ def make_clip(
         stream.width, stream.height, stream.pix_fmt = *size, pixels
         stream.time_base = base
         context = stream.codec_context
-        context.colorspace = context.color_primaries = context.color_trc = 1
+        context.colorspace = context.color_primaries = 1
+        context.color_trc = transfer
         if turned:
             stream.set_display_rotation(turned)
         if sound is not None:

@@ -15,7 +15,7 @@ from services.generator.domain.captions import CaptionStyle, Position
 from services.generator.media import fonts
 from services.generator.media.blending import Plane, frame_of, planes_of
 from services.generator.media.captions import Caption
-from services.generator.media.frames import Target
+from services.generator.media.shaping import Target
 from services.generator.media.typography import Block, Setter, draw, is_rtl
 
 FONTS = {

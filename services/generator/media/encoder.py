@@ -10,8 +10,8 @@ import av
 import numpy as np
 
 from services.generator.media.blending import frame_of
-from services.generator.media.frames import Target
 from services.generator.media.h264 import ParameterSets, parameter_sets
+from services.generator.media.shaping import Target
 
 DELAY = 2  # frames by which x264 decodes ahead with these options
 _MOST_NUMBERS = 32

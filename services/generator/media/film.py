@@ -10,8 +10,8 @@ from typing import Any, Self
 import av
 
 from services.generator.media.encoder import Packet
-from services.generator.media.frames import Target
 from services.generator.media.h264 import START_CODE, ParameterSets, annex_b, header, units_of
+from services.generator.media.shaping import Target
 
 
 class Film:

@@ -8,9 +8,17 @@ from fractions import Fraction
 from services.common.errors import InvalidArgument
 from services.generator.domain.compositions import Clip, ComposeTask, Encoding
 from services.generator.media.encoder import DELAY
-from services.generator.media.frames import FORMAT, Target, upright
 from services.generator.media.h264 import ParameterSets
-from services.generator.media.probe import SQUARE, UNKNOWN, Facts, Picture
+from services.generator.media.probe import (
+    BT709,
+    HIGH_DYNAMIC,
+    SQUARE,
+    UNKNOWN,
+    Color,
+    Facts,
+    Picture,
+)
+from services.generator.media.shaping import FORMAT, Target, upright
 from services.generator.media.timeline import Copyable, Length, Part, Placed, parts, placed
 
 _STANDS = Fraction(1, 4)
@@ -89,13 +97,22 @@ def picture_of(facts: Facts, number: int) -> Picture:
 
 def _target(task: ComposeTask, first: Picture) -> Target:
     rate = Fraction(task.frame_rate) if task.frame_rate else _rate(first)
-    # A picture's own colours (RGB) are not those of a film, and no film has a full range.
-    color = UNKNOWN if first.still else first.color._replace(full=False)
+    color = _color(first)
     if task.width:
         return Target(task.width, task.height, rate, color)
     seen = upright(first.width, first.height, first.ratio, first.turned)
     width, height = (max(2, side // 2 * 2) for side in seen)
     return Target(width, height, rate, color)
+
+
+def _color(first: Picture) -> Color:
+    """Return the first clip's colours where they are those of a film.
+
+    RGB is not, nor is a full range; and what has a high dynamic range is brought to BT.709.
+    """
+    if first.still:
+        return UNKNOWN
+    return BT709 if first.color.transfer in HIGH_DYNAMIC else first.color._replace(full=False)
 
 
 def _rate(first: Picture) -> Fraction:
@@ -138,6 +155,7 @@ def _shared(task: ComposeTask, pictures: Sequence[Picture], target: Target) -> P
         and picture.pixels == FORMAT
         and picture.ratio == SQUARE
         and not picture.color.full
+        and picture.color.transfer not in HIGH_DYNAMIC
         and not picture.turned
     )
     return max(usable, key=lambda each: usable[each], default=None)

@@ -13,7 +13,8 @@ from services.generator.media.h264 import ParameterSets, is_idr, parameter_sets
 from services.generator.media.opening import STILLS, damaged, demuxer_of, opened
 
 _FULL_RANGE = 2
-_HIGH_DYNAMIC = {16: "PQ", 18: "HLG"}  # transfers of ITU-R BT.2100
+HIGH_DYNAMIC = {16: "smpte2084", 18: "arib-std-b67"}
+"""Transfers of ITU-R BT.2100, PQ and HLG, by FFmpeg's names."""
 SQUARE = Fraction(1)
 _LONGEST = Fraction(4)  # anamorphic films have 2, DV 64:45
 _TOLERANCE = Fraction(1, 4)  # of a frame: clocks of a thousandth of a second round
@@ -29,6 +30,7 @@ class Color(NamedTuple):
 
 
 UNKNOWN = Color(2, 2, 2, full=False)
+BT709 = Color(1, 1, 1, full=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +146,6 @@ def _picture(stream: Any, packets: _Packets, seen: Any, *, still: bool, field: s
     average = stream.average_rate or stream.guessed_rate or Fraction(25)
     length = (max(packets.times) - first + packets.last) * base
     numbers, rate = _numbered(stream, packets.times)
-    _require_standard_range(context, field)
     interlaced = seen is not None and seen.interlaced_frame
     copyable = context.name == "h264" and not interlaced
     sets = parameter_sets(context.extradata or b"") if copyable else None
@@ -185,14 +186,6 @@ def _first(container: Any, stream: Any, packets: _Packets) -> Any:
     """Return the first picture; None where there is none."""
     container.seek(min(packets.times, default=0), stream=stream, backward=True)
     return next(container.decode(stream), None)
-
-
-def _require_standard_range(context: Any, field: str) -> None:
-    """Raise InvalidArgument for what would look pale: more light than a film of ours can hold."""
-    kind = _HIGH_DYNAMIC.get(int(context.color_trc))
-    if kind:
-        message = f"has high dynamic range ({kind}); it must be brought to BT.709 first"
-        raise InvalidArgument(field, message, allowed=("standard dynamic range",))
 
 
 def _numbered(stream: Any, times: Sequence[int]) -> tuple[list[int], Fraction | None]:

@@ -1,6 +1,7 @@
 """Clips whose pixels are not square, not 8 bits, not 4:2:0 or of full range, in films."""
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from services.generator.domain.compositions import Clip, ComposeTask, Encoding, Transition
 from services.generator.domain.media import Media
 from services.generator.media.compose import Composed, Inputs, compose
+from services.generator.media.planning import planned
+from services.generator.media.probe import BT709, probe
 from tests.fakes.clips import (
     BLUE,
     GREEN,
@@ -24,7 +27,16 @@ from tests.fakes.clips import (
     near,
     number_of,
 )
-from tests.fakes.odd_clips import disc, extent, full_range, moving, sounding
+from tests.fakes.odd_clips import (
+    BT2020_OF_BT709,
+    disc,
+    extent,
+    full_range,
+    moving,
+    patches,
+    pq,
+    sounding,
+)
 
 ANY = Media(url="https://example.com/any")
 FADE = {"transition": Transition.FADE_BLACK, "transition_seconds": 0.5}
@@ -93,6 +105,49 @@ def test_a_fade_of_a_full_range_clip_goes_through_black(tmp_path: Path, encoding
     assert near(color_of(frames[-2]), BLUE)
     assert frames[18].to_ndarray(format="gray").min() >= 0
     assert max(color_of(frames[18])) <= 4
+
+
+PQ_GREYS = pq(np.array([0, 5, 50, 203, 1000, 4000], float))[:, None].repeat(3, axis=1)
+HLG_GREYS = np.array([0, 0.1, 0.5, 0.75, 0.9, 1.0])[:, None].repeat(3, axis=1)
+PRIMARIES = 100 * np.array([[1, 0.05, 0.05], [0.05, 1, 0.05], [0.05, 0.05, 1]])
+"""Light of BT.709's own red, green and blue, in candelas a square metre."""
+
+
+@pytest.mark.parametrize(
+    ("transfer", "greys"),
+    [
+        (16, PQ_GREYS),
+        # What FFmpeg tabulates for it takes seconds.
+        pytest.param(18, HLG_GREYS, marks=pytest.mark.stress),
+    ],
+)
+def test_more_light_than_a_film_can_hold_is_bent_and_not_cut_off(
+    tmp_path: Path, transfer: int, greys: np.ndarray
+) -> None:
+    primaries = pq(PRIMARIES @ BT2020_OF_BT709.T)
+    clip = patches(tmp_path / "a.mp4", np.concatenate([greys, primaries]), transfer)
+    film, made = film_of(tmp_path, [clip, clip])
+    frame = next(decoded(film))
+    count = len(greys) + 3
+    seen = [color_of(frame, (n + 0.5) / count, 0.5) for n in range(count)]
+    assert all(near(color, [color[1]] * 3, 3) for color in seen[:-3]), "grey stays grey"
+    levels = [color[1] for color in seen[:-3]]
+    assert levels[0] <= 2
+    assert all(later - sooner >= 15 for sooner, later in pairwise(levels)), levels
+    for place, color in enumerate(seen[-3:]):
+        others = [value for other, value in enumerate(color) if other != place]
+        assert max(others) < 0.65 * color[place], "it is pale"
+    assert made.method == "encoded"
+    with av.open(str(film)) as file:
+        context = file.streams.video[0].codec_context
+        assert {context.color_primaries, context.color_trc, context.colorspace} == {1}
+
+
+def test_a_clip_of_eight_bits_that_says_it_is_hlg_is_not_copied(tmp_path: Path) -> None:
+    facts = probe(make_clip(tmp_path / "a.mp4", transfer=18), "a")
+    assert facts.picture is not None
+    cut = planned(ComposeTask(clips=(Clip(media=ANY),)), [facts], lambda _: [])
+    assert (facts.picture.color.transfer, cut.method, cut.target.color) == (18, "encoded", BT709)
 
 
 def test_long_parts_between_copies_are_not_encoded_in_haste(tmp_path: Path) -> None:
