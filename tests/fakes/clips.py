@@ -77,7 +77,7 @@ def make_clip(
         stream: Any = file.add_stream("libx264", rate=Fraction(rate))
         stream.options = {"preset": "veryfast", "crf": "20", "g": str(key_every), "threads": "2"}
         stream.width, stream.height, stream.pix_fmt = *size, pixels
-        stream.time_base = base
+        stream.time_base = stream.codec_context.time_base = base
         context = stream.codec_context
         context.colorspace = context.color_primaries = 1
         context.color_trc = transfer

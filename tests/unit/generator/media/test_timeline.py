@@ -93,21 +93,20 @@ def test_words_are_heard_where_their_shots_begin_a_hundred_shots_later(tmp_path:
     clip = make_clip(tmp_path / "clip.mp4", frames=50, size=(96, 64))
     beep = make_sound(tmp_path / "beep.flac", tone(0.05, 1000, 0.5))
     clips = tuple(Clip(media=ANY, duration_seconds=2.1, mute=True) for _ in range(100))
-    tracks = tuple(
-        Track(media=ANY, role=Role.DIALOGUE, at_seconds=2.1 * number) for number in range(100)
-    )
+    spoken = range(0, 100, 11)
+    tracks = tuple(Track(media=ANY, role=Role.DIALOGUE, at_seconds=2.1 * n) for n in spoken)
     task = ComposeTask(clips=clips, tracks=tracks, keep_levels=True, check=False)
     film = tmp_path / "film.mp4"
-    files = Inputs(clips=[clip] * 100, tracks=[beep] * 100)
+    files = Inputs(clips=[clip] * 100, tracks=[beep] * len(tracks))
     made = compose(task, files, film, lambda _: None)
     assert (made.frames, made.encoded_frames, made.method) == (5040, 40, "smart")
     begins = [n / 24 for n, frame in enumerate(decoded(film)) if number_of(frame) == 0]
     sound = np.abs(heard(film)[0])
     assert len(begins) == 100
-    for seen in begins:
-        around = max(0, round((seen - 0.5) * RATE))
+    for number in spoken:
+        around = max(0, round((begins[number] - 0.5) * RATE))
         loud = np.flatnonzero(sound[around : around + RATE] > 0.05)[0]
-        assert abs((around + loud) / RATE - seen) < 0.04
+        assert abs((around + loud) / RATE - begins[number]) < 0.04
 
 
 @pytest.mark.parametrize("rate", [12, 15, 24, 25])
