@@ -17,6 +17,7 @@ from reelmesh.orchestrator.v1 import film_service_pb2 as pb
 from reelmesh.orchestrator.v1.film_service_pb2_grpc import FilmServiceStub
 from services.suite.film_client import film_request, run_film_pipeline
 from tests.e2e.conftest import OUTWARD, ROOT, Suite
+from tests.fakes.clips import levels
 
 pytestmark = pytest.mark.timeout(300)
 SMALL = {"resolution": "480p", "fps": 8, "aspect_ratio": "1:1"}
@@ -86,6 +87,9 @@ def test_the_example_script_is_a_film_with_voices_captions_and_music(suite: Suit
     assert_whole(found, seconds, 8)
     assert found["size"] == (480, 480)
     assert found["subtitles"] == 1
+    lufs, peak = levels(out)
+    assert lufs == pytest.approx(-16, abs=1)
+    assert peak <= -1
     assert cut.quality > 0.6, list(cut.findings)
     speakers = {task.shot: len(task.assets) for task in film.tasks if task.type == "audio"}
     assert sum(speakers.values()) == 3

@@ -1,11 +1,14 @@
 """Clips whose frames can be told apart, and recordings: what goes in is known to the last frame."""
 
+import re
+import subprocess
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
+import imageio_ffmpeg
 import numpy as np
 
 RATE = 48_000
@@ -145,3 +148,16 @@ def decibels(samples: np.ndarray, hertz: float | None = None) -> float:
         found = abs(np.mean(samples * np.exp(-2j * np.pi * hertz * time))) * np.sqrt(2)
         return float(20 * np.log10(max(found, 1e-9)))
     return float(10 * np.log10(max(np.mean(samples**2), 1e-12)))
+
+
+def levels(film: Path) -> tuple[float, float]:
+    """LUFS and dBTP as the ffmpeg program tells them of the finished film."""
+    argv = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-hide_banner", "-i", str(film), "-vn"]
+    argv += ["-af", "ebur128=peak=true", "-f", "null", "-"]
+    told = subprocess.run(argv, capture_output=True, check=True, text=True, timeout=60).stderr
+    summary = told[told.rindex("Summary:") :]
+    lufs = re.search(r"I:\s+(-?[\d.]+) LUFS", summary)
+    peak = re.search(r"Peak:\s+(-?[\d.]+) dBFS", summary)
+    assert lufs is not None
+    assert peak is not None
+    return float(lufs[1]), float(peak[1])

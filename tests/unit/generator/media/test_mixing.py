@@ -1,13 +1,10 @@
 """Mixes are measured as they play: places in samples, levels in dBFS, loudness by EBU R 128."""
 
 import errno
-import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
-import imageio_ffmpeg
 import numpy as np
 import pytest
 
@@ -17,7 +14,7 @@ from services.generator.media import soundtrack
 from services.generator.media.checks import Expected, check
 from services.generator.media.compose import Composed, Inputs, compose
 from services.generator.media.loudness import Loudness, measured
-from tests.fakes.clips import RATE, decibels, heard, make_clip, make_sound, tone
+from tests.fakes.clips import RATE, decibels, heard, levels, make_clip, make_sound, tone
 
 ANY = Media(url="https://example.com/any")
 MUSIC, CLICK = 220.0, 3000.0
@@ -48,19 +45,6 @@ def mixed(folder: Path, tracks: list[tuple[np.ndarray, dict[str, Any]]], **given
     return made(folder, tracks, **given)[0]
 
 
-def independently(film: Path) -> tuple[float, float]:
-    """LUFS and dBTP as the ffmpeg program tells them of the finished film."""
-    argv = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-hide_banner", "-i", str(film), "-vn"]
-    argv += ["-af", "ebur128=peak=true", "-f", "null", "-"]
-    told = subprocess.run(argv, capture_output=True, check=True, text=True, timeout=60).stderr
-    summary = told[told.rindex("Summary:") :]
-    lufs = re.search(r"I:\s+(-?[\d.]+) LUFS", summary)
-    peak = re.search(r"Peak:\s+(-?[\d.]+) dBFS", summary)
-    assert lufs is not None
-    assert peak is not None
-    return float(lufs[1]), float(peak[1])
-
-
 def first(samples: np.ndarray, level: float) -> float:
     return float(np.flatnonzero(np.abs(samples) > level)[0]) / RATE
 
@@ -80,7 +64,7 @@ def test_the_film_meets_its_loudness_and_its_peak(tmp_path: Path, lufs: float) -
         (tone(8, MUSIC), {"role": Role.MUSIC}),
     ]
     film, facts = made(tmp_path, tracks, loudness_lufs=lufs)
-    found = independently(film)
+    found = levels(film)
     assert found[0] == pytest.approx(lufs, abs=1)
     assert found[1] <= -1
     assert facts.quality is not None
@@ -92,7 +76,7 @@ def test_the_film_meets_its_loudness_and_its_peak(tmp_path: Path, lufs: float) -
 def test_the_sound_of_a_quiet_room_does_not_become_a_roar(tmp_path: Path) -> None:
     noise = np.random.default_rng(7).normal(0, 10 ** (-60 / 20), 8 * RATE).astype(np.float32)
     film, facts = made(tmp_path, [(noise, {"role": Role.EFFECT})])
-    lufs = independently(film)[0]
+    lufs = levels(film)[0]
     assert -44 < lufs < -36, "20 dB louder, no more"
     assert facts.quality is not None
     assert {each.kind for each in facts.quality.findings} == {"loudness_missed"}
