@@ -88,7 +88,6 @@ class Facts:
 @dataclass(slots=True)
 class _Packets:
     times: list[int]
-    decode_times: list[int]
     keys: list[int]  # presentation times at which decoding can begin
     last: int = 0  # duration of the last packet
 
@@ -101,7 +100,7 @@ def probe(path: Path, field: str) -> Facts:
         streams = [stream for stream in (video, audio) if stream is not None]
         if not streams:
             raise InvalidArgument(field, "holds neither picture nor sound")
-        packets = {stream.index: _Packets([], [], []) for stream in streams}
+        packets = {stream.index: _Packets([], []) for stream in streams}
         try:
             for packet in container.demux(streams):
                 _note(packets[packet.stream.index], packet, packet.stream is video)
