@@ -16,7 +16,8 @@ RATE = 48_000
 Samples: TypeAlias = npt.NDArray[np.float32]
 """Shape (2, n): left and right, full scale at 1."""
 
-_SLACK = RATE // 100  # rounding of a container's clock; what is more is a hole
+_SLACK = RATE // 100  # rounding of a container's clock; what is more is a hole, or said twice
+_TWICE = RATE  # a clock that goes further back has begun anew
 
 
 def silence(count: int) -> Samples:
@@ -27,8 +28,8 @@ def silence(count: int) -> Samples:
 def samples(path: Path, field: str, *, origin: float, start: float = 0.0) -> Iterator[Samples]:
     """Yield the sound from `start` seconds after `origin` on the file's clock to its end.
 
-    Holes are filled with silence, so that what is heard stays with what is seen. Raises
-    InvalidArgument naming `field`.
+    Holes are filled with silence and what overlaps is heard once, so that what is heard stays with
+    what is seen. Raises InvalidArgument naming `field`.
     """
     with opened(path, field) as container:
         if not container.streams.audio:
@@ -60,6 +61,7 @@ def _placed(pieces: Iterator[tuple[float | None, Samples]], begin: float) -> Ite
     given = 0  # samples given out so far; below 0 they lie before the beginning
     first = True
     for time, piece in pieces:
+        twice = 0
         if time is not None:
             due = round((time - begin) * RATE)
             if first:
@@ -67,9 +69,11 @@ def _placed(pieces: Iterator[tuple[float | None, Samples]], begin: float) -> Ite
             if due > given + _SLACK:
                 yield silence(due - given)
                 given = due
+            elif _SLACK < given - due <= _TWICE:
+                twice = min(given - due, piece.shape[1])
             first = False
-        skipped = min(max(0, -given), piece.shape[1])
-        given += piece.shape[1]
+        skipped = min(twice + max(0, -given), piece.shape[1])
+        given += piece.shape[1] - twice
         if skipped < piece.shape[1]:
             yield piece[:, skipped:]
 
