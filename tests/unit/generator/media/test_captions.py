@@ -9,7 +9,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.errors import InvalidArgument
@@ -106,6 +106,7 @@ WORDS = st.lists(
 )
 
 
+@settings(max_examples=50)
 @given(st.lists(WORDS, min_size=1, max_size=3), st.integers(8, 60), st.integers(1, 3))
 def test_whatever_is_said_no_caption_is_empty_or_covers_another(
     tmp_path_factory: pytest.TempPathFactory, speakers: Any, columns: int, rows: int
