@@ -73,7 +73,8 @@ class Worker:
             stdin.write(json.dumps(order).encode() + b"\n")
             await stdin.drain()
         except (ConnectionError, RuntimeError) as error:  # uvloop: the latter on a closed pipe
-            raise Unavailable("worker died before it began") from error
+            why = await self._mourned()
+            raise Unavailable(f"worker {self.pid} died before it began{why}") from error
         while line := await stdout.readline():
             message = json.loads(line)
             if "done" in message:
@@ -89,7 +90,7 @@ class Worker:
     async def _mourned(self) -> str:
         """Log what a worker said before it died; returns the last line of it for the caller."""
         words = await self._process.last_words()
-        _log.error("a worker died while it was working", pid=self.pid, stderr=words)
+        _log.error("a worker died", pid=self.pid, stderr=words)
         return f": {words.splitlines()[-1][:_SHOWN_CHARACTERS]}" if words else ""
 
     async def kill(self) -> None:
