@@ -1,15 +1,22 @@
-"""PostgreSQL finds assets by its indexes, whether what is asked for is rare or frequent."""
+"""Both databases find assets by their indexes, for callers and for the worker alike.
+
+Among many tenants, and however many proofs of deletions have piled up.
+"""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import Select, insert, text
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import insert, select, text
+from sqlalchemy.dialects.postgresql import asyncpg
 
 from services.common.database import Database
 from services.common.ids import new_id
 from services.common.migrate import migrate
-from services.storage.adapters.asset_rows import to_row
+from services.storage.adapters import sql_statements as sql
+from services.storage.adapters.asset_rows import micros, to_row
 from services.storage.adapters.sql_steps import page_of
 from services.storage.adapters.tables import assets
 from services.storage.adapters.word_index import WORD, WORD_INDEXES, TsvectorWords, token
@@ -20,62 +27,132 @@ from services.storage.domain.ports import Query
 from tests.contract.storage.test_asset_store import MIGRATIONS, NOW
 
 pytestmark = pytest.mark.timeout(120)
-COUNT = 6000
-WORDS = WORD_INDEXES["postgresql"]
+COUNT, OTHERS, PROOFS = 5000, 300, 3000
+SOON = micros(NOW + timedelta(days=1))
 
 
-def one(number: int) -> Asset:
+def one(number: int, tenant: str = "acme") -> Asset:
     facets = Facets(characters=(f"person {number % 300}",), mood="calm" if number % 2 else "tense")
     identifier = new_id()
     return Asset(
-        id=identifier, tenant="acme", state=AssetState.STORED,
-        key=ObjectKey(f"acme/{identifier}", 1, "mp4"),
-        description=Description(content_type="video/mp4", facets=facets),
+        id=identifier, tenant=tenant, state=AssetState.STORED,
+        key=ObjectKey(f"{tenant}/{identifier}", 1, "mp4"),
+        description=Description(
+            content_type="video/mp4", facets=facets, creative_id=f"creative {number % 500}",
+            labels={"campaign": f"number {number % 200}"},
+        ),
         request_id=identifier, fingerprint="f", create_time=NOW, size_bytes=1, sha256=identifier,
     )  # fmt: skip
 
 
+def rows(made: list[Asset]) -> list[dict[str, Any]]:
+    """Assets of which hardly any have anything due, and the proofs of very many that are gone."""
+    there = [
+        {
+            **to_row(asset),
+            "derive_time": None if number % 500 == 0 else 0,
+            "expire_time": 1 if number % 700 == 0 else SOON,
+            "state": "writing" if number % 900 == 0 else "stored",
+            "parent_id": "film" if number % 400 == 0 else "",
+            "role": "preview" if number % 400 == 0 else "",
+            "purge_time": None,
+        }
+        for number, asset in enumerate(made)
+    ]
+    gone = {"state": "deleted", "expire_time": 1, "delete_time": 2, "derive_time": None}
+    proofs = [
+        {**to_row(one(number)), **gone, "purge_time": None if number % 600 == 0 else 3}
+        for number in range(PROOFS)
+    ]
+    return there + proofs
+
+
 @pytest.fixture
-async def library(postgres_url: str) -> AsyncIterator[Database]:
-    async with Database(postgres_url, schema="storage") as database:
+async def library(database_url: str) -> AsyncIterator[Database]:
+    async with Database(database_url, schema="storage") as database:
         await migrate(database, MIGRATIONS)
         made = [one(number) for number in range(COUNT)]
+        made += [one(number, f"tenant {number % 4}") for number in range(OTHERS)]
         async with database.begin() as connection:
-            await connection.execute(insert(assets), [to_row(asset) for asset in made])
-            await WORDS.insert(connection, *made)
-            # What the server does by itself a moment after so many inserts.
-            await connection.execute(text("SELECT gin_clean_pending_list('asset_words_tokens')"))
-            await connection.execute(text("ANALYZE"))
+            await connection.execute(insert(assets), rows(made))
+            await WORD_INDEXES[database.engine.dialect.name].insert(connection, *made)
+            if not database.is_sqlite:
+                # What the server does by itself a moment after so many inserts.
+                pending = "SELECT gin_clean_pending_list('asset_words_tokens')"
+                await connection.execute(text(pending))
+                await connection.execute(text("ANALYZE"))
         yield database
 
 
-async def plan(database: Database, wanted: Select[tuple[object]]) -> str:
-    compiled = wanted.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
+async def plan(database: Database, wanted: Any, **told: object) -> str:
+    """How the database would read; SQLite does not look at the parameters."""
     async with database.read() as connection:
-        rows = await connection.execute(text(f"EXPLAIN {compiled}".replace(":", r"\:")))
-        return "\n".join(row[0] for row in rows)
+        if database.is_sqlite:
+            compiled = wanted.compile(database.engine, compile_kwargs={"render_postcompile": True})
+            asked = {**compiled.params, **told}
+            values = tuple(asked[name] for name in compiled.positiontup)
+            found = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values)
+            return "\n".join(str(row._mapping["detail"]) for row in found)
+        if told:
+            compiled = wanted.compile(dialect=asyncpg.dialect())
+            values = tuple({**compiled.params, **told}[name] for name in compiled.positiontup)
+            explain = f"EXPLAIN {compiled}"
+            found = await connection.exec_driver_sql(explain, values)
+        else:
+            kwargs = {"literal_binds": True}
+            compiled = wanted.compile(dialect=asyncpg.dialect(), compile_kwargs=kwargs)
+            found = await connection.execute(text(f"EXPLAIN {compiled}".replace(":", r"\:")))
+        return "\n".join(row[0] for row in found)
 
 
+RARE = Facets(characters=("person 7",), mood="calm")
+DEEP = "the middle of the list"
+# By what the pages are asked for: the index that PostgreSQL reads.
 PAGES = [
-    (Facets(characters=("person 7",), mood="calm"), "asset_words_tokens"),
-    (Facets(characters=("nobody",)), "asset_words_tokens"),
-    (Facets(mood="calm"), "assets_pkey"),
-    (None, "assets_p"),
+    (Query(tenant="acme", limit=51, facets=RARE), "asset_words_tokens"),
+    (Query(tenant="acme", limit=51, facets=Facets(characters=("nobody",))), "asset_words_tokens"),
+    (Query(tenant="acme", limit=51, labels={"campaign": "number 3"}), "asset_words_tokens"),
+    (Query(tenant="acme", limit=51, facets=Facets(mood="calm")), "assets_p"),
+    (Query(tenant="acme", limit=51), "assets_p"),
+    (Query(tenant="acme", limit=51, before=DEEP), "assets_p"),
+    (Query(tenant="acme", limit=51, creative_id="creative 3"), "assets_creative"),
+    (Query(tenant="acme", limit=51, creative_id="creative 3", before=DEEP), "assets_creative"),
+    (Query(tenant="tenant 3", limit=51, before=DEEP), "assets_p"),
 ]
+DUE = {"moment": micros(NOW), "at_most": 200}
+CHORES: list[tuple[Any, dict[str, Any], str]] = [
+    (sql.UNDERIVED, DUE, "assets_underived"),
+    (sql.EXPIRED, DUE, "assets_due"),
+    (sql.NOT_PURGED, DUE, "assets_age"),
+    (sql.GIVEN_UP, {"at_most": 200}, "assets_age"),
+    (sql.GIVE_UP_STALE, {"moment": micros(NOW)}, "assets_age"),
+    (sql.WITH_ROLE, {**DUE, "of_role": "preview", "due": micros(NOW)}, "assets_role"),
+]
+
+
 SEARCHES = [("nobody", "asset_words_tokens"), ("calm", "asset_words_p")]
 
 
-async def test_pages_and_searches_read_an_index_and_never_the_table(library: Database) -> None:
-    for facets, index in PAGES:
-        told = await plan(library, page_of(Query(tenant="acme", limit=51, facets=facets), WORDS))
+async def test_nothing_that_is_asked_reads_the_table_from_end_to_end(library: Database) -> None:
+    words = WORD_INDEXES[library.engine.dialect.name]
+    async with library.read() as connection:
+        middle = select(assets.c.id).order_by(assets.c.id).offset(COUNT // 2).limit(1)
+        deep = str(await connection.scalar(middle))
+    for query, index in PAGES:
+        before = deep if query.before else ""
+        told = await plan(library, page_of(replace(query, before=before), words))
         assert "Seq Scan" not in told, told
+        assert "SCAN assets" not in told, told
+        assert index in told or library.is_sqlite, told
+    for statement, asked, index in CHORES:
+        told = await plan(library, statement, **asked)
         assert index in told, told
-    for word, index in SEARCHES:
-        asked = {"tenant": "acme", "query": token("acme", WORD, word), "at_most": 400}
+        assert "SCAN assets" not in told, told
+    for word, index in SEARCHES if not library.is_sqlite else []:
+        sought = {"tenant": "acme", "query": token("acme", WORD, word), "at_most": 400}
         async with library.read() as connection:
-            await WORDS.prepare(connection)
+            await words.prepare(connection)
             explain = text(f"EXPLAIN {TsvectorWords._NEWEST.text}")
-            rows = await connection.execute(explain, asked)
-            told = "\n".join(row[0] for row in rows)
+            told = "\n".join(row[0] for row in await connection.execute(explain, sought))
         assert "Seq Scan" not in told, told
         assert index in told, told
