@@ -18,12 +18,16 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from services.common.errors import Unavailable
+from services.common.errors import StorageFull, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from typing import Any
 
+    from sqlalchemy.engine import ExceptionContext
+
+# PostgreSQL appendix A: disk_full.
+_DISK_FULL = "53100"
 _WRITES = "reelmesh_writes"
 # Every connection of SQLite keeps pages of its own, 2 MiB as it comes, and a pool has twenty: they
 # filled up as a file grew. The kernel keeps the same pages once for all.
@@ -132,18 +136,21 @@ class Database:
             # Used in turns, every connection that was ever needed would stay as warm as the others.
             options["pool_use_lifo"] = True
         engine = create_async_engine(self.url, **options)
+        event.listen(engine.sync_engine, "handle_error", _tell_full)
         event.listen(engine.sync_engine, "connect", self._prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine
 
     def _postgres(self, options: dict[str, Any], pre_ping: bool) -> AsyncEngine:
         settings = {"search_path": self.schema, "application_name": f"reelmesh-{self.schema}"}
-        return create_async_engine(
+        engine = create_async_engine(
             self.url,
             pool_pre_ping=pre_ping,
             connect_args={"server_settings": settings},
             **options,
         )
+        event.listen(engine.sync_engine, "handle_error", _tell_full)
+        return engine
 
     def _prepare_sqlite(self, connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions begin where we say so
@@ -213,6 +220,15 @@ class Database:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+def _tell_full(context: ExceptionContext) -> None:
+    """Say in our words that the database has no room; SQLAlchemy raises it instead of its own."""
+    error = context.original_exception
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL or getattr(error, "sqlstate", "") == _DISK_FULL:
+        msg = "the disk of the database is full"
+        raise StorageFull(msg) from error
 
 
 def _begin_sqlite(connection: Any) -> None:

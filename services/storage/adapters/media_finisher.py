@@ -13,6 +13,7 @@ import av
 from av.error import FFmpegError
 
 from services.common.errors import DataLoss
+from services.storage.adapters.disk import FULL
 from services.storage.adapters.media_formats import MP4, opened
 from services.storage.adapters.media_inspector import measure
 from services.storage.adapters.mp4_boxes import C2PA_BOX, begins_with_index, top_level_boxes
@@ -107,11 +108,14 @@ def _index_first(path: Path) -> bool:
     moved = path.with_name(f"{path.stem}.moved.part")
     try:
         whole = _copied(path, moved) and measure(moved, "video/mp4") == measure(path, "video/mp4")
-    except (DataLoss, FFmpegError, ValueError):
+        if whole:
+            moved.replace(path)
+    except (DataLoss, FFmpegError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
         whole = False
-    if whole:
-        moved.replace(path)
-    moved.unlink(missing_ok=True)
+    finally:
+        moved.unlink(missing_ok=True)
     return whole
 
 

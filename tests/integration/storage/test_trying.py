@@ -6,8 +6,10 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from services.common.database import Database
 from services.common.errors import DataLoss, StorageFull
@@ -209,3 +211,30 @@ async def test_an_old_preview_stays_while_there_is_no_smaller_one(
         assert preview is not None
         assert preview.state == AssetState.STORED
     assert await room.compress.once() == 0, "it is not looked at again and again"
+
+
+async def test_a_full_database_says_so_and_loses_nothing(room: Room) -> None:
+    kept = [await room.film("r0")]
+    engine = room.parts.assets._database.engine.sync_engine
+
+    def full(connection: Any, *_: object) -> None:
+        # SQLite's own bound on its file: what is there is all that there may be.
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA max_page_count=1")
+        cursor.close()
+
+    async def fill() -> None:
+        for number in range(1, 400):
+            kept.append(await room.film(f"r{number}"))
+
+    event.listen(engine, "checkout", full)
+    with pytest.raises(StorageFull, match="database"):
+        await fill()
+    event.remove(engine, "checkout", full)
+    await room.parts.assets._database.close()
+    objects = list(room.parts.settings.asset_folder.rglob("*.mp4"))
+    assert len([path for path in objects if ".reelmesh" not in path.parts]) == len(kept)
+    for film in kept:
+        read = room.parts.blobs.read(str(film.key))
+        assert b"".join([chunk async for chunk in read]) == CLIP
+    assert (await room.film(f"r{len(kept)}")).size_bytes == len(CLIP), "the same request works then"

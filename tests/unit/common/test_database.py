@@ -6,8 +6,8 @@ import asyncpg
 import pytest
 from sqlalchemy import exc
 
-from services.common.database import away, normalise_url, told_when_away
-from services.common.errors import Unavailable
+from services.common.database import _tell_full, away, normalise_url, told_when_away
+from services.common.errors import StorageFull, Unavailable
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,14 @@ async def test_an_outage_is_told_from_a_defect(error: Exception, expected: bool)
         async with told_when_away():
             raise error
     assert (raised.value is error) is not expected
+
+
+def test_a_server_whose_disk_is_full_is_told_by_its_code() -> None:
+    class FullError(Exception):
+        sqlstate = "53100"
+
+    class Context:
+        original_exception = FullError()
+
+    with pytest.raises(StorageFull, match="disk of the database"):
+        _tell_full(Context())  # type: ignore[arg-type]  # as much of one as is read

@@ -16,6 +16,9 @@ from services.storage.adapters.disk import Disk
 from services.storage.adapters.folder_blobs import FolderBlobs
 from services.storage.adapters.folder_spool import FolderSpool
 from services.storage.adapters.staging import FolderStaging
+from services.storage.domain.ports import StagedFile
+from tests.contract.storage.test_asset_store import record
+from tests.unit.storage.test_staging import largest_file
 
 NEVER = timedelta(0)
 
@@ -78,3 +81,18 @@ async def test_a_file_that_vanishes_takes_no_room_in_the_spool(disk: Disk, tmp_p
     vanished(tmp_path, "a.spool")
     (tmp_path / "b.spool").write_bytes(b"ten bytes!")
     assert await spool.used() == 10
+
+
+async def test_a_spool_on_a_full_disk_says_so_and_keeps_no_half(disk: Disk, tmp_path: Path) -> None:
+    elsewhere = Path("/dev/shm") / new_id()
+    elsewhere.write_bytes(bytes(1000))
+    asset = record("r1")
+    staged = StagedFile(elsewhere, 1000, "ab" * 32)
+    spool = FolderSpool(tmp_path / "spool", disk, max_bytes=10_000)
+    try:
+        with largest_file(500), pytest.raises(StorageFull):
+            await spool.keep(asset, staged)
+        assert list((tmp_path / "spool").iterdir()) == []
+        assert await spool.keep(asset, staged), "as soon as there is room"
+    finally:
+        elsewhere.unlink()

@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import pytest
 
+from services.common.errors import StorageFull
 from services.storage.adapters.disk import Disk
 from services.storage.adapters.media_finisher import _C2PA_STORE, MediaFinisher
 from services.storage.adapters.media_inspector import measure
@@ -14,6 +15,7 @@ from services.storage.adapters.mp4_boxes import C2PA_BOX, begins_with_index, top
 from services.storage.domain.assets import Description, Lineage, Manifest
 from services.storage.domain.ports import StagedFile
 from tests.unit.storage.clips import mp4, png
+from tests.unit.storage.test_staging import largest_file
 
 MODEL_MADE = Lineage(model="google_veo")
 SIGNATURE = (24 + 100).to_bytes(4, "big") + b"uuid" + C2PA_BOX + bytes(100)
@@ -114,3 +116,13 @@ async def test_no_label_is_written_where_the_operator_wants_none(tmp_path: Path)
     file = staged(tmp_path, mp4())
     assert (await MediaFinisher(disk, label=False).finish(file, film())).staged == file
     disk.close()
+
+
+@pytest.mark.parametrize("faststart", [True, False], ids=["label", "index"])
+async def test_a_disk_that_fills_up_while_a_film_is_finished_says_so(
+    finisher: MediaFinisher, tmp_path: Path, faststart: bool
+) -> None:
+    file = staged(tmp_path, mp4(faststart=faststart))
+    with largest_file(file.size_bytes // 2), pytest.raises(StorageFull):
+        await finisher.finish(file, film())
+    assert list(tmp_path.iterdir()) == [file.path]
