@@ -5,12 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from services.common.errors import (
-    DeadlineExceeded,
-    Internal,
-    RateLimited,
-    ServiceError,
-)
+from services.common.errors import DeadlineExceeded, Internal, RateLimited, ServiceError
 from services.common.telemetry import get_logger
 from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.graph import VISUAL, TaskType
