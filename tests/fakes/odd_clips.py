@@ -92,6 +92,12 @@ def pq(nits: np.ndarray) -> np.ndarray:
     return np.asarray((top / (1 + 2392 / 128 * power)) ** (2523 / 32))
 
 
+def hlg(light: np.ndarray) -> np.ndarray:
+    """The signal of hybrid log-gamma (ITU-R BT.2100) for light in a scene, 0 to 1."""
+    bright = 0.17883277 * np.log(np.maximum(12 * light - 0.28466892, 1e-6)) + 0.55991073
+    return np.asarray(np.where(light <= 1 / 12, np.sqrt(3 * light), bright))
+
+
 def patches(path: Path, signals: np.ndarray, transfer: int) -> Path:
     """Ten bits of BT.2020: patches of 16 pixels side by side with these signals (RGB, 0 to 1)."""
     red, green, blue = np.repeat(signals, 16, axis=0).T

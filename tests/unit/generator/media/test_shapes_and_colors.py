@@ -32,6 +32,7 @@ from tests.fakes.odd_clips import (
     disc,
     extent,
     full_range,
+    hlg,
     moving,
     patches,
     pq,
@@ -109,22 +110,21 @@ def test_a_fade_of_a_full_range_clip_goes_through_black(tmp_path: Path, encoding
 
 PQ_GREYS = pq(np.array([0, 5, 50, 203, 1000, 4000], float))[:, None].repeat(3, axis=1)
 HLG_GREYS = np.array([0, 0.1, 0.5, 0.75, 0.9, 1.0])[:, None].repeat(3, axis=1)
-PRIMARIES = 100 * np.array([[1, 0.05, 0.05], [0.05, 1, 0.05], [0.05, 0.05, 1]])
-"""Light of BT.709's own red, green and blue, in candelas a square metre."""
+PRIMARIES = np.array([[1, 0.05, 0.05], [0.05, 1, 0.05], [0.05, 0.05, 1]]) @ BT2020_OF_BT709.T
+"""Light of BT.709's own red, green and blue."""
 
 
 @pytest.mark.parametrize(
-    ("transfer", "greys"),
+    ("transfer", "greys", "primaries"),
     [
-        (16, PQ_GREYS),
+        (16, PQ_GREYS, pq(100 * PRIMARIES)),
         # What FFmpeg tabulates for it takes seconds.
-        pytest.param(18, HLG_GREYS, marks=pytest.mark.stress),
+        pytest.param(18, HLG_GREYS, hlg(0.2 * PRIMARIES), marks=pytest.mark.stress),
     ],
 )
 def test_more_light_than_a_film_can_hold_is_bent_and_not_cut_off(
-    tmp_path: Path, transfer: int, greys: np.ndarray
+    tmp_path: Path, transfer: int, greys: np.ndarray, primaries: np.ndarray
 ) -> None:
-    primaries = pq(PRIMARIES @ BT2020_OF_BT709.T)
     clip = patches(tmp_path / "a.mp4", np.concatenate([greys, primaries]), transfer)
     film, made = film_of(tmp_path, [clip, clip])
     frame = next(decoded(film))
