@@ -59,7 +59,7 @@ def house(
     with simulator_thread(**simulated) as world:
         env = {**NAMED, **variables(world), "GENERATOR_POLL_SECONDS": "0.2", **(given or {})}
         env["ORCHESTRATOR_CACHE"] = str(cached).lower()
-        stack = Stack(nats, url, env=env)
+        stack = Stack(nats, url, env=env, without=())
         try:
             stack.start()
             yield House(stack, world)
