@@ -119,6 +119,7 @@ LURES = {
     "a playlist of another address": "#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:{port}/secret\n",
     "a playlist of another file": "#EXTM3U\n#EXTINF:1,\n{other}\n#EXT-X-ENDLIST\n",
     "a script of another file": "ffconcat version 1.0\nfile '{other}'\n",
+    "a script of a neighbour": "ffconcat version 1.0\nfile other.mp4\n",
     "a description of a stream": "v=0\nc=IN IP4 127.0.0.1\nm=video {port} RTP/AVP 96\n",
 }
 
