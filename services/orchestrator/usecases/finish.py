@@ -19,6 +19,11 @@ from services.orchestrator.usecases.patience import patiently
 _log = get_logger(__name__)
 CANCEL_PATIENCE_SECONDS = 600.0
 DEFECT = Failure(reason="INTERNAL", message="The job could not be worked on; the log has its name.")
+AWAY = Failure(
+    reason="UNAVAILABLE",
+    message="A part of this deployment was away for too long; ResumeFilm goes on where it stopped.",
+    retryable=True,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

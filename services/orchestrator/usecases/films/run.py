@@ -25,16 +25,10 @@ from services.orchestrator.usecases.films.making import (
 from services.orchestrator.usecases.films.pacing import Pacing
 from services.orchestrator.usecases.films.preview import Preview
 from services.orchestrator.usecases.films.recovery import given_up, retrying
-from services.orchestrator.usecases.finish import DEFECT
+from services.orchestrator.usecases.finish import AWAY, DEFECT
 from services.orchestrator.usecases.patience import Rest, failure, passing, rest
 
 _log = get_logger(__name__)
-
-AWAY = Failure(
-    reason="UNAVAILABLE",
-    message="A part of this deployment was away for too long; ResumeFilm goes on where it stopped.",
-    retryable=True,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
