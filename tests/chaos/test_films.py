@@ -116,7 +116,7 @@ async def test_ten_kills_change_nothing_of_a_film_and_its_bill(paid: House) -> N
     assert len(film.cuts) == 1
     # While the prompt service is being started again, words go as far as they go without it; and
     # the simulator's voices speak for as long as they like.
-    known = ("prompt service is away", "The last words go on")
+    known = ("prompt service is away", "The last words go on", "of its words")
     assert not [told for told in film.warnings if not any(each in told for each in known)]
     assert_finished_stayed(seen, film)
     assert_made_once(paid)

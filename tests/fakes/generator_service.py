@@ -145,7 +145,7 @@ class FakeGeneratorService(rpc.GeneratorServiceServicer):
                     await self._change(name, progress_percent=percent, progress_source="vendor")
                     await asyncio.sleep(outcome.pause)
                 await self._change(name, state=Generation.STATE_STORING)
-                await self._change(name, **_stored(name, outcome))
+                await self._change(name, **_stored(name, outcome, self._seconds(name)))
             case Fail():
                 await self._change(name, progress_percent=40, progress_source="vendor")
                 told = {} if outcome.cost_micros is None else {"cost": _money(outcome.cost_micros)}
@@ -156,6 +156,11 @@ class FakeGeneratorService(rpc.GeneratorServiceServicer):
                 await self._play(name, outcome.finally_)
             case Hang():
                 await self._change(name, progress_percent=10, progress_source="vendor")
+
+    def _seconds(self, name: str) -> int:
+        """A line is spoken in less time than a clip lasts."""
+        task = self.requests[self._generations[name].request_id].task
+        return 1 if task.WhichOneof("work") == "speech" else 5
 
     async def _fail(self, name: str, state: int, error: ServiceError, **told: Any) -> None:
         await self._change(name, state=state, error=to_status(error), **told)
@@ -227,10 +232,14 @@ def _money(micros: int) -> money_pb2.Money:
     return money_pb2.Money(currency_code="USD", units=units, nanos=rest * 1000)
 
 
-def _stored(name: str, outcome: Succeed) -> dict[str, Any]:
+def _stored(name: str, outcome: Succeed, seconds: int) -> dict[str, Any]:
     digest = hashlib.sha256(name.encode()).hexdigest()
     output = generation_pb2.Output(
-        sha256=digest, width=854, height=480, fps=24, duration=duration_pb2.Duration(seconds=5)
+        sha256=digest,
+        width=854,
+        height=480,
+        fps=24,
+        duration=duration_pb2.Duration(seconds=seconds),
     )
     if outcome.likeness is not None:
         output.quality.CopyFrom(generation_pb2.Quality(score=1.0, likeness=outcome.likeness))
