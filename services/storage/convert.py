@@ -184,6 +184,7 @@ def _lineage(told: asset_pb2.Lineage, original_url: str) -> Lineage:
         licence=told.licence,
         cost_micros=_micros(told.cost, "asset.lineage.cost"),
         parameters=MessageToDict(told.parameters),
+        untrained=told.untrained,
     )
 
 
@@ -212,6 +213,7 @@ def _lineage_message(found: Lineage) -> asset_pb2.Lineage:
         licence=found.licence,
         cost=_money(found.cost_micros),
         parameters=_struct(found.parameters),
+        untrained=found.untrained,
     )
 
 

@@ -15,9 +15,11 @@ from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.common.channels import Channel
 from services.common.errors import DataLoss, InvalidArgument
 from services.common.identity import Identity, acting_as
+from services.generator.domain.compositions import ComposeTask
 from services.generator.domain.facts import Output
 from services.generator.domain.orders import Order, asset_of, prompt_of
 from services.generator.domain.ports import CHUNK_BYTES, Content, Entry
+from services.generator.domain.sentences import Said, said
 from services.generator.domain.storage_port import Stored
 from services.generator.domain.tasks import Media, Task
 
@@ -44,7 +46,7 @@ class StorageClient:
             raise DataLoss(
                 "storage holds other bytes than were sent", metadata={"asset": asset.name}
             )
-        return Stored(asset=asset.name, output=_output(asset))
+        return _stored(asset)
 
     async def look(self, entry: Entry, asset: str) -> Stored:
         """Return what storage says of an asset; raises NotFound, DataLoss (made by another)."""
@@ -52,7 +54,7 @@ class StorageClient:
             found = (await self._stub.GetAsset(pb.GetAssetRequest(name=asset))).asset
         if found.lineage.generation != entry.generation.name:
             raise DataLoss("it was not made by this generation", metadata={"asset": asset})
-        return Stored(asset=found.name, output=_output(found))
+        return _stored(found)
 
     async def maker(self, tenant: str, asset: str) -> str:
         """Return the id of the generation that an asset comes from, "" where it comes from none."""
@@ -153,12 +155,15 @@ def _described(entry: Entry, content: Content) -> asset_pb2.Asset:
                 nanos=content.cost_micros % 1_000_000 * 1000,
             ),
             parameters=_parameters(order.task),
+            untrained=content.untrained,
         ),
     )
 
 
 def _references(task: Task) -> list[Media]:
-    values = (getattr(task, each.name) for each in fields(task))
+    values = [getattr(task, each.name) for each in fields(task)]
+    if isinstance(task, ComposeTask):
+        values += [clip.media for clip in task.clips] + [track.media for track in task.tracks]
     return [value for value in values if isinstance(value, Media)]
 
 
@@ -193,6 +198,12 @@ def _facets(order: Order) -> asset_pb2.Facets:
         time_of_day=order.hints.time_of_day,
         shot_type=order.hints.shot_type,
     )
+
+
+def _stored(asset: asset_pb2.Asset) -> Stored:
+    lost = asset.provenance.manifest == asset_pb2.Provenance.MANIFEST_LOST
+    warnings = (said(Said.MANIFEST_LOST),) if lost else ()
+    return Stored(asset=asset.name, output=_output(asset), warnings=warnings)
 
 
 def _output(asset: asset_pb2.Asset) -> Output:

@@ -160,6 +160,7 @@ class ModelRow(Row):
     successors: tuple[str, ...] = ()
     group: bool = False
     placeholder: bool = False
+    trained: bool = True
     inputs: InputsRow = InputsRow()
     edits: tuple[Edit, ...] = ()
     durations: DurationsRow | None = None

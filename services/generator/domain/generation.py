@@ -148,7 +148,13 @@ class Generation:
         return self._to(State.STORING, progress=max(self.progress, 99), failure=None, warnings=told)
 
     def succeeded(
-        self, asset: str, output: Output, cost: Cost | None, *, at: datetime
+        self,
+        asset: str,
+        output: Output,
+        cost: Cost | None,
+        *,
+        at: datetime,
+        warnings: tuple[str, ...] = (),
     ) -> "Generation":
         """Return it stored under `asset`."""
         return self._to(
@@ -159,6 +165,7 @@ class Generation:
             progress=100,
             end_time=at,
             eta=None,
+            warnings=tuple(dict.fromkeys((*self.warnings, *warnings))),
         )
 
     def failed(self, failure: Failure, *, at: datetime, cost: Cost | None = None) -> "Generation":

@@ -189,7 +189,7 @@ class Model:
     environment names suffices, all of its names are needed. `vendor_models` maps the kind of input
     ("text", "image", "extend" …) to the vendor's own name; `wire` is the vendor's own spelling;
     `languages` are those that its maker documents for prompts ("en" where he is silent), or those
-    that are spoken; empty is any.
+    that are spoken; empty is any. `trained` is false for programs that learned from nothing.
     """
 
     id: str
@@ -202,6 +202,7 @@ class Model:
     successors: tuple[str, ...] = ()
     group: bool = False
     placeholder: bool = False
+    trained: bool = True
     inputs: Inputs = Inputs()
     edits: tuple[Edit, ...] = ()
     durations: Durations = field(default_factory=Durations)

@@ -60,7 +60,8 @@ class Content:
     """Bytes of a result on their way: the type, facts known before storage measures them, chunks.
 
     `sha256` and `size_bytes` are given where the maker knows them, and are then checked.
-    `cost_micros` is what was paid for it, as far as is known when it is stored.
+    `cost_micros` is what was paid for it, as far as is known when it is stored; `untrained` is what
+    no trained model made.
     """
 
     content_type: str
@@ -69,6 +70,7 @@ class Content:
     size_bytes: int = 0
     source_url: str = ""
     cost_micros: int = 0
+    untrained: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,7 @@ class Said(StrEnum):
     MADE_IN_RUNS = "made_in_runs"
     NO_STEP_CACHE = "no_step_cache"
     LATE_RESULT = "late_result"
+    MANIFEST_LOST = "manifest_lost"
     STOP_ASKED = "stop_asked"
     CANNOT_STOP = "cannot_stop"
     MAY_BE_BILLED = "may_be_billed"

@@ -11,10 +11,11 @@ from services.generator.domain.ports import Content, Entry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What storage says about an asset it took."""
+    """What storage says about an asset it took; `warnings` are sentences for whoever ordered it."""
 
     asset: str
     output: Output
+    warnings: tuple[str, ...] = ()
 
 
 class AssetStorage(Protocol):

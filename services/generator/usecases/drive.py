@@ -214,16 +214,16 @@ class Drive:
             await self._row.write(self.generation.storing(told))
         self._leave()
         self._means.faults.reached(Step.BEFORE_UPLOAD)
-        entry = self.entry
-        cost = self._means.storing.cost(entry, made)
+        cost = self._means.storing.cost(self.entry, made)
         try:
-            stored = await self._means.storing.store(entry, made)
+            stored = await self._means.storing.store(self.entry, made)
         except ServiceError as error:
             await self._row.failed(error, cost)
             return
         self._means.faults.reached(Step.AFTER_UPLOAD)
-        now = self._means.books.now()
-        await self._row.write(self.generation.succeeded(stored.asset, stored.output, cost, at=now))
+        now, told = self._means.books.now(), stored.warnings
+        done = self.generation.succeeded(stored.asset, stored.output, cost, at=now, warnings=told)
+        await self._row.write(done)
 
     def _leave(self) -> None:
         """Let the next one have the room, now that the row no longer takes it."""

@@ -88,8 +88,12 @@ class Storing:
             return replace(found, output=_completed(found.output, made, entry))
         async with made.opened() as content:
             cost = self.cost(entry, made)
-            paid = replace(content, cost_micros=cost.micros if cost else 0)
-            stored = await self._storage.upload(entry, paid)
+            told = replace(
+                content,
+                cost_micros=cost.micros if cost else 0,
+                untrained=not self._model(entry.generation.model).trained,
+            )
+            stored = await self._storage.upload(entry, told)
         if content.sha256 and stored.output.sha256 != content.sha256:
             message = "storage holds other bytes than were made"
             raise DataLoss(message, metadata={"asset": stored.asset})

@@ -1,6 +1,7 @@
 """An engine in this process as a back end: a queue in order of arrival, and files until stored."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
@@ -8,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from services.common.errors import PermissionDenied, ServiceError, Unavailable
+from services.common.errors import DataLoss, PermissionDenied, ServiceError, Unavailable
 from services.generator.domain.callbacks import Callback
 from services.generator.domain.facts import NOTHING, Cost, Failure, Progress
 from services.generator.domain.generation import Generation
@@ -148,19 +149,24 @@ def made_of(path: Path, product: Product, cost: Cost | None) -> Made:
 
 @asynccontextmanager
 async def _content(path: Path, product: Product) -> AsyncIterator[Content]:
+    """Give the bytes, compared here: storage leaves alone what it is told the digest of."""
     file = await asyncio.to_thread(path.open, "rb")
     try:
         yield Content(
             content_type=product.content_type,
-            chunks=_chunks(file),
-            sha256=product.sha256,
+            chunks=_chunks(file, product.sha256),
             size_bytes=product.size_bytes,
         )
     finally:
         file.close()
 
 
-async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
+async def _chunks(file: BinaryIO, expected: str) -> AsyncIterator[bytes]:
     read: Callable[[int], bytes] = file.read
+    digest = hashlib.sha256()
     while chunk := await asyncio.to_thread(read, CHUNK_BYTES):
+        digest.update(chunk)
         yield chunk
+    if expected and digest.hexdigest() != expected:
+        message = "the file is another one than was made"
+        raise DataLoss(message)

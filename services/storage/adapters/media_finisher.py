@@ -31,17 +31,18 @@ if TYPE_CHECKING:
 _C2PA_STORE = b"jumdc2pa" + bytes.fromhex("00110010800000aa00389b71")
 # XMP part 3: the "uuid" box that holds a packet; IPTC: what made the picture.
 _XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
-_MODEL_MADE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype"
+_MODEL_MADE = f"{_SOURCE_TYPE}/trainedAlgorithmicMedia"
+_PARTLY_MODEL_MADE = f"{_SOURCE_TYPE}/compositeWithTrainedAlgorithmicMedia"
 _XMP = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
     '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
     '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     '<rdf:Description rdf:about="" '
     'xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-    f'Iptc4xmpExt:DigitalSourceType="{_MODEL_MADE}"/>'
+    'Iptc4xmpExt:DigitalSourceType="SOURCE_TYPE"/>'
     '</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
-).encode()
-_LABEL = (24 + len(_XMP)).to_bytes(4, "big") + b"uuid" + _XMP_BOX + _XMP
+)
 _COPIED = frozenset({"video", "audio", "subtitle"})
 _BLOCK = 1024 * 1024
 
@@ -54,22 +55,24 @@ class MediaFinisher:
         self._disk = disk
         self._label = label
 
-    async def finish(self, staged: StagedFile, description: Description) -> Finished:
+    async def finish(
+        self, staged: StagedFile, description: Description, *, by_model: bool
+    ) -> Finished:
         """Return the finished file and its provenance; see the port."""
-        return await self._disk.look(self._finish, staged, description)
+        return await self._disk.look(self._finish, staged, description, by_model)
 
     async def look(self, staged: StagedFile, description: Description) -> Provenance:
         """Return the provenance of a file that is to stay as it is."""
         return Provenance(manifest=await self._disk.look(_manifest, staged.path, description))
 
-    def _finish(self, staged: StagedFile, description: Description) -> Finished:
+    def _finish(self, staged: StagedFile, description: Description, by_model: bool) -> Finished:
         manifest = _manifest(staged.path, description)
         provenance = Provenance(manifest=manifest)
         if manifest == Manifest.KEPT or description.content_type != "video/mp4":
             return Finished(staged, provenance)
         moved = _index_first(staged.path)
-        made = bool(description.lineage.model) and not description.placeholder
-        labelled = self._label and made and _labelled(staged.path)
+        source = _PARTLY_MODEL_MADE if description.lineage.untrained else _MODEL_MADE
+        labelled = self._label and by_model and _labelled(staged.path, source)
         if not moved and not labelled:
             return Finished(staged, provenance)
         with staged.path.open("rb") as file:
@@ -138,11 +141,16 @@ def _copied(path: Path, target: Path) -> bool:
     return True
 
 
-def _labelled(path: Path) -> bool:
+def _labelled(path: Path, source: str) -> bool:
     """Append the label, unless the film has an XMP packet of its own or no end to append at."""
     boxes = top_level_boxes(path)
     if boxes[-1].endless or any(box.extension == _XMP_BOX for box in boxes):
         return False
     with path.open("ab") as file:
-        file.write(_LABEL)
+        file.write(_label(source))
     return True
+
+
+def _label(source: str) -> bytes:
+    packet = _XMP.replace("SOURCE_TYPE", source).encode()
+    return (24 + len(packet)).to_bytes(4, "big") + b"uuid" + _XMP_BOX + packet

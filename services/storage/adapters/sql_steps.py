@@ -62,10 +62,12 @@ async def held_as_parent(connection: AsyncConnection, child: Asset) -> Asset:
 async def reused(connection: AsyncConnection, asset: Asset) -> None:
     """Count a use for every asset of the same tenant that this one was made from.
 
-    What each has saved is its cost: it was not made again.
+    What each has saved is its cost: it was not made again. A cut saves nothing of what was made
+    for it.
     """
-    parents = [name.removeprefix("assets/") for name in asset.description.lineage.parents]
-    if parents:
+    lineage = asset.description.lineage
+    parents = [name.removeprefix("assets/") for name in lineage.parents]
+    if parents and not lineage.untrained:
         mine = {"parents": parents, "of_tenant": asset.tenant}
         await connection.execute(sql.REUSE, mine)
 

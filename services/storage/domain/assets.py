@@ -14,14 +14,17 @@ from services.storage.domain.media_types import asset_type, extension, normalize
 from services.storage.domain.texts import bounded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime, timedelta
 
     from services.storage.domain.keys import ObjectKey
 
+UNHASHED = "unhashed"
+"""Marks a field that came later and follows from others: requests of before stay the same."""
 MAX_ID_TEXT = 200
 MAX_PROMPT = 20_000
-MAX_PARENTS = 64
+# The clips and tracks of the longest cut there is.
+MAX_PARENTS = 1600
 MAX_PARAMETERS = 40_000
 MAX_URL = 2048
 _ORIGINAL_URL = "asset.lineage.original_url"
@@ -45,7 +48,8 @@ class Lineage:
     """How an asset came to be; empty texts mean unknown.
 
     ``cost_micros`` is what was paid for it in micro-USD, ``parameters`` is what the model was asked
-    for, as JSON: together with model and seed the recipe to make it again.
+    for, as JSON: together with model and seed the recipe to make it again; ``untrained`` is what
+    was made without a trained model, whatever ``model`` says.
     """
 
     job: str = ""
@@ -59,6 +63,7 @@ class Lineage:
     licence: str = ""
     cost_micros: int = 0
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    untrained: bool = field(default=False, metadata={UNHASHED: True})
 
     def __post_init__(self) -> None:
         """Bound every text; raises ``InvalidArgument`` naming the field."""
@@ -110,12 +115,13 @@ class Provenance:
     """What a file says about its origin.
 
     ``labelled``: storage wrote into it that a model made it. ``source_sha256``: digest of the bytes
-    as they came, where storage has changed them.
+    as they came, where storage has changed them. ``by_model``: a trained model made it, or a part.
     """
 
     manifest: Manifest = Manifest.ABSENT
     labelled: bool = False
     source_sha256: str = ""
+    by_model: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +154,13 @@ class Description:
     def asset_type(self) -> str:
         """The asset type that the caller named, or the one that the content type suggests."""
         return self.facets.asset_type or asset_type(self.content_type)
+
+
+def made_by_model(told: Description, made_from: Iterable[Asset]) -> bool:
+    """Whether a trained model made it; of a cut, whether one made any of what it is made from."""
+    if told.placeholder or not told.lineage.untrained:
+        return bool(told.lineage.model) and not told.placeholder
+    return any(it.provenance.by_model or made_by_model(it.description, ()) for it in made_from)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,5 +239,6 @@ def fingerprint(*parts: object) -> str:
 
 def _plain(value: object) -> object:
     if is_dataclass(value):
-        return {item.name: getattr(value, item.name) for item in fields(value)}
+        told = (item.name for item in fields(value) if UNHASHED not in item.metadata)
+        return {name: getattr(value, name) for name in told}
     return str(value)

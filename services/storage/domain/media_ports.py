@@ -60,8 +60,13 @@ class Inspector(Protocol):
 class Finisher(Protocol):
     """Makes a file fit to be played and labelled, without encoding it again."""
 
-    async def finish(self, staged: StagedFile, description: Description) -> Finished:
-        """Return the file, changed in place or as it was, and what it says about its origin."""
+    async def finish(
+        self, staged: StagedFile, description: Description, *, by_model: bool
+    ) -> Finished:
+        """Return the file, changed in place or as it was, and what it says about its origin.
+
+        ``by_model`` tells that a trained model made it, or a part of it.
+        """
 
     async def look(self, staged: StagedFile, description: Description) -> Provenance:
         """Return what the file says about its origin; changes nothing."""

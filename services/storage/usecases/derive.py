@@ -146,7 +146,10 @@ def _intake(asset: Asset, file: DerivedFile, since: datetime | None) -> Intake:
             placeholder=told.placeholder,
             facets=Facets(asset_type=_type_of(file.role)),
             lineage=Lineage(
-                job=told.lineage.job, model=told.lineage.model, licence=told.lineage.licence
+                job=told.lineage.job,
+                model=told.lineage.model,
+                licence=told.lineage.licence,
+                untrained=told.lineage.untrained,
             ),
         ),
         parent_id=asset.id,

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from services.common.errors import DataLoss, InvalidArgument, Unavailable
-from services.storage.domain.assets import Asset, AssetState, Manifest, Provenance, fingerprint
+from services.storage.domain.assets import (
+    Asset,
+    AssetState,
+    Manifest,
+    Provenance,
+    fingerprint,
+    made_by_model,
+)
 from services.storage.domain.keys import KeyLayout, ObjectKey
 from services.storage.domain.media_ports import Finished
 from services.storage.domain.policies import Policies, quota_exceeded
@@ -147,18 +154,20 @@ class Ingest:
         """Finish media, unless its caller has said by a digest that these very bytes are wanted."""
         if media is None:
             return Finished(staged, Provenance())
-        if intake.sha256:
-            found = Finished(staged, await self.finisher.look(staged, intake.description))
-        else:
-            found = await self.finisher.finish(staged, intake.description)
-        parents = {name.removeprefix("assets/") for name in intake.description.lineage.parents}
+        told = intake.description
+        parents = {name.removeprefix("assets/") for name in told.lineage.parents}
         parents |= {intake.parent_id} - {""}
-        if not parents or found.provenance.manifest == Manifest.KEPT:
-            return found
-        made_from = await self.assets.many(intake.tenant, parents)
-        if all(parent.provenance.manifest == Manifest.ABSENT for parent in made_from):
-            return found
-        return replace(found, provenance=replace(found.provenance, manifest=Manifest.LOST))
+        made_from = await self.assets.many(intake.tenant, parents) if parents else ()
+        by_model = made_by_model(told, made_from)
+        if intake.sha256:
+            found = Finished(staged, await self.finisher.look(staged, told))
+        else:
+            found = await self.finisher.finish(staged, told, by_model=by_model)
+        origin = replace(found.provenance, by_model=by_model)
+        signed = any(parent.provenance.manifest != Manifest.ABSENT for parent in made_from)
+        if signed and origin.manifest != Manifest.KEPT:
+            origin = replace(origin, manifest=Manifest.LOST)
+        return replace(found, provenance=origin)
 
     async def _check_room(self, intake: Intake) -> None:
         """Refuse before the transfer what cannot fit; the commit decides for good."""

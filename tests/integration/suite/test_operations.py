@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from reelmesh.orchestrator.v1 import video_service_pb2 as pb
 from reelmesh.orchestrator.v1.video_job_pb2 import VideoJob
-from reelmesh.storage.v1 import storage_service_pb2
+from reelmesh.storage.v1 import asset_pb2, storage_service_pb2
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.common.channels import Channel
 from services.suite.cli import app
@@ -26,6 +26,8 @@ from services.suite.simulator.world import World
 from tests.fakes.simulator import quick
 from tests.fakes.vendored_suite import addressed_suite, billed
 from tests.stack import Client
+from tests.unit.storage.clips import mp4
+from tests.unit.storage.test_media_finisher import SIGNATURE
 
 ELSEWHERE = ["--video", "https://h.example/a.mp4"]
 pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
@@ -181,3 +183,26 @@ async def test_a_file_needs_a_clips_name_a_plan_brings_none_and_storage_must_ans
     answer = await studio.typed("generate", "x", *extend, str(clip), STORAGE_ADDRESS="127.0.0.1:9")
     assert answer.exit_code == EXIT_UNREACHABLE
     assert "name it with STORAGE_ADDRESS" in answer.output
+
+
+async def test_a_job_tells_that_the_signature_of_what_it_was_made_from_is_gone(
+    studio: Studio,
+) -> None:
+    told = asset_pb2.Asset(content_type="video/mp4")
+    header = storage_service_pb2.UploadHeader(asset=told, request_id="signed")
+    parts = (
+        storage_service_pb2.UploadAssetRequest(header=header),
+        storage_service_pb2.UploadAssetRequest(chunk=mp4() + SIGNATURE),
+    )
+    async with Channel(studio.at.storage) as channel:
+        stub: Any = StorageServiceStub(channel)
+        signed = (await stub.UploadAsset(each for each in parts)).asset
+    asked = pb.GenerateVideoRequest(
+        prompt="it walks on",
+        model="fal_wan_2_7",
+        video=pb.VideoInput(asset=signed.name),
+        operation=pb.OPERATION_EXTEND,
+    )
+    job = await studio.client.end((await studio.client.stub.GenerateVideo(asked)).job.name, 90)
+    assert job.state == VideoJob.STATE_SUCCEEDED, job
+    assert [each for each in job.warnings if "signed manifest (C2PA)" in each], job.warnings

@@ -39,8 +39,8 @@ def packets(path: Path) -> list[bytes]:
         return [bytes(packet) for packet in film.demux() if packet.size]
 
 
-def film(lineage: Lineage = MODEL_MADE, *, placeholder: bool = False) -> Description:
-    return Description(content_type="video/mp4", lineage=lineage, placeholder=placeholder)
+def film(lineage: Lineage = MODEL_MADE) -> Description:
+    return Description(content_type="video/mp4", lineage=lineage)
 
 
 async def test_the_index_comes_first_and_not_one_packet_changes(
@@ -49,7 +49,7 @@ async def test_the_index_comes_first_and_not_one_packet_changes(
     file = staged(tmp_path, mp4(faststart=False, sound=True, seconds=1))
     before, facts = packets(file.path), measure(file.path, "video/mp4")
     assert not begins_with_index(top_level_boxes(file.path))
-    found = await finisher.finish(file, film(Lineage()))
+    found = await finisher.finish(file, film(Lineage()), by_model=False)
     assert begins_with_index(top_level_boxes(file.path))
     assert sorted(packets(file.path)) == sorted(before)
     assert measure(file.path, "video/mp4") == facts
@@ -67,26 +67,37 @@ async def test_a_film_that_a_model_made_says_so_in_its_metadata(
 ) -> None:
     clip = mp4()
     file = staged(tmp_path, clip)
-    found = await finisher.finish(file, film())
+    found = await finisher.finish(file, film(), by_model=True)
     assert found.provenance.labelled
     data = file.path.read_bytes()
     assert data.startswith(clip)
     assert b"digitalsourcetype/trainedAlgorithmicMedia" in data
     assert measure(file.path, "video/mp4").frames == 4
-    again = await finisher.finish(found.staged, film())
+    again = await finisher.finish(found.staged, film(), by_model=True)
     assert (again.staged, again.provenance.labelled) == (found.staged, False), "one label is enough"
 
 
-@pytest.mark.parametrize(
-    "description",
-    [film(Lineage()), film(placeholder=True), Description(content_type="video/quicktime")],
-    ids=["not by a model", "placeholder", "quicktime"],
-)
-async def test_what_is_fit_already_stays_as_it_is(
-    finisher: MediaFinisher, tmp_path: Path, description: Description
+async def test_a_cut_with_something_of_a_model_in_it_says_that_it_is_composed(
+    finisher: MediaFinisher, tmp_path: Path
 ) -> None:
     file = staged(tmp_path, mp4())
-    found = await finisher.finish(file, description)
+    cut = film(Lineage(model="compose", untrained=True))
+    assert (await finisher.finish(file, cut, by_model=True)).provenance.labelled
+    data = file.path.read_bytes()
+    assert b"digitalsourcetype/compositeWithTrainedAlgorithmicMedia" in data
+    assert measure(file.path, "video/mp4").frames == 4
+
+
+@pytest.mark.parametrize(
+    ("description", "by_model"),
+    [(film(), False), (Description(content_type="video/quicktime"), True)],
+    ids=["not by a model", "quicktime"],
+)
+async def test_what_is_fit_already_stays_as_it_is(
+    finisher: MediaFinisher, tmp_path: Path, description: Description, by_model: bool
+) -> None:
+    file = staged(tmp_path, mp4())
+    found = await finisher.finish(file, description, by_model=by_model)
     assert found.staged == file
     assert (found.provenance.labelled, found.provenance.source_sha256) == (False, "")
 
@@ -96,7 +107,7 @@ async def test_a_signed_film_is_not_touched(
     finisher: MediaFinisher, tmp_path: Path, faststart: bool
 ) -> None:
     file = staged(tmp_path, mp4(faststart=faststart) + SIGNATURE)
-    found = await finisher.finish(file, film())
+    found = await finisher.finish(file, film(), by_model=True)
     assert found.staged == file
     assert found.provenance.manifest == Manifest.KEPT
     assert hashlib.sha256(file.path.read_bytes()).hexdigest() == file.sha256
@@ -105,7 +116,7 @@ async def test_a_signed_film_is_not_touched(
 async def test_a_signed_picture_is_seen(finisher: MediaFinisher, tmp_path: Path) -> None:
     picture = png()
     description = Description(content_type="image/png", lineage=MODEL_MADE)
-    plain = await finisher.finish(staged(tmp_path, picture), description)
+    plain = await finisher.finish(staged(tmp_path, picture), description, by_model=True)
     assert plain.provenance.manifest == Manifest.ABSENT
     signed = staged(tmp_path, picture[:40] + _C2PA_STORE + picture[40:])
     assert (await finisher.look(signed, description)).manifest == Manifest.KEPT
@@ -114,7 +125,8 @@ async def test_a_signed_picture_is_seen(finisher: MediaFinisher, tmp_path: Path)
 async def test_no_label_is_written_where_the_operator_wants_none(tmp_path: Path) -> None:
     disk = Disk()
     file = staged(tmp_path, mp4())
-    assert (await MediaFinisher(disk, label=False).finish(file, film())).staged == file
+    found = await MediaFinisher(disk, label=False).finish(file, film(), by_model=True)
+    assert found.staged == file
     disk.close()
 
 
@@ -124,5 +136,5 @@ async def test_a_disk_that_fills_up_while_a_film_is_finished_says_so(
 ) -> None:
     file = staged(tmp_path, mp4(faststart=faststart))
     with largest_file(file.size_bytes // 2), pytest.raises(StorageFull):
-        await finisher.finish(file, film())
+        await finisher.finish(file, film(), by_model=True)
     assert list(tmp_path.iterdir()) == [file.path]

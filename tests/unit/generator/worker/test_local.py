@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.common.errors import Internal
+from services.common.errors import DataLoss, Internal
 from services.generator.domain.facts import Cost, Progress
 from services.generator.domain.ports import Lost, Made, Work
 from services.generator.engines.engine import Product
@@ -80,8 +80,23 @@ async def test_it_says_how_far_it_is_and_gives_the_file_as_often_as_asked(engine
             sizes = [len(chunk) async for chunk in content.chunks]
         assert sum(sizes) == content.size_bytes == 400_000
         assert max(sizes) == 256 * 1024
+    assert content.sha256 == "", "storage would leave what it is told the digest of unfinished"
     await backend.forget(work("a"))
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+async def test_a_file_that_was_changed_on_the_disk_is_not_taken_for_what_was_made(
+    engine, tmp_path
+) -> None:
+    backend = LocalBackend(engine, tmp_path, limit=1)
+    engine.go.set()
+    await backend.submit(work("a"))
+    made = (await collect(backend, "a"))[-1]
+    assert isinstance(made, Made)
+    (tmp_path / "a.mp4").write_bytes(b"flim" * 100_000)
+    async with made.opened() as content:
+        with pytest.raises(DataLoss, match="another one than was made"):
+            [chunk async for chunk in content.chunks]
 
 
 async def test_work_queues_in_order_of_arrival_and_says_so(engine, tmp_path) -> None:
