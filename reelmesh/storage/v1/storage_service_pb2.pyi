@@ -781,7 +781,9 @@ class ExportAssetsRequest(_message.Message):
     AFTER_FIELD_NUMBER: _builtins.int
     RECORDS_ONLY_FIELD_NUMBER: _builtins.int
     after: _builtins.str
-    """Optional. Go on after this asset, "assets/{id}"."""
+    """Optional. Go on after this asset, "assets/{id}". Assets go by when they were begun: one that was
+    stored later than those after it is seen by who begins again, with records_only.
+    """
     records_only: _builtins.bool
     """Optional. Leave the bytes out."""
     def __init__(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from google.protobuf import json_format
@@ -22,7 +24,7 @@ from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.common.channels import Channel
-from services.common.errors import DataLoss
+from services.common.errors import DataLoss, NotFound
 from services.suite.commands.session import EXIT_CODES, ApiKey, err, print_json, run
 from services.suite.settings import ClientSettings
 
@@ -54,48 +56,39 @@ class _Folder:
 
     path: Path
     count: int = 0
-    _asset: asset_pb2.Asset | None = None
-    _file: BinaryIO | None = None
-    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
-    def last(self) -> str:
-        """Return the last asset of an export that broke off here, "" when there was none."""
+    def known(self) -> set[str]:
+        """Return the assets that are here already; a line that was cut off is cut off whole."""
         index = self.path / INDEX
-        lines = index.read_text(encoding="utf-8").splitlines() if index.is_file() else []
-        return str(json.loads(lines[-1])["name"]) if lines else ""
+        if not index.is_file():
+            return set()
+        with index.open("r+b") as lines:
+            names: set[str] = set()
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    lines.seek(-len(line), os.SEEK_END)
+                    lines.truncate()
+                    break
+                names.add(str(json.loads(line)["name"]))
+        return names
 
-    def begin(self, asset: asset_pb2.Asset) -> None:
-        """Begin the next asset; the one before is whole."""
-        self.end()
-        self._asset, self._digest = asset, hashlib.sha256()
+    async def take(self, asset: asset_pb2.Asset, storage: StorageServiceAsyncStub) -> None:
+        """Bring its bytes and note it; raises ``DataLoss`` when they are not those stored."""
         if asset.state == asset_pb2.Asset.STATE_STORED:
-            self._file = self._half(asset).open("wb")
-
-    def write(self, chunk: bytes) -> None:
-        """Append bytes of the present asset."""
-        if self._file is not None:
-            self._digest.update(chunk)
-            self._file.write(chunk)
-
-    def end(self) -> None:
-        """Close the present asset and note it; raises ``DataLoss`` when its bytes are others."""
-        asset, file = self._asset, self._file
-        if asset is None:
-            return
-        if file is not None:
-            file.close()
-            if self._digest.hexdigest() != asset.sha256:
+            half = self.path / f"{_file_name(asset)}{_HALF}"
+            digest = hashlib.sha256()
+            with half.open("wb") as file:
+                async for part in storage.DownloadAsset(pb.DownloadAssetRequest(name=asset.name)):
+                    digest.update(part.chunk)
+                    file.write(part.chunk)
+            if digest.hexdigest() != asset.sha256:
                 msg = f"the bytes of {asset.name} are not those that were stored"
                 raise DataLoss(msg, metadata={"asset": asset.name})
-            self._half(asset).replace(self.path / _file_name(asset))
+            half.replace(self.path / _file_name(asset))
         with (self.path / INDEX).open("a", encoding="utf-8") as index:
             told = json_format.MessageToDict(asset)
             index.write(json.dumps(told, ensure_ascii=False) + "\n")
-        self._asset = self._file = None
         self.count += 1
-
-    def _half(self, asset: asset_pb2.Asset) -> Path:
-        return self.path / f"{_file_name(asset)}{_HALF}"
 
 
 def _file_name(asset: asset_pb2.Asset) -> str:
@@ -120,13 +113,14 @@ def export(
     async def work() -> int:
         folder.mkdir(parents=True, exist_ok=True)
         target = _Folder(folder)
+        known = target.known()
         async with stored_at(address, api_key) as storage:
-            async for part in storage.ExportAssets(pb.ExportAssetsRequest(after=target.last())):
-                if part.HasField("asset"):
-                    target.begin(part.asset)
-                else:
-                    target.write(part.chunk)
-        target.end()
+            # All records each time: what was begun before another may be stored long after it.
+            async for part in storage.ExportAssets(pb.ExportAssetsRequest(records_only=True)):
+                if part.asset.name not in known:
+                    # Deleted since it was listed: its proof comes with the next export.
+                    with contextlib.suppress(NotFound):
+                        await target.take(part.asset, storage)
         return target.count
 
     count = run(work, address or ClientSettings().storage_address)

@@ -61,6 +61,23 @@ async def test_an_export_is_a_folder_of_files_and_an_index(mine: Settings, tmp_p
     assert files[3].read_bytes() == mp4(seed=9)
 
 
+async def test_an_export_goes_on_where_the_machine_stopped_in_the_middle_of_a_line(
+    mine: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "everything"
+    index = folder / "assets.jsonl"
+    async with running(mine) as address, client_of(address, "default") as client:
+        assets = await stored(client, 3)
+        assert (await typed("export", str(folder), "--address", address)).exit_code == 0
+        whole = index.read_bytes()
+        index.write_bytes(whole[:-40])
+        again = await typed("export", str(folder), "--address", address)
+        assert again.exit_code == 0, again.output
+        assert index.read_bytes() == whole
+        assert "1 assets" in again.output
+    assert {path.read_bytes() for path in folder.glob("*.mp4")} == {clip for _, clip in assets}
+
+
 async def test_a_recipe_asks_for_the_same_again(mine: Settings) -> None:
     lineage = asset_pb2.Lineage(model="google_veo", prompt="a fox", seed=2**62 + 1)
     lineage.parameters.update(

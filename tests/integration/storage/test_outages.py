@@ -1,6 +1,7 @@
 """The object store goes away, resets connections, and comes back: nothing is lost."""
 
 import asyncio
+import json
 import signal
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -8,12 +9,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from typer.testing import CliRunner
 
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from services.common.errors import InvalidArgument, ResourceExhausted, ServiceError, Unavailable
 from services.storage.__main__ import running
 from services.storage.settings import Settings
 from services.storage.usecases.sweep import Sweep, SweepReport
+from services.suite.cli import app
 from tests.fakes.tcp_proxy import TcpProxy
 from tests.integration.storage.conftest import Client, client_of, until
 from tests.integration.storage.forked_service import forked
@@ -70,6 +73,35 @@ async def test_a_file_waits_in_the_spool_and_is_stored_later(
         asset = await acme.upload(b"", "r1", creative_id="c")
         assert await acme.download(asset.name) == CLIP
         assert await listed(acme) == 1
+
+
+async def test_an_export_misses_nothing_that_was_begun_before_and_stored_after_another(
+    proxied: Settings, proxy: TcpProxy, tmp_path: Path
+) -> None:
+    folder, later = tmp_path / "everything", {"auth": False, "flush_every": timedelta(hours=1)}
+    waiting = proxied.model_copy(update=later)
+
+    async def export(address: str) -> list[str]:
+        """What the index of the export names then."""
+        typed = ["export", str(folder), "--address", address]
+        answer = await asyncio.to_thread(CliRunner().invoke, app, typed)
+        assert answer.exit_code == 0, answer.output
+        lines = (folder / "assets.jsonl").read_text().splitlines()
+        return [json.loads(line)["name"] for line in lines]
+
+    async with running(waiting) as address, client_of(address, "default") as client:
+        proxy.leave()
+        with pytest.raises(Unavailable, match="safe in the spool"):
+            await client.upload(CLIP, "spooled")
+        proxy.away = False
+        second = await client.upload(mp4(seed=1), "stored")
+        assert await export(address) == [second.name]
+    flushing = waiting.model_copy(update={"flush_every": proxied.flush_every})
+    async with running(flushing) as address, client_of(address, "default") as client:
+        await until(lambda: spooled(proxied) == 0)
+        first = await client.upload(b"", "spooled")
+        assert first.name < second.name
+        assert await export(address) == [second.name, first.name]
 
 
 async def test_a_file_in_the_spool_of_one_replica_outlives_a_retry_that_fails_on_another(
