@@ -24,7 +24,7 @@ from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.common.channels import Channel
-from services.common.errors import DataLoss, NotFound
+from services.common.errors import DataLoss, InvalidArgument, NotFound
 from services.suite.commands.session import EXIT_CODES, ApiKey, err, print_json, run
 from services.suite.settings import ClientSettings
 
@@ -140,13 +140,24 @@ def recipe(
     async def work() -> GenerateVideoRequest:
         async with stored_at(address, api_key) as storage:
             found = (await storage.GetAsset(pb.GetAssetRequest(name=named(asset)))).asset
+        if not found.content_type.startswith("video/") or not _asked_of_a_model(found.lineage):
+            field = "asset"
+            raise InvalidArgument(field, f"{found.name} is no clip that a model was asked for")
         return request_of(found.lineage)
 
     print_json(run(work, address or ClientSettings().storage_address))
 
 
+def _asked_of_a_model(lineage: asset_pb2.Lineage) -> bool:
+    enlarged = "media" in lineage.parameters
+    return bool(lineage.model) and not lineage.untrained and not enlarged
+
+
 def request_of(lineage: asset_pb2.Lineage) -> GenerateVideoRequest:
-    """Return the request that asks for the same again: nothing enhanced, nothing from the cache."""
+    """Return the request that asks for the same again: nothing enhanced, nothing from the cache.
+
+    Raises ``InvalidArgument`` naming the reference that is not kept.
+    """
     asked = json_format.MessageToDict(lineage.parameters)
     wanted = GenerateVideoRequest(
         prompt=lineage.prompt,
@@ -166,6 +177,9 @@ def request_of(lineage: asset_pb2.Lineage) -> GenerateVideoRequest:
             getattr(wanted, name).asset = reference
         elif reference.startswith("http"):
             getattr(wanted, name).uri = reference
+        elif reference:
+            msg = f"was sent as bytes that storage does not keep ({reference}): upload it again"
+            raise InvalidArgument(name, msg)
     if "edit" in asked:
         wanted.operation = Operation.Value(f"OPERATION_{asked['edit'].upper()}")
     wanted.options.update(asked.get("options", {}))

@@ -100,6 +100,16 @@ async def test_a_recipe_asks_for_the_same_again(mine: Settings) -> None:
     assert json_format.MessageToDict(wanted.options) == {"google": {"a": True}}
 
 
+async def test_a_recipe_of_what_no_model_was_asked_for_is_refused(mine: Settings) -> None:
+    cut = asset_pb2.Lineage(model="compose", untrained=True)
+    async with running(mine) as address, client_of(address, "default") as client:
+        for number, lineage in enumerate((cut, asset_pb2.Lineage())):
+            asset = await client.upload(mp4(), f"r{number}", lineage=lineage)
+            answer = await typed("recipe", asset.name, "--address", address)
+            assert answer.exit_code == 4
+            assert "is no clip that a model was asked for" in answer.output
+
+
 async def test_what_is_there_is_listed_found_searched_and_shared(mine: Settings) -> None:
     drawing = mine.model_copy(update={"derive": "thumbnail"})
     attic = asset_pb2.Facets(characters=["Emma"], landscapes=["attic"], mood="sad")

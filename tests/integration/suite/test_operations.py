@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from google.protobuf import json_format
 from typer.testing import CliRunner
 
 from reelmesh.orchestrator.v1 import video_service_pb2 as pb
@@ -206,3 +207,30 @@ async def test_a_job_tells_that_the_signature_of_what_it_was_made_from_is_gone(
     job = await studio.client.end((await studio.client.stub.GenerateVideo(asked)).job.name, 90)
     assert job.state == VideoJob.STATE_SUCCEEDED, job
     assert [each for each in job.warnings if "signed manifest (C2PA)" in each], job.warnings
+
+
+async def test_a_recipe_is_the_request_that_made_it(studio: Studio) -> None:
+    asked = pb.GenerateVideoRequest(
+        prompt="A heron at dawn, seen from a boat",
+        model="fal_wan_2_7",
+        aspect_ratio="9:16",
+        resolution="720p",
+        negative_prompt="text",
+        seed=7,
+        enhance=pb.ENHANCE_OFF,
+    )
+    asked.duration.FromSeconds(5)
+    job = await studio.client.end((await studio.client.stub.GenerateVideo(asked)).job.name, 90)
+    clip = job.results[0].asset
+    line = ["recipe", clip, "--address", studio.at.storage]
+    typed = await asyncio.to_thread(CliRunner().invoke, app, line)
+    assert typed.exit_code == 0, typed.output
+    printed = [line for line in typed.stdout.splitlines() if line.startswith("{")][-1]
+    again = json_format.Parse(printed, pb.GenerateVideoRequest())
+    assert again.cache.mode == pb.CACHE_MODE_OFF, "it is to be made again"
+    again.ClearField("cache")
+    plan = await studio.client.stub.PlanVideo(pb.PlanVideoRequest(request=again))
+    assert [(hit.kind, hit.asset) for hit in plan.cache_hits] == [("exact", clip)], again
+    again.seed += 1
+    other = await studio.client.stub.PlanVideo(pb.PlanVideoRequest(request=again))
+    assert not [hit for hit in other.cache_hits if hit.kind == "exact"]

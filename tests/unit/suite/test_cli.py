@@ -88,6 +88,14 @@ def test_the_recipe_of_work_on_a_clip_names_the_clip_and_the_work():
     assert assets.request_of(asset_pb2.Lineage(prompt="new")).operation == 0
 
 
+@pytest.mark.parametrize("field", ["image", "last_image"])
+def test_a_recipe_whose_picture_is_not_kept_names_it(field: str):
+    lineage = asset_pb2.Lineage(prompt="it lands", model="fal_wan_2_7")
+    lineage.parameters.update({field: "sha256:" + "0" * 64})
+    with pytest.raises(errors.InvalidArgument, match=f"{field}: was sent as bytes"):
+        assets.request_of(lineage)
+
+
 def test_a_template_a_look_and_a_culture_are_asked_for_by_name():
     given = {"template": "01m8@2", "values": ["who=Asha", "sum=1+1=2"], "preset": "news"}
     request = generate._request({**given, "pack": ["kenya", "iceland"]})
