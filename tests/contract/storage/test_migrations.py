@@ -8,6 +8,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
 
 from services.common.database import Database
 from services.common.migrate import migrate
@@ -21,13 +22,61 @@ from tests.contract.storage.test_asset_store import MIGRATIONS, NOW, stored
 pytestmark = pytest.mark.timeout(60)
 
 
-def revision(name: str) -> Any:
+def scripts() -> ScriptDirectory:
     config = Config()
     config.set_main_option("script_location", str(Path(MIGRATIONS)))
     config.set_main_option("path_separator", "os")
-    found = ScriptDirectory.from_config(config).get_revision(name)
+    return ScriptDirectory.from_config(config)
+
+
+def revision(name: str) -> Any:
+    found = scripts().get_revision(name)
     assert found is not None
     return found.module
+
+
+async def test_every_revision_goes_down_and_up_and_leaves_the_schema_as_it_was(
+    database_url: str,
+) -> None:
+    async with Database(database_url, schema="storage") as database:
+        await migrate(database, MIGRATIONS)
+        store = SqlAssets(database, now=lambda: NOW)
+        asset = await stored(store, "r1", facets=Facets(mood="calm"), cost_micros=7)
+        newest_first = [step.module for step in scripts().walk_revisions()]
+        assert len(newest_first) >= 5
+
+        def down_and_up(connection: Any, count: int) -> None:
+            before = _schema(connection)
+            with Operations.context(MigrationContext.configure(connection)):
+                for step in newest_first[:count]:
+                    step.downgrade()
+                assert _schema(connection) != before
+                for step in reversed(newest_first[:count]):
+                    step.upgrade()
+            assert _schema(connection) == before
+
+        for count in range(1, len(newest_first)):
+            async with database.begin() as connection:
+                await connection.run_sync(down_and_up, count)
+            assert await store.get("acme", asset.id) == asset
+        async with database.begin() as connection:
+            await connection.run_sync(down_and_up, len(newest_first))
+        assert await store.get("acme", asset.id) is None
+        again = await stored(store, "r1", facets=Facets(mood="calm"))
+        wanted = Query(tenant="acme", limit=9, facets=Facets(mood="calm"))
+        assert [found.id for found in await store.page(wanted)] == [again.id]
+
+
+def _schema(connection: Any) -> dict[str, Any]:
+    """Columns and indexes by table."""
+    found = inspect(connection)
+    return {
+        table: (
+            sorted((c["name"], str(c["type"]), c["nullable"]) for c in found.get_columns(table)),
+            sorted((i["name"], tuple(i["column_names"])) for i in found.get_indexes(table)),
+        )
+        for table in found.get_table_names()
+    }
 
 
 async def test_assets_are_found_after_down_and_up(database_url: str) -> None:

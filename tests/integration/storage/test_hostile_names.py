@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from services.common import clock
-from services.common.errors import InvalidArgument
+from services.common.errors import InvalidArgument, NotFound
+from services.common.identity import check_tenant
 from services.common.media_urls import MediaUrlSigner
 from services.storage.__main__ import running
 from services.storage.adapters.disk import Disk
 from services.storage.adapters.folder_blobs import FolderBlobs
 from services.storage.domain.keys import KeyLayout, ObjectKey
 from services.storage.settings import Settings
-from tests.integration.storage.conftest import SIGNING_KEY, client_of
+from tests.integration.storage.conftest import SIGNING_KEY, Client, client_of
 
 pytestmark = pytest.mark.timeout(60)
 HOSTILE = [
@@ -142,3 +143,51 @@ async def test_what_no_database_can_keep_is_refused_by_name(
         request = pb.RecordReuseRequest(name=asset.name, request_id=NUL)
         with pytest.raises(InvalidArgument, match="request_id"):
             await acme.stub.RecordReuse(request)
+
+
+async def test_a_hostile_tenant_is_refused_or_alone_in_a_folder_of_its_own(
+    on_either: tuple[str, Settings],
+) -> None:
+    address, settings = on_either
+    owned: dict[str, asset_pb2.Asset] = {}
+    async with client_of(address) as acme:
+        owned["acme"] = mine = await acme.upload(b"acme", "r1", content_type="text/plain")
+        for tenant in (*HOSTILE, NUL, ""):
+            try:
+                check_tenant(tenant)
+            except InvalidArgument:
+                with pytest.raises(InvalidArgument, match="tenant"):
+                    async with client_of(address, tenant):
+                        pass
+                continue
+            async with client_of(address, tenant) as hostile:
+                owned[tenant] = await hostile.upload(
+                    tenant.encode(), "r1", content_type="text/plain",
+                    lineage=asset_pb2.Lineage(parents=[mine.name]),
+                )  # fmt: skip
+                await _sees_itself_alone(hostile, owned[tenant], mine)
+        assert (await acme.get(mine.name)).reuse_count == 0, "a parent of others is none"
+        assert [part async for part in acme.stub.ExportAssets(pb.ExportAssetsRequest())]
+    folders = {Path(asset.key).parent for asset in owned.values()}
+    assert len(folders) == len(owned) > 8
+    root = settings.asset_folder
+    assert {(root / folder).resolve().parent for folder in folders} == {root.resolve()}
+    for tenant, asset in owned.items():
+        assert (root / asset.key).read_bytes() == tenant.encode()
+
+
+async def _sees_itself_alone(
+    hostile: Client, own: asset_pb2.Asset, foreign: asset_pb2.Asset
+) -> None:
+    """Every list has its own asset alone; a foreign id is nobody's, and where to go on from."""
+    with pytest.raises(NotFound):
+        await hostile.get(foreign.name)
+    stub = hostile.stub
+    assert [a.name for a in (await stub.ListAssets(pb.ListAssetsRequest())).assets] == [own.name]
+    assert [a.name for a in (await stub.FindAssets(pb.FindAssetsRequest())).assets] == [own.name]
+    for after in ("", foreign.name):
+        parts = stub.ExportAssets(pb.ExportAssetsRequest(after=after))
+        told = [part.asset.name async for part in parts if part.HasField("asset")]
+        assert told == [own.name]
+    own_again = pb.ExportAssetsRequest(after=own.name)
+    assert [part async for part in stub.ExportAssets(own_again)] == []
