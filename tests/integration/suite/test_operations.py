@@ -14,7 +14,9 @@ import pytest_asyncio
 from google.protobuf import json_format
 from typer.testing import CliRunner
 
+from reelmesh.orchestrator.v1 import cache_service_pb2
 from reelmesh.orchestrator.v1 import video_service_pb2 as pb
+from reelmesh.orchestrator.v1.cache_service_pb2_grpc import CacheServiceStub
 from reelmesh.orchestrator.v1.video_job_pb2 import VideoJob
 from reelmesh.storage.v1 import asset_pb2, storage_service_pb2
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
@@ -234,3 +236,24 @@ async def test_a_recipe_is_the_request_that_made_it(studio: Studio) -> None:
     again.seed += 1
     other = await studio.client.stub.PlanVideo(pb.PlanVideoRequest(request=again))
     assert not [hit for hit in other.cache_hits if hit.kind == "exact"]
+
+
+async def test_a_deleted_clip_leaves_the_cache_by_the_event_that_storage_tells(
+    studio: Studio,
+) -> None:
+    async with Channel(studio.at.orchestrator) as jobs, Channel(studio.at.storage) as assets:
+        cache: Any = CacheServiceStub(jobs)
+        storage: Any = StorageServiceStub(assets)
+
+        async def entries() -> int:
+            return int(
+                (await cache.GetCacheStats(cache_service_pb2.GetCacheStatsRequest())).entries
+            )
+
+        before = await entries()
+        asked = pb.GenerateVideoRequest(prompt="An egret, to be deleted", model="fal_wan_2_7")
+        job = await studio.client.end((await studio.client.stub.GenerateVideo(asked)).job.name, 90)
+        assert await entries() == before + 1
+        await storage.DeleteAsset(storage_service_pb2.DeleteAssetRequest(name=job.results[0].asset))
+        while await entries() != before:  # noqa: ASYNC110 - other services tell each other
+            await asyncio.sleep(0.05)
