@@ -14,9 +14,10 @@ from sqlalchemy import event
 from services.common.database import Database
 from services.common.errors import DataLoss, StorageFull
 from services.common.migrate import migrate
-from services.storage.__main__ import MIGRATIONS, Parts, _parts
+from services.storage.__main__ import MIGRATIONS
 from services.storage.domain.assets import Asset, AssetState, Description
 from services.storage.domain.media_ports import DerivedFile, UndrawnError
+from services.storage.parts import Parts, open_parts
 from services.storage.settings import Settings
 from services.storage.usecases.compress import Compress
 from services.storage.usecases.derive import Derive, _opened
@@ -103,7 +104,7 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
         place = settings.database_location()
         database = await stack.enter_async_context(Database(place, schema="storage"))
         await migrate(database, MIGRATIONS)
-        yield Room(await _parts(settings, database, stack), settings.roles)
+        yield Room(await open_parts(settings, database, stack), settings.roles)
 
 
 async def test_the_stills_of_a_film_survive_a_preview_that_takes_too_long(room: Room) -> None:
