@@ -77,7 +77,7 @@ class Fts5Words:
         "DELETE FROM asset_words WHERE rowid IN "
         "(SELECT rowid FROM asset_words WHERE asset_words MATCH :query)"
     )
-    _NEWEST = text(
+    NEWEST = text(
         "SELECT asset_id, tokens FROM asset_words WHERE asset_words MATCH :query "
         "ORDER BY rowid DESC LIMIT :at_most"
     )
@@ -106,7 +106,7 @@ class Fts5Words:
     ) -> Found:
         """Return id and tokens of the newest assets that have all of ``tokens``."""
         asked = {"query": _all_of(tokens), "at_most": limit}
-        rows = await connection.execute(self._NEWEST, asked)
+        rows = await connection.execute(self.NEWEST, asked)
         return [(identifier, frozenset(found.split())) for identifier, found in rows.all()]
 
     async def counts(
@@ -129,7 +129,7 @@ class TsvectorWords:
     _REMOVE = text("DELETE FROM asset_words WHERE asset_id = :asset_id")
     # A plan for any words at all would be wrong for most: rare ones want GIN, frequent ones not.
     _PLAN_EACH = text("SET LOCAL plan_cache_mode = force_custom_plan")
-    _NEWEST = text(
+    NEWEST = text(
         "SELECT asset_id, tsvector_to_array(tokens) FROM asset_words "
         "WHERE tenant = :tenant AND tokens @@ CAST(:query AS tsquery) "
         "ORDER BY asset_id DESC LIMIT :at_most"
@@ -172,7 +172,7 @@ class TsvectorWords:
         """Return id and tokens of the newest assets that have all of ``tokens``."""
         await self.prepare(connection)
         asked = {"tenant": tenant, "query": " & ".join(tokens), "at_most": limit}
-        rows = await connection.execute(self._NEWEST, asked)
+        rows = await connection.execute(self.NEWEST, asked)
         return [(identifier, frozenset(found)) for identifier, found in rows.all()]
 
     async def counts(

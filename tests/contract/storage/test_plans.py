@@ -152,7 +152,7 @@ async def test_nothing_that_is_asked_reads_the_table_from_end_to_end(library: Da
         sought = {"tenant": "acme", "query": token("acme", WORD, word), "at_most": 400}
         async with library.read() as connection:
             await words.prepare(connection)
-            explain = text(f"EXPLAIN {TsvectorWords._NEWEST.text}")
+            explain = text(f"EXPLAIN {TsvectorWords.NEWEST.text}")
             told = "\n".join(row[0] for row in await connection.execute(explain, sought))
         assert "Seq Scan" not in told, told
         assert index in told, told

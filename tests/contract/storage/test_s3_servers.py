@@ -47,14 +47,16 @@ def staged(tmp_path: Path, size: int) -> StagedFile:
 
 
 @asynccontextmanager
-async def blobs_of(bucket: Bucket, **more: Any) -> AsyncIterator[S3Blobs]:
+async def blobs_of(
+    bucket: Bucket, *, storage_class: str = "", **more: Any
+) -> AsyncIterator[S3Blobs]:
     facts = {
         "endpoint_url": bucket.endpoint_url,
         "access_key_id": bucket.access_key,
         "secret_access_key": bucket.secret_key,
     }
     calls = S3Calls(S3Connection(**{**facts, **more}).client(), bucket.bucket)
-    yield S3Blobs(calls, now=now)
+    yield S3Blobs(calls, now=now, storage_class=storage_class)
     await asyncio.to_thread(calls.close)
 
 
@@ -127,8 +129,7 @@ async def test_bytes_that_changed_on_the_disk_since_they_arrived_are_refused(
 async def test_objects_get_the_storage_class_that_the_operator_wants(
     s3: Bucket, tmp_path: Path
 ) -> None:
-    async with blobs_of(s3) as plain:
-        cold = S3Blobs(plain._calls, now=now, storage_class="STANDARD_IA")
+    async with blobs_of(s3) as plain, blobs_of(s3, storage_class="STANDARD_IA") as cold:
         await cold.publish(staged(tmp_path, 1000), "one", FACTS)
         await cold.publish(staged(tmp_path, 9 * MIB), "parts", FACTS)
         await cold.clone("one", "copy", FACTS)
