@@ -29,9 +29,12 @@ _INDEXED = {"probesize": "32", "skip_frame": "all"}
 _PICTURES = frozenset({"png", "jpeg", "gif", "webp"})
 _CODECS = {"jpeg": "mjpeg"}
 # Larger ones are not unpacked in the service, only drawn from by a process that has bounds: 64 MiB
-# at four bytes a pixel, and a few seconds for all frames.
-_DECODED_PIXELS = 1 << 24
+# for a picture, which are 16 megapixels at four bytes each, and a few seconds for all frames.
+_DECODED_BYTES = 1 << 26
 _DECODED_IN_ALL = 1 << 30
+# Should a decoder find a larger picture than the structure told of, it is not to unpack it. FFmpeg
+# counts rows of whole 64 pixels, hence twice as many as are ever meant to be unpacked.
+_BOUNDED = {"max_pixels": str(2 * _DECODED_BYTES // 4)}
 
 
 class MediaInspector:
@@ -58,7 +61,7 @@ def measure(path: Path, content_type: str) -> MediaInfo:
     if picture is not None and not _decodable(picture, found):
         return _told(picture, found)
     try:
-        with opened(path, found, _INDEXED if found is MP4 else None) as container:
+        with opened(path, found, _options(picture, found)) as container:
             return _measure(container, found)
     except (FFmpegError, ValueError) as error:
         msg = f"the file is a damaged {content_type}: {type(error).__name__}"
@@ -81,9 +84,15 @@ def _alone(path: Path, found: Format) -> Picture | None:
 
 def _decodable(picture: Picture, found: Format) -> bool:
     """Whether it is small enough to be unpacked here; raises ``DataLoss`` for what never is."""
-    pixels = picture.width * picture.height
     _check_size(picture.width, picture.height, found)
-    return pixels <= _DECODED_PIXELS and pixels * picture.frames <= _DECODED_IN_ALL
+    in_all = picture.pixels * picture.frames
+    return picture.pixels * picture.depth <= _DECODED_BYTES and in_all <= _DECODED_IN_ALL
+
+
+def _options(picture: Picture | None, found: Format) -> dict[str, str]:
+    if picture is not None:
+        return _BOUNDED
+    return _INDEXED if found is MP4 else {}
 
 
 def _check_size(width: int, height: int, found: Format) -> None:
@@ -152,7 +161,7 @@ def _count(container: Any, video: Any) -> tuple[int, Fraction]:
 
 def _decoded(container: Any) -> int:
     """Decode a picture: it has no index that could tell whether it is whole."""
-    container.streams.video[0].codec_context.options = {"err_detect": "explode"}
+    container.streams.video[0].codec_context.options = {**_BOUNDED, "err_detect": "explode"}
     return sum(1 for frame in container.decode(video=0) if not frame.is_corrupt)
 
 
