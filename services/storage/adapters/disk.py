@@ -19,19 +19,22 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_UNLINKABLE = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP})
 
 
 class Disk:
     """A few threads of its own: a slow disk must not take the threads that others need.
 
     What goes through a whole file, for seconds perhaps, has other threads than the chunks of
-    uploads and downloads: however many large files are looked into, bytes go on coming and going.
+    uploads and downloads: however many large files are looked into, copied or made durable, bytes
+    go on coming and going.
     """
 
-    def __init__(self, threads: int = 8, lookers: int = 2) -> None:
+    def __init__(self, threads: int = 8, lookers: int = 2, movers: int = 4) -> None:
         """Prepare the pools; threads start when they are needed."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="storage-disk")
         self._lookers = ThreadPoolExecutor(lookers, thread_name_prefix="storage-look")
+        self._movers = ThreadPoolExecutor(movers, thread_name_prefix="storage-move")
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what ``call`` returns.
@@ -48,8 +51,16 @@ class Disk:
         """Return what ``call`` returns, which reads a whole file; errors are those of ``run``."""
         return await _begun(self._lookers, partial(call, *args, **kwargs))
 
+    async def move(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what ``call`` returns, which copies a whole file or waits for its bytes.
+
+        Errors are those of ``run``.
+        """
+        return await _begun(self._movers, partial(call, *args, **kwargs))
+
     def close(self) -> None:
         """Let the running calls finish and stop the threads."""
+        self._movers.shutdown(wait=True)
         self._lookers.shutdown(wait=True)
         self._pool.shutdown(wait=True)
 
@@ -71,6 +82,17 @@ def translated(error: OSError) -> ServiceError:
     if error.errno in FULL:
         return StorageFull("the disk of the storage service is full")
     return Unavailable(f"the disk of the storage service fails: {os.strerror(error.errno or 0)}")
+
+
+def linked(source: Path, target: Path) -> bool:
+    """Give the file a second name; false where none is possible, and it has to be copied."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _UNLINKABLE:
+            raise
+        return False
+    return True
 
 
 def sync_file(path: Path) -> None:

@@ -7,7 +7,6 @@ and never over another one.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 import time
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from services.common.errors import DataLoss, InvalidArgument
 from services.common.media_urls import MediaGrant
-from services.storage.adapters.disk import make_folder, sync_file, sync_folder
+from services.storage.adapters.disk import linked, make_folder, sync_file, sync_folder
 from services.storage.adapters.folder_sidecars import FolderSidecars
 from services.storage.domain.media_types import served_as, shown_inline
 from services.storage.domain.ports import CHUNK_BYTES, BlobInfo, KeyTakenError
@@ -51,13 +50,13 @@ class FolderBlobs:
 
     async def publish(self, staged: StagedFile, key: str, facts: ObjectFacts) -> None:
         """Link the staged file under ``key``; see the port."""
-        await self._disk.run(self._publish, staged.path, key, facts)
+        await self._disk.move(self._publish, staged.path, key, facts)
 
     async def clone(self, source: str, key: str, facts: ObjectFacts) -> None:
         """Link ``source`` under a second key: the bytes lie on the disk once."""
         path = self._path(source)
         try:
-            await self._disk.run(self._publish, path, key, facts)
+            await self._disk.move(self._publish, path, key, facts)
         except FileNotFoundError as error:
             msg = f"the object {source!r} is gone"
             raise DataLoss(msg) from error
@@ -90,8 +89,8 @@ class FolderBlobs:
                 left -= len(block)
 
     async def delete(self, key: str) -> None:
-        """Remove file and sidecar."""
-        await self._disk.run(self._delete, key)
+        """Remove file and sidecar, after whoever publishes under the key just now."""
+        await self._disk.move(self._delete, key)
 
     async def sign(
         self, asset: Asset, *, expires: datetime, download_name: str
@@ -155,11 +154,7 @@ class FolderBlobs:
                 raise
 
     def _link(self, source: Path, target: Path) -> None:
-        try:
-            os.link(source, target)
-        except OSError as error:
-            if error.errno not in {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP}:
-                raise
+        if not linked(source, target):
             self._copy_then_link(source, target)
 
     def _copy_then_link(self, source: Path, target: Path) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
 import shutil
 import threading
 import time
 from typing import TYPE_CHECKING
 
-from services.storage.adapters.disk import make_folder, sync_file, sync_folder
+from services.storage.adapters.disk import linked, make_folder, sync_file, sync_folder
 from services.storage.domain.ports import StagedFile
 
 if TYPE_CHECKING:
@@ -28,12 +26,14 @@ class FolderSpool:
         self._folder = folder
         self._disk = disk
         self._max_bytes = max_bytes
-        # One file at a time looks whether there is room and takes it.
-        self._turn = threading.Lock()
+        # One file at a time looks whether there is room and takes it; what has to be copied takes
+        # it before, so that nobody waits for the copy.
+        self._turn = threading.Condition()
+        self._coming: dict[Path, int] = {}
 
     async def keep(self, asset: Asset, staged: StagedFile) -> bool:
         """Keep the file; false when the spool has no room for it."""
-        return await self._disk.run(self._keep, asset, staged)
+        return await self._disk.move(self._keep, asset, staged)
 
     async def find(self, asset: Asset) -> StagedFile | None:
         """Return the file of the asset when it waits here."""
@@ -69,32 +69,38 @@ class FolderSpool:
         sync_file(staged.path)
         path = self._path(asset)
         with self._turn:
+            self._turn.wait_for(lambda: path not in self._coming)
             if path.exists():
                 # Left by an attempt long ago perhaps: it is young again, and not to be swept now.
                 path.touch()
                 return True
-            if self._used() + staged.size_bytes > self._max_bytes:
+            if self._used() + sum(self._coming.values()) + staged.size_bytes > self._max_bytes:
                 return False
-            self._take(staged.path, path)
+            whole = linked(staged.path, path)
+            if not whole:
+                self._coming[path] = staged.size_bytes
+        if not whole:
+            self._copy(staged.path, path)
         sync_folder(self._folder)
         return True
 
-    def _take(self, source: Path, path: Path) -> None:
-        try:
-            os.link(source, path)
-        except OSError as error:
-            if error.errno not in {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP}:
-                raise
-            self._copy(source, path)
-
     def _copy(self, source: Path, path: Path) -> None:
+        """Copy into the room that was taken for ``path``, and give that back in any case."""
         half = path.with_suffix(".half")
+        copied = False
         try:
             shutil.copyfile(source, half)
             sync_file(half)
-            half.replace(path)
+            copied = True
         finally:
-            half.unlink(missing_ok=True)
+            with self._turn:
+                # At once, so that no byte counts twice.
+                del self._coming[path]
+                self._turn.notify_all()
+                if copied:
+                    half.replace(path)
+                else:
+                    half.unlink(missing_ok=True)
 
     def _old(self, before: float) -> list[str]:
         found = set()

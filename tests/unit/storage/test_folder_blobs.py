@@ -1,5 +1,6 @@
 """Objects in a folder: never without their facts, never half, whatever ends in between."""
 
+import asyncio
 import hashlib
 import os
 import threading
@@ -113,6 +114,33 @@ async def test_facts_that_a_crash_left_without_an_object_are_written_over_or_rem
     (tmp_path / "objects" / KEY).unlink()
     await blobs.delete(KEY)
     assert files(tmp_path / "objects") == []
+
+
+async def test_bytes_come_and_go_while_many_objects_are_made_durable(
+    blobs: FolderBlobs, disk: Disk, staged: StagedFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await blobs.publish(staged, KEY, FACTS)
+    gate, real = threading.Event(), os.fsync
+
+    def slow(handle: int) -> None:
+        gate.wait()
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    publishing = [
+        asyncio.create_task(blobs.publish(staged, f"{KEY}.{number}", FACTS)) for number in range(8)
+    ]
+    cloning = [
+        asyncio.create_task(blobs.clone(KEY, f"{KEY}.{number}", FACTS)) for number in range(8, 16)
+    ]
+    deleting = asyncio.create_task(blobs.delete(f"{KEY}.0"))
+    await asyncio.sleep(0)
+    try:
+        async with asyncio.timeout(30):
+            assert b"".join([part async for part in blobs.read(KEY)]) == b"bytes"
+    finally:
+        gate.set()
+    await asyncio.gather(*publishing, *cloning, deleting)
 
 
 def test_who_waits_for_facts_that_are_removed_meanwhile_makes_new_ones(tmp_path: Path) -> None:

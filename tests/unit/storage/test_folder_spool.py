@@ -3,6 +3,8 @@
 import asyncio
 import errno
 import os
+import shutil
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +25,7 @@ SIZE = 1000
 
 @pytest.fixture
 def disk() -> Iterator[Disk]:
-    disk = Disk(threads=16)
+    disk = Disk(movers=16)
     yield disk
     disk.close()
 
@@ -71,3 +73,57 @@ async def test_a_disk_that_fills_up_under_a_copy_leaves_nothing(
     with largest_file(SIZE // 2), pytest.raises(ResourceExhausted):
         await spool.keep(*file)
     assert list((tmp_path / "spool").iterdir()) == []
+
+
+async def test_nobody_waits_for_the_copy_of_another_file_and_its_room_is_taken(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, other, third = (one(tmp_path, number) for number in range(3))
+    gate, begun, copy = threading.Event(), threading.Event(), shutil.copyfile
+
+    def copied(source: Path, target: Path) -> None:
+        if source == slow[1].path:
+            begun.set()
+            gate.wait()
+        copy(source, target)
+
+    monkeypatch.setattr(os, "link", elsewhere)
+    monkeypatch.setattr(shutil, "copyfile", copied)
+    spool = FolderSpool(tmp_path / "spool", disk, max_bytes=2 * SIZE)
+    waiting = [asyncio.create_task(spool.keep(*slow)) for _ in range(2)]
+    try:
+        await asyncio.to_thread(begun.wait)
+        async with asyncio.timeout(30):
+            assert await spool.keep(*other)
+            assert not await spool.keep(*third), "there is room for two"
+    finally:
+        gate.set()
+    assert await asyncio.gather(*waiting) == [True, True]
+    assert await spool.used() == 2 * SIZE
+    await spool.drop(other[0])
+    assert await spool.keep(*third), "no room is taken for what is there"
+
+
+async def test_bytes_come_and_go_while_many_large_files_are_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, copy = threading.Event(), shutil.copyfile
+
+    def copied(source: Path, target: Path) -> None:
+        gate.wait()
+        copy(source, target)
+
+    monkeypatch.setattr(os, "link", elsewhere)
+    monkeypatch.setattr(shutil, "copyfile", copied)
+    disk = Disk()
+    spool = FolderSpool(tmp_path / "spool", disk, max_bytes=100 * SIZE)
+    files = [one(tmp_path, number) for number in range(16)]
+    waiting = [asyncio.create_task(spool.keep(*file)) for file in files]
+    await asyncio.sleep(0)
+    try:
+        async with asyncio.timeout(30):
+            assert await disk.run(files[0][1].path.read_bytes) == bytes(SIZE)
+    finally:
+        gate.set()
+    assert all(await asyncio.gather(*waiting))
+    await asyncio.to_thread(disk.close)
