@@ -25,9 +25,11 @@ _FOREIGN = re.compile(
 )
 _OVERLAP = 32
 _BLOCK = 1024 * 1024
-# APPNOTE 4.3.16: an archive is found by a record of 22 bytes and a comment at its end.
+# APPNOTE 4.3.16: an archive is found by a record of 22 bytes and a comment at its end; of a large
+# one the 20 bytes before them tell (4.3.15).
 _ARCHIVE, _LISTING, _LARGE = b"PK\x05\x06", b"PK\x01\x02", b"PK\x06\x07"
-_ARCHIVE_TAIL = 22 + 0xFFFF
+_RECORD, _LOCATOR = 22, 20
+_ARCHIVE_TAIL = _LOCATOR + _RECORD + 0xFFFF
 # RIFF sizes from here on are what is written where the size is not known yet.
 _STREAMED = 0x7FFF0000
 
@@ -41,7 +43,7 @@ def refuse_archive(path: Path) -> None:
         tail = file.read()
         at = tail.rfind(_ARCHIVE)
         while at >= 0:
-            if _is_archive(file, start + at, tail[max(0, at - 20) : at + 22]):
+            if _is_archive(file, start + at, tail[max(0, at - _LOCATOR) : at + _RECORD]):
                 msg = "the file is an archive as well"
                 raise DataLoss(msg)
             at = tail.rfind(_ARCHIVE, 0, at)
@@ -50,11 +52,11 @@ def refuse_archive(path: Path) -> None:
 def _is_archive(file: BinaryIO, position: int, record: bytes) -> bool:
     """Whether a listing of files lies where the record at ``position`` says that it does.
 
-    ``record`` begins 20 bytes before it, where one for large archives may lie.
+    ``record`` begins before it, where the locator of a large archive may lie.
     """
-    if len(record) < 42:
+    if len(record) < _LOCATOR + _RECORD:
         return False
-    (listing,) = struct.unpack_from("<I", record, 32)
+    (listing,) = struct.unpack_from("<I", record, _LOCATOR + 12)
     if record.startswith(_LARGE):
         return True
     if not 0 < listing <= position:

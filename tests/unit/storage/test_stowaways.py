@@ -51,10 +51,11 @@ def streamed(muxer: str, told: list[str]) -> bytes:
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 
-def archive() -> bytes:
+def archive(comment: bytes = b"") -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as writer:
         writer.writestr("run.sh", "echo stowaway")
+        writer.comment = comment
     return file.getvalue()
 
 
@@ -128,6 +129,13 @@ def test_an_archive_that_hides_in_what_players_read_is_found(tmp_path: Path) -> 
     look(tmp_path, picture, "image/png")
     with pytest.raises(DataLoss, match="archive"):
         look(tmp_path, picture[:33] + chunk + picture[33:], "image/png")
+
+
+@pytest.mark.parametrize("length", [0, 65_514, 65_515, 65_516, 65_535])
+def test_an_archive_is_found_however_long_its_comment_is(tmp_path: Path, length: int) -> None:
+    hidden = box(b"mdat", archive(bytes(length)))
+    with pytest.raises(DataLoss, match="archive"):
+        look(tmp_path, mp4() + hidden, "video/mp4")
 
 
 def test_a_signed_manifest_and_the_pictures_of_a_phone_are_taken(
