@@ -32,6 +32,8 @@ _CODECS = {"jpeg": "mjpeg"}
 # for a picture, which are 16 megapixels at four bytes each, and a few seconds for all frames.
 _DECODED_BYTES = 1 << 26
 _DECODED_IN_ALL = 1 << 30
+# Most packets of a film: a whole day of 120 pictures and 50 pieces of sound a second has fewer.
+_MAX_PACKETS = 1 << 24
 # Should a decoder find a larger picture than the structure told of, it is not to unpack it. FFmpeg
 # counts rows of whole 64 pixels, hence twice as many as are ever meant to be unpacked.
 _BOUNDED = {"max_pixels": str(2 * _DECODED_BYTES // 4)}
@@ -145,18 +147,26 @@ def _count(container: Any, video: Any) -> tuple[int, Fraction]:
     The file itself may last longer, for its sound. What an edit list hides is not seen.
     """
     frames = 0
-    begins: list[int] = []
-    ends: list[int] = []
-    for packet in container.demux():
+    seen: tuple[int, int] | None = None
+    for number, packet in enumerate(container.demux()):
         if packet.is_corrupt:
             msg = "the file has damaged packets"
             raise DataLoss(msg)
+        if number >= _MAX_PACKETS:
+            msg = f"the file has more than {_MAX_PACKETS} packets"
+            raise DataLoss(msg)
         if packet.stream is video and packet.size:
             frames += 1
-            if packet.pts is not None and not packet.is_discard:
-                begins.append(packet.pts)
-                ends.append(packet.pts + (packet.duration or 0))
-    return frames, (max(ends) - min(begins)) * video.time_base if begins else Fraction(0)
+            seen = _spread(seen, packet)
+    return frames, (seen[1] - seen[0]) * video.time_base if seen else Fraction(0)
+
+
+def _spread(seen: tuple[int, int] | None, packet: Any) -> tuple[int, int] | None:
+    """Return begin and end of what was seen before and of what the packet shows."""
+    if packet.pts is None or packet.is_discard:
+        return seen
+    begin, end = packet.pts, packet.pts + (packet.duration or 0)
+    return (min(seen[0], begin), max(seen[1], end)) if seen else (begin, end)
 
 
 def _decoded(container: Any) -> int:

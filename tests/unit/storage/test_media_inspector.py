@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.errors import DataLoss
+from services.storage.adapters import media_inspector
 from services.storage.adapters.media_inspector import measure
 from services.storage.adapters.mp4_boxes import begins_with_index, top_level_boxes
 from services.storage.domain.assets import MediaInfo
@@ -40,6 +41,16 @@ def test_a_clip_is_as_long_as_its_picture_however_long_its_sound_is(tmp_path: Pa
     """A film asks for the length that is told here, and no more of the picture can be shown."""
     data = mp4(seconds=1, fps=8, sound=True, sound_seconds=1.5)
     assert measure(written(tmp_path, data), "video/mp4").duration == timedelta(seconds=1)
+
+
+def test_a_film_of_very_many_packets_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path, mp4(seconds=8, size=(16, 16)))
+    assert measure(path, "video/mp4").frames == 64
+    monkeypatch.setattr(media_inspector, "_MAX_PACKETS", 50)
+    with pytest.raises(DataLoss, match="more than 50 packets"):
+        measure(path, "video/mp4")
 
 
 def test_a_picture_is_measured(tmp_path: Path) -> None:
