@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from services.common.errors import ResourceExhausted, StorageFull
 from services.storage.adapters.part_sums import PartSums
-from services.storage.domain.ports import LEFTOVER, StagedFile
+from services.storage.domain.ports import StagedFile
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
     from datetime import timedelta
     from pathlib import Path
 
     from services.storage.adapters.disk import Disk
 
+# How names end here; what is left of them after a crash is swept.
+_LEFTOVER = ".part"
 _BUFFER_BYTES = 1024 * 1024
 
 
@@ -156,12 +158,28 @@ class FolderStaging:
     async def receive(self, max_bytes: int) -> AsyncIterator[FolderStage]:
         """Open a stage; what is left of it is removed on exit, also on cancellation."""
         await self._disk.run(self._make_room)
-        path = self._folder / f"{self._new_id()}{LEFTOVER}"
+        path = self._folder / f"{self._new_id()}{_LEFTOVER}"
         stage = FolderStage(path, max_bytes, self._disk, PartSums() if self._summed else None)
         try:
             yield stage
         finally:
             await asyncio.shield(self._disk.run(stage.discard))
+
+    @asynccontextmanager
+    async def folder(self) -> AsyncIterator[Path]:
+        """Open a folder that goes with all that is in it on exit, also on cancellation."""
+        path = self._folder / f"{self._new_id()}{_LEFTOVER}"
+        try:
+            await self._disk.run(path.mkdir, mode=0o700, parents=True)
+            yield path
+        finally:
+            await asyncio.shield(self._disk.run(shutil.rmtree, path, ignore_errors=True))
+
+    async def read(self, path: Path) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of a file, which may be as large as any film."""
+        with await self._disk.run(path.open, "rb", 0) as file:
+            while block := await self._disk.run(file.read, _BUFFER_BYTES):
+                yield block
 
     async def sweep(self, older_than: timedelta) -> int:
         """Remove parts that nobody has touched for ``older_than``; returns how many."""
@@ -176,7 +194,7 @@ class FolderStaging:
 
     def _sweep(self, before: float) -> int:
         removed = 0
-        for path in self._folder.glob(f"*{LEFTOVER}"):
+        for path in self._folder.glob(f"*{_LEFTOVER}"):
             # An upload that ends just now takes its own file away.
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime >= before:

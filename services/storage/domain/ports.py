@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from services.storage.domain.chores import Chores
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime, timedelta
     from pathlib import Path
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 256 * 1024
 # A larger file goes to an object store in parts of this size, each with a CRC-32 of its own.
 PART_BYTES = 8 * 1024 * 1024
-# How names end in a staging area; what is left there after a crash is swept by it.
-LEFTOVER = ".part"
 
 
 def nothing() -> None:
@@ -90,6 +88,12 @@ class StagingArea(Protocol):
 
     def receive(self, max_bytes: int) -> AbstractAsyncContextManager[Stage]:
         """Open a stage; whatever is left in it is removed on exit."""
+
+    def folder(self) -> AbstractAsyncContextManager[Path]:
+        """Open a folder for files that are made; it goes on exit with all that is in it."""
+
+    def read(self, path: Path) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of a file that was made."""
 
     async def sweep(self, older_than: timedelta) -> int:
         """Remove leftovers of crashed uploads; returns how many."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.common.errors import DataLoss
@@ -14,7 +12,6 @@ from services.storage.domain.assets import AssetState, Description, Lineage
 from services.storage.domain.facets import Facets
 from services.storage.domain.media_ports import UndrawnError
 from services.storage.domain.policies import PREVIEWS
-from services.storage.domain.ports import LEFTOVER
 from services.storage.domain.streaming import MEDIA, PLAYLIST, pointed_at
 from services.storage.usecases.ingest import Intake
 from services.storage.usecases.trying import Outcome, Trying
@@ -22,6 +19,7 @@ from services.storage.usecases.trying import Outcome, Trying
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from services.storage.domain.assets import Asset
     from services.storage.domain.media_ports import DerivedFile, Maker
@@ -39,7 +37,6 @@ _PICTURE_ROLES = frozenset({"thumbnail"})
 # What is drawn from a few frames, and done before what has to read the whole film.
 _STILLS = frozenset({"thumbnail", "poster", "contact_sheet"})
 _FILMS = frozenset({*PREVIEWS, MEDIA})
-_READ_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +100,8 @@ class Derive:
         self, source: Path, frames: int, roles: Sequence[str]
     ) -> AsyncIterator[Sequence[DerivedFile]]:
         """Draw into a folder that goes again."""
-        with tempfile.TemporaryDirectory(dir=source.parent, suffix=LEFTOVER) as folder:
-            yield await self.maker.make(source, Path(folder), frames=frames, roles=roles)
+        async with self.staging.folder() as folder:
+            yield await self.maker.make(source, folder, frames=frames, roles=roles)
 
     async def _keep(
         self, asset: Asset, made: Sequence[DerivedFile], since: datetime | None
@@ -114,7 +111,8 @@ class Derive:
             if file.role == PLAYLIST:
                 told = pointed_at(file.path.read_text(encoding="utf-8"), names[MEDIA])
                 file.path.write_text(told, encoding="utf-8")
-            child = await self.ingest.receive(_intake(asset, file, since), _opened(file.path))
+            source = aclosing(self.staging.read(file.path))
+            child = await self.ingest.receive(_intake(asset, file, since), source)
             names[file.role] = child.file_name
             await self._follow(asset, child)
 
@@ -163,14 +161,3 @@ def _type_of(role: str) -> str:
     if role == PLAYLIST:
         return "other"
     return "video" if role in _FILMS else "image"
-
-
-@asynccontextmanager
-async def _opened(path: Path) -> AsyncIterator[AsyncIterator[bytes]]:
-    async def chunks() -> AsyncIterator[bytes]:
-        # Small files of our own making, just written: they are in memory already.
-        with path.open("rb") as file:
-            while chunk := file.read(_READ_BYTES):
-                yield chunk
-
-    yield chunks()

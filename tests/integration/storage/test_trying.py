@@ -1,8 +1,10 @@
 """What cannot be drawn is tried again, told, and given up in the end; others do not wait for it."""
 
 import asyncio
+import os
+import threading
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +22,7 @@ from services.storage.domain.media_ports import DerivedFile, UndrawnError
 from services.storage.parts import Parts, open_parts
 from services.storage.settings import Settings
 from services.storage.usecases.compress import Compress
-from services.storage.usecases.derive import Derive, _opened
+from services.storage.usecases.derive import Derive
 from services.storage.usecases.ingest import Intake
 from services.storage.usecases.trying import LEASE, PAUSE, TRIES
 from tests.unit.storage.clips import mp4
@@ -89,7 +91,7 @@ class Room:
             request_id=request_id,
             description=Description(content_type="video/mp4"),
         )
-        return await self.parts.ingest.receive(told, _opened(path))
+        return await self.parts.ingest.receive(told, aclosing(self.parts.staging.read(path)))
 
     async def derived(self, film: Asset) -> dict[str, str]:
         found = await self.parts.assets.get(film.tenant, film.id)
@@ -118,6 +120,32 @@ async def test_the_stills_of_a_film_survive_a_preview_that_takes_too_long(room: 
     await room.derive.once()
     assert room.drawer.drawn == ["preview"], "what is there is not drawn again"
     assert set(await room.derived(film)) == {"thumbnail", "preview"}
+
+
+async def test_what_was_made_is_read_and_removed_in_threads(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be as large as the film: whoever is being answered does not wait for that."""
+    film = await room.film("r1")
+    reads, removals = list[str](), list[str]()
+    opening, removing = Path.open, os.rmdir
+
+    def opened(path: Path, mode: str = "r", *rest: Any, **more: Any) -> Any:
+        if path.name in room.roles and mode == "rb":
+            reads.append(threading.current_thread().name)
+        return opening(path, mode, *rest, **more)
+
+    def removed(*told: Any, **more: Any) -> None:
+        removals.append(threading.current_thread().name)
+        removing(*told, **more)
+
+    monkeypatch.setattr(Path, "open", opened)
+    monkeypatch.setattr(os, "rmdir", removed)
+    await room.derive.once()
+    assert set(await room.derived(film)) == {"thumbnail", "preview"}
+    assert len(reads) == len(removals) == 2
+    assert threading.main_thread().name not in {*reads, *removals}
+    assert not list((room.parts.settings.data_dir / "staging").iterdir())
 
 
 async def test_a_film_is_given_up_after_the_last_try(room: Room) -> None:
