@@ -27,7 +27,8 @@ _TYPES = {".jpg": "image/jpeg", ".mp4": "video/mp4", ".m3u8": PLAYLIST_TYPE}
 class DeriveMaker:
     """One child process, one file at a time; a child that hangs or dies is replaced.
 
-    Media is untrusted: the child knows nothing of our environment, which holds every secret.
+    Media is untrusted: the child is not handed our environment, which holds every secret. It runs
+    as the same user, though: one that is taken over could look for secrets of ours elsewhere.
     """
 
     def __init__(self, *, timeout: float = 120.0) -> None:
