@@ -65,9 +65,12 @@ class SqlChores:
         async with self._database.statement(writes=True) as connection:
             return await connection.scalar(sql.BEGIN_TRY, mine) or 0
 
-    async def put_off(self, asset: Asset, until: datetime, *, counted: bool) -> None:
-        """Leave the asset alone until then, and take the last try back unless it is counted."""
-        later = {"which": asset.id, "until": micros(until), "uncounted": int(not counted)}
+    async def put_off(
+        self, asset: Asset, until: datetime, *, counted: bool, ours: datetime
+    ) -> None:
+        """Leave the asset alone until then, unless another has taken it since; see the port."""
+        later = {"which": asset.id, "until": micros(until), "ours": micros(ours)}
+        later["uncounted"] = int(not counted)
         async with self._database.statement(writes=True) as connection:
             await connection.execute(sql.PUT_OFF, later)
 

@@ -169,7 +169,7 @@ BEGIN_TRY = (
 )
 PUT_OFF = (
     update(assets)
-    .where(_THIS)
+    .where(_THIS, assets.c.try_after == bindparam("ours", type_=BigInteger))
     .values(
         tries=assets.c.tries - bindparam("uncounted"),
         try_after=bindparam("until", type_=BigInteger),

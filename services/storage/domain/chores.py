@@ -41,8 +41,13 @@ class Chores(Protocol):
         Returns the number of the try; 0 when another is at it or nothing is left to do.
         """
 
-    async def put_off(self, asset: Asset, until: datetime, *, counted: bool) -> None:
-        """Leave the asset alone until then; a try that is not ``counted`` is taken back."""
+    async def put_off(
+        self, asset: Asset, until: datetime, *, counted: bool, ours: datetime
+    ) -> None:
+        """Leave the asset alone until then; a try that is not ``counted`` is taken back.
+
+        ``ours`` is until when it was taken: nothing happens if another has taken it since.
+        """
 
     async def with_role(
         self, role: str, before: datetime, limit: int, *, moment: datetime

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from services.storage.domain.policies import PREVIEW, SMALL_PREVIEW
-from services.storage.usecases.trying import Outcome, Trying
+from services.storage.usecases.trying import Trying
 
 if TYPE_CHECKING:
     from services.storage.domain.assets import Asset
@@ -39,12 +39,9 @@ class Compress:
         """Compress the oldest that are due; returns how many were looked at."""
         moment = self.now()
         due = await self.assets.with_role(PREVIEW, moment - self.after, BATCH, moment=moment)
-        trying = Trying(assets=self.assets, now=self.now, name="compress")
+        trying = Trying(assets=self.assets, now=self.now, name="compress", rest=LEFT_ALONE)
         for preview in due:
-            outcome = await trying.of(preview, partial(self._compress, preview))
-            if outcome in {Outcome.UNREADABLE, Outcome.GIVEN_UP}:
-                later = self.now() + LEFT_ALONE
-                await self.assets.put_off(preview, later, counted=True)
+            await trying.of(preview, partial(self._compress, preview))
         return len(due)
 
     async def _compress(self, preview: Asset) -> None:

@@ -15,6 +15,7 @@ from services.storage.domain.media_ports import UndrawnError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from services.storage.domain.assets import Asset
     from services.storage.domain.chores import Chores
@@ -43,12 +44,14 @@ class Trying:
     """Tries work on assets, one at a time; what fails on one does not keep others from theirs.
 
     A try is counted before it begins: one that takes the whole service along counts as well.
-    ``name`` is what the log calls the work.
+    ``name`` is what the log calls the work; what is given up or cannot be read is left alone for
+    ``rest`` then, if that is said.
     """
 
     assets: Chores
     now: Clock
     name: str
+    rest: timedelta | None = None
 
     async def of(self, asset: Asset, work: Callable[[], Awaitable[None]]) -> Outcome:
         """Do the work and tell how it ended.
@@ -60,18 +63,28 @@ class Trying:
         number = await self.assets.begin_try(asset, moment, moment + LEASE)
         if not number:
             return Outcome.LATER
+        outcome = await self._leased(asset, work, number, moment)
+        if self.rest and outcome in {Outcome.UNREADABLE, Outcome.GIVEN_UP}:
+            later = self.now() + self.rest
+            await self.assets.put_off(asset, later, counted=True, ours=moment + LEASE)
+        return outcome
+
+    async def _leased(
+        self, asset: Asset, work: Callable[[], Awaitable[None]], number: int, moment: datetime
+    ) -> Outcome:
         if number > TRIES:
             log.error("work_given_up", work=self.name, asset=asset.name, tries=TRIES)
             return Outcome.GIVEN_UP
+        ours = moment + LEASE
         try:
-            return await self._tried(asset, work, number)
+            return await self._tried(asset, work, number, ours)
         except asyncio.CancelledError:
             # The service ends: another may take over at once.
-            await asyncio.shield(self.assets.put_off(asset, moment, counted=False))
+            await asyncio.shield(self.assets.put_off(asset, moment, counted=False, ours=ours))
             raise
 
     async def _tried(
-        self, asset: Asset, work: Callable[[], Awaitable[None]], number: int
+        self, asset: Asset, work: Callable[[], Awaitable[None]], number: int, ours: datetime
     ) -> Outcome:
         try:
             await work()
@@ -81,7 +94,7 @@ class Trying:
             return Outcome.UNREADABLE
         except Exception as error:
             if _hits_all(error):
-                await self.assets.put_off(asset, self.now() + PAUSE, counted=False)
+                await self.assets.put_off(asset, self.now() + PAUSE, counted=False, ours=ours)
                 raise
             foreseen = isinstance(error, ServiceError)
             log.warning(
@@ -94,14 +107,14 @@ class Trying:
             )
         else:
             return Outcome.DONE
-        return await self._failed(asset, number)
+        return await self._failed(asset, number, ours)
 
-    async def _failed(self, asset: Asset, number: int) -> Outcome:
+    async def _failed(self, asset: Asset, number: int, ours: datetime) -> Outcome:
         if number >= TRIES:
             log.error("work_given_up", work=self.name, asset=asset.name, tries=number)
             return Outcome.GIVEN_UP
         later = self.now() + LEASE * 2 ** (number - 1)
-        await self.assets.put_off(asset, later, counted=True)
+        await self.assets.put_off(asset, later, counted=True, ours=ours)
         return Outcome.LATER
 
 

@@ -375,7 +375,8 @@ async def test_derived_files_are_found_by_role_and_age_unless_held(store: SqlAss
     assert [asset.id for asset in found] == [made[0].id]
     before = NOW - timedelta(microseconds=1)
     assert await store.with_role("preview", before, 10, moment=NOW) == []
-    await store.put_off(made[0], NOW + timedelta(hours=1), counted=True)
+    assert await store.begin_try(made[0], NOW, NOW) == 1
+    await store.put_off(made[0], NOW + timedelta(hours=1), counted=True, ours=NOW)
     assert await store.with_role("preview", NOW, 10, moment=NOW) == []
 
 
@@ -390,9 +391,15 @@ async def test_work_on_an_asset_is_taken_by_one_and_counted_before_it_begins(
     waiting = await store.underived(lease, 10)
     assert [item.id for item in waiting] == [second.id, first.id], "never tried ones come first"
     assert await store.begin_try(first, lease, lease) == 2
-    await store.put_off(first, NOW, counted=False)
+    await store.put_off(first, NOW, counted=False, ours=lease)
     assert await store.begin_try(first, NOW, lease) == 2, "the last one was taken back"
+    later = lease + timedelta(minutes=10)
+    assert await store.begin_try(first, lease, later) == 3
+    for counted in (False, True):
+        await store.put_off(first, NOW, counted=counted, ours=lease)
+    assert await store.begin_try(first, lease, later) == 0, "another has taken it since"
+    assert await store.begin_try(first, later, later) == 4, "and its try was not taken back"
     await store.mark_derived(first, NOW)
-    assert await store.begin_try(first, lease, lease) == 0, "nothing is left to do"
+    assert await store.begin_try(first, later, later) == 0, "nothing is left to do"
     await store.mark_deleted(second, NOW)
     assert await store.begin_try(second, NOW, lease) == 0
