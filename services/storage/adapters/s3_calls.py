@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from services.common import clock
+from services.storage.adapters import disk
 from services.storage.adapters.s3_errors import BOTO_ERRORS, translated
 
 if TYPE_CHECKING:
@@ -34,12 +35,19 @@ class S3Calls:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="storage-s3")
 
     async def run(self, key: str, call: Callable[[], R]) -> R:
-        """Return what ``call`` returns; raises the service error that a failure means."""
+        """Return what ``call`` returns; raises the service error that a failure means.
+
+        A local file that is gone stays a ``FileNotFoundError``, as everywhere with our disk.
+        """
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._pool, call)
         except BOTO_ERRORS as error:
             raise translated(error, key, self._now()) from error
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise disk.translated(error) from error
 
     async def request(self, operation: str, key: str, **parameters: object) -> Any:
         """Return the answer to one operation on one object."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakValueDictionary
 
 from services.common.errors import Aborted, DataLoss, ResourceExhausted, Unavailable
 from services.storage.domain.assets import AssetState
@@ -48,6 +49,9 @@ class Keeper:
     policies: Policies = field(default_factory=Policies)
     spool: SpoolRoom | None = None
     on_stored: Callable[[], None] = nothing
+    _turns: WeakValueDictionary[str, asyncio.Lock] = field(
+        default_factory=WeakValueDictionary, init=False, repr=False, compare=False
+    )
 
     async def keep(self, asset: Asset, staged: StagedFile) -> Asset:
         """Publish and commit; returns the stored asset.
@@ -70,12 +74,31 @@ class Keeper:
         if quota and await self.assets.used(asset.tenant) + asset.size_bytes > quota:
             raise quota_exceeded(asset.tenant, quota)
         try:
-            stored = await _to_the_end(self._store(asset, staged))
+            return await _to_the_end(self._resumed(asset, staged))
         except StoreAwayError as away:
             raise _waiting() from away
-        if self.spool is not None:
-            await self.spool.drop(asset)
-        return stored
+
+    async def _resumed(self, asset: Asset, staged: StagedFile) -> Asset:
+        """Store the file and forget it: a retry and the flush come for it, one after the other."""
+        async with self._turns.setdefault(asset.id, asyncio.Lock()):
+            if await self.waiting(asset) is None:
+                return await self._taken(asset)
+            try:
+                stored = await self._store(asset, staged)
+            except FileNotFoundError:
+                # Somebody else was faster who does not share our turns: a sweep, say.
+                return await self._taken(asset)
+            if self.spool is not None:
+                await self.spool.drop(asset)
+            return stored
+
+    async def _taken(self, asset: Asset) -> Asset:
+        """Return the record whose file has left the spool; ``Unavailable`` if it has not ended."""
+        found = await self.assets.get(asset.tenant, asset.id)
+        if found is None or found.state == AssetState.WRITING:
+            msg = "the file is no longer in the spool; send it again"
+            raise Unavailable(msg, _RETRY_AFTER)
+        return found
 
     async def _keep(self, asset: Asset, staged: StagedFile) -> Asset:
         try:
@@ -193,5 +216,11 @@ async def _to_the_end(work: Coroutine[Any, Any, R]) -> R:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.gather(task, return_exceptions=True)
+        # Whoever is impatient cancels again, and must not reach the work by that either.
+        while not task.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            # Looked at, so that nobody complains of an error that nobody has seen.
+            task.exception()
         raise

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -63,6 +63,83 @@ async def left(one: Replica) -> None:
     one.assets.before["commit"] = database_away
     with pytest.raises(Unavailable, match="database"):
         await one.upload()
+
+
+async def spooled(one: Replica) -> Asset:
+    """Leave a file in the spool; returns its record."""
+    one.blobs.before["publish"] = away
+    with pytest.raises(Unavailable, match="safe in the spool"):
+        await one.upload()
+    (found,) = await one.assets.waiting(await one.spool.ids())
+    return cast("Asset", found)
+
+
+async def test_a_retry_that_meets_the_flush_gets_the_asset_and_sends_nothing_twice(
+    one: Replica,
+) -> None:
+    asset = await spooled(one)
+    keeper, staged, sent = one.keeper, await one.spool.find(asset), []
+    assert staged is not None
+
+    async def counted() -> None:
+        sent.append(asset.id)
+        one.blobs.before["publish"] = counted
+
+    one.blobs.before["publish"] = counted
+    found = await asyncio.gather(*(keeper.resume(asset, staged) for _ in range(2)))
+    assert [each.state for each in found] == ["stored"] * 2
+    assert (len(sent), await one.spool.used()) == (1, 0)
+    assert await one.read(found[1]) == b"the bytes"
+
+
+async def test_a_retry_whose_file_the_flush_takes_away_gets_the_stored_asset(
+    one: Replica,
+) -> None:
+    asset = await spooled(one)
+    staged = await one.spool.find(asset)
+    assert staged is not None
+
+    async def flushed() -> None:
+        assert await one.flush() == 1
+        # As S3 does, which opens the file only as it is sent.
+        raise FileNotFoundError
+
+    one.blobs.before["publish"] = flushed
+    assert (await one.keeper.resume(asset, staged)).state == AssetState.STORED
+
+
+async def test_a_file_that_left_the_spool_unstored_is_asked_for_again(one: Replica) -> None:
+    asset = await spooled(one)
+    staged = await one.spool.find(asset)
+    assert staged is not None
+    await one.spool.forget(asset.id)
+    with pytest.raises(Unavailable, match="send it again"):
+        await one.keeper.resume(asset, staged)
+
+
+async def test_a_caller_that_is_cancelled_twice_does_not_stop_what_is_half_done(
+    one: Replica,
+) -> None:
+    asset = await spooled(one)
+    staged = await one.spool.find(asset)
+    assert staged is not None
+    hanging, back = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        hanging.set()
+        await back.wait()
+
+    one.blobs.before["publish"] = hang
+    resuming = asyncio.create_task(one.keeper.resume(asset, staged))
+    await hanging.wait()
+    for _ in range(2):
+        resuming.cancel()
+        await asyncio.sleep(0)
+    back.set()
+    with pytest.raises(asyncio.CancelledError):
+        await resuming
+    assert await one.records() == ["stored"]
+    assert await one.spool.used() == 0
 
 
 async def test_what_waits_in_the_spool_of_one_replica_outlives_a_failed_retry_on_another(
