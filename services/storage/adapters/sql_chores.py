@@ -35,18 +35,22 @@ class SqlChores:
         async with self._statement(writes=True) as connection:
             await connection.execute(sql.GIVE_UP_STALE, {"moment": micros(before)})
 
-    async def given_up(self, limit: int) -> Sequence[Asset]:
+    async def given_up(self, limit: int, but: Iterable[str] = ()) -> Sequence[Asset]:
         """Return GIVEN_UP records of every tenant."""
-        return await self._fetch(sql.GIVEN_UP, at_most=limit)
+        return await self._fetch(sql.GIVEN_UP, at_most=limit, but=list(but))
 
     async def forget(self, asset: Asset) -> None:
         """Remove a GIVEN_UP record."""
         async with self._statement(writes=True) as connection:
             await connection.execute(sql.FORGET, {"which": asset.id})
 
-    async def not_purged(self, before: datetime, limit: int) -> Sequence[Asset]:
+    async def not_purged(
+        self, before: datetime, limit: int, but: Iterable[str] = ()
+    ) -> Sequence[Asset]:
         """Return DELETED records of every tenant, older than ``before``, not yet purged."""
-        return await self._fetch(sql.NOT_PURGED, moment=micros(before), at_most=limit)
+        return await self._fetch(
+            sql.NOT_PURGED, moment=micros(before), at_most=limit, but=list(but)
+        )
 
     async def underived(self, moment: datetime, limit: int) -> Sequence[Asset]:
         """Return STORED pictures and films of every tenant that wait for derived files."""
@@ -62,7 +66,7 @@ class SqlChores:
     async def begin_try(self, asset: Asset, moment: datetime, until: datetime) -> int:
         """Take the asset for ourselves until then; returns the number of the try, 0 for none."""
         mine = {"which": asset.id, "moment": micros(moment), "until": micros(until)}
-        async with self._database.statement(writes=True) as connection:
+        async with self._statement(writes=True) as connection:
             return await connection.scalar(sql.BEGIN_TRY, mine) or 0
 
     async def put_off(
@@ -71,12 +75,17 @@ class SqlChores:
         """Leave the asset alone until then, unless another has taken it since; see the port."""
         later = {"which": asset.id, "until": micros(until), "ours": micros(ours)}
         later["uncounted"] = int(not counted)
-        async with self._database.statement(writes=True) as connection:
+        async with self._statement(writes=True) as connection:
             await connection.execute(sql.PUT_OFF, later)
 
-    async def expired(self, moment: datetime, limit: int) -> Sequence[Asset]:
-        """Return STORED assets of every tenant whose time is over and that nothing holds."""
-        return await self._fetch(sql.EXPIRED, moment=micros(moment), at_most=limit)
+    async def expired(
+        self, moment: datetime, limit: int, but: Iterable[str] = ()
+    ) -> Sequence[Asset]:
+        """Return STORED assets of every tenant whose time is over and that nothing holds.
+
+        What was derived from them is not held either: they go together or not at all.
+        """
+        return await self._fetch(sql.EXPIRED, moment=micros(moment), at_most=limit, but=list(but))
 
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[AsyncConnection]:

@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     bindparam,
     delete,
+    exists,
     func,
     insert,
     literal,
@@ -143,11 +144,12 @@ EVERYTHING = (
     .limit(LIMIT)
 )
 
-# The worker's questions, over every tenant.
+# The worker's questions, over every tenant; what it was refused in this round is left out.
+_NOT_BUT = assets.c.id.not_in(bindparam("but", expanding=True))
 WAITING = _EVERY.where(
     assets.c.id.in_(bindparam("identifiers", expanding=True)), _WRITING, assets.c.spool != ""
 ).order_by(assets.c.id)
-GIVEN_UP = _EVERY.where(_GIVEN_UP, _UNPURGED).limit(LIMIT)
+GIVEN_UP = _EVERY.where(_GIVEN_UP, _UNPURGED, _NOT_BUT).limit(LIMIT)
 UNDERIVED = (
     _EVERY.where(
         assets.c.derive_time.is_(None), _state(AssetState.STORED), assets.c.try_after <= MOMENT
@@ -178,7 +180,7 @@ PUT_OFF = (
 # In the order of an index, which is read then: a database that takes the proofs of deletions for
 # due would read the whole table and find next to nothing.
 NOT_PURGED = (
-    _EVERY.where(_DELETED, assets.c.update_time < MOMENT, _UNPURGED)
+    _EVERY.where(_DELETED, assets.c.update_time < MOMENT, _UNPURGED, _NOT_BUT)
     .order_by(assets.c.update_time)
     .limit(LIMIT)
 )
@@ -193,9 +195,19 @@ WITH_ROLE = (
     .order_by(assets.c.create_time)
     .limit(LIMIT)
 )
+_child = assets.alias("child")
+_HELD_CHILD = exists().where(
+    _child.c.parent_id == assets.c.id,
+    _child.c.state == AssetState.STORED.value,
+    _child.c.legal_hold.is_(True),
+)
 EXPIRED = (
     _EVERY.where(
-        assets.c.expire_time <= MOMENT, _state(AssetState.STORED), assets.c.legal_hold.is_(False)
+        assets.c.expire_time <= MOMENT,
+        _state(AssetState.STORED),
+        assets.c.legal_hold.is_(False),
+        ~_HELD_CHILD,
+        _NOT_BUT,
     )
     .order_by(assets.c.expire_time)
     .limit(LIMIT)

@@ -20,13 +20,18 @@ class Chores(Protocol):
     async def give_up_stale(self, before: datetime) -> None:
         """Turn every WRITING record that is not spooled nor touched since ``before`` GIVEN_UP."""
 
-    async def given_up(self, limit: int) -> Sequence[Asset]:
-        """Return GIVEN_UP records of every tenant; their keys stay taken until ``forget``."""
+    async def given_up(self, limit: int, but: Iterable[str] = ()) -> Sequence[Asset]:
+        """Return GIVEN_UP records of every tenant; their keys stay taken until ``forget``.
+
+        Those with an id in ``but`` are left out, here and below.
+        """
 
     async def forget(self, asset: Asset) -> None:
         """Remove a GIVEN_UP record: its object is gone, its key is free."""
 
-    async def not_purged(self, before: datetime, limit: int) -> Sequence[Asset]:
+    async def not_purged(
+        self, before: datetime, limit: int, but: Iterable[str] = ()
+    ) -> Sequence[Asset]:
         """Return DELETED records of every tenant, from ``before``, whose bytes may be there."""
 
     async def underived(self, moment: datetime, limit: int) -> Sequence[Asset]:
@@ -57,5 +62,10 @@ class Chores(Protocol):
         What is held is left out, and what is put off beyond ``moment``.
         """
 
-    async def expired(self, moment: datetime, limit: int) -> Sequence[Asset]:
-        """Return STORED assets of every tenant whose time is over and that nothing holds."""
+    async def expired(
+        self, moment: datetime, limit: int, but: Iterable[str] = ()
+    ) -> Sequence[Asset]:
+        """Return STORED assets of every tenant whose time is over and that nothing holds.
+
+        What was derived from them is not held either: they go together or not at all.
+        """

@@ -117,12 +117,12 @@ class Keeper:
         if published.state != AssetState.WRITING:
             return published
         stored = await self._commit(published)
+        self.on_stored()
         for left in {asset.key: asset, published.key: published}.values():
             # A twin of this request was faster and its copy is the asset, or was; or an earlier
             # attempt at it has published other bytes.
             if stored.state != AssetState.STORED or stored.key != left.key:
                 await clear(self.blobs, left)
-        self.on_stored()
         return stored
 
     async def _commit(self, asset: Asset) -> Asset:

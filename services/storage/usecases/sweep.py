@@ -7,8 +7,10 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from services.common.errors import ServiceError, Unavailable
+from services.common.telemetry import get_logger
 from services.storage.domain.assets import AssetState
-from services.storage.usecases.clear import clear
+from services.storage.usecases.clear import remove
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -18,7 +20,11 @@ if TYPE_CHECKING:
     from services.storage.domain.spooling import SpoolRoom
     from services.storage.usecases.library import Library
 
+log = get_logger(__name__)
+
 BATCH = 200
+# So many refusals are no single asset's own: the next sweep finds what is left.
+MOST_REFUSED = 1000
 # A deletion in flight marks its record seconds after; only older ones were cut off.
 PURGE_AFTER = timedelta(minutes=2)
 
@@ -53,19 +59,45 @@ class Sweep:
     stale_after: timedelta = field(default=timedelta(hours=24))
 
     async def once(self) -> SweepReport:
-        """Do everything that is due, ``BATCH`` records at a time."""
-        report = SweepReport()
-        report.parts = await self.staging.sweep(self.stale_after)
-        report.spooled = await self._unspool()
-        report.uploads = await self.blobs.sweep(self.stale_after)
-        moment = self.now()
+        """Do everything that is due, ``BATCH`` records at a time.
+
+        Each chore is on its own: what stops one of them is logged and does not stop the others.
+        """
+        return SweepReport(
+            parts=await _tried("parts", partial(self.staging.sweep, self.stale_after)),
+            spooled=await _tried("spooled", self._unspool),
+            uploads=await _tried("uploads", partial(self.blobs.sweep, self.stale_after)),
+            given_up=await _tried("given_up", self._give_up),
+            purged=await _tried("purged", self._purge),
+            expired=await _tried("expired", self._expire),
+        )
+
+    async def _give_up(self) -> int:
         # First nobody may commit them any more, then their objects go.
-        await self.assets.give_up_stale(moment - self.stale_after)
-        report.given_up = await _each(partial(self.assets.given_up, BATCH), self._clear)
-        cut_off = partial(self.assets.not_purged, moment - PURGE_AFTER, BATCH)
-        report.purged = await _each(cut_off, self._purge)
-        report.expired = await _each(partial(self.assets.expired, moment, BATCH), self._expire)
-        return report
+        await self.assets.give_up_stale(self.now() - self.stale_after)
+
+        async def forget(asset: Asset) -> None:
+            await remove(self.blobs, asset)
+            await self.assets.forget(asset)
+
+        return await _each("given_up", partial(self.assets.given_up, BATCH), forget)
+
+    async def _purge(self) -> int:
+        cut_off = partial(self.assets.not_purged, self.now() - PURGE_AFTER, BATCH)
+
+        async def purge(asset: Asset) -> None:
+            await self.blobs.delete(str(asset.key))
+            await self.assets.mark_purged(asset, self.now())
+
+        return await _each("purged", cut_off, purge)
+
+    async def _expire(self) -> int:
+        async def expire(asset: Asset) -> None:
+            found = await self.assets.get(asset.tenant, asset.id)
+            if found is not None and found.state == AssetState.STORED:
+                await self.library.delete(asset.tenant, asset.name)
+
+        return await _each("expired", partial(self.assets.expired, self.now(), BATCH), expire)
 
     async def _unspool(self) -> int:
         """Forget spooled files that nothing waits for: stored, and then came a crash."""
@@ -81,35 +113,52 @@ class Sweep:
                 removed += 1
         return removed
 
-    async def _clear(self, asset: Asset) -> bool:
-        """Remove a record that was given up, and its object when that had become visible."""
-        cleared = await clear(self.blobs, asset)
-        if cleared:
-            await self.assets.forget(asset)
-        return cleared
 
-    async def _purge(self, asset: Asset) -> bool:
-        await self.blobs.delete(str(asset.key))
-        await self.assets.mark_purged(asset, self.now())
-        return True
-
-    async def _expire(self, asset: Asset) -> bool:
-        found = await self.assets.get(asset.tenant, asset.id)
-        if found is not None and found.state == AssetState.STORED:
-            await self.library.delete(asset.tenant, asset.name)
-        return True
+async def _tried(chore: str, work: Callable[[], Awaitable[int]]) -> int:
+    """Return how much the chore has done; what it fails of is told and left to the next sweep."""
+    try:
+        return await work()
+    except ServiceError as error:
+        log.warning("chore_failed", chore=chore, reason=error.reason, message=error.message)
+    except Exception:
+        log.exception("chore_failed", chore=chore)
+    return 0
 
 
 async def _each(
-    due: Callable[[], Awaitable[Sequence[Asset]]], done: Callable[[Asset], Awaitable[bool]]
+    chore: str,
+    due: Callable[[Sequence[str]], Awaitable[Sequence[Asset]]],
+    done: Callable[[Asset], Awaitable[None]],
 ) -> int:
     """Do it to all that is due, batch after batch; returns to how many it was done.
 
-    Ends with a batch that is not full, or of which something stays due: it would come again.
+    One that is refused is told and passed over: it would be the first of every batch to come. While
+    a part is away nothing is tried any further.
     """
-    count = 0
-    while batch := await due():
-        count += (worked := [await done(asset) for asset in batch]).count(True)
-        if len(batch) < BATCH or not all(worked):
+    count, refused = 0, list[str]()
+    while batch := await due(refused):
+        for asset in batch:
+            try:
+                await done(asset)
+            except Unavailable as error:
+                _left(chore, asset, error)
+                return count
+            except ServiceError as error:
+                _left(chore, asset, error)
+                refused.append(asset.id)
+            else:
+                count += 1
+        if len(batch) < BATCH or len(refused) >= MOST_REFUSED:
             break
     return count
+
+
+def _left(chore: str, asset: Asset, error: ServiceError) -> None:
+    log.warning(
+        "left_to_the_next_sweep",
+        chore=chore,
+        asset=asset.name,
+        tenant=asset.tenant,
+        reason=error.reason,
+        message=error.message,
+    )

@@ -380,6 +380,25 @@ async def test_derived_files_are_found_by_role_and_age_unless_held(store: SqlAss
     assert await store.with_role("preview", NOW, 10, moment=NOW) == []
 
 
+async def test_what_is_due_leaves_out_parents_of_what_is_held_and_what_is_passed_over(
+    store: SqlAssets,
+) -> None:
+    made = []
+    for number in range(3):
+        told = replace(record(f"parent {number}"), expire_time=NOW + timedelta(seconds=number))
+        parent = await store.commit((await store.claim(told)).asset)
+        told = replace(record(f"child {number}"), parent_id=parent.id, role="thumbnail")
+        child = await store.commit((await store.claim(told)).asset)
+        made.append((parent, child))
+    later = NOW + timedelta(minutes=1)
+    await store.hold(made[0][1], held=True)
+    due = [asset.id for asset in await store.expired(later, 10)]
+    assert due == [made[1][0].id, made[2][0].id]
+    assert [asset.id for asset in await store.expired(later, 10, due[:1])] == due[1:]
+    await store.hold(made[0][1], held=False)
+    assert len(await store.expired(later, 10)) == 3
+
+
 async def test_work_on_an_asset_is_taken_by_one_and_counted_before_it_begins(
     store: SqlAssets,
 ) -> None:

@@ -88,21 +88,23 @@ async def plan(database: Database, wanted: Any, **told: object) -> str:
     """How the database would read; SQLite does not look at the parameters."""
     async with database.read() as connection:
         if database.is_sqlite:
-            compiled = wanted.compile(database.engine, compile_kwargs={"render_postcompile": True})
-            asked = {**compiled.params, **told}
-            values = tuple(asked[name] for name in compiled.positiontup)
-            found = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values)
+            written, values = _written(wanted.compile(database.engine), told)
+            found = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {written}", values)
             return "\n".join(str(row._mapping["detail"]) for row in found)
         if told:
-            compiled = wanted.compile(dialect=asyncpg.dialect())
-            values = tuple({**compiled.params, **told}[name] for name in compiled.positiontup)
-            explain = f"EXPLAIN {compiled}"
-            found = await connection.exec_driver_sql(explain, values)
+            written, values = _written(wanted.compile(dialect=asyncpg.dialect()), told)
+            found = await connection.exec_driver_sql(f"EXPLAIN {written}", values)
         else:
             kwargs = {"literal_binds": True}
             compiled = wanted.compile(dialect=asyncpg.dialect(), compile_kwargs=kwargs)
             found = await connection.execute(text(f"EXPLAIN {compiled}".replace(":", r"\:")))
         return "\n".join(row[0] for row in found)
+
+
+def _written(compiled: Any, told: dict[str, object]) -> tuple[str, tuple[object, ...]]:
+    """The statement with its lists written out, and its values in order."""
+    full = compiled.construct_expanded_state(told)
+    return full.statement, tuple(full.parameters[name] for name in full.positiontup)
 
 
 RARE = Facets(characters=("person 7",), mood="calm")
@@ -120,11 +122,12 @@ PAGES = [
     (Query(tenant="tenant 3", limit=51, before=DEEP), "assets_p"),
 ]
 DUE = {"moment": micros(NOW), "at_most": 200}
+BUT = {"but": ["1", "2"]}
 CHORES: list[tuple[Any, dict[str, Any], str]] = [
     (sql.UNDERIVED, DUE, "assets_underived"),
-    (sql.EXPIRED, DUE, "assets_due"),
-    (sql.NOT_PURGED, DUE, "assets_age"),
-    (sql.GIVEN_UP, {"at_most": 200}, "assets_age"),
+    (sql.EXPIRED, {**DUE, **BUT}, "assets_due"),
+    (sql.NOT_PURGED, {**DUE, **BUT}, "assets_age"),
+    (sql.GIVEN_UP, {"at_most": 200, **BUT}, "assets_age"),
     (sql.GIVE_UP_STALE, {"moment": micros(NOW)}, "assets_age"),
     (sql.WITH_ROLE, {**DUE, "of_role": "preview", "due": micros(NOW)}, "assets_role"),
 ]

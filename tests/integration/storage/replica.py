@@ -20,7 +20,7 @@ from services.storage.adapters.sql_search import SqlSearch
 from services.storage.adapters.staging import FolderStaging
 from services.storage.domain.assets import Asset, Description
 from services.storage.domain.policies import Policies, Policy
-from services.storage.domain.ports import AssetStore, BlobStore
+from services.storage.domain.ports import AssetStore, BlobStore, nothing
 from services.storage.usecases.flush import Flush
 from services.storage.usecases.ingest import Ingest, Intake
 from services.storage.usecases.keeper import Keeper
@@ -65,6 +65,8 @@ class Replica:
     quota_bytes: int = 0
     clock: list[datetime] = field(default_factory=lambda: [datetime(2026, 11, 1, tzinfo=UTC)])
 
+    on_stored: Callable[[], None] = nothing
+
     def __post_init__(self) -> None:
         signer = MediaUrlSigner("a secret of the tests", now=self.now)
         store = FolderBlobs(self.folder / "objects", self.disk, signer=signer, new_id=new_id)
@@ -86,7 +88,8 @@ class Replica:
     @property
     def keeper(self) -> Keeper:
         policies = Policies(Policy(self.quota_bytes))
-        return Keeper(**self.shared, spool=self.spool, policies=policies)
+        on_stored = self.on_stored
+        return Keeper(**self.shared, spool=self.spool, policies=policies, on_stored=on_stored)
 
     @property
     def library(self) -> Library:

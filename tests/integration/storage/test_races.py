@@ -4,12 +4,14 @@ What happens in between is placed exactly: before or after a call of the blob st
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.common.database import Database
 from services.common.errors import (
@@ -25,6 +27,7 @@ from services.storage.adapters.disk import Disk
 from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.domain.assets import Asset, AssetState, Description
 from services.storage.domain.keys import ObjectKey
+from services.storage.domain.ports import Query
 from tests.integration.storage.replica import Replica
 
 pytestmark = pytest.mark.timeout(60)
@@ -351,6 +354,22 @@ async def test_a_twin_that_comes_after_a_deletion_leaves_no_object(
     assert one.objects() == []
 
 
+async def test_what_cannot_be_cleared_up_after_a_commit_does_not_fail_it(one: Replica) -> None:
+    await left(one)
+    heard = asyncio.Event()
+
+    async def refused() -> None:
+        raise FailedPrecondition("the object store refuses: AccessDenied")
+
+    one.on_stored = heard.set
+    one.blobs.before["delete"] = refused
+    with capture_logs() as told:
+        asset = await one.upload(b"other bytes")
+    assert await one.read(asset) == b"other bytes"
+    assert heard.is_set()
+    assert [line["event"] for line in told] == ["object_not_cleared"]
+
+
 async def test_other_bytes_of_an_earlier_attempt_do_not_stay(one: Replica) -> None:
     await left(one)
     asset = await one.upload(b"other bytes")
@@ -401,9 +420,21 @@ async def test_records_that_are_away_are_told_as_such_by_every_step(tmp_path: Pa
     )  # fmt: skip
     async with Database("postgresql://127.0.0.1:1/nobody", schema="storage") as database:
         store = SqlAssets(database, now=lambda: datetime.now(UTC))
-        for step in (
-            store.claim, store.move, store.spooled, store.commit, store.abandon, store.give_up,
-            store.forget, store.children,
-        ):  # fmt: skip
+        now = datetime.now(UTC)
+        steps: list[tuple[Callable[..., Awaitable[object]], tuple[object, ...]]] = [
+            (store.claim, (asset,)), (store.move, (asset,)), (store.spooled, (asset,)),
+            (store.commit, (asset,)), (store.abandon, (asset,)), (store.give_up, (asset,)),
+            (store.forget, (asset,)), (store.children, (asset,)), (store.used, ("acme",)),
+            (store.get, ("acme", "1")), (store.many, ("acme", ["1"])),
+            (store.page, (Query(tenant="acme", limit=1),)), (store.twin, ("acme", "0", 1)),
+            (store.mark_deleted, (asset, now)), (store.mark_purged, (asset, now)),
+            (store.mark_derived, (asset, now)), (store.everything, ("acme", "", 1)),
+            (partial(store.hold, held=True), (asset,)), (store.waiting, (["1"],)),
+            (store.give_up_stale, (now,)), (store.given_up, (1,)), (store.not_purged, (now, 1)),
+            (store.underived, (now, 1)), (partial(store.with_role, moment=now), ("r", now, 1)),
+            (store.begin_try, (asset, now, now)),
+            (partial(store.put_off, counted=True), (asset, now)), (store.expired, (now, 1)),
+        ]  # fmt: skip
+        for step, told in steps:
             with pytest.raises(Unavailable, match="database"):
-                await step(asset)
+                await step(*told)
