@@ -16,7 +16,7 @@ from tenacity import (
 )
 
 from services.common.errors import Unavailable
-from services.storage.adapters.s3_errors import absent
+from services.storage.adapters.s3_errors import absent, gone
 from services.storage.adapters.s3_signer import S3Signer
 from services.storage.adapters.s3_upload import Sending, abort
 from services.storage.domain.keys import KeyLayout
@@ -135,8 +135,8 @@ class S3Blobs:
             body.close()
 
     async def delete(self, key: str) -> None:
-        """Remove the object; S3 says nothing when there is none."""
-        await self._calls.request("delete_object", key)
+        """Remove the object; S3 says nothing when there is none, and others that it is gone."""
+        await self._calls.run(key, lambda: self._delete(key))
 
     async def sign(
         self, asset: Asset, *, expires: datetime, download_name: str
@@ -192,6 +192,13 @@ class S3Blobs:
             if absent(error):
                 return None
             raise
+
+    def _delete(self, key: str) -> None:
+        try:
+            self._calls.client.delete_object(Bucket=self._calls.bucket, Key=key)
+        except ClientError as error:
+            if not gone(error):
+                raise
 
     def _open(self, key: str, span: Mapping[str, str]) -> Any:
         answer = self._calls.client.get_object(Bucket=self._calls.bucket, Key=key, **span)

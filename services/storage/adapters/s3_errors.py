@@ -32,9 +32,12 @@ _DAMAGED = frozenset({"BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSH
 # Larger than a copy may be (5 GiB), or a copy with a condition where those are not known.
 _NOT_COPIED = frozenset({"InvalidRequest", "NotImplemented", "501"})
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
+# Of others it says nothing about an object: a balancer answers so that has no server behind it.
+_READS = frozenset({"GetObject", "HeadObject", "CopyObject"})
 # Refusals with a status of 4xx that the same request may not meet again.
 _PASSING = frozenset({
     "RequestTimeout", "IncompleteBody", "OperationAborted", "NoSuchUpload", "InvalidPart",
+    "TemporaryRedirect",
     "SlowDown", "SlowDownRead", "SlowDownWrite", "Throttling", "ThrottlingException",
     "RequestThrottled", "TooManyRequests", "TooManyRequestsException", "RequestLimitExceeded",
 })  # fmt: skip
@@ -56,7 +59,7 @@ _ADVICE: Mapping[str, str] = {
     **dict.fromkeys(("InvalidAccessKeyId", "SignatureDoesNotMatch"), _CREDENTIALS),
     "InvalidToken": _RENEW,
     **dict.fromkeys(("301", "PermanentRedirect", "AuthorizationHeaderMalformed"), _REGION),
-    **dict.fromkeys(("IllegalLocationConstraintException", "TemporaryRedirect"), _REGION),
+    "IllegalLocationConstraintException": _REGION,
     **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired"), _CLOCK),
     **dict.fromkeys(("NotImplemented", "501"), _OLD),
 }
@@ -77,15 +80,20 @@ _NEVER = (
 
 
 def code(error: Exception) -> str:
-    """Return S3's error code, empty when the server never answered."""
+    """Return S3's error code, the status where it has none, empty when no server answered."""
     if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Code", ""))
+        return str(error.response.get("Error", {}).get("Code") or _status(error) or "")
     return ""
 
 
 def absent(error: Exception) -> bool:
-    """Whether the server says that there is no such object."""
+    """Whether the server says, to a HEAD that has no words, that there is no such object."""
     return code(error) in _ABSENT
+
+
+def gone(error: Exception) -> bool:
+    """Whether the server itself says that the object is gone: a balancer has not this word."""
+    return code(error) == "NoSuchKey"
 
 
 def translated(error: Exception, key: str, now: datetime) -> Exception:
@@ -118,7 +126,7 @@ def _unanswered(error: Exception, key: str) -> ServiceError:
 
 def _answered(error: ClientError, key: str, now: datetime) -> ServiceError:
     reason, status = code(error), _status(error)
-    if reason in _ABSENT and error.operation_name != "HeadBucket":
+    if reason in _ABSENT and error.operation_name in _READS:
         return DataLoss(f"the object {key!r} is gone")
     if reason in _DAMAGED:
         return DataLoss(f"the bytes for {key!r} are not those that arrived: {reason}")
@@ -138,6 +146,8 @@ def _is_taken(error: ClientError) -> bool:
 
 def _is_final(error: ClientError) -> bool:
     reason, status = code(error), _status(error)
+    if reason in _ABSENT:
+        return bool(error.operation_name == "HeadBucket")
     if reason in _ADVICE:
         return True
     # Without words, 400 to a HEAD: the wrong region, which the check of the bucket has refused

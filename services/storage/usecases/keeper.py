@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakValueDictionary
 
-from services.common.errors import Aborted, DataLoss, ResourceExhausted, Unavailable
+from services.common.errors import (
+    Aborted,
+    DataLoss,
+    FailedPrecondition,
+    ResourceExhausted,
+    Unavailable,
+)
 from services.storage.domain.assets import AssetState
 from services.storage.domain.metadata import object_metadata
 from services.storage.domain.policies import Policies, quota_exceeded
@@ -32,11 +38,24 @@ _RETRY_AFTER = 5.0
 
 
 class StoreAwayError(Exception):
-    """The blob store itself is away, and not the records or a disk; ``error`` is what it says."""
+    """The blob store itself does not take a whole file; ``error`` is what it says.
 
-    def __init__(self, error: Unavailable) -> None:
+    It may be away, or refuse for a reason that an operator can mend: the file is good either way.
+    """
+
+    def __init__(self, error: Unavailable | FailedPrecondition) -> None:
         super().__init__(error.message)
         self.error = error
+
+    def told(self) -> Unavailable:
+        """Return what a caller is told whose file could be kept nowhere: to come again."""
+        return Unavailable(self.error.message, self.error.retry_after or _RETRY_AFTER)
+
+    def waiting(self) -> Unavailable:
+        """Return what a caller is told whose file waits in the spool."""
+        safe = "the file is safe in the spool and stored as soon as that is over"
+        text = f"{self.error.message}; {safe}"
+        return Unavailable(text, _RETRY_AFTER, metadata={"spooled": "true"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +76,8 @@ class Keeper:
         """Publish and commit; returns the stored asset.
 
         A caller that leaves now does not stop it: half of it could not be taken back. Raises
-        ``Unavailable`` when the store is away, ``ResourceExhausted`` over the tenant's quota.
+        ``Unavailable`` when the store is away or refuses, whatever for: what is whole here may have
+        been paid for. ``ResourceExhausted`` over the tenant's quota.
         """
         return await _to_the_end(self._keep(asset, staged))
 
@@ -66,17 +86,24 @@ class Keeper:
         return None if self.spool is None else await self.spool.find(asset)
 
     async def resume(self, asset: Asset, staged: StagedFile) -> Asset:
-        """Take a spooled file to the store; raises ``Unavailable`` while that is still away.
+        """Take a spooled file to the store for a caller; ``Unavailable`` while that is not taken.
+
+        Else as ``send``.
+        """
+        try:
+            return await self.send(asset, staged)
+        except StoreAwayError as away:
+            raise away.waiting() from away
+
+    async def send(self, asset: Asset, staged: StagedFile) -> Asset:
+        """Take a spooled file to the store; raises ``StoreAwayError`` when that does not take it.
 
         A file for which the tenant has no room (any more) is not sent: it would be again and again.
         """
         quota = self.policies.of(asset.tenant).quota_bytes
         if quota and await self.assets.used(asset.tenant) + asset.size_bytes > quota:
             raise quota_exceeded(asset.tenant, quota)
-        try:
-            return await _to_the_end(self._resumed(asset, staged))
-        except StoreAwayError as away:
-            raise _waiting() from away
+        return await _to_the_end(self._resumed(asset, staged))
 
     async def _resumed(self, asset: Asset, staged: StagedFile) -> Asset:
         """Store the file and forget it: a retry and the flush come for it, one after the other."""
@@ -105,12 +132,12 @@ class Keeper:
             return await self._store(asset, staged)
         except StoreAwayError as away:
             if self.spool is None or not await self.spool.keep(asset, staged):
-                raise away.error from away
+                raise away.told() from away
             if not await self.assets.spooled(asset):
                 # Stored by a twin, or given up: nothing would ever come for the file.
                 await self.spool.drop(asset)
-                raise away.error from away
-            raise _waiting() from away
+                raise away.told() from away
+            raise away.waiting() from away
 
     async def _store(self, asset: Asset, staged: StagedFile) -> Asset:
         published = await self._publish(asset, staged)
@@ -195,19 +222,14 @@ class Keeper:
 
 @contextlib.contextmanager
 def _told_apart() -> Iterator[None]:
-    """Tell what the blob store says from what records and disks say: only it has a stand-in."""
+    """Tell what the blob store says from what records and disks say: only it has a stand-in.
+
+    Bytes that are damaged are no better in a spool, and a full store is told as that.
+    """
     try:
         yield
-    except Unavailable as error:
+    except (Unavailable, FailedPrecondition) as error:
         raise StoreAwayError(error) from error
-
-
-def _waiting() -> Unavailable:
-    return Unavailable(
-        "the object store is away; the file is safe in the spool and stored as soon as it is back",
-        _RETRY_AFTER,
-        metadata={"spooled": "true"},
-    )
 
 
 async def _to_the_end(work: Coroutine[Any, Any, R]) -> R:

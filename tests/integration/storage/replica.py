@@ -136,9 +136,12 @@ class Replica:
 
     async def flush(self) -> int:
         """Take the spool to the store."""
-        return await Flush(
-            assets=self.shared["assets"], spool=self.spool, keeper=self.keeper
-        ).once()
+        return await self.flushing().once()
+
+    def flushing(self) -> Flush:
+        """What takes the spool to the store, and remembers what was refused."""
+        assets = self.shared["assets"]
+        return Flush(assets=assets, spool=self.spool, keeper=self.keeper, now=self.now)
 
     def objects(self) -> list[str]:
         """Keys of the objects that are visible."""

@@ -56,6 +56,10 @@ async def database_away() -> None:
     raise Unavailable("the database is away for the moment")
 
 
+async def refused() -> None:
+    raise FailedPrecondition("the object store refuses: AccessDenied")
+
+
 async def broken() -> None:
     field = "uri"
     raise InvalidArgument(field, "has expired")
@@ -226,6 +230,49 @@ async def test_files_that_lie_elsewhere_or_have_no_room_do_not_stop_the_others(
     assert await one.flush() == 3
 
 
+async def test_a_file_that_is_refused_rests_and_the_others_go_on(one: Replica) -> None:
+    for number in range(3):
+        one.blobs.before["publish"] = away
+        with pytest.raises(Unavailable, match="safe in the spool"):
+            await one.upload(f"bytes {number}".encode(), request_id=f"r{number}")
+    flush = one.flushing()
+    one.blobs.before["publish"] = refused
+    with capture_logs() as told:
+        assert await flush.once() == 2
+    assert [line["event"] for line in told] == ["spooled_file_refused"]
+    assert "AccessDenied" in told[0]["message"]
+    assert await flush.once() == 0, "it rests"
+    one.clock[0] += timedelta(seconds=10)
+    one.blobs.before["publish"] = refused
+    assert await flush.once() == 0
+    one.clock[0] += timedelta(seconds=10)
+    assert await flush.once() == 0, "it rests for longer"
+    one.clock[0] += timedelta(seconds=10)
+    assert await flush.once() == 1
+    assert await one.records() == ["stored"] * 3
+
+
+async def test_a_store_that_refuses_everything_is_not_sent_everything(one: Replica) -> None:
+    for number in range(5):
+        one.blobs.before["publish"] = refused
+        with pytest.raises(Unavailable, match=r"AccessDenied.*safe in the spool"):
+            await one.upload(f"bytes {number}".encode(), request_id=f"r{number}")
+    sent: list[int] = []
+
+    async def refused_again() -> None:
+        sent.append(1)
+        one.blobs.before["publish"] = refused_again
+        await refused()
+
+    one.blobs.before["publish"] = refused_again
+    flush = one.flushing()
+    assert [await flush.once() for _ in range(3)] == [0, 0, 0]
+    assert len(sent) == 3
+    del one.blobs.before["publish"]
+    one.clock[0] += timedelta(seconds=10)
+    assert await flush.once() == 5
+
+
 @pytest.mark.parametrize("moment", ["head", "delete"])
 async def test_a_retry_meets_the_sweeper_and_is_stored_with_its_bytes(
     one: Replica, two: Replica, moment: str
@@ -357,10 +404,6 @@ async def test_a_twin_that_comes_after_a_deletion_leaves_no_object(
 async def test_what_cannot_be_cleared_up_after_a_commit_does_not_fail_it(one: Replica) -> None:
     await left(one)
     heard = asyncio.Event()
-
-    async def refused() -> None:
-        raise FailedPrecondition("the object store refuses: AccessDenied")
-
     one.on_stored = heard.set
     one.blobs.before["delete"] = refused
     with capture_logs() as told:

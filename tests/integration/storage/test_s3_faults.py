@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from reelmesh.storage.v1 import storage_service_pb2 as pb
-from services.common.errors import FailedPrecondition, ResourceExhausted, Unavailable
+from services.common.errors import ResourceExhausted, Unavailable
 from services.storage.__main__ import running
 from services.storage.settings import Settings
 from tests.fakes.s3_faults import S3Faults, no_conditional_copy
@@ -117,10 +117,10 @@ async def test_a_clock_that_is_wrong_is_told_without_a_word_of_the_server(
     async with running(behind) as address, client_of(address) as acme:
         # The look before a large upload; what is refused to a HEAD has no words.
         faults.only, faults.faults = {"HEAD"}, [("refuse", 403, "")] * 20
-        with pytest.raises(FailedPrecondition, match="check bucket and credentials"):
+        with pytest.raises(Unavailable, match=r"check bucket and credentials.*safe in the spool"):
             await acme.upload(data, "r1")
         faults.late = timedelta(hours=1)
-        with pytest.raises(FailedPrecondition, match="clock"):
+        with pytest.raises(Unavailable, match=r"clock.*safe in the spool"):
             await acme.upload(data, "r1")
 
 
@@ -149,14 +149,39 @@ async def test_a_server_that_never_stops_asking_to_slow_down_leaves_the_file_in_
         assert await acme.download(asset.name) == CLIP
 
 
-async def test_a_clock_that_is_wrong_is_told_and_leaves_nothing_behind(
-    behind: Settings, faults: S3Faults, s3: Bucket
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (SKEWED, "clock"),
+        (("refuse", 403, "InvalidAccessKeyId"), "credentials"),
+        (("refuse", 403, ""), "credentials"),
+        (("refuse", 405, ""), "405"),
+        (("refuse", 404, ""), "away"),
+    ],
+    ids=str,
+)
+async def test_what_the_server_refuses_is_told_and_the_file_is_stored_once_that_is_mended(
+    behind: Settings, faults: S3Faults, s3: Bucket, fault: tuple[object, ...], words: str
 ) -> None:
     async with running(behind) as address, client_of(address) as acme:
-        faults.only, faults.faults = {"PUT"}, [SKEWED] * 20
-        with pytest.raises(FailedPrecondition, match="clock"):
+        faults.only, faults.faults = {"PUT"}, [fault] * 20
+        with pytest.raises(Unavailable, match=rf"{words}.*safe in the spool"):
             await acme.upload(CLIP, "r1")
         assert keys(s3) == []
         assert not (await acme.stub.ListAssets(pb.ListAssetsRequest())).assets
+        faults.faults.clear()
+        asset = await acme.upload(b"", "r1")
+        assert await acme.download(asset.name) == CLIP
+
+
+async def test_a_refusal_is_told_as_something_to_come_again_for_where_no_spool_is(
+    behind: Settings, faults: S3Faults
+) -> None:
+    alone = behind.model_copy(update={"spool_max_bytes": 0})
+    async with running(alone) as address, client_of(address) as acme:
+        faults.only, faults.faults = {"PUT"}, [SKEWED] * 20
+        with pytest.raises(Unavailable, match="clock") as caught:
+            await acme.upload(CLIP, "r1")
+        assert "safe" not in caught.value.message
         faults.faults.clear()
         assert (await acme.upload(CLIP, "r1")).name
