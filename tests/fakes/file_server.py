@@ -11,7 +11,8 @@ class FileServer:
     """Set attributes to change what the next requests get; ``ranges`` records what they asked.
 
     ``later_etag`` and ``later_data`` are what the file turns into after the first answer, and
-    ``later_date`` is what the clock then says;
+    ``later_date`` is what the clock then says, and ``later_announces_length`` whether its size is
+    told still;
     ``refusals`` are (status, headers) of the next answers; ``shift`` is by how many bytes ranges
     begin beside what was asked for.
     """
@@ -29,6 +30,7 @@ class FileServer:
     status: int = 200
     honours_ranges: bool = True
     announces_length: bool = True
+    later_announces_length: bool = True
     break_after: list[int] = field(default_factory=list)
     repeat: int = 1
     ranges: list[str] = field(default_factory=list)
@@ -78,6 +80,7 @@ class FileServer:
         writer.write(_head(status, told))
         self.etag, self.data = self.later_etag or self.etag, self.later_data or self.data
         self.date = self.later_date or self.date
+        self.announces_length = self.announces_length and self.later_announces_length
         left = self.break_after.pop(0) if self.break_after else size
         if self.repeat > 1:
             for _ in range(self.repeat):

@@ -147,6 +147,14 @@ class FolderBlobs:
                 sidecar.write({"content_type": facts.content_type, "metadata": metadata})
                 # Never an object without its facts: by them it is known whose it is.
                 self._link(source, target)
+            except FileExistsError as error:
+                # Somebody else's, who does not know our locks: it stays as it is.
+                sidecar.remove()
+                raise KeyTakenError(key) from error
+            except OSError:
+                sidecar.remove()
+                raise
+            try:
                 sync_folder(target.parent)
             except OSError:
                 target.unlink(missing_ok=True)

@@ -74,7 +74,8 @@ class _Progress:
         if start not in {0, self.received}:
             msg = "the source answers with another part of the file than it was asked for"
             raise DataLoss(msg)
-        self.total = total
+        if total is not None:
+            self.total = total
         return self.received - start
 
     def take(self, chunk: bytes) -> None:

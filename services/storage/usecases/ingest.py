@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from services.common.errors import DataLoss, InvalidArgument, Unavailable
+from services.common.errors import DataLoss, InvalidArgument, ServiceError
 from services.storage.domain.assets import (
     Asset,
     AssetState,
@@ -144,8 +144,9 @@ class Ingest:
         return await self._finish(intake, staged, media), media
 
     async def _abandon(self, record: Asset) -> None:
-        # When the records are away as well, the sweeper does it.
-        with contextlib.suppress(Unavailable):
+        # When the records are away or full as well, the sweeper does it: what the caller has to be
+        # told is why the file was not received.
+        with contextlib.suppress(ServiceError):
             await asyncio.shield(self.assets.abandon(record))
 
     async def _finish(

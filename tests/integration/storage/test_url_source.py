@@ -57,6 +57,15 @@ async def test_a_file_without_a_version_that_changes_is_not_mixed(
         await fetched(vendor)
 
 
+async def test_a_second_answer_without_a_size_does_not_undo_what_the_first_has_told(
+    vendor: FileServer,
+) -> None:
+    vendor.etag, vendor.later_announces_length = "", False
+    vendor.break_after = [100_000, 200_000]
+    assert (await fetched(vendor))[0] == FILE
+    assert len(vendor.paths) == 3, "the second answer was not the whole file"
+
+
 async def test_a_date_stands_in_for_a_tag(vendor: FileServer) -> None:
     vendor.etag, vendor.modified, vendor.break_after = "", BEFORE, [100_000]
     assert (await fetched(vendor))[0] == FILE

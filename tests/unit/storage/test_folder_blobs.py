@@ -17,7 +17,7 @@ from services.common.media_urls import MediaUrlSigner
 from services.storage.adapters.disk import Disk
 from services.storage.adapters.folder_blobs import FolderBlobs
 from services.storage.adapters.folder_sidecars import FolderSidecars
-from services.storage.domain.ports import ObjectFacts, StagedFile
+from services.storage.domain.ports import KeyTakenError, ObjectFacts, StagedFile
 from tests.unit.storage.test_staging import largest_file
 
 KEY = "videos/acme/clip-001.mp4"
@@ -76,6 +76,23 @@ async def test_an_object_that_cannot_be_made_durable_is_not_visible(
     with pytest.raises(ResourceExhausted):
         await blobs.publish(staged, KEY, FACTS)
     assert files(tmp_path / "objects") == []
+
+
+async def test_an_object_that_somebody_puts_there_at_the_last_moment_stays_as_it_is(
+    blobs: FolderBlobs, staged: StagedFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "objects" / KEY
+    real = os.link
+
+    def late(source: Path, name: Path) -> None:
+        target.write_bytes(b"somebody else's")
+        real(source, name)
+
+    monkeypatch.setattr(os, "link", late)
+    with pytest.raises(KeyTakenError):
+        await blobs.publish(staged, KEY, FACTS)
+    assert target.read_bytes() == b"somebody else's"
+    assert files(tmp_path / "objects") == [target]
 
 
 async def test_bytes_facts_and_new_folders_are_on_the_disk_before_the_object_is_visible(
