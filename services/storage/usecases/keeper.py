@@ -13,6 +13,7 @@ from services.common.errors import (
     DataLoss,
     FailedPrecondition,
     ResourceExhausted,
+    StorageFull,
     Unavailable,
 )
 from services.storage.domain.assets import AssetState
@@ -156,6 +157,9 @@ class Keeper:
         quota = self.policies.of(asset.tenant).quota_bytes
         try:
             return await self.assets.commit(asset, quota_bytes=quota)
+        except StorageFull:
+            # The records have no room: whoever comes again finds record and object as they are.
+            raise
         except ResourceExhausted:
             # What is visible in the store must have a record: first nobody may commit it any more.
             if await self.assets.give_up(asset) and await clear(self.blobs, asset):

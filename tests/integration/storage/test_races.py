@@ -19,6 +19,7 @@ from services.common.errors import (
     FailedPrecondition,
     InvalidArgument,
     ResourceExhausted,
+    StorageFull,
     Unavailable,
 )
 from services.common.migrate import migrate
@@ -387,6 +388,17 @@ async def test_an_upload_over_the_quota_leaves_nothing_unless_a_retry_has_it_now
         await one.upload()
     assert (len(one.objects()), await one.records()) == (1, ["writing"])
     assert await two.read(await two.upload()) == b"the bytes"
+
+
+async def test_records_without_room_leave_record_and_object_to_the_retry(one: Replica) -> None:
+    async def full() -> None:
+        raise StorageFull("the disk of the database is full")
+
+    one.assets.before["commit"] = full
+    with pytest.raises(StorageFull):
+        await one.upload()
+    assert (len(one.objects()), await one.records()) == (1, ["writing"])
+    assert (await one.upload()).key.iteration == 1
 
 
 async def test_a_twin_that_comes_after_a_deletion_leaves_no_object(
