@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+# Seconds of silence in which a server copies some GiB or puts them together.
+_PATIENCE = 120.0
+
 
 async def open_blobs(settings: Settings, disk: Disk, stack: AsyncExitStack) -> BlobStore:
     """Return the blob store that the settings name; ``stack`` closes it."""
@@ -42,7 +45,12 @@ async def open_blobs(settings: Settings, disk: Disk, stack: AsyncExitStack) -> B
         checksums=settings.s3_checksums,
         ca_bundle=settings.s3_ca_bundle,
     )
-    calls = S3Calls(await asyncio.to_thread(connection.client), settings.bucket)
+    patient = replace(connection, read_seconds=_PATIENCE)
+    calls = S3Calls(
+        await asyncio.to_thread(connection.client),
+        settings.bucket,
+        patient=await asyncio.to_thread(patient.client),
+    )
     # In a thread: a call that hangs may need this very loop to end.
     stack.push_async_callback(asyncio.to_thread, calls.close)
     return S3Blobs(

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from tenacity import (
     AsyncRetrying,
     retry_if_exception_type,
@@ -21,6 +21,7 @@ from services.storage.adapters.s3_signer import S3Signer
 from services.storage.adapters.s3_upload import Sending, abort
 from services.storage.domain.keys import KeyLayout
 from services.storage.domain.ports import CHUNK_BYTES, PART_BYTES, BlobInfo, KeyTakenError
+from services.storage.domain.refusals import NotCopiedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
@@ -88,14 +89,20 @@ class S3Blobs:
         Looks first, for the servers that know conditions of a PUT and pass over those of a copy.
         """
         await self._free(key)
-        await self._calls.request(
-            "copy_object",
-            key,
-            CopySource={"Bucket": self._calls.bucket, "Key": source},
-            MetadataDirective="REPLACE",
+        asked = {
+            "CopySource": {"Bucket": self._calls.bucket, "Key": source},
+            "MetadataDirective": "REPLACE",
             **self._headers(facts),
             **self._condition,
-        )
+        }
+        try:
+            await self._calls.request("copy_object", key, **asked)
+        except Unavailable as error:
+            if isinstance(error.__cause__, ReadTimeoutError):
+                # It would be silent at the next try, too; if it gets there all the same, the
+                # object in the way is known as ours.
+                raise NotCopiedError(error.message) from error
+            raise
 
     async def head(self, key: str) -> BlobInfo | None:
         """Return what is known about the object, ``None`` when there is none."""

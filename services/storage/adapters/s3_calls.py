@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+_LONG = frozenset({"copy_object", "complete_multipart_upload"})
+
 
 class S3Calls:
     """Runs requests on one bucket off the event loop and words their errors as ours."""
@@ -25,11 +27,16 @@ class S3Calls:
         client: Any,
         bucket: str,
         *,
+        patient: Any = None,
         threads: int = 8,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
-        """Use a client of botocore, made at run time (hence ``Any``) and thread-safe."""
+        """Use clients of botocore, made at run time (hence ``Any``) and thread-safe.
+
+        ``patient`` is for what a server may be silent at for long: putting together many bytes.
+        """
         self.client = client
+        self._patient = patient or client
         self.bucket = bucket
         self._now = now
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="storage-s3")
@@ -51,7 +58,8 @@ class S3Calls:
 
     async def request(self, operation: str, key: str, **parameters: object) -> Any:
         """Return the answer to one operation on one object."""
-        method = getattr(self.client, operation)
+        client = self._patient if operation in _LONG else self.client
+        method = getattr(client, operation)
         return await self.run(key, lambda: method(Bucket=self.bucket, Key=key, **parameters))
 
     def close(self) -> None:

@@ -2,6 +2,36 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from services.common.errors import Unavailable
+
+if TYPE_CHECKING:
+    from services.common.errors import FailedPrecondition
+
+_RETRY_AFTER = 5.0
+
 
 class NotCopiedError(Exception):
     """The store does not copy this object by itself; its bytes have to be sent again."""
+
+
+class StoreAwayError(Exception):
+    """The blob store itself does not take a whole file; ``error`` is what it says.
+
+    It may be away, or refuse for a reason that an operator can mend: the file is good either way.
+    """
+
+    def __init__(self, error: Unavailable | FailedPrecondition) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+    def told(self) -> Unavailable:
+        """Return what a caller is told whose file could be kept nowhere: to come again."""
+        return Unavailable(self.error.message, self.error.retry_after or _RETRY_AFTER)
+
+    def waiting(self) -> Unavailable:
+        """Return what a caller is told whose file waits in the spool."""
+        safe = "the file is safe in the spool and stored as soon as that is over"
+        text = f"{self.error.message}; {safe}"
+        return Unavailable(text, _RETRY_AFTER, metadata={"spooled": "true"})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from services.common import clock
 from services.common.errors import ServiceError, Unavailable
 from services.common.telemetry import get_logger
-from services.storage.usecases.keeper import StoreAwayError
+from services.storage.domain.refusals import StoreAwayError
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -20,7 +20,7 @@ from services.storage.domain.assets import AssetState
 from services.storage.domain.metadata import object_metadata
 from services.storage.domain.policies import Policies, quota_exceeded
 from services.storage.domain.ports import KeyTakenError, ObjectFacts, nothing
-from services.storage.domain.refusals import NotCopiedError
+from services.storage.domain.refusals import NotCopiedError, StoreAwayError
 from services.storage.usecases.clear import clear
 
 if TYPE_CHECKING:
@@ -36,27 +36,6 @@ R = TypeVar("R")
 
 _MAX_MOVES = 1000
 _RETRY_AFTER = 5.0
-
-
-class StoreAwayError(Exception):
-    """The blob store itself does not take a whole file; ``error`` is what it says.
-
-    It may be away, or refuse for a reason that an operator can mend: the file is good either way.
-    """
-
-    def __init__(self, error: Unavailable | FailedPrecondition) -> None:
-        super().__init__(error.message)
-        self.error = error
-
-    def told(self) -> Unavailable:
-        """Return what a caller is told whose file could be kept nowhere: to come again."""
-        return Unavailable(self.error.message, self.error.retry_after or _RETRY_AFTER)
-
-    def waiting(self) -> Unavailable:
-        """Return what a caller is told whose file waits in the spool."""
-        safe = "the file is safe in the spool and stored as soon as that is over"
-        text = f"{self.error.message}; {safe}"
-        return Unavailable(text, _RETRY_AFTER, metadata={"spooled": "true"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

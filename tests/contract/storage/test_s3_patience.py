@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,6 +92,30 @@ async def test_trouble_that_passes_is_not_noticed_by_any_request(
             assert await blobs.sweep(timedelta(0)) == 0
     assert not faults.faults
     assert len(faults.requests) - asked >= 2
+
+
+async def test_what_takes_a_server_long_has_a_client_of_its_own_and_a_copy_ends_in_sending(
+    s3: Bucket, faults: S3Faults, tmp_path: Path
+) -> None:
+    def client(seconds: float) -> Any:
+        connection = S3Connection(
+            endpoint_url=faults.endpoint_url,
+            access_key_id=s3.access_key,
+            secret_access_key=s3.secret_key,
+            read_seconds=seconds,
+        )
+        return connection.client()
+
+    calls = S3Calls(client(15.0), s3.bucket, patient=client(0.2))
+    try:
+        await S3Blobs(calls, now=now).publish(staged(tmp_path, b"bytes"), "k", FACTS)
+        faults.only, faults.faults = {"PUT"}, [("slow", 1.0)] * 20
+        with pytest.raises(NotCopiedError, match="ReadTimeout"):
+            await S3Blobs(calls, now=now).clone("k", "second", FACTS)
+        faults.faults = [("slow", 1.0)]
+        await S3Blobs(calls, now=now).publish(staged(tmp_path, b"bytes"), "third", FACTS)
+    finally:
+        await asyncio.to_thread(calls.close)
 
 
 async def test_a_server_that_cannot_copy_on_condition_is_left_to_be_sent_the_bytes(
