@@ -38,13 +38,14 @@ def ending(found: Sequence[Span], lines: Sequence[Spoken], cues: Sequence[float]
     over = length(found)
     latest = over + MOST_HOLD_SECONDS
     last = max((_end(line) for line in lines), default=0.0)
-    if last > latest:
-        end = _boundary(lines, latest)
-        return Ending(hold_seconds=max(end - over, 0.0), words_end=end, late_seconds=last - end)
-    told = max((last, *cues))
-    if told <= over - AFTER_SECONDS or not told:
-        return Ending()
-    return Ending(hold_seconds=min(told + AFTER_SECONDS, latest) - over)
+    words_end = _boundary(lines, latest) if last > latest else None
+    told = max((0.0, *cues) if words_end else (last, *cues))
+    until = max(words_end or 0.0, min(told + AFTER_SECONDS, latest) if told else 0.0)
+    return Ending(
+        hold_seconds=max(until - over, 0.0),
+        words_end=words_end,
+        late_seconds=last - words_end if words_end else 0.0,
+    )
 
 
 def guessed_ending(shots: Sequence[Shot], default: str) -> Ending:
@@ -64,25 +65,32 @@ def heard(lines: Sequence[Spoken], words_end: float | None) -> tuple[Heard, ...]
         return tuple(Heard(line=line) for line in lines)
     return tuple(
         Heard(line=line)
-        if _end(line) <= words_end
+        if line.start + line.piece.duration_seconds <= words_end
         else Heard(line=_ended(line, words_end), duration=words_end - line.start)
         for line in lines
-        if line.start < words_end
+        if _begins(line) < words_end
     )
 
 
 def _boundary(lines: Sequence[Spoken], latest: float) -> float:
-    """When the last word ends that is over by then, or the pause after it; else `latest` itself."""
-    words = sorted(
+    """When the last word ends that is over by then, or the pause after it; else `latest` itself.
+
+    That is also when a line is being spoken of which nobody knows where its words are.
+    """
+    whole = [_end(line) for line in lines if _end(line) <= latest]
+    cut = [line for line in lines if _begins(line) < latest < _end(line)]
+    if not all(line.piece.words for line in cut):
+        return latest
+    words = [
         (line.start + word.start, line.start + word.end)
-        for line in lines
+        for line in cut
         for word in line.piece.words
-    )
-    ends = [end for _, end in words if end <= latest]
+    ]
+    ends = whole + [end for _, end in words if end <= latest]
     if not ends:
         return latest
     following = min((start for start, end in words if end > latest), default=latest)
-    return min(max(following, ends[-1]), ends[-1] + FADE_SECONDS, latest)
+    return min(max(following, *ends), max(ends) + FADE_SECONDS, latest)
 
 
 def _ended(line: Spoken, words_end: float) -> Spoken:
@@ -90,5 +98,11 @@ def _ended(line: Spoken, words_end: float) -> Spoken:
     return replace(line, piece=replace(line.piece, words=words))
 
 
+def _begins(line: Spoken) -> float:
+    return line.start + (line.piece.words[0].start if line.piece.words else 0.0)
+
+
 def _end(line: Spoken) -> float:
-    return line.start + line.piece.duration_seconds
+    """When its last word ends: of a recording that may go on in silence; else the recording."""
+    words = line.piece.words
+    return line.start + (words[-1].end if words else line.piece.duration_seconds)
