@@ -18,12 +18,14 @@ def caption(
 ) -> tuple[float, tuple[str, ...]]:
     """Write the captions; returns when the last one ends, in seconds, and warnings.
 
-    Raises InvalidArgument naming the line at fault.
+    Raises InvalidArgument naming the line at fault, or the film's length if no word begins in it.
     """
     utterances = list(_utterances(task, audio, recordings))
     text = " ".join(word.text for each in utterances for word in each.words)
     limits = limits_of(task, text)
     captions, hurried = captioned(utterances, limits, task.film_seconds)
+    if not captions:
+        raise InvalidArgument("film_duration", "ends before any word begins")
     write(captions, path, task.format)
     speed = f"{limits.speed / limits.language.across:g}"
     warning = said(Said.CAPTIONS_HURRIED, hurried=hurried, count=len(captions), speed=speed)

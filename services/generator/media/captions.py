@@ -70,24 +70,34 @@ def captioned(
     """Return the captions in order, and how many pass faster than people read.
 
     None is of no length and none overlaps the next: each begins with its first word and stays as
-    long as it takes to read, where the next one and the end of the film, in seconds, let it.
+    long as it takes to read, where the next one and the end of the film, in seconds, let it. Words
+    that begin after that end are heard by nobody, nor seen.
     """
+    last = inf if ends is None else ends
+    spoken = [_until(each, last) for each in utterances]
     pieces = sorted(
-        (piece for each in utterances for piece in _pieces(each, limits)), key=lambda p: p.start
+        (piece for each in spoken for piece in _pieces(each, limits)), key=lambda p: p.start
     )
     found: list[Caption] = []
     hurried = 0
-    last = inf if ends is None else ends
     for number, piece in enumerate(pieces):
         start = max(piece.start, found[-1].end if found else 0.0)
+        if start >= last:
+            break
         room = pieces[number + 1].start - _GAP_SECONDS if number + 1 < len(pieces) else last
         room = min(room, last)
         wanted = max(_LEAST_SECONDS, sum(map(width, piece.lines)) / limits.speed)
         end = max(piece.end, min(start + wanted, start + _MOST_SECONDS))
         end = max(min(end, max(room, start + _GAP_SECONDS)), start + _GAP_SECONDS)
+        end = min(end, last)
         hurried += end - start < wanted * 0.95
         found.append(Caption(start, end, piece.lines))
     return found, hurried
+
+
+def _until(utterance: Utterance, ends: float) -> Utterance:
+    kept = tuple(word for word in utterance.words if word.start_seconds < ends)
+    return replace(utterance, words=kept)
 
 
 def _pieces(utterance: Utterance, limits: Limits) -> Iterator[Caption]:

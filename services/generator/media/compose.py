@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -68,10 +68,11 @@ def compose(task: ComposeTask, files: Inputs, path: Path, progress: Progress) ->
         sound = Path(folder) / "sound.m4a"
         level, heard = sounded(cut, tracks, sound, lambda done: progress(_SOUND_SHARE * done))
         _write(cut, path, sound, burner, progress)
-        if files.captions and task.caption_mode is CaptionMode.ATTACH:
-            carried = files.captions if shown == captions else Path(folder) / "shown.srt"
+        seen = _until(shown, float(cut.seconds))
+        if files.captions and seen and task.caption_mode is CaptionMode.ATTACH:
+            carried = files.captions if seen == captions else Path(folder) / "shown.srt"
             if carried != files.captions:
-                write(shown, carried, "srt")
+                write(seen, carried, "srt")
             attach(path, carried, task.caption_language)
     return Composed(
         width=cut.target.width,
@@ -88,6 +89,11 @@ def compose(task: ComposeTask, files: Inputs, path: Path, progress: Progress) ->
         places=tuple(_places(cut)),
         quality=_looked_at(path, cut, _told(captions, shown), level, heard) if task.check else None,
     )
+
+
+def _until(shown: Sequence[Caption], seconds: float) -> list[Caption]:
+    """Return what is seen before the film ends: text that outlasts it would lengthen the file."""
+    return [replace(each, end=min(each.end, seconds)) for each in shown if each.start < seconds]
 
 
 def _told(given: Sequence[Caption], shown: Sequence[Caption]) -> list[Caption]:

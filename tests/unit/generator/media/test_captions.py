@@ -95,6 +95,29 @@ def test_the_last_caption_ends_with_the_film(tmp_path: Path) -> None:
     assert made(tmp_path, [CaptionLine(words=(longer,))], film_seconds=3.5)[0].end == 3.5
 
 
+def test_words_after_the_end_of_the_film_are_not_seen(tmp_path: Path) -> None:
+    """Neither those of a line that it ends in, nor those of lines after it."""
+    words = tuple(
+        WordTime(text=f"word{n}", start_seconds=n / 2, end_seconds=n / 2 + 0.4) for n in range(8)
+    )
+    lines = [
+        CaptionLine(words=words, start_seconds=1.0),
+        CaptionLine(
+            text="said word by word until long after the end",
+            start_seconds=2.0,
+            duration_seconds=8.0,
+        ),
+        CaptionLine(text="Never", start_seconds=3.5, duration_seconds=1.0),
+    ]
+    found = made(tmp_path, lines, film_seconds=3.4)
+    sound(found)
+    shown = " ".join(text for each in found for text in each.lines).split()
+    assert set(shown) == {"word0", "word1", "word2", "word3", "word4", "said", "word"}
+    assert found[-1].end == 3.4
+    with pytest.raises(InvalidArgument, match="film_duration"):
+        made(tmp_path, lines[2:], film_seconds=3.4)
+
+
 WORDS = st.lists(
     st.tuples(
         st.text("abcdefgh,.!?—漢字かな مرحبا", min_size=1, max_size=14).filter(str.strip),
@@ -334,6 +357,34 @@ def test_captions_of_any_order_are_all_attached(tmp_path: Path) -> None:
             if packet.size > 2
         ]
     assert told == [(1.0, "First"), (1.5, "First\nSecond"), (2.0, "Second"), (3.0, "Later")]
+
+
+LATE = """1
+00:00:03,000 --> 00:00:09,000
+Seen until the end
+
+2
+00:00:06,000 --> 00:00:07,000
+Never
+"""
+
+
+def test_attached_captions_end_with_the_film(tmp_path: Path) -> None:
+    """Of four seconds; text after them would keep players on the last picture."""
+    path = film(tmp_path, LATE, caption_mode=CaptionMode.ATTACH)
+    with av.open(str(path)) as file:
+        stream = file.streams.subtitles[0]
+        texts = [bytes(packet)[2:].decode() for packet in file.demux(stream) if packet.size > 2]
+    with av.open(str(path)) as file:
+        assert (file.duration or 0) / av.time_base == pytest.approx(4, abs=0.05)
+    assert texts == ["Seen until the end"]
+
+
+def test_a_film_that_ends_before_its_captions_begin_carries_none(tmp_path: Path) -> None:
+    late = "1\n00:00:06,000 --> 00:00:07,000\nNever\n"
+    with av.open(str(film(tmp_path, late, caption_mode=CaptionMode.ATTACH))) as file:
+        assert not file.streams.subtitles
+        assert (file.duration or 0) / av.time_base == pytest.approx(4, abs=0.05)
 
 
 CAPTIONS = st.lists(
