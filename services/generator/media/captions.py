@@ -23,6 +23,7 @@ from services.generator.media.words import is_sound
 _LEAST_SECONDS, _MOST_SECONDS = 5 / 6, 7.0
 _GAP_SECONDS = 0.08
 _PAUSE_SECONDS = 0.6  # of silence, after which a new caption begins
+_MOST_CAPTIONS, _MOST_AT_ONCE = 20_000, 10  # of a file: in all, and lines at one moment
 _ENDS = tuple(".!?…。！？؟।")
 
 
@@ -161,7 +162,8 @@ def write(captions: Sequence[Caption], path: Path, kind: str) -> None:
 def one_at_a_time(captions: Sequence[Caption]) -> list[Caption]:
     """Return what is seen when: captions that overlap stand together while they do.
 
-    Those of no length are never seen.
+    Those of no length are never seen. Raises InvalidArgument where more lines than a picture has
+    room for would stand at once.
     """
     waiting = deque(each for each in captions if each.end > each.start)
     edges = sorted({edge for each in waiting for edge in (each.start, each.end)})
@@ -172,6 +174,9 @@ def one_at_a_time(captions: Sequence[Caption]) -> list[Caption]:
         while waiting and waiting[0].start <= begin:
             seen.append(waiting.popleft())
         lines = tuple(line for each in seen for line in each.lines)
+        if len(lines) > _MOST_AT_ONCE:
+            why = f"has {len(lines)} lines at {begin:.1f} s; at most {_MOST_AT_ONCE} have room"
+            raise InvalidArgument("captions", why)
         if found and (found[-1].end, found[-1].lines) == (begin, lines):
             found[-1] = replace(found[-1], end=end)
         elif lines:
@@ -192,6 +197,8 @@ def read(path: Path, field: str) -> list[Caption]:
     events = [event for event in file if not event.is_comment]
     if not events:
         raise InvalidArgument(field, "holds no caption")
+    if len(events) > _MOST_CAPTIONS:
+        raise InvalidArgument(field, f"holds {len(events)} captions; at most {_MOST_CAPTIONS}")
     found = [
         Caption(each.start / 1000, each.end / 1000, tuple(each.plaintext.split("\n")))
         for each in events

@@ -391,7 +391,7 @@ CAPTIONS = st.lists(
     st.tuples(st.integers(0, 60), st.integers(0, 20)).map(
         lambda both: (both[0] / 4, (both[0] + both[1]) / 4)
     ),
-    max_size=12,
+    max_size=10,
 )
 
 
@@ -406,6 +406,20 @@ def test_whatever_overlaps_each_moment_shows_what_was_given_for_it(
         wanted = [each.lines[0] for each in captions if each.start <= moment < each.end]
         seen = [line for each in shown if each.start <= moment < each.end for line in each.lines]
         assert seen == wanted
+
+
+def test_more_lines_than_a_picture_has_room_for_are_refused(tmp_path: Path) -> None:
+    """Before each has been joined with every other: a file can have a caption for each byte."""
+    at_once = "".join(f"{n}\n00:00:01,000 --> 00:00:02,000\nLine {n}\n\n" for n in range(11))
+    with pytest.raises(InvalidArgument, match="captions: has 11 lines at"):
+        film(tmp_path, at_once)
+
+
+def test_a_file_of_too_many_captions_is_refused(tmp_path: Path) -> None:
+    text = "WEBVTT\n\n" + "00:01.000 --> 00:02.000\nx\n\n" * 20_001
+    (tmp_path / "c.vtt").write_text(text)
+    with pytest.raises(InvalidArgument, match="captions: holds 20001 captions"):
+        read(tmp_path / "c.vtt", "captions")
 
 
 @pytest.mark.parametrize("text", ["", "no captions here", "WEBVTT\n"])
