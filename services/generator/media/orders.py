@@ -58,12 +58,13 @@ def _compose(order: Mapping[str, Any], path: Path, progress: Progress) -> Facts:
 
 
 def _shown(task: ComposeTask, files: Inputs, made: Composed, folder: Path) -> list[Facts]:
-    """Write a still from the middle of every clip that has words; returns where they are."""
+    """Write a still from the middle of what runs of every clip with words; returns where it is."""
     found = []
     for number, (clip, file) in enumerate(zip(task.clips, files.clips, strict=True)):
         start, end = made.places[number]
+        runs = end - start - clip.hold_seconds
         picture = folder / f"shown-{number}.png"
-        if clip.shows and still(file, picture, clip.start_seconds + (end - start) / 2):
+        if clip.shows and still(file, picture, clip.start_seconds + runs / 2):
             words = {"number": number, "picture": str(picture), "words": clip.shows}
             found.append({**words, "start": start, "seconds": end - start})
     return found

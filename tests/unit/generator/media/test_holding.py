@@ -10,7 +10,9 @@ import pytest
 from services.common.errors import InvalidArgument
 from services.generator.domain.compositions import Clip, ComposeTask, Encoding, Role, Track
 from services.generator.domain.media import Media
+from services.generator.domain.records import to_record
 from services.generator.media.compose import Composed, Inputs, compose
+from services.generator.media.orders import carry_out
 from tests.fakes.clips import RATE, decibels, decoded, heard, make_clip, make_sound, number_of, tone
 
 ANY = Media(url="https://example.com/any")
@@ -81,3 +83,16 @@ def test_words_are_heard_to_their_end_under_what_stands(tmp_path: Path) -> None:
 def test_what_no_picture_can_stand_for_is_refused(wrong: float) -> None:
     with pytest.raises(InvalidArgument, match="hold"):
         Clip(media=ANY, hold_seconds=wrong)
+
+
+def test_what_a_clip_shows_is_looked_at_in_the_middle_of_what_runs(tmp_path: Path) -> None:
+    """In the middle of all of it would be its last picture here."""
+    clip = make_clip(tmp_path / "clip.mp4")
+    task = ComposeTask(clips=(Clip(media=ANY, hold_seconds=2.0, shows="A number"),))
+    files: dict[str, list[str]] = {"clips": [str(clip)], "tracks": [], "captions": []}
+    path = str(tmp_path / "film.mp4")
+    order = {"kind": "compose", "task": to_record(task), "files": files, "path": path}
+    (seen,) = carry_out({**order, "look": True}, lambda _: None)["shown"]
+    assert (seen["start"], seen["seconds"]) == (0, 4)
+    (frame,) = decoded(Path(seen["picture"]))
+    assert number_of(frame) == 24
