@@ -69,6 +69,33 @@ def full_range(path: Path, **clip: Any) -> Path:
     return path
 
 
+def rgb(path: Path, **clip: Any) -> Path:
+    """A clip whose H.264 holds red, green and blue themselves."""
+    plain = make_clip(path.with_name(f"limited-{path.name}"), **clip)
+    ffmpeg("-i", str(plain), "-c:v", "libx264rgb", "-pix_fmt", "rgb24", "-crf", "8", str(path))
+    return path
+
+
+def ycgco(path: Path, color: tuple[int, int, int], size: tuple[int, int] = (192, 108)) -> Path:
+    """A clip of one colour as luma, green and orange (matrix 8 of ITU-T H.273)."""
+    red, green, blue = (value / 255 for value in color)
+    luma, middle = (red + 2 * green + blue) / 4, (red + blue) / 2
+    values = (16 + 219 * luma, 128 + 112 * (green - middle), 128 + 112 * (red - blue))
+    with av.open(str(path), "w", format="mp4") as file:
+        stream: Any = file.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        context = stream.codec_context
+        context.colorspace, context.color_primaries, context.color_trc = 8, 1, 1
+        for number in range(24):
+            frame: Any = av.VideoFrame(*size, "yuv420p")
+            for plane, value in zip(frame.planes, values, strict=True):
+                plane.update(bytes([round(value)]) * plane.buffer_size)
+            frame.pts = number
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return path
+
+
 def sounding(path: Path, channels: str, rate: int, hertz: float, **clip: Any) -> Path:
     """A clip of two seconds with a tone in these channels, such as "stereo" or "5.1" (centre)."""
     silent = make_clip(path.with_name(f"silent-{path.name}"), **clip)

@@ -18,7 +18,7 @@ from services.generator.media.probe import (
     Facts,
     Picture,
 )
-from services.generator.media.shaping import FORMAT, Target, upright
+from services.generator.media.shaping import FORMAT, MATRICES, Target, upright
 from services.generator.media.timeline import Copyable, Length, Part, Placed, parts, placed
 
 _STANDS = Fraction(1, 4)
@@ -108,11 +108,15 @@ def _target(task: ComposeTask, first: Picture) -> Target:
 def _color(first: Picture) -> Color:
     """Return the first clip's colours where they are those of a film.
 
-    RGB is not, nor is a full range; and what has a high dynamic range is brought to BT.709.
+    A full range is not; what has a high dynamic range is brought to BT.709, and so is RGB and what
+    else has no matrix that frames are brought to.
     """
     if first.still:
         return UNKNOWN
-    return BT709 if first.color.transfer in HIGH_DYNAMIC else first.color._replace(full=False)
+    foreign = first.color.matrix not in {UNKNOWN.matrix, *MATRICES}
+    if foreign or first.color.transfer in HIGH_DYNAMIC:
+        return BT709
+    return first.color._replace(full=False)
 
 
 def _rate(first: Picture) -> Fraction:

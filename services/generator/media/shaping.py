@@ -14,7 +14,10 @@ from services.generator.media.probe import HIGH_DYNAMIC, SQUARE, UNKNOWN, Color,
 FORMAT = "yuv420p"
 _BT709, _BT601, _HIGH_DEFINITION = 1, 6, 720
 _LIMITED, _FULL = 1, 2
-_MATRICES = {1: "bt709", 4: "fcc", 5: "bt470", 6: "smpte170m", 7: "smpte240m", 9: "bt2020"}
+MATRICES = {1: "bt709", 4: "fcc", 5: "bt470", 6: "smpte170m", 7: "smpte240m", 9: "bt2020"}
+"""Matrices of ITU-T H.273 that frames can be brought from and to, by FFmpeg's names."""
+_YCGCO = 8
+_READ = {**MATRICES, _YCGCO: "bt709"}  # what scale is given, see `_readable`
 _RANGES = {False: "tv", True: "pc"}
 _TURNS = {
     90: [("transpose", "cclock")],
@@ -89,7 +92,11 @@ class Shaping:
         if kind != self._kind:
             matrix = self._conversion(frame)
             seen = upright(frame.width, frame.height, self._ratio, turned // 90)
-            steps = (*_TURNS.get(turned, []), *_fitted(seen, self._target, matrix))
+            steps = (
+                *_TURNS.get(turned, []),
+                *_readable(frame),
+                *_fitted(seen, self._target, matrix),
+            )
             self._graph = _graph((frame.width, frame.height), frame.format.name, steps)
             self._kind = kind
         frame.pts, frame.time_base = 0, _TICK
@@ -101,17 +108,31 @@ class Shaping:
     def _conversion(self, frame: Any) -> str:
         """Return what scale is told about colours, "" where they are as the target's."""
         target, given = self._target, int(frame.colorspace)
-        full = int(frame.color_range) == _FULL or frame.format.name.startswith("yuvj")
+        full = _full(frame)
         if self._color.transfer in HIGH_DYNAMIC:
             return _toned(self._color, target, full=full)
         other = frame.format.is_rgb or given not in {UNKNOWN.matrix, target.matrix}
         if not other and full == target.color.full:
             return ""
-        into = _MATRICES.get(target.matrix, "bt709")
+        into = MATRICES.get(target.matrix, "bt709")
         told = f":out_color_matrix={into}:out_range={_RANGES[target.color.full]}"
         if frame.format.is_rgb:
             return told
-        return f"{told}:in_color_matrix={_MATRICES.get(given, into)}:in_range={_RANGES[full]}"
+        return f"{told}:in_color_matrix={_READ.get(given, into)}:in_range={_RANGES[full]}"
+
+
+def _full(frame: Any) -> bool:
+    """Whether a frame's numbers are of full range."""
+    return int(frame.color_range) == _FULL or frame.format.name.startswith("yuvj")
+
+
+def _readable(frame: Any) -> list[tuple[str, str]]:
+    """Return the filter that brings YCgCo, a matrix that scale has not, to BT.709."""
+    if int(frame.colorspace) != _YCGCO:
+        return []
+    span = _RANGES[_full(frame)]
+    given = f"ispace=ycgco:iprimaries=bt709:itrc=bt709:irange={span}"
+    return [("colorspace", f"{given}:all=bt709:range={span}:fast=1")]
 
 
 def _toned(given: Color, target: Target, *, full: bool) -> str:
@@ -119,9 +140,9 @@ def _toned(given: Color, target: Target, *, full: bool) -> str:
 
     Its perceptual intent leaves dark and middle tones alike and bends what is above them.
     """
-    into = _MATRICES.get(target.matrix, "bt709")
+    into = MATRICES.get(target.matrix, "bt709")
     return (
-        f":in_color_matrix={_MATRICES.get(given.matrix, 'bt2020')}:in_range={_RANGES[full]}"
+        f":in_color_matrix={MATRICES.get(given.matrix, 'bt2020')}:in_range={_RANGES[full]}"
         f":in_primaries=bt2020:in_transfer={HIGH_DYNAMIC[given.transfer]}"
         f":out_color_matrix={into}:out_range={_RANGES[target.color.full]}"
         ":out_primaries=bt709:out_transfer=bt709:intent=perceptual"

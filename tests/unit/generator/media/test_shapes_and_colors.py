@@ -36,7 +36,9 @@ from tests.fakes.odd_clips import (
     moving,
     patches,
     pq,
+    rgb,
     sounding,
+    ycgco,
 )
 
 ANY = Media(url="https://example.com/any")
@@ -106,6 +108,25 @@ def test_a_fade_of_a_full_range_clip_goes_through_black(tmp_path: Path, encoding
     assert near(color_of(frames[-2]), BLUE)
     assert frames[18].to_ndarray(format="gray").min() >= 0
     assert max(color_of(frames[18])) <= 4
+
+
+@pytest.mark.parametrize("matrix", [0, 8])
+def test_a_film_that_begins_in_rgb_or_ycgco_says_what_its_colors_are(
+    tmp_path: Path, matrix: int
+) -> None:
+    made = rgb if matrix == 0 else ycgco
+    first = made(tmp_path / "a.mp4", color=RED)
+    with av.open(str(first)) as file:
+        assert file.streams.video[0].codec_context.colorspace == matrix, "the fixture is another"
+    files = [first, make_clip(tmp_path / "b.mp4", color=BLUE, frames=24)]
+    film, _ = film_of(tmp_path, files, encoding=Encoding.FULL, check=False)
+    frames = list(decoded(film))
+    assert {int(frame.colorspace) for frame in frames} == {1}
+    assert near(color_of(frames[2]), RED)
+    assert near(color_of(frames[-2]), BLUE)
+    with av.open(str(film)) as file:
+        context = file.streams.video[0].codec_context
+        assert {context.color_primaries, context.color_trc, context.colorspace} == {1}
 
 
 PQ_GREYS = pq(np.array([0, 5, 50, 203, 1000, 4000], float))[:, None].repeat(3, axis=1)
