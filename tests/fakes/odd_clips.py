@@ -76,6 +76,15 @@ def rgb(path: Path, **clip: Any) -> Path:
     return path
 
 
+def bt601(path: Path, **clip: Any) -> Path:
+    """A clip whose colours are those of television before high definition, and says so."""
+    plain = make_clip(path.with_name(f"limited-{path.name}"), **clip)
+    named = "colorspace=smpte170m:color_primaries=smpte170m:color_trc=smpte170m"
+    asked = f"scale=out_color_matrix=smpte170m,format=yuv420p,setparams={named}"
+    ffmpeg(*["-i", str(plain), "-vf", asked, "-c:v", "libx264", "-crf", "12"], str(path))
+    return path
+
+
 def ycgco(path: Path, color: tuple[int, int, int], size: tuple[int, int] = (192, 108)) -> Path:
     """A clip of one colour as luma, green and orange (matrix 8 of ITU-T H.273)."""
     red, green, blue = (value / 255 for value in color)

@@ -73,7 +73,7 @@ def planned(
     Raises InvalidArgument naming the clip that does not fit.
     """
     pictures = [picture_of(each, number) for number, each in enumerate(facts)]
-    target = _target(task, pictures[0])
+    target = _target(task, pictures)
     lengths = [
         _length(clip, picture, number)
         for number, (clip, picture) in enumerate(zip(task.clips, pictures, strict=True))
@@ -95,9 +95,10 @@ def picture_of(facts: Facts, number: int) -> Picture:
     return facts.picture
 
 
-def _target(task: ComposeTask, first: Picture) -> Target:
+def _target(task: ComposeTask, pictures: Sequence[Picture]) -> Target:
+    first = pictures[0]
     rate = Fraction(task.frame_rate) if task.frame_rate else _rate(first)
-    color = _color(first)
+    color = _color(pictures)
     if task.width:
         return Target(task.width, task.height, rate, color)
     seen = upright(first.width, first.height, first.ratio, first.turned)
@@ -105,13 +106,14 @@ def _target(task: ComposeTask, first: Picture) -> Target:
     return Target(width, height, rate, color)
 
 
-def _color(first: Picture) -> Color:
-    """Return the first clip's colours where they are those of a film.
+def _color(pictures: Sequence[Picture]) -> Color:
+    """Return the first clip's colours where they are those of a film; stills take on what they are.
 
     A full range is not; what has a high dynamic range is brought to BT.709, and so is RGB and what
     else has no matrix that frames are brought to.
     """
-    if first.still:
+    first = next((picture for picture in pictures if not picture.still), None)
+    if first is None:
         return UNKNOWN
     foreign = first.color.matrix not in {UNKNOWN.matrix, *MATRICES}
     if foreign or first.color.transfer in HIGH_DYNAMIC:
@@ -158,11 +160,20 @@ def _shared(task: ComposeTask, pictures: Sequence[Picture], target: Target) -> P
         and picture.rate == target.rate
         and picture.pixels == FORMAT
         and picture.ratio == SQUARE
-        and not picture.color.full
-        and picture.color.transfer not in HIGH_DYNAMIC
+        and _alike(picture.color, target)
         and not picture.turned
     )
     return max(usable, key=lambda each: usable[each], default=None)
+
+
+def _alike(color: Color, target: Target) -> bool:
+    """Whether numbers mean the film's colours as they are; what is not said is no difference."""
+    if color.full or color.transfer in HIGH_DYNAMIC:
+        return False
+    if color.matrix not in {UNKNOWN.matrix, target.matrix}:
+        return False
+    pairs = zip(color[:2], target.color[:2], strict=True)
+    return all(one == other or UNKNOWN.matrix in {one, other} for one, other in pairs)
 
 
 def _copyable(clip: Clip, picture: Picture, place: Placed, target: Target) -> Copyable | None:
