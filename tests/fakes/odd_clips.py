@@ -121,6 +121,10 @@ BT2020_OF_BT709 = np.array(
 """ITU-R BT.2087, linear light."""
 
 
+P3_OF_BT709 = np.array([[0.8225, 0.1774, 0.0], [0.0332, 0.9669, 0.0], [0.0171, 0.0724, 0.9108]])
+"""Display P3 (SMPTE EG 432-1) of BT.709, linear light."""
+
+
 def pq(nits: np.ndarray) -> np.ndarray:
     """The signal of SMPTE ST 2084 for light in candelas a square metre."""
     power = (nits / 10_000) ** (2610 / 16384)
@@ -134,8 +138,11 @@ def hlg(light: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(light <= 1 / 12, np.sqrt(3 * light), bright))
 
 
-def patches(path: Path, signals: np.ndarray, transfer: int) -> Path:
-    """Ten bits of BT.2020: patches of 16 pixels side by side with these signals (RGB, 0 to 1)."""
+def patches(path: Path, signals: np.ndarray, transfer: int, primaries: int = 9) -> Path:
+    """Ten bits of BT.2020: patches of 16 pixels side by side with these signals (RGB, 0 to 1).
+
+    Of `primaries` only the name is another: the signals are of what it names.
+    """
     red, green, blue = np.repeat(signals, 16, axis=0).T
     luma = 0.2627 * red + 0.6780 * green + 0.0593 * blue
     chroma = [(blue - luma) / 1.8814, (red - luma) / 1.4746]
@@ -147,7 +154,7 @@ def patches(path: Path, signals: np.ndarray, transfer: int) -> Path:
         stream.width, stream.height, stream.pix_fmt = width, 64, "yuv420p10le"
         stream.options = {"crf": "4", "threads": "2"}
         context = stream.codec_context
-        context.colorspace = context.color_primaries = 9
+        context.colorspace, context.color_primaries = 9, primaries
         context.color_trc, context.color_range = transfer, 1
         for number in range(3):
             frame: Any = av.VideoFrame(width, 64, "yuv420p10le")

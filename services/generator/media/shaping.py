@@ -18,6 +18,7 @@ MATRICES = {1: "bt709", 4: "fcc", 5: "bt470", 6: "smpte170m", 7: "smpte240m", 9:
 """Matrices of ITU-T H.273 that frames can be brought from and to, by FFmpeg's names."""
 _YCGCO = 8
 _READ = {**MATRICES, _YCGCO: "bt709"}  # what scale is given, see `_readable`
+_PRIMARIES = {1: "bt709", 9: "bt2020", 11: "smpte431", 12: "smpte432"}
 _RANGES = {False: "tv", True: "pc"}
 _TURNS = {
     90: [("transpose", "cclock")],
@@ -102,8 +103,17 @@ class Shaping:
         frame.pts, frame.time_base = 0, _TICK
         # The graph knows no colours: what they mean is told to its scaler in words.
         frame.colorspace, frame.color_range = UNKNOWN.matrix, 0
-        self._graph.push(frame)
-        return self._target.labelled(self._graph.pull())
+        return self._target.labelled(self._through(frame))
+
+    def _through(self, frame: Any) -> Any:
+        """Return what the graph makes of a frame; a graph that failed at one is not used again."""
+        try:
+            self._graph.push(frame)
+            return self._graph.pull()
+        except Exception:
+            self._graph, self._kind = None, ()
+            _graph.cache_clear()
+            raise
 
     def _conversion(self, frame: Any) -> str:
         """Return what scale is told about colours, "" where they are as the target's."""
@@ -143,7 +153,8 @@ def _toned(given: Color, target: Target, *, full: bool) -> str:
     into = MATRICES.get(target.matrix, "bt709")
     return (
         f":in_color_matrix={MATRICES.get(given.matrix, 'bt2020')}:in_range={_RANGES[full]}"
-        f":in_primaries=bt2020:in_transfer={HIGH_DYNAMIC[given.transfer]}"
+        f":in_primaries={_PRIMARIES.get(given.primaries, 'bt2020')}"
+        f":in_transfer={HIGH_DYNAMIC[given.transfer]}"
         f":out_color_matrix={into}:out_range={_RANGES[target.color.full]}"
         ":out_primaries=bt709:out_transfer=bt709:intent=perceptual"
     )
