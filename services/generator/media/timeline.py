@@ -148,7 +148,7 @@ def parts(
 
 def _free(start: int, end: int, covered: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     for low, high in covered:
-        if high <= start or low >= end:
+        if high <= max(start, low) or low >= end:
             continue
         if low > start:
             yield start, low

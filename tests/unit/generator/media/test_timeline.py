@@ -15,6 +15,7 @@ from services.generator.domain.media import Media
 from services.generator.media.compose import Inputs, compose
 from services.generator.media.planning import Cut, planned
 from services.generator.media.probe import Facts, Picture
+from services.generator.media.timeline import Copyable, Part, Placed, parts
 from tests.fakes.clips import RATE, decoded, heard, make_clip, make_sound, number_of, tone
 
 ANY = Media(url="https://example.com/any")
@@ -123,6 +124,12 @@ def test_more_than_a_frame_too_long_is_refused() -> None:
     clip = Clip(media=ANY, transition=Transition.CROSSFADE, transition_seconds=0.57)
     with pytest.raises(InvalidArgument, match=r"clips\[1\].transition_duration.*0.500 s"):
         cut_of([clip, clip], [clip_facts(Fraction(15), 15)] * 2)
+
+
+def test_what_is_drawn_into_no_frame_parts_no_copy() -> None:
+    clips = [Placed(0, 0, 48, 48, 0, Transition.CUT)]
+    copyable = [Copyable((0, 12, 24, 36), frozenset(range(49)))]
+    assert parts(clips, copyable, [(30, 30)], Fraction(24)) == [Part(0, 48, 0, 0)]
 
 
 @pytest.mark.parametrize(("rate", "frames"), [(24, 119), (60, 297), (25, 119)])
