@@ -143,6 +143,8 @@ def _cut(line: str, columns: int) -> list[str]:
     for character in line:
         if part and width(part + character) > columns:
             whole = len(part) - (character in _NO_START and len(part) > 1)
+            while 1 < whole < len(part) and is_mark(part[whole]):
+                whole -= 1
             parts.append(part[:whole])
             part = part[whole:]
         part += character

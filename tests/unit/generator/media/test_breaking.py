@@ -61,3 +61,12 @@ def test_latin_words_within_japanese_stay_whole() -> None:
     lines = broken("彼女はNairobi国立公園で10頭のキリンを見た", 12, language_of("ja", ""))
     assert any("Nairobi" in line for line in lines)
     assert any("10" in line for line in lines)
+
+
+@pytest.mark.parametrize("text", ["abcd\u0301,efgh", "abcde\u0301\u0323,efgh", "abcd,\u0301efgh"])
+def test_a_word_that_is_cut_keeps_its_marks_on_their_letters(text: str) -> None:
+    """A comma may not begin a line: what takes it along is a letter with all its marks."""
+    for columns in range(2, 6):
+        lines = broken(text, columns, language_of("en", text))
+        assert "".join(lines) == text
+        assert all(0 < width(line) <= columns and width(line[0]) for line in lines), lines
