@@ -17,6 +17,7 @@ Samples: TypeAlias = npt.NDArray[np.float32]
 """Shape (2, n): left and right, full scale at 1."""
 
 _SLACK = RATE // 100  # rounding of a container's clock; what is more is a hole, or said twice
+_SEAM = RATE // 200  # 5 ms: where something was left out, shorter than any sound and no click
 _TWICE = RATE  # a clock that goes further back has begun anew
 
 
@@ -58,6 +59,13 @@ def _resampled(
 
 
 def _placed(pieces: Iterator[tuple[float | None, Samples]], begin: float) -> Iterator[Samples]:
+    return _blended(_laid(pieces, begin))
+
+
+def _laid(
+    pieces: Iterator[tuple[float | None, Samples]], begin: float
+) -> Iterator[tuple[Samples, Samples]]:
+    """Yield what is left out since it was heard already, and what follows it."""
     given = 0  # samples given out so far; below 0 they lie before the beginning
     first = True
     for time, piece in pieces:
@@ -67,15 +75,33 @@ def _placed(pieces: Iterator[tuple[float | None, Samples]], begin: float) -> Ite
             if first:
                 given = min(due, 0)
             if due > given + _SLACK:
-                yield silence(due - given)
+                yield silence(0), silence(due - given)
                 given = due
             elif _SLACK < given - due <= _TWICE:
                 twice = min(given - due, piece.shape[1])
             first = False
         skipped = min(twice + max(0, -given), piece.shape[1])
         given += piece.shape[1] - twice
-        if skipped < piece.shape[1]:
-            yield piece[:, skipped:]
+        yield piece[:, :twice], piece[:, skipped:]
+
+
+def _blended(laid: Iterator[tuple[Samples, Samples]]) -> Iterator[Samples]:
+    """Yield what follows; before it what was left out is blended in, lest the join clicks."""
+    held, left = silence(0), silence(0)
+    for twice, piece in laid:
+        left = np.concatenate([left, twice], axis=1)[:, -_SEAM:]
+        if not piece.shape[1]:
+            continue
+        whole = np.concatenate([held, piece], axis=1)
+        count = min(left.shape[1], held.shape[1])
+        share = np.linspace(0, 1, count, dtype=np.float32)
+        seam = slice(held.shape[1] - count, held.shape[1])
+        whole[:, seam] += (left[:, left.shape[1] - count :] - whole[:, seam]) * share
+        if whole.shape[1] > _SEAM:
+            yield whole[:, :-_SEAM]
+        held, left = whole[:, -_SEAM:], silence(0)
+    if held.shape[1]:
+        yield held
 
 
 class Stream:

@@ -31,6 +31,18 @@ def test_what_is_given_twice_is_heard_once(early: float) -> None:
     assert sound[-1] == RATE - 1, "and all that follows is where it belongs"
 
 
+@pytest.mark.parametrize("blocks", [1, 2, 48])
+def test_where_something_was_left_out_nothing_clicks(blocks: int) -> None:
+    """The sound said again is not the one said first: its level jumps from 1 to -1."""
+    first, again = np.ones((2, RATE), np.float32), -np.ones((2, RATE), np.float32)
+    parts = np.array_split(again, blocks, axis=1)
+    times = [0.5 + n / blocks for n in range(blocks)]
+    sound = placed((0.0, first), *zip(times, parts, strict=True))
+    assert len(sound) == 1.5 * RATE
+    assert np.abs(np.diff(sound)).max() <= 2 / 239 + 1e-6
+    assert (sound[RATE - 240], sound[RATE - 1]) == (1, -1), "and 5 ms later all is as it was"
+
+
 def test_a_clock_that_begins_anew_loses_nothing() -> None:
     assert len(placed((0.0, SECOND), (1.0, SECOND), (0.0, SECOND), (1.0, SECOND))) == 4 * RATE
 
