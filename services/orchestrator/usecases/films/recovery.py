@@ -6,10 +6,12 @@ from datetime import datetime
 
 from services.common.errors import BudgetExceeded, Cancelled, RequestConflict, ServiceError
 from services.orchestrator.domain.films.graph import VISUAL, TaskType
+from services.orchestrator.domain.films.likeness import LikenessRule
 from services.orchestrator.domain.films.tasks import FilmTask, TaskState
 from services.orchestrator.domain.notices import Because, Notice, Said
 from services.orchestrator.domain.values import Failure
 from services.orchestrator.usecases.films.making import Interrupted
+from services.orchestrator.usecases.films.retaking import best_of
 from services.orchestrator.usecases.patience import failure
 
 # Tries that a restart of ours may interrupt; they cost nothing.
@@ -25,11 +27,12 @@ def retrying(
 
     The same is never bought again where it may have been paid for: only what is `Interrupted`,
     which is known to have cost nothing. A second try asks for less, of what runs here; where money
-    is what is missing it is made for a clip alone, as a placeholder, which costs none.
+    is what is missing it is made for a clip alone, as a placeholder, which costs none. Nor is
+    anything made in place of a try that there is: see `given_up`.
     """
     if isinstance(error, Interrupted) and task.repeats < MAX_REPEATS:
         return FilmTask.repeated
-    hopeless = stopping or isinstance(error, RequestConflict)
+    hopeless = stopping or bool(task.tries) or isinstance(error, RequestConflict)
     if isinstance(error, BudgetExceeded) and task.type not in VISUAL:
         hopeless = True
     if hopeless or task.reduced or task.type not in _SECOND_TRY:
@@ -38,11 +41,22 @@ def retrying(
 
 
 def given_up(
-    task: FilmTask, error: ServiceError, moment: datetime, *, stopping: bool = False
+    task: FilmTask,
+    error: ServiceError,
+    moment: datetime,
+    *,
+    rule: LikenessRule,
+    stopping: bool = False,
 ) -> FilmTask:
-    """The task as it stays: stopped with the film, failed with it, or missing with a warning."""
+    """The task as it stays: stopped with the film, failed with it, or missing with a warning.
+
+    One that has been made is neither: the best of its tries was paid for, held against `rule`.
+    """
     if stopping and isinstance(error, Cancelled):
         return replace(task.again(), state=TaskState.SKIPPED)
+    if task.tries:
+        best, warning = best_of(task, rule, poor=True)
+        return replace(task.done(moment, (best.piece,), warning), job=best.job)
     fault = _own_words(error)
     if task.critical:
         return task.failed(moment, fault)

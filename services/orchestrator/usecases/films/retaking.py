@@ -13,14 +13,14 @@ from services.common.errors import Cancelled, ServiceError
 from services.common.telemetry import get_logger
 from services.orchestrator.domain.films.characters import CharacterSheet
 from services.orchestrator.domain.films.film import Film
-from services.orchestrator.domain.films.likeness import CHECK, LOOKING, Likeness
+from services.orchestrator.domain.films.likeness import CHECK, LOOKING, Likeness, LikenessRule
 from services.orchestrator.domain.films.ports import FilmStore
 from services.orchestrator.domain.films.tasks import FilmTask, Piece, Try
 from services.orchestrator.domain.films.works import LookWork
 from services.orchestrator.domain.models import Model, find
-from services.orchestrator.domain.notices import Notice, Said
+from services.orchestrator.domain.notices import Notice, Said, Warned
 from services.orchestrator.domain.ports import ModelsPort
-from services.orchestrator.usecases.films.making import Interrupted, Made
+from services.orchestrator.usecases.films.making import Interrupted, Made, stopped
 from services.orchestrator.usecases.films.purchase import Purchase
 from services.orchestrator.usecases.patience import passing
 
@@ -74,7 +74,7 @@ class LookAtPiece:
         try:
             bought = await self.purchase(film, task, part_of_look(task), work, check)
         except ServiceError as error:
-            if passing(error) or isinstance(error, Interrupted | Cancelled):
+            if await _ends(error, film, self.purchase.films):
                 raise
             _log.warning("not_compared", film=film.name, task=task.id, reason=error.reason)
             return None
@@ -107,7 +107,7 @@ class Retaking:
             try:
                 made = await takes.make(known, number)
             except ServiceError as error:
-                if not number or passing(error) or isinstance(error, Interrupted | Cancelled):
+                if not number or await _ends(error, film, self.films):
                     raise
                 poor = True
                 break
@@ -163,10 +163,8 @@ class Retaking:
         await self._note(film, task, keep)
 
     async def _best(self, film: Film, task: FilmTask, *, poor: bool) -> Made:
-        best = max(task.tries, key=lambda t: _score(t.piece))
+        best, warning = best_of(task, film.brief.cast.rule, poor=poor)
         await self._note(film, task, lambda t: replace(t, job=best.job))
-        alike = film.brief.cast.rule.passes(best.piece.likeness)
-        warning = "" if alike else _unlike(film, task, best.piece, poor=poor)
         return Made(pieces=(best.piece,), warning=warning, drawn=best.drawn)
 
     async def _note(
@@ -181,6 +179,26 @@ class Retaking:
             return current.with_task(moment, task.id, change)
 
         await self.films.change(film.id, note)
+
+
+def best_of(task: FilmTask, rule: LikenessRule, *, poor: bool) -> tuple[Try, Warned]:
+    """The try of a task that is most like its sheet, and what is told where that is not enough.
+
+    `poor` says that another one could not be had.
+    """
+    best = max(task.tries, key=lambda t: _score(t.piece))
+    alike = rule.passes(best.piece.likeness)
+    return best, "" if alike else _unlike(task, rule, best.piece, poor=poor)
+
+
+async def _ends(error: ServiceError, film: Film, films: FilmStore) -> bool:
+    """Whether the task's try ends with this, though there is a piece that was paid for.
+
+    What is made once more costs nothing; a cancel of this alone is no end of its film.
+    """
+    if isinstance(error, Cancelled):
+        return stopped(await films.read(film.id))
+    return passing(error) or isinstance(error, Interrupted)
 
 
 def _has_room(film: Film, price_micros: int | None) -> bool:
@@ -213,13 +231,13 @@ def _settled(film: Film, task: FilmTask) -> bool:
     return any(rule.passes(each.piece.likeness) for each in task.tries)
 
 
-def _unlike(film: Film, task: FilmTask, best: Piece, *, poor: bool) -> Notice:
+def _unlike(task: FilmTask, rule: LikenessRule, best: Piece, *, poor: bool) -> Notice:
     likeness = best.likeness or Likeness(character="")
     facts = {
         "task": task.id,
         "character": likeness.character,
         "score": f"{likeness.score or 0.0:.2f}",
-        "least": f"{film.brief.cast.rule.least:.2f}",
+        "least": f"{rule.least:.2f}",
         "tries": str(len(task.tries)),
     }
     return Notice(Said.UNLIKE_AND_POOR if poor else Said.UNLIKE_SHEET, facts)

@@ -145,13 +145,14 @@ class RunFilm:
         _log.warning("film_task_failed", film=film.name, task=task.id, reason=error.reason)
         if RateLimited.default_reason in {error.reason, error.metadata.get("why")}:
             self.pacing.rate_limited(film_run)
-        moment, stopping = self.now(), stopped(await self.films.read(film.id))
-        next_try = retrying(task, error, stopping=stopping)
+        moment, now = self.now(), await self.films.read(film.id)
+        stopping, rule = stopped(now), film.brief.cast.rule
+        next_try = retrying(now.task(task.id), error, stopping=stopping)
 
         def change(known: FilmTask) -> FilmTask:
-            return (
-                next_try(known) if next_try else given_up(known, error, moment, stopping=stopping)
-            )
+            if next_try:
+                return next_try(known)
+            return given_up(known, error, moment, rule=rule, stopping=stopping)
 
         def fail(current: Film) -> Film | None:
             if not _goes_on(current, film, task):

@@ -190,6 +190,42 @@ async def test_a_retry_that_fails_leaves_the_first_and_is_not_tried_a_third_time
     assert made_.state is FilmState.SUCCEEDED
 
 
+@pytest.mark.parametrize("broken", ["1", "2"])
+async def test_a_look_or_a_retry_that_is_cancelled_leaves_the_still_that_was_paid_for(broken):
+    film, kept = await accepted(one())
+    works = scored({"s1": [0.5]})
+    works.cancelled = {f"{film.id}/s1.image/1.1/{broken}"}
+    studio = Studio(kept, works=works, models=ABLE)
+    still = (await studio.make(f"{film.id}.1")).task("s1.image")
+    assert [piece.asset for piece in still.pieces] == [still.tries[0].piece.asset]
+    assert still.cost_micros == STILL * len(asked(works))
+    assert len(studio.works.begun) == len(set(studio.works.begun))
+
+
+@pytest.mark.parametrize("outcome", ["cancelled", "fail"])
+async def test_a_second_clip_that_is_cancelled_leaves_the_first_that_was_paid_for(outcome):
+    film, kept = await accepted(one(), providers={})
+    jobs = EndingJobs(lambda job: outcome if job.request_id.endswith("/1") else "ok")
+    studio = Studio(kept, works=scored({"s1": [0.5]}), models=ABLE, jobs=jobs)
+    clip = (await studio.make(f"{film.id}.1")).task("s1.animation")
+    assert [piece.placeholder for piece in clip.pieces] == [False]
+    assert (clip.state, len(clip.tries)) == (TaskState.DEGRADED, 1)
+    assert clip.job == clip.tries[0].job
+    assert len(jobs.accepted) == 2
+
+
+async def test_a_retry_that_is_interrupted_for_ever_leaves_the_still_that_was_paid_for():
+    film, kept = await accepted(one())
+    works = scored({"s1": [0.5]})
+    works.cost = lambda name: 0 if "image" in name and name.endswith("/2") else STILL
+    works.script = lambda name: "interrupted" if name.endswith("/2") else "ok"
+    made = await Studio(kept, works=works, models=ABLE).make(f"{film.id}.1")
+    still = made.task("s1.image")
+    assert [piece.asset for piece in still.pieces] == [still.tries[0].piece.asset]
+    assert still.state is TaskState.DEGRADED
+    assert any("could not be bought" in told for told in load_texts().say("en", made.warnings))
+
+
 @pytest.mark.parametrize(
     "models",
     [
