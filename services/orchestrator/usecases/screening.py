@@ -47,7 +47,7 @@ class ScreenWords:
 
         async def look(text: str) -> tuple[Notice, ...]:
             async with turns:
-                return await self.whole(tenant, text, here=brief.rules.offline)
+                return await self.whole(tenant, text, here=brief.words_stay)
 
         found = await asyncio.gather(*map(look, words_of(brief, shots)))
         return tuple({notice.key: notice for told in found for notice in told}.values())

@@ -44,7 +44,9 @@ def shot_request(
         fit=Fit.NEAREST,
         routing=Routing(
             objective=Objective.COST if shot.thrifty else None,
-            local_only=brief.rules.offline,
+            local_only=brief.words_stay,
+            # Planned without vendors, it is not charged by one that can be reached again.
+            allow_paid=brief.words_stay or not brief.rules.offline,
             allow_placeholder=brief.placeholder,
         ),
         cache=CacheOptions(mode=CacheMode.DEFAULT if cached else CacheMode.OFF),

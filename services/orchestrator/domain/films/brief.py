@@ -38,7 +38,7 @@ class FilmBrief:
     Nothing is begun before `start_time`, nor after `latest_start_time`. `wording` is what became of
     template, style preset and packs when the film was planned, `cast` of its `characters` and of
     those that the tenant's films had before, held against their pictures by `consistency`, None for
-    as this deployment has it.
+    as this deployment has it. `picked` says that the caller left the preset to us.
     """
 
     title: str = ""
@@ -70,6 +70,7 @@ class FilmBrief:
     characters: tuple[CharacterSheet, ...] = ()
     consistency: LikenessWish | None = None
     cast: Cast = field(default_factory=Cast)
+    picked: bool = False
     start_time: datetime | None = None
     latest_start_time: datetime | None = None
 
@@ -119,6 +120,14 @@ class FilmBrief:
     def rules(self) -> Preset:
         """The preset that it is made by."""
         return preset_named(self.preset)
+
+    @property
+    def words_stay(self) -> bool:
+        """Whether its words are shown to no endpoint either: by its caller's own wish alone.
+
+        A film that is offline because no vendor can be reached was never asked to be kept private.
+        """
+        return self.rules.offline and not self.picked
 
     @property
     def width(self) -> int:

@@ -11,7 +11,7 @@ class Preset:
     """What a word stands for. `providers` names models by kind of task; what is absent is routed.
 
     `dense` and `fast` describe the content, see `strategy.Content`. `offline` allows nothing that
-    would leave this deployment.
+    would leave this deployment; where "auto" picks it, no vendor, see `FilmBrief.words_stay`.
     """
 
     name: str

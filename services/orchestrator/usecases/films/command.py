@@ -146,7 +146,7 @@ class CommandFilm:
 
     async def _retold(self, film: Film, shot: Shot, feedback: str) -> Shot:
         """The shot as the feedback wants it."""
-        here = film.brief.rules.offline
+        here = film.brief.words_stay
         try:
             return await self.scripts.retell(film.tenant, shot, feedback, rules_only=here)
         except ServiceError as error:

@@ -36,7 +36,7 @@ _LATER = frozenset(
     }
 )
 # What comes of them when the film is planned.
-_SETTLED = frozenset({"wording", "cast"})
+_SETTLED = frozenset({"wording", "cast", "picked"})
 MOST_AHEAD = timedelta(days=30)
 
 

@@ -113,7 +113,7 @@ class PlanFilm:
         models = await self.models.models(tenant)
         picked = pick_preset(shots, brief.title or title, models)
         auto = brief.preset.lower() == AUTO
-        brief = replace(brief, preset=picked.preset) if auto else brief
+        brief = replace(brief, preset=picked.preset, picked=True) if auto else brief
         setting = await self._setting(brief, shots, models, brief.title or title)
         stock = setting.approach is VisualApproach.STOCK_ONLY
         layout = Layout(brief, shots, stock=stock)
@@ -147,7 +147,7 @@ class PlanFilm:
             return source.shots, source.title, ()
         if not source.script.strip():
             raise InvalidArgument("source", "is empty", allowed=("shots_json", "script"))
-        found = await self.scripts.break_down(tenant, source.script, rules_only=brief.rules.offline)
+        found = await self.scripts.break_down(tenant, source.script, rules_only=brief.words_stay)
         if not found.shots:
             raise InvalidArgument("source.script", "has no scene", allowed=("what is to be seen",))
         return found.shots, found.title, found.warnings
