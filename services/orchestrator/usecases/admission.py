@@ -40,8 +40,9 @@ class Screen:
         self.quick(text, policy)
         if policy.moderation.screening is not Screening.FULL or self.endpoint is None:
             return ()
+        self.require_shown(policy, here=here)
         if here:
-            return _unseen(policy)
+            return (Notice(Said.MODERATION_NOT_ASKED),)
         try:
             found = await self.endpoint.flagged(text)
         except Unavailable:
@@ -53,14 +54,18 @@ class Screen:
             raise moderated(kept, "endpoint")
         return ()
 
+    def require_shown(self, policy: TenantPolicy, *, here: bool) -> None:
+        """Raise FailedPrecondition for words that stay `here` where the endpoint must see them.
 
-def _unseen(policy: TenantPolicy) -> tuple[Notice, ...]:
-    if policy.moderation.refuse_when_away:
-        raise FailedPrecondition(
-            "the tenant's policy demands the moderation endpoint's word on everything, and what may"
-            " not leave this deployment is not shown to it"
-        )
-    return (Notice(Said.MODERATION_NOT_ASKED),)
+        That is known without asking anybody, before there is anything to look at.
+        """
+        wanted = policy.moderation
+        demanded = wanted.screening is Screening.FULL and wanted.refuse_when_away
+        if here and demanded and self.endpoint is not None:
+            raise FailedPrecondition(
+                "the tenant's policy demands the moderation endpoint's word on everything, and what"
+                " may not leave this deployment is not shown to it"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,11 +85,13 @@ class Admission:
     ) -> None:
         """Let them pass, and count them.
 
-        Raises FailedPrecondition for a paused tenant, Moderated, ResourceExhausted for a quota and
+        Raises FailedPrecondition for a paused tenant and for words that stay here though the policy
+        wants the moderation endpoint's word on them, Moderated, ResourceExhausted for a quota and
         RateLimited with the time to wait.
         """
         require_running(policy)
         for request in requests:
+            self.screen.require_shown(policy, here=request.routing.local_only)
             self.screen.quick(request.prompt, policy)
         besides = await _edits(tenant, policy, self.edits)
         await self._within(tenant, policy.quota, len(requests), besides=besides)
