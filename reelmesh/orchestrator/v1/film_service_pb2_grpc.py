@@ -87,14 +87,16 @@ class FilmServiceServicer:
     """
 
     def CreateFilm(self, request, context):
-        """Accepts a film. Errors: INVALID_ARGUMENT, ALREADY_EXISTS, FAILED_PRECONDITION, RESOURCE_EXHAUSTED.
+        """Accepts a film. Errors: INVALID_ARGUMENT, NOT_FOUND for what it names, ALREADY_EXISTS (REQUEST_ID_REUSED),
+        FAILED_PRECONDITION (MODERATED, NO_MODEL, …), RESOURCE_EXHAUSTED (BUDGET_EXCEEDED), UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PlanFilm(self, request, context):
-        """The graph, its batches, price and time, before any money. Errors: INVALID_ARGUMENT.
+        """The graph, its batches, price and time, before any money. Errors: INVALID_ARGUMENT, NOT_FOUND for
+        what it names, UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,7 +132,9 @@ class FilmServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RegenerateShot(self, request, context):
-        """Makes one shot again and cuts a new version; the other shots stay as they are. Errors: NOT_FOUND.
+        """Makes one shot again and cuts a new version; the other shots stay as they are. Errors: NOT_FOUND,
+        INVALID_ARGUMENT, FAILED_PRECONDITION (MODERATED, ALREADY_ENDED while the film is under way, NO_MODEL, …),
+        RESOURCE_EXHAUSTED (BUDGET_EXCEEDED), UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -145,7 +149,8 @@ class FilmServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ResumeFilm(self, request, context):
-        """Goes on with a film that failed or was cancelled; finished tasks are not run again. Errors: NOT_FOUND.
+        """Goes on with a film that failed or was cancelled; finished tasks are not run again. Errors: NOT_FOUND,
+        INVALID_ARGUMENT, FAILED_PRECONDITION (ALREADY_ENDED for one that is whole or under way, a paused tenant).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

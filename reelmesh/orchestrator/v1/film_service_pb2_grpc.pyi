@@ -34,9 +34,13 @@ class FilmServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> FilmServiceAsyncStub: ...
     CreateFilm: _grpc.UnaryUnaryMultiCallable[_film_service_pb2.CreateFilmRequest, _film_service_pb2.CreateFilmResponse]
-    """Accepts a film. Errors: INVALID_ARGUMENT, ALREADY_EXISTS, FAILED_PRECONDITION, RESOURCE_EXHAUSTED."""
+    """Accepts a film. Errors: INVALID_ARGUMENT, NOT_FOUND for what it names, ALREADY_EXISTS (REQUEST_ID_REUSED),
+    FAILED_PRECONDITION (MODERATED, NO_MODEL, …), RESOURCE_EXHAUSTED (BUDGET_EXCEEDED), UNAVAILABLE.
+    """
     PlanFilm: _grpc.UnaryUnaryMultiCallable[_film_service_pb2.PlanFilmRequest, _film_service_pb2.PlanFilmResponse]
-    """The graph, its batches, price and time, before any money. Errors: INVALID_ARGUMENT."""
+    """The graph, its batches, price and time, before any money. Errors: INVALID_ARGUMENT, NOT_FOUND for
+    what it names, UNAVAILABLE.
+    """
     GetFilm: _grpc.UnaryUnaryMultiCallable[_film_service_pb2.GetFilmRequest, _film_service_pb2.GetFilmResponse]
     """One film. Errors: NOT_FOUND."""
     ListFilms: _grpc.UnaryUnaryMultiCallable[_film_service_pb2.ListFilmsRequest, _film_service_pb2.ListFilmsResponse]
@@ -48,13 +52,18 @@ class FilmServiceStub:
     CancelFilm: _grpc.UnaryUnaryMultiCallable[_film_service_pb2.CancelFilmRequest, _film_service_pb2.CancelFilmResponse]
     """Asks a film to stop; finished shots stay. Errors: NOT_FOUND, FAILED_PRECONDITION."""
     RegenerateShot: _grpc.UnaryUnaryMultiCallable[_film_service_pb2.RegenerateShotRequest, _film_service_pb2.RegenerateShotResponse]
-    """Makes one shot again and cuts a new version; the other shots stay as they are. Errors: NOT_FOUND."""
+    """Makes one shot again and cuts a new version; the other shots stay as they are. Errors: NOT_FOUND,
+    INVALID_ARGUMENT, FAILED_PRECONDITION (MODERATED, ALREADY_ENDED while the film is under way, NO_MODEL, …),
+    RESOURCE_EXHAUSTED (BUDGET_EXCEEDED), UNAVAILABLE.
+    """
     RestoreCut: _grpc.UnaryUnaryMultiCallable[_film_service_pb2.RestoreCutRequest, _film_service_pb2.RestoreCutResponse]
     """Makes an earlier cut the newest one, with its shots as they were; nothing is made and nothing is paid.
     Errors: NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION.
     """
     ResumeFilm: _grpc.UnaryUnaryMultiCallable[_film_service_pb2.ResumeFilmRequest, _film_service_pb2.ResumeFilmResponse]
-    """Goes on with a film that failed or was cancelled; finished tasks are not run again. Errors: NOT_FOUND."""
+    """Goes on with a film that failed or was cancelled; finished tasks are not run again. Errors: NOT_FOUND,
+    INVALID_ARGUMENT, FAILED_PRECONDITION (ALREADY_ENDED for one that is whole or under way, a paused tenant).
+    """
 
 @_typing.type_check_only
 class FilmServiceAsyncStub(FilmServiceStub):
@@ -62,9 +71,13 @@ class FilmServiceAsyncStub(FilmServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateFilm: _aio.UnaryUnaryMultiCallable[_film_service_pb2.CreateFilmRequest, _film_service_pb2.CreateFilmResponse]  # type: ignore[assignment]
-    """Accepts a film. Errors: INVALID_ARGUMENT, ALREADY_EXISTS, FAILED_PRECONDITION, RESOURCE_EXHAUSTED."""
+    """Accepts a film. Errors: INVALID_ARGUMENT, NOT_FOUND for what it names, ALREADY_EXISTS (REQUEST_ID_REUSED),
+    FAILED_PRECONDITION (MODERATED, NO_MODEL, …), RESOURCE_EXHAUSTED (BUDGET_EXCEEDED), UNAVAILABLE.
+    """
     PlanFilm: _aio.UnaryUnaryMultiCallable[_film_service_pb2.PlanFilmRequest, _film_service_pb2.PlanFilmResponse]  # type: ignore[assignment]
-    """The graph, its batches, price and time, before any money. Errors: INVALID_ARGUMENT."""
+    """The graph, its batches, price and time, before any money. Errors: INVALID_ARGUMENT, NOT_FOUND for
+    what it names, UNAVAILABLE.
+    """
     GetFilm: _aio.UnaryUnaryMultiCallable[_film_service_pb2.GetFilmRequest, _film_service_pb2.GetFilmResponse]  # type: ignore[assignment]
     """One film. Errors: NOT_FOUND."""
     ListFilms: _aio.UnaryUnaryMultiCallable[_film_service_pb2.ListFilmsRequest, _film_service_pb2.ListFilmsResponse]  # type: ignore[assignment]
@@ -76,13 +89,18 @@ class FilmServiceAsyncStub(FilmServiceStub):
     CancelFilm: _aio.UnaryUnaryMultiCallable[_film_service_pb2.CancelFilmRequest, _film_service_pb2.CancelFilmResponse]  # type: ignore[assignment]
     """Asks a film to stop; finished shots stay. Errors: NOT_FOUND, FAILED_PRECONDITION."""
     RegenerateShot: _aio.UnaryUnaryMultiCallable[_film_service_pb2.RegenerateShotRequest, _film_service_pb2.RegenerateShotResponse]  # type: ignore[assignment]
-    """Makes one shot again and cuts a new version; the other shots stay as they are. Errors: NOT_FOUND."""
+    """Makes one shot again and cuts a new version; the other shots stay as they are. Errors: NOT_FOUND,
+    INVALID_ARGUMENT, FAILED_PRECONDITION (MODERATED, ALREADY_ENDED while the film is under way, NO_MODEL, …),
+    RESOURCE_EXHAUSTED (BUDGET_EXCEEDED), UNAVAILABLE.
+    """
     RestoreCut: _aio.UnaryUnaryMultiCallable[_film_service_pb2.RestoreCutRequest, _film_service_pb2.RestoreCutResponse]  # type: ignore[assignment]
     """Makes an earlier cut the newest one, with its shots as they were; nothing is made and nothing is paid.
     Errors: NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION.
     """
     ResumeFilm: _aio.UnaryUnaryMultiCallable[_film_service_pb2.ResumeFilmRequest, _film_service_pb2.ResumeFilmResponse]  # type: ignore[assignment]
-    """Goes on with a film that failed or was cancelled; finished tasks are not run again. Errors: NOT_FOUND."""
+    """Goes on with a film that failed or was cancelled; finished tasks are not run again. Errors: NOT_FOUND,
+    INVALID_ARGUMENT, FAILED_PRECONDITION (ALREADY_ENDED for one that is whole or under way, a paused tenant).
+    """
 
 class FilmServiceServicer(metaclass=_abc_1.ABCMeta):
     """Shots or a script turned into one cut."""
@@ -93,7 +111,9 @@ class FilmServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _film_service_pb2.CreateFilmRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_film_service_pb2.CreateFilmResponse, _abc.Awaitable[_film_service_pb2.CreateFilmResponse]]:
-        """Accepts a film. Errors: INVALID_ARGUMENT, ALREADY_EXISTS, FAILED_PRECONDITION, RESOURCE_EXHAUSTED."""
+        """Accepts a film. Errors: INVALID_ARGUMENT, NOT_FOUND for what it names, ALREADY_EXISTS (REQUEST_ID_REUSED),
+        FAILED_PRECONDITION (MODERATED, NO_MODEL, …), RESOURCE_EXHAUSTED (BUDGET_EXCEEDED), UNAVAILABLE.
+        """
 
     @_abc_1.abstractmethod
     def PlanFilm(
@@ -101,7 +121,9 @@ class FilmServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _film_service_pb2.PlanFilmRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_film_service_pb2.PlanFilmResponse, _abc.Awaitable[_film_service_pb2.PlanFilmResponse]]:
-        """The graph, its batches, price and time, before any money. Errors: INVALID_ARGUMENT."""
+        """The graph, its batches, price and time, before any money. Errors: INVALID_ARGUMENT, NOT_FOUND for
+        what it names, UNAVAILABLE.
+        """
 
     @_abc_1.abstractmethod
     def GetFilm(
@@ -143,7 +165,10 @@ class FilmServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _film_service_pb2.RegenerateShotRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_film_service_pb2.RegenerateShotResponse, _abc.Awaitable[_film_service_pb2.RegenerateShotResponse]]:
-        """Makes one shot again and cuts a new version; the other shots stay as they are. Errors: NOT_FOUND."""
+        """Makes one shot again and cuts a new version; the other shots stay as they are. Errors: NOT_FOUND,
+        INVALID_ARGUMENT, FAILED_PRECONDITION (MODERATED, ALREADY_ENDED while the film is under way, NO_MODEL, …),
+        RESOURCE_EXHAUSTED (BUDGET_EXCEEDED), UNAVAILABLE.
+        """
 
     @_abc_1.abstractmethod
     def RestoreCut(
@@ -161,6 +186,8 @@ class FilmServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _film_service_pb2.ResumeFilmRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_film_service_pb2.ResumeFilmResponse, _abc.Awaitable[_film_service_pb2.ResumeFilmResponse]]:
-        """Goes on with a film that failed or was cancelled; finished tasks are not run again. Errors: NOT_FOUND."""
+        """Goes on with a film that failed or was cancelled; finished tasks are not run again. Errors: NOT_FOUND,
+        INVALID_ARGUMENT, FAILED_PRECONDITION (ALREADY_ENDED for one that is whole or under way, a paused tenant).
+        """
 
 def add_FilmServiceServicer_to_server(servicer: FilmServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
