@@ -10,6 +10,7 @@ from services.common.telemetry import get_logger
 from services.orchestrator.domain.films.billing import Bill
 from services.orchestrator.domain.films.film import FilmState
 from services.orchestrator.domain.films.ports import FilmStore
+from services.orchestrator.domain.films.tasks import TaskState
 from services.orchestrator.domain.images.edits import is_of_edit
 from services.orchestrator.domain.images.ports import EditStore
 from services.orchestrator.domain.money.ledger import LATE_AGES, Charge, Ledger, OpenAttempt
@@ -121,7 +122,21 @@ class SettleLate:
         except NotFound:
             return True
         attempt = job.attempt(charge.attempt)
-        return job.state.terminal or attempt is None or attempt.state.ended
+        if attempt is None or attempt.state.ended:
+            return True
+        return job.state.terminal and not await self._kept(charge, self.now() - found.time)
+
+    async def _kept(self, charge: Charge, age: timedelta) -> bool:
+        """Whether a job that has ended may have died with its film, which may be resumed."""
+        if not charge.payer.film or age > KEPT:
+            return False
+        try:
+            film = await self.films.read(charge.payer.film)
+        except NotFound:
+            return False
+        mine = (task for task in film.tasks if task.job == charge.payer.job)
+        going = film.state in {FilmState.QUEUED, FilmState.RUNNING, FilmState.FAILED}
+        return going and any(task.state is TaskState.RUNNING for task in mine)
 
     async def _edit_let_go(self, charge: Charge) -> bool:
         """Whether the edit has ended, or gone on to another try."""

@@ -181,7 +181,7 @@ class FilmTask:
 
     def repeated(self) -> Self:
         """The same try once more, under another id: a restart of ours has ended it."""
-        return replace(self, attempt=self.attempt + 1, repeats=self.repeats + 1, order="")
+        return replace(self, attempt=self.attempt + 1, repeats=self.repeats + 1, job="", order="")
 
     def done(self, now: datetime, pieces: tuple[Piece, ...], warning: Warned = "") -> Self:
         """The task with what it made; with a warning it is degraded."""

@@ -32,6 +32,10 @@ class Interrupted(GenerationFailed):
     """Make it again: trouble of ours has ended it, and it is known to have cost nothing."""
 
 
+class Unclear(GenerationFailed):
+    """Trouble of ours has ended it, and it may have been paid for: the caller says what now."""
+
+
 class Maker(Protocol):
     """Makes one kind of task. May run again after a crash, and then goes on with the same try."""
 
@@ -48,6 +52,12 @@ def film_and_run(film_run: str) -> tuple[str, int]:
 def stopped(film: Film) -> bool:
     """Whether nothing more is to be bought for it."""
     return film.state is FilmState.CANCELLING or film.state.terminal
+
+
+def taken_up(film: Film, task: FilmTask) -> bool:
+    """Whether the try was begun by an earlier run of its film, which was given up."""
+    begun, run = task.start_time, film.start_time
+    return begun is not None and run is not None and begun < run
 
 
 def order_id(film: Film, task: FilmTask, part: int) -> str:

@@ -10,7 +10,7 @@ from services.orchestrator.domain.films.likeness import LikenessRule
 from services.orchestrator.domain.films.tasks import FilmTask, TaskState
 from services.orchestrator.domain.notices import Because, Notice, Said
 from services.orchestrator.domain.values import Failure
-from services.orchestrator.usecases.films.making import Interrupted
+from services.orchestrator.usecases.films.making import Interrupted, Unclear
 from services.orchestrator.usecases.films.retaking import best_of
 from services.orchestrator.usecases.patience import failure
 
@@ -26,13 +26,14 @@ def retrying(
     """How the task is tried again; None for not at all. `stopping` says that its film is stopped.
 
     The same is never bought again where it may have been paid for: only what is `Interrupted`,
-    which is known to have cost nothing. A second try asks for less, of what runs here; where money
-    is what is missing it is made for a clip alone, as a placeholder, which costs none. Nor is
-    anything made in place of a try that there is: see `given_up`.
+    which is known to have cost nothing; what is `Unclear` is asked for by the caller. A second try
+    asks for less, of what runs here; where money is what is missing it is made for a clip alone,
+    as a placeholder, which costs none. Nor is anything made in place of a try that there is: see
+    `given_up`.
     """
     if isinstance(error, Interrupted) and task.repeats < MAX_REPEATS:
         return FilmTask.repeated
-    hopeless = stopping or bool(task.tries) or isinstance(error, RequestConflict)
+    hopeless = stopping or bool(task.tries) or isinstance(error, RequestConflict | Unclear)
     if isinstance(error, BudgetExceeded) and task.type not in VISUAL:
         hopeless = True
     if hopeless or task.reduced or task.type not in _SECOND_TRY:
@@ -58,7 +59,7 @@ def given_up(
         best, warning = best_of(task, rule, poor=True)
         return replace(task.done(moment, (best.piece,), warning), job=best.job)
     fault = _own_words(error)
-    if task.critical:
+    if task.critical or isinstance(error, Unclear):
         return task.failed(moment, fault)
     because = Because(fault.reason, fault.message)
     # Of what is made in parts, those that are there are kept: they were paid for.

@@ -26,8 +26,9 @@ from services.orchestrator.domain.ports import JobStore, ModelsPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.usecases.accept import AcceptVideo
 from services.orchestrator.usecases.films.booking import Booking
-from services.orchestrator.usecases.films.making import Made
+from services.orchestrator.usecases.films.making import Interrupted, Made, Unclear, taken_up
 from services.orchestrator.usecases.films.retaking import Retaking, Takes
+from services.orchestrator.usecases.finish import AWAY, DEFECT
 from services.orchestrator.usecases.read import ReadJobs
 
 # Progress of a clip is put down in steps of so many percent.
@@ -62,6 +63,8 @@ class MakeClip:
             if source == "ai":
                 try:
                     return await self._drawn(film, task)
+                except Interrupted:
+                    raise
                 except GenerationFailed as error:
                     failed = error
             elif _asks_library(task, sources) and (found := await self._found(film, task)):
@@ -100,6 +103,7 @@ class MakeClip:
                     await self._progress(film, task, seen)
         ended = await self.jobs.read(job_id)
         await Booking(films=self.films, now=self.now)(film, task, _bill(ended))
+        _require_worked_on(ended, taken_up=taken_up(film, task))
         return _made(ended)
 
     async def _begin(self, film: Film, task: FilmTask, number: int) -> str:
@@ -199,6 +203,21 @@ def _made(job: Job) -> Made:
         saved_micros=reused.saved_micros if reused else 0,
         drawn=reused is None,
     )
+
+
+def _require_worked_on(job: Job, *, taken_up: bool) -> None:
+    """Raise Interrupted for a job that nobody worked on any more and that has cost nothing.
+
+    One that may have cost something is Unclear where a run that was resumed has taken it up.
+    """
+    if job.clip(1) is not None or job.error not in (DEFECT, AWAY):
+        return
+    why = {"job": job.name}
+    if all(attempt.known_cost == 0 for attempt in job.attempts):
+        raise Interrupted(f"{job.name} was given up", metadata=why)
+    if taken_up:
+        msg = f"{job.name} was given up and may have been paid for; ResumeFilm makes it anew"
+        raise Unclear(msg, metadata=why)
 
 
 def _why(job: Job) -> ServiceError:

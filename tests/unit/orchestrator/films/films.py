@@ -1,7 +1,7 @@
 """Films, and everything that makes them in memory, for tests."""
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.orchestrator.adapters.messages import load_texts
@@ -205,6 +205,7 @@ class Studio:
     artefacts: Artefacts = field(default_factory=NoArtefacts)
     deadline: timedelta = timedelta(hours=1)
     unanswered: timedelta = timedelta(minutes=10)
+    moment: datetime = NOW
     ids: int = 0
 
     @classmethod
@@ -252,7 +253,7 @@ class Studio:
                 screening=self.screening,
             ),
             timing=Timing(
-                now=lambda: NOW,
+                now=lambda: self.moment,
                 deadline=self.deadline,
                 unanswered=self.unanswered,
                 rest=self.rests.rest,

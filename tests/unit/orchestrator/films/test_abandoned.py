@@ -9,12 +9,17 @@ import pytest
 
 from services.orchestrator.domain.films.film import FilmState
 from services.orchestrator.domain.films.tasks import TaskState
+from services.orchestrator.domain.job import JobState
+from services.orchestrator.domain.money.ledger import charge_of
 from services.orchestrator.domain.money.scopes import Scope, ScopeKind
 from services.orchestrator.domain.prices import Price
+from services.orchestrator.domain.values import AttemptState, Decision
+from services.orchestrator.usecases.finish import DEFECT
 from services.orchestrator.usecases.settle import SettleLate
 from tests.fakes.film_parts import NOW, MemoryEdits, ScriptedWorks
 from tests.fakes.journal import Crash, Journal
 from tests.fakes.orchestrator_parts import MemoryJobs, ScriptedGenerator
+from tests.unit.orchestrator.examples import WANTED, attempt
 from tests.unit.orchestrator.films.films import MODELS, EndingJobs, Studio, film
 from tests.unit.orchestrator.films.test_film_flow import CLIPS, command
 
@@ -193,3 +198,69 @@ async def test_a_shot_of_a_film_that_was_stopped_is_made_again_with_all_that_is_
     again = await command(studio).regenerate("acme", "films/f1", 1, feedback="", request_id="")
     made = await studio.make(f"f1.{again.run}")
     assert (made.state, made.error) == (FilmState.SUCCEEDED, None)
+
+
+class DeadJobs(DyingJobs):
+    """Jobs of which the first dies with its film: ended as a defect, its vendor still at work."""
+
+    def _ended(self, job):
+        if self.accepted[1:]:
+            return super()._ended(job)
+        tried = attempt(model="vendor_video", id=f"{job.request_id}/1/1", state=self.vendor)
+        tried = replace(tried, free=self.free, provider="vendor")
+        running = job.started(NOW).planned(NOW, WANTED, Decision(), ()).attempting(NOW, tried)
+        return running.ended(NOW, JobState.FAILED, error=DEFECT)
+
+    free = True
+    vendor = AttemptState.FAILED
+
+
+class BilledJobs(DeadJobs):
+    """The same where nobody knows what the vendor bills."""
+
+    free = False
+    vendor = AttemptState.RUNNING
+
+
+def later(studio):
+    """The studio an hour later, which tells what a run has begun from what it has taken up."""
+    studio.moment = NOW + timedelta(hours=1)
+    return studio
+
+
+async def test_a_clip_whose_job_died_for_nothing_with_its_film_is_made_afresh():
+    studio = Studio.of(film(), jobs=DeadJobs())
+    await abandoned(studio)
+    made = await resumed(later(studio))
+    assert made.state is FilmState.SUCCEEDED
+    assert not any(piece.placeholder for task in made.tasks for piece in task.pieces)
+    assert studio.jobs.accepted[0] == CLIPS[0]
+    assert f"{CLIPS[0][:-1]}2" in studio.jobs.accepted
+
+
+async def test_a_clip_whose_job_died_and_may_be_billed_is_made_again_only_when_asked_for():
+    studio = Studio.of(film(), jobs=BilledJobs())
+    await abandoned(studio)
+    made = await resumed(later(studio))
+    task = made.task("s1.animation")
+    assert (made.state, task.state) == (FilmState.FAILED, TaskState.FAILED)
+    assert "may have been paid for" in made.error.message
+    assert sorted(studio.jobs.accepted) == CLIPS
+    again = await resumed(studio)
+    assert again.state is FilmState.SUCCEEDED
+    assert not again.task("s1.animation").pieces[0].placeholder
+
+
+async def test_late_money_leaves_a_clip_whose_job_died_with_its_film():
+    studio = Studio.of(film(), jobs=BilledJobs())
+    await abandoned(studio)
+    job = next(iter(studio.jobs.jobs.values()))
+    await studio.ledger.hold(charge_of(job, job.attempts[0]), 50_000)
+    generator: Any = ScriptedGenerator(lambda _: "hang")
+    settle = settling(studio, generator, NOW + timedelta(minutes=40))
+    settle.jobs = studio.jobs
+    await settle()
+    assert generator.cancelled == set()
+    settle.now, settle.last = lambda: NOW + timedelta(minutes=80), None
+    await settle()
+    assert studio.ledger.sums("acme", Scope(ScopeKind.FILM, "f1"))[0] == 0
