@@ -15,11 +15,11 @@ from services.common.errors import (
 from services.orchestrator.domain.films.asking import shot_request
 from services.orchestrator.domain.films.billing import Bill, together
 from services.orchestrator.domain.films.choosing import ModelChoice
-from services.orchestrator.domain.films.film import Film
+from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.likeness import retry_seed
 from services.orchestrator.domain.films.ports import FilmStore, LibraryPort
-from services.orchestrator.domain.films.tasks import FilmTask, Piece
+from services.orchestrator.domain.films.tasks import FilmTask, Piece, TaskState
 from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.options import Routing
 from services.orchestrator.domain.ports import JobStore, ModelsPort
@@ -114,6 +114,7 @@ class MakeClip:
             seed = retry_seed(film.id, task.id, task.version, number)
             request = replace(request, seed=seed, budget_limit_micros=_paid(task))
             identifier += f"/{number}"
+        await self._require_run(film)
         job, _ = await self.accept(
             film.tenant,
             request,
@@ -125,14 +126,26 @@ class MakeClip:
         moment = self.now()
 
         def note(current: Film) -> Film | None:
-            if current.task(task.id).job == job.id:
+            known = current.task(task.id)
+            if known.job == job.id or not _same_try(known, task):
                 return None
             return current.with_task(moment, task.id, lambda t: replace(t, job=job.id))
 
         changed = await self.films.change(film.id, note)
-        if changed.state == "cancelling":
+        stopping = changed.state in {FilmState.CANCELLING, FilmState.CANCELLED}
+        if stopping or not _same_try(changed.task(task.id), task):
             await self._stop(film.tenant, job.id)
         return job.id
+
+    async def _require_run(self, film: Film) -> None:
+        """Raise Cancelled where the run is over: its step has outlived it.
+
+        While the film is being stopped the job is accepted all the same, and stopped: an earlier
+        life of this step may have had it accepted.
+        """
+        known = await self.films.read(film.id)
+        if known.run != film.run or known.state.terminal:
+            raise Cancelled(f"{film.name} was stopped")
 
     async def _stop(self, tenant: str, job_id: str) -> None:
         try:
@@ -165,6 +178,12 @@ class MakeClip:
             )
 
         await self.films.change(film.id, move)
+
+
+def _same_try(known: FilmTask, task: FilmTask) -> bool:
+    """Whether the film still works on the try that the step was begun for."""
+    tried = (known.version, known.attempt) == (task.version, task.attempt)
+    return tried and known.state is TaskState.RUNNING
 
 
 def _paid(task: FilmTask) -> int | None:

@@ -1,0 +1,109 @@
+"""A step that outlives its run: what it begins late is not begun, is stopped, or is taken up."""
+
+from typing import Any
+
+import pytest
+
+from services.common.errors import AlreadyEnded
+from services.orchestrator.domain.films.film import FilmState
+from services.orchestrator.domain.films.strategy import VisualApproach
+from tests.fakes.film_parts import Shelf
+from tests.unit.orchestrator.films.films import EndingJobs, Studio, film
+
+CLIP = "s1.animation"
+
+
+class Ending:
+    """Ends the run of a film once, in the midst of a step: stopped before, or given up."""
+
+    def __init__(self, *, stopping):
+        self.stopping, self.done = stopping, False
+        self.studio: Any = None
+
+    async def __call__(self):
+        if self.done:
+            return
+        self.done = True
+        if self.stopping:
+            await self.studio.command().cancel("acme", "films/f1")
+        await self.studio.flow().running.abandon("f1.1", away=True)
+
+
+class LateShelf(Shelf):
+    """A library that has nothing, and is so slow that the run ends meanwhile."""
+
+    def __init__(self, end):
+        super().__init__()
+        self.end = end
+
+    async def find(self, *_, **__):
+        await self.end()
+
+
+class LateJobs(EndingJobs):
+    """Jobs of which the first is accepted so slowly that the run ends meanwhile."""
+
+    def __init__(self, end):
+        super().__init__()
+        self.end, self.stopped = end, list[str]()
+
+    async def accept(self, job):
+        await self.end()
+        return await super().accept(job)
+
+    async def request_cancel(self, tenant, job_id):
+        self.stopped.append(job_id)
+        raise AlreadyEnded(job_id)
+
+
+async def late_clip(studio, end):
+    """Make a clip in a run that `end` ends in the midst of it."""
+    end.studio = studio
+    flow = studio.flow()
+    await flow.begin("f1.1")
+    await flow.task("f1.1", CLIP)
+    return studio.films.films["f1"]
+
+
+@pytest.mark.parametrize("stopping", [True, False])
+async def test_no_clip_is_begun_for_a_film_that_has_ended_meanwhile(stopping):
+    end = Ending(stopping=stopping)
+    asked = film(approach=VisualApproach.HYBRID_STOCK_FIRST)
+    studio = Studio.of(asked, library=LateShelf(end))
+    made = await late_clip(studio, end)
+    assert made.state is (FilmState.CANCELLED if stopping else FilmState.FAILED)
+    assert studio.jobs.accepted == []
+
+
+async def test_a_clip_that_is_accepted_as_its_film_ends_as_cancelled_is_stopped():
+    end = Ending(stopping=True)
+    studio = Studio.of(film(), jobs=LateJobs(end))
+    made = await late_clip(studio, end)
+    assert made.state is FilmState.CANCELLED
+    assert studio.jobs.stopped == list(studio.jobs.jobs)
+
+
+async def test_a_clip_that_is_accepted_as_its_film_is_given_up_is_kept_for_who_resumes_it():
+    end = Ending(stopping=False)
+    studio = Studio.of(film(), jobs=LateJobs(end))
+    made = await late_clip(studio, end)
+    assert made.state is FilmState.FAILED
+    assert (studio.jobs.stopped, made.task(CLIP).job) == ([], "j001")
+
+
+async def test_a_clip_that_is_accepted_as_its_try_is_replaced_by_another_is_stopped():
+    end = Ending(stopping=True)
+    studio = Studio.of(film(), jobs=LateJobs(end))
+    once = end.__call__
+
+    async def resume():
+        if not end.done:
+            await once()
+            await studio.command().resume("acme", "films/f1", "", approve=False)
+            await studio.flow().begin("f1.2")
+
+    studio.jobs.end = resume
+    made = await late_clip(studio, end)
+    assert made.state is FilmState.RUNNING
+    assert made.task(CLIP).job == ""
+    assert studio.jobs.stopped == list(studio.jobs.jobs)
