@@ -19,10 +19,13 @@ class StopFilm:
     works: WorkPort
 
     async def __call__(self, film_run: str) -> None:
-        """Stop what runs. The film ends by its own flow, which hears that its tasks have ended."""
+        """Stop what runs. The film ends by its own flow, which hears that its tasks have ended.
+
+        One whose run died first is CANCELLED, and has tasks in work all the same.
+        """
         film_id, run = film_and_run(film_run)
         film = await self.films.read(film_id)
-        if film.run != run or film.state is not FilmState.CANCELLING:
+        if film.run != run or film.state not in {FilmState.CANCELLING, FilmState.CANCELLED}:
             return
         for task in film.tasks:
             if task.state is TaskState.RUNNING:

@@ -265,6 +265,7 @@ class Studio:
         models: Any = FixedModels(*self.models)
         return CommandFilm(
             films=self.films,
+            jobs=self.jobs,
             scripts=self.scripts,
             price=PriceRemake(
                 models=models,

@@ -1,5 +1,6 @@
 """A step that outlives its run: what it begins late is not begun, is stopped, or is taken up."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from services.common.errors import AlreadyEnded
 from services.orchestrator.domain.films.film import FilmState
 from services.orchestrator.domain.films.strategy import VisualApproach
-from tests.fakes.film_parts import Shelf
+from tests.fakes.film_parts import NOW, Shelf
 from tests.unit.orchestrator.films.films import EndingJobs, Studio, film
 
 CLIP = "s1.animation"
@@ -107,3 +108,31 @@ async def test_a_clip_that_is_accepted_as_its_try_is_replaced_by_another_is_stop
     assert made.state is FilmState.RUNNING
     assert made.task(CLIP).job == ""
     assert studio.jobs.stopped == list(studio.jobs.jobs)
+
+
+async def at_work():
+    """A studio whose film has a job at work for its first clip, and its run."""
+    studio = Studio.of(film(), jobs=LateJobs(None))
+    running = studio.flow().running
+    await running.begin("f1.1")
+    begun = studio.films.films["f1"]
+    studio.films.films["f1"] = begun.with_task(
+        NOW, CLIP, lambda task: replace(task.begun(NOW), job="j001")
+    )
+    return studio, running
+
+
+@pytest.mark.parametrize(("number", "stopped"), [(1, ["j001"]), (2, [])])
+async def test_a_shot_that_is_made_again_stops_the_job_that_was_to_make_it(number, stopped):
+    studio, running = await at_work()
+    await running.abandon("f1.1", away=True)
+    await studio.command().regenerate("acme", "films/f1", number, feedback="", request_id="")
+    assert studio.jobs.stopped == stopped
+
+
+async def test_stopping_that_comes_after_the_run_was_given_up_stops_its_clips_all_the_same():
+    studio, running = await at_work()
+    await studio.command().cancel("acme", "films/f1")
+    await running.abandon("f1.1", away=True)
+    await studio.cancel()
+    assert studio.jobs.stopped == ["j001"]
