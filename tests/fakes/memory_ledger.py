@@ -133,10 +133,19 @@ class MemoryLedger:
         }
 
     async def unsettled(self, since: datetime, after: int, limit: int) -> Sequence[OpenAttempt]:
+        return [found for found in self._open(after) if found.time >= since][:limit]
+
+    async def held(self, before: datetime, after: int, limit: int) -> Sequence[OpenAttempt]:
+        return [
+            found
+            for found in self._open(after)
+            if found.time < before and self._account(found.charge).open
+        ][:limit]
+
+    def _open(self, after: int) -> list[OpenAttempt]:
         rows = enumerate(self.accounts.values(), start=1)
-        found = [
+        return [
             OpenAttempt(position=position, charge=account.charge, time=self.time)
             for position, account in rows
             if position > after and account.peak and account.settled is None
         ]
-        return found[:limit]

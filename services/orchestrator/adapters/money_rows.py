@@ -25,6 +25,36 @@ def of_attempt(charge: Charge) -> sa.ColumnElement[bool]:
     return mine & (ledger_entries.c.attempt == charge.attempt)
 
 
+def unsettled_holds(
+    after: int,
+    limit: int,
+    *,
+    since: datetime | None = None,
+    still_before: datetime | None = None,
+) -> sa.Select[Any]:
+    """First holds, behind a position, of attempts that were never settled.
+
+    Those that began `since` then; or those from before that hold something still.
+    """
+    hold, other = ledger_entries.alias(), ledger_entries.alias()
+    same = (other.c.tenant == hold.c.tenant) & (other.c.attempt == hold.c.attempt)
+    settled = sa.exists().where(same & (other.c.kind == EntryKind.SETTLE))
+    first = (hold.c.kind == EntryKind.HOLD) & (hold.c.part == 0) & (hold.c.position > after)
+    statement = sa.select(hold).where(first & ~settled)
+    if since is not None:
+        statement = statement.where(hold.c.create_time >= since)
+    if still_before is not None:
+        amount = other.c.amount_micros
+        signed = sa.case(
+            (other.c.kind == EntryKind.HOLD, amount),
+            (other.c.kind == EntryKind.RELEASE, -amount),
+            else_=0,
+        )
+        left = sa.select(sa.func.sum(signed)).where(same).scalar_subquery()
+        statement = statement.where((hold.c.create_time < still_before) & (left > 0))
+    return statement.order_by(hold.c.position).limit(limit)
+
+
 def budget_from(row: Any) -> Budget:
     """The limit in a row that has one."""
     return Budget(

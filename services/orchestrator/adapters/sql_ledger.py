@@ -22,6 +22,7 @@ from services.orchestrator.adapters.money_rows import (
     of_attempt,
     on_scopes,
     open_attempt_from,
+    unsettled_holds,
 )
 from services.orchestrator.adapters.money_tables import budgets, ledger_entries
 from services.orchestrator.domain.money.budgets import Budget, exceeded
@@ -166,19 +167,15 @@ class SqlLedger:
 
     async def unsettled(self, since: datetime, after: int, limit: int) -> Sequence[OpenAttempt]:
         """See `Ledger.unsettled`."""
-        hold, other = ledger_entries.alias(), ledger_entries.alias()
-        settled = sa.exists().where(
-            (other.c.tenant == hold.c.tenant)
-            & (other.c.attempt == hold.c.attempt)
-            & (other.c.kind == EntryKind.SETTLE)
-        )
-        first = (hold.c.kind == EntryKind.HOLD) & (hold.c.part == 0)
-        statement = sa.select(hold).where(
-            first & (hold.c.position > after) & (hold.c.create_time >= since) & ~settled
-        )
+        return await self._open(unsettled_holds(after, limit, since=since))
+
+    async def held(self, before: datetime, after: int, limit: int) -> Sequence[OpenAttempt]:
+        """See `Ledger.held`."""
+        return await self._open(unsettled_holds(after, limit, still_before=before))
+
+    async def _open(self, holds: sa.Select[Any]) -> Sequence[OpenAttempt]:
         async with self._database.read() as connection:
-            rows = await connection.execute(statement.order_by(hold.c.position).limit(limit))
-            return [open_attempt_from(row) for row in rows]
+            return [open_attempt_from(row) for row in await connection.execute(holds)]
 
     async def _touched(self, charge: Charge) -> bool:
         """Whether money was ever moved for this attempt."""

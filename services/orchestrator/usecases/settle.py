@@ -1,9 +1,10 @@
 """Late money: attempts that the flow has let go of, while their vendor may still charge."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from services.common.errors import NotFound, ServiceError
 from services.common.telemetry import get_logger
@@ -19,8 +20,10 @@ from services.orchestrator.usecases.films.booking import Booking
 from services.orchestrator.usecases.spend import close
 
 _log = get_logger(__name__)
-# A vendor that charges later than this is found by its bill, not by asking.
+# A vendor that charges later than this is found by its bill, not by asking; but what is held still,
+# such as an order that an operator must settle, is asked about every hour until it is known.
 PATIENCE = timedelta(hours=6)
+HOUR_SECONDS = 3600
 # What a film that was given up has ordered is left to its end for so long: it may be resumed. The
 # generator's own deadline is an hour, so that asking stops nothing then.
 KEPT = timedelta(minutes=75)
@@ -55,19 +58,20 @@ class SettleLate:
         moment, last = self.now(), self.last
         room, asked = asyncio.Semaphore(AT_ONCE), 0
         async with asyncio.TaskGroup() as group:
-            async for found in self._unsettled(moment):
-                if last is None or self._due(found.time, last, moment):
-                    asked += 1
-                    group.create_task(self._safely(found, room))
+            async for found in self._all_due(moment, last):
+                asked += 1
+                group.create_task(self._safely(found, room))
         self.last = moment
         return asked
 
-    async def _unsettled(self, moment: datetime) -> AsyncIterator[OpenAttempt]:
-        after = 0
-        while page := await self.ledger.unsettled(moment - PATIENCE, after, PAGE):
-            for found in page:
+    async def _all_due(self, moment: datetime, last: datetime | None) -> AsyncIterator[OpenAttempt]:
+        since = moment - PATIENCE
+        async for found in _pages(partial(self.ledger.unsettled, since)):
+            if last is None or self._due(found.time, last, moment):
                 yield found
-            after = page[-1].position
+        if last is None or _hour(last) != _hour(moment):
+            async for found in _pages(partial(self.ledger.held, since)):
+                yield found
 
     def _due(self, begun: datetime, last: datetime, now: datetime) -> bool:
         """Whether the attempt has come to one of the ages since the last round."""
@@ -156,3 +160,17 @@ class SettleLate:
             return True
         stopped = film.state in {FilmState.SUCCEEDED, FilmState.CANCELLED}
         return stopped or all(task.order != charge.attempt for task in film.tasks)
+
+
+async def _pages(
+    ask: Callable[[int, int], Awaitable[Sequence[OpenAttempt]]],
+) -> AsyncIterator[OpenAttempt]:
+    after = 0
+    while page := await ask(after, PAGE):
+        for found in page:
+            yield found
+        after = page[-1].position
+
+
+def _hour(moment: datetime) -> int:
+    return int(moment.timestamp()) // HOUR_SECONDS

@@ -215,6 +215,22 @@ async def test_what_was_held_and_never_settled_is_found_again(database_url):
         assert await ledger.unsettled(NOW + timedelta(seconds=1), 0, 10) == []
 
 
+async def test_what_is_held_still_is_found_however_long_ago_it_began(database_url):
+    async with opened(database_url) as database:
+        ledger, _ = parts(database)
+        for number in (1, 2, 3, 4):
+            await ledger.hold(charge(number), 100)
+        await ledger.settle(charge(1), 100)
+        await ledger.release(charge(2))
+        await ledger.release(charge(3))
+        await ledger.hold(charge(3), 150)
+        later = NOW + timedelta(days=30)
+        found = await ledger.held(later, 0, 10)
+        assert [each.charge.attempt for each in found] == ["j1/1/3", "j1/1/4"]
+        assert await ledger.held(later, found[0].position, 1) == found[1:]
+        assert await ledger.held(NOW, 0, 10) == []
+
+
 # ---------------------------------------------------------------------------- under load
 async def test_a_budget_for_seven_admits_seven_of_a_hundred_on_one_sqlite_file(tmp_path):
     url = f"sqlite:///{tmp_path}/money.sqlite"

@@ -21,7 +21,7 @@ from services.orchestrator.adapters.sql_ledger import SqlLedger
 from services.orchestrator.domain.job import JobState
 from services.orchestrator.domain.money.scopes import Scope, ScopeKind
 from services.orchestrator.domain.options import Objective, Routing
-from services.orchestrator.domain.ports import AssetPort
+from services.orchestrator.domain.ports import AssetPort, GenerationView
 from services.orchestrator.domain.prices import Price
 from services.orchestrator.domain.routing import Router
 from services.orchestrator.flows.generate_video import generate_video
@@ -232,6 +232,52 @@ async def test_one_round_reaches_every_attempt_however_many_there_are():
         await ledger.release(one)
     settle = late(MemoryJobs(), ledger, ScriptedGenerator())
     assert await settle() == 1200
+
+
+class Operated(ScriptedGenerator):
+    """A generator that does not know what became of anything until an operator says so."""
+
+    told: int | None = None
+
+    async def cancel(self, tenant, request_id):
+        state = "unknown_outcome" if self.told is None else "failed"
+        return GenerationView(
+            name="generations/g",
+            state=state,
+            sequence=9,
+            model="m",
+            provider="vendor",
+            cost_micros=self.told,
+        )
+
+
+@pytest.mark.parametrize(("cost", "hours"), [(0, 7), (200_000, 7), (200_000, 7 * 24)])
+async def test_what_is_settled_after_many_hours_frees_its_hold(cost, hours):
+    ledger, generator, moment = MemoryLedger(), Operated(), [NOW]
+    await ledger.hold(charge(), PRICE)
+    settle = replace(late(MemoryJobs(), ledger, generator), now=lambda: moment[0])
+    for after in (0, 1, 5, hours):
+        moment[0] = NOW + timedelta(hours=after)
+        await settle()
+    assert ledger.sums("acme", TENANT) == (PRICE, 0)
+    generator.told = cost
+    moment[0] += timedelta(hours=1)
+    await settle()
+    assert ledger.sums("acme", TENANT) == (0, cost)
+
+
+async def test_what_is_held_for_long_is_asked_about_once_an_hour_and_what_is_not_no_more():
+    ledger, moment = MemoryLedger(), [NOW + timedelta(hours=6)]
+    for number in (1, 2):
+        await ledger.hold(charge(number), PRICE)
+    await ledger.release(charge(2))
+    settle = replace(late(MemoryJobs(), ledger, Operated()), now=lambda: moment[0])
+    await settle()
+    asked = 0
+    for _ in range(4 * 4):
+        moment[0] += timedelta(minutes=15)
+        asked += await settle()
+    assert asked == 4
 
 
 # ---------------------------------------------------------------------------- accept and plan

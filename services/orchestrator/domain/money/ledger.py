@@ -159,6 +159,9 @@ class Ledger(Protocol):
     async def unsettled(self, since: datetime, after: int, limit: int) -> Sequence[OpenAttempt]:
         """Attempts of all tenants that held money since then and were never settled, in order."""
 
+    async def held(self, before: datetime, after: int, limit: int) -> Sequence[OpenAttempt]:
+        """Attempts of all tenants that hold money still, and have since before then, in order."""
+
 
 def payer_of(
     tenant: str,
