@@ -94,23 +94,28 @@ class SettleLate:
         if view is None:
             await self.ledger.release(charge)
         elif view.ended:
+            # First the film: what is settled is not asked about again, and a bill is counted once.
+            await self._tell_film(charge, view.cost_micros or 0)
             charged = await close(self.ledger, charge, view)
             if charged:
                 _log.info("late_money_settled", attempt=charge.attempt, micros=charged)
-                await self._tell_film(charge, charged)
+                await self._tell_film(charge, charged)  # a price that nobody knew is what was held
 
     async def _tell_film(self, charge: Charge, micros: int) -> None:
         """Count it in the task of the film that ordered it, however long ago that ended."""
         payer, order = charge.payer, charge.attempt
-        if not payer.film:
+        if not payer.film or not micros:
             return
-        if payer.job != payer.film:
-            job = await self.jobs.read(payer.job)
-            attempt = job.attempt(charge.attempt)
-            if attempt is not None and attempt.cost_micros:
-                return  # the flow was quicker: it is in the job's own bill
-            order = job.request_id.removeprefix("films/")
-        film = await self.films.read(payer.film)
+        try:
+            if payer.job != payer.film:
+                job = await self.jobs.read(payer.job)
+                attempt = job.attempt(charge.attempt)
+                if attempt is not None and attempt.cost_micros:
+                    return  # the flow was quicker: it is in the job's own bill
+                order = job.request_id.removeprefix("films/")
+            film = await self.films.read(payer.film)
+        except NotFound:
+            return
         task = film.task(order.split("/")[1])
         await Booking(films=self.films, now=self.now)(film, task, Bill(charge.attempt, micros))
 

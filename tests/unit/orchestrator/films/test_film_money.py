@@ -27,7 +27,7 @@ from services.orchestrator.servicers.films import Films, FilmUseCases
 from services.orchestrator.usecases.films.command import ReadFilms
 from services.orchestrator.usecases.films.create import payer_of_film
 from services.orchestrator.usecases.settle import SettleLate
-from tests.fakes.film_parts import NOW, MemoryEdits, ScriptedWorks, Shelf
+from tests.fakes.film_parts import NOW, MemoryEdits, MemoryFilms, ScriptedWorks, Shelf
 from tests.fakes.journal import Crash
 from tests.unit.orchestrator.films.films import EndingJobs, Studio, film, shots
 from tests.unit.orchestrator.films.test_reuse import PRICED, MortalFilms
@@ -146,6 +146,49 @@ async def test_late_money_is_counted_in_the_film_once():
         COST, CLIP + COST,
     ]  # fmt: skip
     assert (told.state, told.progress_percent) == (made.state, 100)
+
+
+class LostFilms(MemoryFilms):
+    """A database that goes away in the middle: the next change of a film is lost."""
+
+    lost = False
+
+    async def change(self, film_id, mutate):
+        if self.lost:
+            self.lost = False
+            raise Unavailable
+        return await super().change(film_id, mutate)
+
+
+async def test_late_money_is_counted_in_the_film_although_a_database_went_away_between():
+    studio = Studio.of(film(1, providers={"image": "vendor_picture"}))
+    await studio.make()
+    films = LostFilms(*studio.films.films.values())
+    late = Charge(
+        payer=payer_of_film(films.films["f1"], NOW),
+        attempt="f1/s1.image/1.9/0",
+        model="m",
+        provider="vendor",
+    )
+    await studio.ledger.hold(late, COST)
+    before, films.lost = studio.booked(), True
+    for _ in range(2):
+        await replace(settling(studio), films=films)()
+    task = films.films["f1"].task("s1.image")
+    assert late.attempt in task.billed
+    assert studio.ledger.accounts["acme", late.attempt].settled == COST
+    assert films.films["f1"].cost_micros == before[1] + COST
+    assert not films.lost
+
+
+async def test_money_of_a_film_that_is_not_there_is_settled_all_the_same():
+    studio = Studio.of(film(1))
+    await studio.make()
+    gone = replace(payer_of_film(studio.films.films["f1"], NOW), job="gone", film="gone")
+    late = Charge(payer=gone, attempt="gone/music/1.1/0", model="m", provider="vendor")
+    await studio.ledger.hold(late, COST)
+    await settling(studio)()
+    assert studio.ledger.accounts["acme", late.attempt].settled == COST
 
 
 async def test_what_is_told_of_a_film_is_what_the_ledger_says():
