@@ -110,13 +110,20 @@ class SqlFilms:
             return await self._load(connection, film_id)
 
     async def list(self, tenant: str, before: str, limit: int) -> Sequence[Film]:
-        """See `FilmStore.list`: ids grow with time, so inserts do not move a page."""
-        statement = sa.select(*_DOCUMENTS).where(films.c.tenant == tenant)
+        """See `FilmStore.list`: ids grow with time, so inserts do not move a page.
+
+        Films that are in use here are not read; of the others one at a time, for some are large.
+        """
+        statement = sa.select(films.c.id, films.c.sequence).where(films.c.tenant == tenant)
         if before:
             statement = statement.where(films.c.id < before)
         statement = statement.order_by(films.c.id.desc()).limit(limit)
+        page = []
         async with self._database.read() as connection:
-            return [load(row.plan, row.status) for row in await connection.execute(statement)]
+            for row in (await connection.execute(statement)).all():
+                known = self._newest.known(row.id, row.sequence)
+                page.append(known or await self._documents(connection, row.id))
+        return page
 
     async def change(self, film_id: str, mutate: Callable[[Film], Film | None]) -> Film:
         """See `FilmStore.change`."""
@@ -192,8 +199,12 @@ class SqlFilms:
         known = self._newest.known(film_id, row.sequence)
         if known is not None:
             return known
-        found = (await connection.execute(sa.select(*_DOCUMENTS).where(mine))).one()
-        return self._newest.keep(load(found.plan, found.status))
+        return self._newest.keep(await self._documents(connection, film_id))
+
+    async def _documents(self, connection: AsyncConnection, film_id: str) -> Film:
+        mine = sa.select(*_DOCUMENTS).where(films.c.id == film_id)
+        found = (await connection.execute(mine)).one()
+        return load(found.plan, found.status)
 
 
 def film_run(film: Film) -> str:

@@ -135,9 +135,12 @@ class Films(FilmServiceServicer):
     async def _all_told(self, films: Sequence[Film]) -> Sequence[pb.Film]:
         """The messages of a tenant's films; the ledger says what they cost and saved."""
         sums = await self._use.ledger.film_totals(_tenant(), [film.id for film in films])
-        messages = [film_message(film) for film in films]
-        for film, message in zip(films, messages, strict=True):
+        messages = []
+        for film in films:
+            message = film_message(film)
             tell_totals(message, sums.get(film.id, Totals()))
+            messages.append(message)
+            await asyncio.sleep(0)  # a film may have hundreds of shots, and others wait
         return messages
 
     async def _shown(self, film: Film) -> pb.Film:

@@ -274,6 +274,35 @@ async def test_pages_go_from_new_to_old(url, acme):
         assert [found.id for found in (*page, *rest)] == sorted(made, reverse=True)
 
 
+async def test_a_page_reads_only_films_that_are_not_in_use_and_lets_others_work_between(
+    url, acme, monkeypatch
+):
+    turns, read = [0], []
+
+    def reading(plan, status):
+        read.append(turns[0])
+        return load(plan, status)
+
+    async def others():
+        while True:
+            turns[0] += 1
+            await asyncio.sleep(0)
+
+    async with store(url) as (films, _):
+        made = [(await films.accept(wanted(acme), "print"))[0] for _ in range(6)]
+        used = [await films.change(one.id, lambda found: found.started(NOW)) for one in made[:2]]
+        monkeypatch.setattr(sql_films, "load", reading)
+        working = asyncio.create_task(others())
+        page = await films.list(acme, "", 10)
+        working.cancel()
+        assert sorted(page, key=lambda one: one.id) == sorted(
+            [*used, *made[2:]], key=lambda one: one.id
+        )
+        assert [one.id for one in page] == sorted((one.id for one in made), reverse=True)
+    assert len(read) == 4
+    assert len(set(read)) == 4, "nobody else had a turn between two films"
+
+
 def run(seconds, *, succeeded=True, quality=0.5):
     spent = timedelta(seconds=seconds)
     return StrategyRun(execution_time=spent, succeeded=succeeded, quality_score=quality)
