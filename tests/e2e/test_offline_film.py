@@ -1,9 +1,11 @@
 """An offline film with nothing but the kernel to ask: not one packet leaves this machine.
 
 What an audit hook of Python cannot hear is counted here as well: gRPC's own sockets, ffmpeg and
-nats-server.
+nats-server. Root has such a network by default on Debian and Ubuntu. Where the kernel or a sandbox
+lends none it is skipped, with the reason; REELMESH_TEST_NAMESPACES=required makes that a failure.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -30,14 +32,31 @@ def _alone(command: list[str], **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def _lacks(reason: str, required: str) -> None:
+    """Skip for want of a network of one's own, or fail where one is `required`."""
+    message = f"no network of one's own can be had ({reason}), so no packet can be counted"
+    if required:
+        pytest.fail(f"{message}, and REELMESH_TEST_NAMESPACES demands it")
+    pytest.skip(message)
+
+
+def test_what_cannot_be_counted_is_skipped_with_its_reason_or_fails_where_it_is_demanded() -> None:
+    with pytest.raises(pytest.skip.Exception, match="unshare is missing"):
+        _lacks("unshare is missing", "")
+    with pytest.raises(pytest.fail.Exception, match="unshare is missing"):
+        _lacks("unshare is missing", "required")
+
+
 @pytest.mark.timeout(120)
 def test_not_one_packet_leaves_this_machine_for_an_offline_film(tmp_path: Path) -> None:
-    if shutil.which(_ALONE[0], path=_PATH) is None:
-        pytest.skip("there is no unshare: no network of one's own can be had")
+    required = os.environ.get("REELMESH_TEST_NAMESPACES", "")  # noqa: TID251 - no setting of ours
+    for program in (_ALONE[0], "ip"):
+        if shutil.which(program, path=_PATH) is None:
+            _lacks(f"{program} is missing", required)
     link = "ip link set lo up && ip link add out type veth peer name nowhere"
     able = _alone(["sh", "-c", link], PATH=_PATH)
     if able.returncode:
-        pytest.skip(f"this kernel lends no network of one's own: {able.stderr.strip()}")
+        _lacks(able.stderr.strip(), required)
     story = 'Amina closed her stall in the old market. "You are late," she told the boy.'
     (tmp_path / "story.txt").write_text(story)
     script = ["sh", str(OUTWARD / "quiet_house.sh"), sys.executable, str(tmp_path), "offline"]
