@@ -11,6 +11,7 @@ from services.generator.engines.storyboard import StoryboardEngine
 from services.generator.engines.workers import Workers
 from services.generator.settings import Settings
 from services.generator.worker.local import LocalBackend
+from services.generator.worker.scratch import kept_clean
 
 LOCAL = ("reelmesh", "media", "espeak", "synth")
 """Providers that are engines of this process: pictures, films, speech, music and effects."""
@@ -24,6 +25,7 @@ async def local_backends(
     seeing: Sees | None = None,
 ) -> dict[str, LocalBackend]:
     """Return the engines by provider; their processes end with `stack`."""
+    await kept_clean(settings.scratch, stack)
     storyboard = StoryboardEngine(
         settings.data_dir / "placeholders",
         workers=settings.cores,

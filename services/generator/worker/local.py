@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from functools import partial
@@ -58,6 +59,7 @@ class LocalBackend:
     async def updates(self, work: Work, job: str) -> AsyncGenerator[Update, None]:
         """Wait for a place, make it, yield the progress and the result."""
         if job not in self._taken:
+            await self._half_made_removed(work)
             yield self._left_behind(work)
             return
         self._taken.discard(job)
@@ -78,8 +80,9 @@ class LocalBackend:
         return False
 
     async def forget(self, work: Work) -> None:
-        """Remove the files of work that has ended."""
+        """Remove the files of work that has ended, and what a process that died had half made."""
         self._taken.discard(work.id)
+        await self._half_made_removed(work)
         for path in self._paths(work):
             path.unlink(missing_ok=True)
 
@@ -113,6 +116,10 @@ class LocalBackend:
                     await task
         await asyncio.to_thread(receipt.write_text, json.dumps(to_record(product)))
         yield made_of(path, product, cost_of(product, self._gpu_rate))
+
+    async def _half_made_removed(self, work: Work) -> None:
+        folder = self._paths(work)[0].with_suffix(".work")
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     def _left_behind(self, work: Work) -> Update:
         path, receipt = self._paths(work)

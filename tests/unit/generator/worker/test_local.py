@@ -145,6 +145,20 @@ async def test_work_of_an_earlier_life_is_lost_and_may_be_ordered_again(engine, 
     assert engine.begun == []
 
 
+@pytest.mark.parametrize("asked", [True, False])
+async def test_what_an_earlier_life_had_half_made_is_removed(engine, tmp_path, asked) -> None:
+    """With the work that is asked for again, and with work that has ended otherwise."""
+    for name in ("a.work", "b.work"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "clips-0").write_bytes(b"a clip")
+    backend = LocalBackend(engine, tmp_path, limit=1)
+    if asked:
+        await collect(backend, "a")
+    else:
+        await backend.forget(work("a"))
+    assert [each.name for each in tmp_path.iterdir()] == ["b.work"]
+
+
 async def test_a_file_that_was_finished_in_an_earlier_life_is_found_again(engine, tmp_path) -> None:
     before = LocalBackend(engine, tmp_path, limit=1)
     engine.go.set()
