@@ -109,6 +109,17 @@ async def spawn(
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
+    connecting = asyncio.create_task(_connected(process))
+    try:
+        return await asyncio.shield(connecting)
+    except BaseException:  # whoever is cancelled has no child to end
+        process.kill()
+        process.wait()
+        (await connecting).stdin.close()
+        raise
+
+
+async def _connected(process: subprocess.Popen[bytes]) -> Child:
     loop = asyncio.get_running_loop()
     stdout = asyncio.StreamReader(limit=_LONGEST_LINE)
     protocol = asyncio.StreamReaderProtocol(stdout)

@@ -1,10 +1,12 @@
 """Children are spoken to through pipes, and none outlives whoever it must die with."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
@@ -46,6 +48,34 @@ async def test_the_end_of_what_a_child_said_is_kept_and_never_holds_it_up() -> N
 async def test_a_program_that_is_not_there_is_told() -> None:
     with pytest.raises(FileNotFoundError):
         await spawn(["/nowhere/program"])
+
+
+@pytest.mark.parametrize("turns", range(9))
+async def test_who_is_cancelled_while_a_child_begins_leaves_none(
+    monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    """`turns` of the event loop later its pipes are connected, one after the other."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    class Noted(subprocess.Popen):
+        def __init__(self, *args: Any, **more: Any) -> None:
+            super().__init__(*args, **more)
+            begun.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Noted)
+    beginning = asyncio.create_task(spawn([sys.executable, "-c", "import time; time.sleep(60)"]))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    beginning.cancel()
+    try:
+        child = await beginning
+    except asyncio.CancelledError:
+        assert turns == 0 or begun
+        assert all(process.returncode is not None for process in begun)
+        await asyncio.to_thread(lambda: None)  # its pipes end meanwhile
+    else:
+        child.kill()
+        await child.wait()
 
 
 _PARENT = """
