@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 _log = get_logger(__name__)
 
-_SHOWN_CHARACTERS = 200
-
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM}
 
 
@@ -73,8 +71,8 @@ class Worker:
             stdin.write(json.dumps(order).encode() + b"\n")
             await stdin.drain()
         except (ConnectionError, RuntimeError) as error:  # uvloop: the latter on a closed pipe
-            why = await self._mourned()
-            raise Unavailable(f"worker {self.pid} died before it began{why}") from error
+            await self._mourned()
+            raise Unavailable("the worker died before it began") from error
         while line := await stdout.readline():
             message = json.loads(line)
             if "done" in message:
@@ -85,13 +83,13 @@ class Worker:
             if "progress" in message:
                 part, total = message["progress"]
                 on_progress(part / total)
-        raise Unavailable(f"worker {self.pid} died while it was working{await self._mourned()}")
+        await self._mourned()
+        raise Unavailable("the worker died while it was working")
 
-    async def _mourned(self) -> str:
-        """Log what a worker said before it died; returns the last line of it for the caller."""
+    async def _mourned(self) -> None:
+        """Log what a worker said before it died: callers shall not read paths of this machine."""
         words = await self._process.last_words()
         _log.error("a worker died", pid=self.pid, stderr=words)
-        return f": {words.splitlines()[-1][:_SHOWN_CHARACTERS]}" if words else ""
 
     async def kill(self) -> None:
         """End the process at once and reap it."""
