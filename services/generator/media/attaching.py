@@ -5,8 +5,6 @@ import subprocess
 from pathlib import Path
 
 import imageio_ffmpeg
-from langcodes import Language
-from langcodes.tag_parser import LanguageTagError
 
 from services.common.children import dying_with_parent
 
@@ -41,6 +39,9 @@ def attach(film: Path, captions: Path, language: str) -> None:
 
 def letters(language: str) -> str:
     """Return the three letters of ISO 639 that MP4 has room for; "und" for what is no language."""
+    from langcodes import Language  # noqa: PLC0415 - every worker would load it, few attach captions
+    from langcodes.tag_parser import LanguageTagError  # noqa: PLC0415 - as above
+
     try:
         return Language.get(language.strip()).to_alpha3() if language.strip() else "und"
     except (LanguageTagError, LookupError):
