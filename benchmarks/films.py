@@ -31,7 +31,9 @@ def _speed_up() -> list[Row]:
         )
     name = f"film of {SHOTS} shots from vendors, 3 at once"
     return [
-        Row(f"{name}, times faster than one at a time", f"{one / three:.2f}", ">= 2.2"),
+        Row(
+            f"{name}, times faster than one at a time", f"{one / three:.2f}", ">= 2.2", one / three
+        ),
         Row("  one at a time, 3 at once", f"{one:.0f}, {three:.0f} s", ""),
     ]
 
@@ -52,17 +54,21 @@ def _long() -> list[Row]:
     )
     films = f"{LONG // SHORT} films of {SHORT} shots, one of {LONG}, one more"
     return [
-        Row(f"PlanFilm of {LONG} shots, median", f"{plan * 1e3:.0f} ms", "< 200 ms"),
+        Row(f"PlanFilm of {LONG} shots, median", f"{plan * 1e3:.0f} ms", "< 200 ms", plan * 1e3),
         Row(f"film of {LONG} shots on placeholders", f"{seconds:.0f} s", ""),
         Row(f"  highest memory after {films}, MiB", told, ""),
-        Row("  most growth of a service by the long film", _most(short, long), "<= 5 %"),
-        Row("  by the second one", _most(long, again), "<= 3 %"),
+        _growth("  most growth of a service by the long film", _most(short, long), "<= 5 %"),
+        _growth("  by the second one", _most(long, again), "<= 3 %"),
     ]
 
 
-def _most(before: dict[str, float], after: dict[str, float]) -> str:
+def _growth(name: str, percent: float, against: str) -> Row:
+    return Row(name, f"{percent:.1f} %", against, percent)
+
+
+def _most(before: dict[str, float], after: dict[str, float]) -> float:
     """How much the service that grew most has grown, in percent."""
-    return f"{max(after[name] / before[name] - 1 for name in after) * 100:.1f} %"
+    return max(after[name] / before[name] - 1 for name in after) * 100
 
 
 def _placeholders(count: int) -> pb.CreateFilmRequest:

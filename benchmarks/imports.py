@@ -183,13 +183,21 @@ async def import_rate(
                     await _fresh(vendor, folder)
                     ours.append(await through_us(service, vendor.url, f"r{turn}"))
             used = cpu_seconds([service.pid]) - cpu[0], cpu_seconds([script.pid]) - cpu[1]
-    ratios = [round(script / service, 2) for script, service in zip(theirs, ours, strict=True)]
+    ratios = [script / service for script, service in zip(theirs, ours, strict=True)]
+    exact = {
+        "ratio": median(ratios),
+        "peak_mib": memory.resident,
+        "peak_own_mib": memory.own,
+        "peak_fair_mib": memory.fair,
+        "added_mib": memory.resident - before.resident,
+    }
     return {
         "size_mib": size_mib,
         "plain_boto3_mib_s": round(size_mib / median(theirs), 1),
         "import_mib_s": round(size_mib / median(ours), 1),
-        "ratio": median(ratios),
-        "ratios": ratios,
+        "exact": exact,
+        "ratio": round(exact["ratio"], 2),
+        "ratios": [round(ratio, 2) for ratio in ratios],
         "cpu_ms_per_mib": round(used[0] * 1000 / size_mib / turns, 2),
         "plain_boto3_cpu_ms_per_mib": round(used[1] * 1000 / size_mib / turns, 2),
         "idle_mib": round(before.resident),

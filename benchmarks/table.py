@@ -15,12 +15,14 @@ class Row:
     """One figure beside what it is measured against.
 
     A mark begins with how the first number of ``value`` must stand to it: ``< 10 ms``, ``>= 2.2``.
-    Anything else in ``against`` is only told.
+    Anything else in ``against`` is only told. ``number`` is that number before it was rounded to be
+    printed: 2.95 is less than 3 though it reads 3.0.
     """
 
     name: str
     value: str
     against: str
+    number: float | None = None
 
     @property
     def missed(self) -> bool:
@@ -28,8 +30,13 @@ class Row:
         mark = _MARK.match(self.against)
         if mark is None:
             return False
-        figure = _NUMBER.search(self.value.replace(",", ""))
-        return figure is None or not _HOLDS[mark[1]](float(figure[0]), float(mark[2]))
+        figure = self.number if self.number is not None else self._printed
+        return figure is None or not _HOLDS[mark[1]](figure, float(mark[2]))
+
+    @property
+    def _printed(self) -> float | None:
+        found = _NUMBER.search(self.value.replace(",", ""))
+        return None if found is None else float(found[0])
 
 
 def markdown(rows: Iterable[Row]) -> str:

@@ -25,3 +25,20 @@ def test_the_first_number_of_a_figure_is_held_against_its_mark(
     value: str, against: str, missed: bool
 ) -> None:
     assert Row("figure", value, against).missed is missed
+
+
+@pytest.mark.parametrize(
+    ("number", "value", "against", "missed"),
+    [
+        (2.95, "3.0", ">= 3", True),
+        (3.0, "3.0", ">= 3", False),
+        (10.4, "10 MiB", "<= 10 MiB", True),
+        (9.96, "10.0 ms", "< 10 ms", False),
+        (0.0, "none", "<= 3 %", False),
+        (float("nan"), "3.0", ">= 3", True),
+    ],
+)
+def test_what_a_figure_was_before_it_was_rounded_is_held_against_its_mark(
+    number: float, value: str, against: str, missed: bool
+) -> None:
+    assert Row("figure", value, against, number).missed is missed

@@ -57,7 +57,7 @@ async def test_who_is_cancelled_while_a_child_begins_leaves_none(
     """`turns` of the event loop later its pipes are connected, one after the other."""
     begun: list[subprocess.Popen[bytes]] = []
 
-    class Noted(subprocess.Popen):
+    class Noted(subprocess.Popen[bytes]):
         def __init__(self, *args: Any, **more: Any) -> None:
             super().__init__(*args, **more)
             begun.append(self)
