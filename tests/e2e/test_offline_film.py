@@ -34,10 +34,10 @@ def _alone(command: list[str], **env: str) -> subprocess.CompletedProcess[str]:
 
 def _lacks(reason: str, required: str) -> None:
     """Skip for want of a network of one's own, or fail where one is `required`."""
-    message = f"no network of one's own can be had ({reason}), so no packet can be counted"
+    message = f"no network of one's own can be had ({reason})"
     if required:
         pytest.fail(f"{message}, and REELMESH_TEST_NAMESPACES demands it")
-    pytest.skip(message)
+    pytest.skip(f"no packet can be counted here: {message}")
 
 
 def test_what_cannot_be_counted_is_skipped_with_its_reason_or_fails_where_it_is_demanded() -> None:

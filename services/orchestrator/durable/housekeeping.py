@@ -76,7 +76,10 @@ class Housekeeping:
         await self._report_stuck()
 
     async def _end_orphans(self) -> None:
-        """End jobs, films and edits whose workflow is over while they are not: a defect."""
+        """End jobs, films and edits whose workflow is over while they are not.
+
+        That is a defect, or for a film a part of ours that was away for too long.
+        """
         for job_id in await self._died(GENERATE_VIDEO):
             await self._orphans.finish.end(job_id, JobState.FAILED, error=DEFECT)
         for film_run, why in (await self._died(MAKE_FILM)).items():

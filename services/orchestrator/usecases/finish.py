@@ -18,7 +18,7 @@ from services.orchestrator.usecases.patience import patiently
 
 _log = get_logger(__name__)
 CANCEL_PATIENCE_SECONDS = 600.0
-DEFECT = Failure(reason="INTERNAL", message="The job could not be worked on; the log has its name.")
+DEFECT = Failure(reason="INTERNAL", message="It could not be worked on; the log has its name.")
 AWAY = Failure(
     reason="UNAVAILABLE",
     message="A part of this deployment was away for too long; ResumeFilm goes on where it stopped.",

@@ -94,7 +94,7 @@ class FilmTask:
     """A node with its state. `shot` is "" for what belongs to the whole film.
 
     `version` counts how often it was wanted (1, then once more with every redo), `attempt` the
-    tries, `repeats` those that a restart of ours has interrupted; `reduced` says that this try asks
+    tries, `repeats` those that trouble of ours ended for free; `reduced` says that this try asks
     for less. `model` is the model asked for, "" where one is chosen. `job` is the video job that
     makes it, `order` the generator's request id in work now, `asked` the model that it was sent
     to. `takes` are what earlier versions made; `taken` is the version that its pieces are of, 0
@@ -180,7 +180,7 @@ class FilmTask:
         )
 
     def repeated(self) -> Self:
-        """The same try once more, under another id: a restart of ours has ended it."""
+        """The same try once more, under another id: free trouble of ours ended it."""
         return replace(self, attempt=self.attempt + 1, repeats=self.repeats + 1, job="", order="")
 
     def done(self, now: datetime, pieces: tuple[Piece, ...], warning: Warned = "") -> Self:

@@ -14,7 +14,7 @@ from services.orchestrator.usecases.films.making import Interrupted, Unclear
 from services.orchestrator.usecases.films.retaking import best_of
 from services.orchestrator.usecases.patience import failure
 
-# Tries that a restart of ours may interrupt; they cost nothing.
+# Tries that trouble of ours may end, a restart or a part that is away; they cost nothing.
 MAX_REPEATS = 8
 # Tried again with reduced needs before it is given up.
 _SECOND_TRY = VISUAL | {TaskType.AUDIO, TaskType.COMPOSITION}
