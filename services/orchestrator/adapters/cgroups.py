@@ -22,7 +22,7 @@ class Container:
     def cores(self) -> float | None:
         """Its quota in cores; None where it has none."""
         new = self._words("cpu.max")
-        if new[:1] != [] and new[0].isdigit():
+        if new and new[0].isdigit():
             return int(new[0]) / int(new[1])
         quota, period = (self._number(f"cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
         return quota / period if quota and period else None

@@ -167,7 +167,7 @@ class MakeCaptions:
         choice = ModelChoice(await self.models.models(film.tenant))
         work = Reel.of(film, planned=True).captions()
         bought = await self.purchase(film, task, 0, work, choice.for_task(task))
-        return Made(pieces=(bought.view.piece,) if bought.view.piece else ())
+        return Made(pieces=(bought.piece,))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,9 +200,7 @@ class MakeCut:
             size=frame_size(film.brief) if film.brief.upscale else None,
         )
         bought = await self.purchase(film, task, 0, work, choice.for_task(task))
-        view, piece = bought.view, bought.view.piece
-        if piece is None:
-            raise FailedPrecondition("the cut is not there")
+        view, piece = bought.view, bought.piece
         cut = Cut(
             version=film.version + 1,
             asset=piece.asset,
@@ -225,7 +223,7 @@ class MakeCut:
         if reel.spans == Reel.of(film, planned=True).spans:
             return made[0].pieces[0].asset
         bought = await self.purchase(film, task, -1, reel.captions(), choice.for_task(made[0]))
-        return bought.view.piece.asset if bought.view.piece else ""
+        return bought.piece.asset
 
 
 def _warning(film: Film, task: FilmTask, reel: Reel, cut: Cut) -> Warned:

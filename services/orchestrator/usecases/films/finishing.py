@@ -34,8 +34,7 @@ class MakeLarger:
             await self.models.models(film.tenant), offline=film.brief.rules.offline
         )
         bought = await self.purchase(film, task, 0, larger(clip), choice.for_task(task))
-        pieces = (bought.view.piece,) if bought.view.piece else ()
-        return Made(pieces=pieces)
+        return Made(pieces=(bought.piece,))
 
 
 @dataclass(frozen=True, kw_only=True)

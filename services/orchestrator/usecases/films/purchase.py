@@ -33,9 +33,10 @@ from services.orchestrator.usecases.spend import close
 
 @dataclass(frozen=True)
 class Bought:
-    """What came of it, and what was charged, or saved where it was there already."""
+    """What came of it, what it made, and what was charged, or saved where it was there already."""
 
     view: WorkView
+    piece: Piece
     cost_micros: int
     saved_micros: int = 0
 
@@ -85,7 +86,8 @@ class Purchase:
             served = await self.artefacts.serve(charge, key)
             if served is not None:
                 await self._book(film, task, Bill.served(charge.attempt, served.saved_micros))
-                return Bought(_served_view(served.piece, model), 0, served.saved_micros)
+                view = _served_view(served.piece, model)
+                return Bought(view, served.piece, 0, served.saved_micros)
         ready = await self._ready(film, work)
         order = _order(film, task, charge, ready, model=model, at_once=_at_once(film, task, work))
         await self._on_record(film, task, order.request_id, model)
@@ -101,11 +103,11 @@ class Purchase:
         if listed is not None and price is not None and cost == price < listed:
             await self.ledger.save(charge, listed - price)
         await self._book(film, task, Bill(charge.attempt, cost))
-        _require_success(view)
-        if key and view.piece is not None:
-            await self.artefacts.keep(charge, key, view.piece, cost)
+        piece = _require_success(view)
+        if key:
+            await self.artefacts.keep(charge, key, piece, cost)
         await self._tell(film, task, view)
-        return Bought(view, cost)
+        return Bought(view, piece, cost)
 
     async def _book(self, film: Film, task: FilmTask, bill: Bill) -> None:
         await Booking(films=self.films, now=self.now)(film, task, bill)
@@ -211,7 +213,7 @@ def _price(price: Price, work: Work, film: Film) -> int | None:
     return unit_price_micros(price, seconds=seconds, characters=characters, resolution=size)
 
 
-def _require_success(view: WorkView) -> None:
+def _require_success(view: WorkView) -> Piece:
     if view.state == "cancelled":
         raise Cancelled(f"{view.name} was cancelled")
     if view.state != "succeeded" or view.piece is None:
@@ -221,3 +223,4 @@ def _require_success(view: WorkView) -> None:
             raise Interrupted(message)
         facts = {**fault.metadata, "why": fault.reason} if fault else None
         raise GenerationFailed(message, metadata=facts)
+    return view.piece

@@ -111,8 +111,6 @@ class Retaking:
                     raise
                 poor = True
                 break
-            if not made.pieces:
-                return made
             await self._keep(film, known, made, number)
         return await self._best(film, known, poor=poor)
 

@@ -33,8 +33,7 @@ class InParts:
         """All parts, from 0. Raises what `buy` raises; what was bought before is kept."""
         pieces = film.task(task.id).pieces
         for part in range(len(pieces), count):
-            piece = (await buy(part)).view.piece
-            pieces = (*pieces, piece) if piece else pieces
+            pieces = (*pieces, (await buy(part)).piece)
             await self._keep(film, task, pieces, 100 * len(pieces) // count)
         return Made(pieces=pieces)
 
@@ -101,7 +100,7 @@ class MakeMusic:
         model = await _choose(self.models, film, task)
         work = music_of(film.brief, film.shots, model)
         bought = await self.purchase(film, task, 0, work, model)
-        return Made(pieces=(bought.view.piece,) if bought.view.piece else ())
+        return Made(pieces=(bought.piece,))
 
 
 @dataclass(frozen=True, kw_only=True)

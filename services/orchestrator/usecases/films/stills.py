@@ -67,8 +67,11 @@ class MakePicture:
         known = picture_known_by(film.brief, shot, number)
         work = Worded(known, ready, alone=number > 0)
         bought = await self.purchase(film, task, part_of_try(number), work, model)
-        pieces = (bought.view.piece,) if bought.view.piece else ()
-        return Made(pieces=pieces, cost_micros=bought.cost_micros, saved_micros=bought.saved_micros)
+        return Made(
+            pieces=(bought.piece,),
+            cost_micros=bought.cost_micros,
+            saved_micros=bought.saved_micros,
+        )
 
     async def _worded(self, film: Film, task: FilmTask, model: Model) -> Words:
         """What the model is sent; put down before, so that a crash in between sends the same."""
