@@ -21,6 +21,7 @@ from services.orchestrator.usecases.films.making import (
     Maker,
     film_and_run,
     stopped,
+    taken_up,
 )
 from services.orchestrator.usecases.films.pacing import Pacing
 from services.orchestrator.usecases.films.preview import Preview
@@ -100,14 +101,16 @@ class RunFilm:
                 return (await self.films.read(film_id)).task(task_id).state.finished
             await self._done(film, task, made)
             if task.type in VISUAL:
-                self._feel(film_run, task, made)
+                self._feel(film, task, made)
                 await self.preview(film_id)
             return True
 
-    def _feel(self, film_run: str, task: FilmTask, made: Made) -> None:
-        """Tell the pace how long a clip took that a model has made."""
-        if task.start_time is not None and made.drawn and not task.reduced:
-            self.pacing.took(film_run, (self.now() - task.start_time).total_seconds())
+    def _feel(self, film: Film, task: FilmTask, made: Made) -> None:
+        """Tell the pace how long a clip took that a model has made in this run alone."""
+        if task.start_time is None or not made.drawn or task.reduced or taken_up(film, task):
+            return
+        took = self.now() - task.start_time
+        self.pacing.took(f"{film.id}.{film.run}", took.total_seconds())
 
     async def _begin_task(self, film_id: str, run: int, task_id: str) -> Film:
         moment = self.now()
@@ -198,6 +201,7 @@ class RunFilm:
             return film.ended(moment, FilmState.FAILED, AWAY if away else DEFECT)
 
         await self.films.change(film_id, end)
+        self.pacing.forget(film_run)
 
 
 def _goes_on(film: Film, begun: Film, task: FilmTask) -> bool:

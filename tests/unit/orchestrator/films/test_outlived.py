@@ -1,6 +1,7 @@
 """A step that outlives its run: what it begins late is not begun, is stopped, or is taken up."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,9 +10,11 @@ from services.common.errors import AlreadyEnded
 from services.orchestrator.domain.films.film import FilmState
 from services.orchestrator.domain.films.strategy import VisualApproach
 from tests.fakes.film_parts import NOW, Shelf
+from tests.unit.orchestrator.examples import queued
 from tests.unit.orchestrator.films.films import EndingJobs, Studio, film
 
 CLIP = "s1.animation"
+JOB = "j900"
 
 
 class Ending:
@@ -110,19 +113,23 @@ async def test_a_clip_that_is_accepted_as_its_try_is_replaced_by_another_is_stop
     assert studio.jobs.stopped == list(studio.jobs.jobs)
 
 
+async def nothing():
+    """Nothing ends meanwhile."""
+
+
 async def at_work():
     """A studio whose film has a job at work for its first clip, and its run."""
-    studio = Studio.of(film(), jobs=LateJobs(None))
+    studio = Studio.of(film(), jobs=LateJobs(nothing))
     running = studio.flow().running
     await running.begin("f1.1")
     begun = studio.films.films["f1"]
     studio.films.films["f1"] = begun.with_task(
-        NOW, CLIP, lambda task: replace(task.begun(NOW), job="j001")
+        NOW, CLIP, lambda task: replace(task.begun(NOW), job=JOB)
     )
     return studio, running
 
 
-@pytest.mark.parametrize(("number", "stopped"), [(1, ["j001"]), (2, [])])
+@pytest.mark.parametrize(("number", "stopped"), [(1, [JOB]), (2, [])])
 async def test_a_shot_that_is_made_again_stops_the_job_that_was_to_make_it(number, stopped):
     studio, running = await at_work()
     await running.abandon("f1.1", away=True)
@@ -135,4 +142,29 @@ async def test_stopping_that_comes_after_the_run_was_given_up_stops_its_clips_al
     await studio.command().cancel("acme", "films/f1")
     await running.abandon("f1.1", away=True)
     await studio.cancel()
-    assert studio.jobs.stopped == ["j001"]
+    assert studio.jobs.stopped == [JOB]
+
+
+async def test_how_long_a_clip_took_is_not_felt_where_its_run_was_given_up_meanwhile():
+    studio, running = await at_work()
+    await running.abandon("f1.1", away=True)
+    studio.jobs.jobs[JOB] = studio.jobs._ended(replace(queued(), id=JOB))
+    studio.moment = NOW + timedelta(hours=1)
+    await studio.command(studio.moment).resume("acme", "films/f1", "", approve=False)
+    running = studio.flow().running
+    await running.begin("f1.2")
+    await running.task("f1.2", CLIP)
+    assert studio.films.films["f1"].task(CLIP).pieces
+    assert running.pacing.pressure == {}
+    await running.task("f1.2", "s2.animation")
+    assert list(running.pacing.pressure["f1.2"].clips) == [0.0]
+
+
+async def test_a_run_that_was_given_up_is_forgotten():
+    studio = Studio.of(film())
+    running = studio.flow().running
+    await running.begin("f1.1")
+    await running.task("f1.1", CLIP)
+    assert "f1.1" in running.pacing.pressure
+    await running.abandon("f1.1", away=True)
+    assert running.pacing.pressure == {}
