@@ -10,7 +10,7 @@ from pydantic_settings import SettingsConfigDict
 from services.common.settings import ServiceSettings
 from services.orchestrator.domain.cache.policy import CachePolicy
 from services.orchestrator.domain.films.likeness import LikenessRule
-from services.orchestrator.domain.money.ledger import LATE_AGES
+from services.orchestrator.domain.money.ledger import KEPT, LATE_AGES
 from services.orchestrator.domain.policy import (
     ModerationPolicy,
     Quota,
@@ -48,6 +48,9 @@ class Settings(ServiceSettings):
     settle_ages_seconds: tuple[Annotated[float, Field(gt=0)], ...] = LATE_AGES
     """Ages at which an attempt that was never settled is asked about, from its first hold; a JSON
     list."""
+    film_orders_kept: timedelta = KEPT
+    """Age up to which what a film that was given up has ordered is left to its end, from its first
+    hold; more than `GENERATOR_DEADLINE`, or what is still made then is stopped."""
     lease: timedelta = timedelta(seconds=6)
     """How long a worker that is silent keeps its jobs (PostgreSQL)."""
     allow_placeholder: bool = False

@@ -163,6 +163,7 @@ async def working(
             generator=parts.generator,
             now=clock.now,
             ages=settings.settle_ages_seconds,
+            kept=settings.film_orders_kept,
         )
         orphans = Orphans(finish=finish, films=films.running, edits=edits)
         tidy = Housekeeping(

@@ -14,7 +14,7 @@ from services.orchestrator.domain.films.ports import FilmStore
 from services.orchestrator.domain.films.tasks import TaskState
 from services.orchestrator.domain.images.edits import is_of_edit
 from services.orchestrator.domain.images.ports import EditStore
-from services.orchestrator.domain.money.ledger import LATE_AGES, Charge, Ledger, OpenAttempt
+from services.orchestrator.domain.money.ledger import KEPT, LATE_AGES, Charge, Ledger, OpenAttempt
 from services.orchestrator.domain.ports import GeneratorPort, JobStore
 from services.orchestrator.usecases.films.booking import Booking
 from services.orchestrator.usecases.spend import close
@@ -24,16 +24,16 @@ _log = get_logger(__name__)
 # such as an order that an operator must settle, is asked about every hour until it is known.
 PATIENCE = timedelta(hours=6)
 HOUR_SECONDS = 3600
-# What a film that was given up has ordered is left to its end for so long: it may be resumed. The
-# generator's own deadline is an hour, so that asking stops nothing then.
-KEPT = timedelta(minutes=75)
 PAGE = 500
 AT_ONCE = 16
 
 
 @dataclass(kw_only=True)
 class SettleLate:
-    """Asks the generator what became of attempts that ended unsettled, each at growing ages."""
+    """Asks the generator what became of attempts that ended unsettled, each at growing ages.
+
+    What a film that was given up has ordered is asked about from the age `kept` on.
+    """
 
     jobs: JobStore
     films: FilmStore
@@ -42,6 +42,7 @@ class SettleLate:
     generator: GeneratorPort
     now: Callable[[], datetime]
     ages: Sequence[float] = LATE_AGES
+    kept: timedelta = KEPT
     last: datetime | None = field(default=None, init=False)
 
     async def run(self, every: timedelta) -> None:
@@ -137,7 +138,7 @@ class SettleLate:
 
     async def _kept(self, charge: Charge, age: timedelta) -> bool:
         """Whether a job that has ended may have died with its film, which may be resumed."""
-        if not charge.payer.film or age > KEPT:
+        if not charge.payer.film or age > self.kept:
             return False
         try:
             film = await self.films.read(charge.payer.film)
@@ -161,7 +162,7 @@ class SettleLate:
             film = await self.films.read(charge.payer.film)
         except NotFound:
             return True
-        if film.state is FilmState.FAILED and age > KEPT:
+        if film.state is FilmState.FAILED and age > self.kept:
             return True
         stopped = film.state in {FilmState.SUCCEEDED, FilmState.CANCELLED}
         return stopped or all(task.order != charge.attempt for task in film.tasks)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -15,6 +15,9 @@ from services.orchestrator.domain.values import Attempt
 # An attempt is asked about at these ages: most late money comes soon, and nobody is asked in vain
 # again and again. Seconds since its first hold.
 LATE_AGES = (5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 2400.0, 4800.0, 9600.0, 21_000.0)
+# What a film that was given up has ordered is left alone up to this age: it may be resumed. It is
+# more than the hour that a generator gives what it makes, so that asking then stops nothing.
+KEPT = timedelta(minutes=75)
 
 
 class EntryKind(StrEnum):

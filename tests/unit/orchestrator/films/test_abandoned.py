@@ -262,5 +262,9 @@ async def test_late_money_leaves_a_clip_whose_job_died_with_its_film():
     await settle()
     assert generator.cancelled == set()
     settle.now, settle.last = lambda: NOW + timedelta(minutes=80), None
+    settle.kept = timedelta(hours=2)
+    await settle()
+    assert generator.cancelled == set(), "a deployment may keep them longer"
+    settle.kept, settle.last = timedelta(minutes=75), None
     await settle()
     assert studio.ledger.sums("acme", Scope(ScopeKind.FILM, "f1"))[0] == 0
