@@ -1,9 +1,11 @@
 """The tables of films go up, down and up again, and are then what the code takes them for."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -11,17 +13,21 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 
 from services.common.database import Database
+from services.common.migrate import migrate
 from services.orchestrator import __main__ as orchestrator
 from services.orchestrator.adapters.film_history import SqlVoices
 from services.orchestrator.adapters.film_tables import metadata
+from services.orchestrator.adapters.money_tables import ledger_entries
 from services.orchestrator.adapters.sql_characters import SqlCharacters
 from services.orchestrator.adapters.sql_films import SqlFilms
 from services.orchestrator.domain.films.characters import CharacterSheet
 from services.orchestrator.domain.films.film import FilmState
 from services.orchestrator.durable.orders import DurableOrders
 from tests.fakes.film_parts import NOW
+from tests.servers import Postgres
 from tests.unit.orchestrator.films.films import film
 
+OPERATIONS = (Path(__file__).parents[3] / "docs/operations.md").read_text()
 pytestmark = pytest.mark.timeout(60)
 
 
@@ -38,8 +44,8 @@ def again(connection: Any) -> None:
             step.upgrade()
 
 
-def unlike(connection: Any) -> list[Any]:
-    """What of the tables of films is not as the code declares it."""
+def unlike(connection: Any, metadata: sa.MetaData = metadata) -> list[Any]:
+    """What of the tables, of films if no others, is not as the code declares it."""
     context = MigrationContext.configure(
         connection,
         opts={
@@ -48,6 +54,21 @@ def unlike(connection: Any) -> list[Any]:
         },
     )
     return list(compare_metadata(context, metadata))
+
+
+async def test_the_ledgers_index_may_be_built_before_while_everything_runs(
+    postgres_server: Postgres,
+) -> None:
+    url = postgres_server.create_database()
+    [statement] = re.findall(r"^CREATE INDEX CONCURRENTLY .*;$", OPERATIONS, re.MULTILINE)
+    async with Database(url, schema="orchestrator") as database:
+        await migrate(database, orchestrator.MIGRATIONS, revision="0012")
+        async with database.statement() as connection:
+            await connection.execute(sa.text(statement))
+        await migrate(database, orchestrator.MIGRATIONS)
+        async with database.begin() as connection:
+            assert await connection.run_sync(unlike, ledger_entries.metadata) == []
+    postgres_server.drop_database(url)
 
 
 async def test_films_are_kept_after_down_and_up(database_url: str) -> None:

@@ -1,4 +1,8 @@
-"""What a film cost is looked up in the ledger by the film."""
+"""What a film cost is looked up in the ledger by the film.
+
+Nothing is written to the ledger while PostgreSQL builds the index. Where that is large, an operator
+builds it before, `CONCURRENTLY` (docs/operations.md): it is then found and left as it is.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,6 +21,7 @@ def upgrade() -> None:
         ["tenant", "film"],
         sqlite_where=sa.text("film <> ''"),
         postgresql_where=sa.text("film <> ''"),
+        if_not_exists=True,
     )
 
 
