@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -19,9 +20,9 @@ from tests.fakes.odd_clips import BT2020_OF_BT709, P3_OF_BT709, bt601, patches, 
 ANY = Media(url="https://example.com/any")
 
 
-def film_of(files: list[Path], clips: tuple[Clip, ...], **task: object) -> tuple[Path, Composed]:
+def film_of(files: list[Path], clips: tuple[Clip, ...], **task: Any) -> tuple[Path, Composed]:
     film = files[0].with_name("film.mp4")
-    whole = ComposeTask(clips=clips, check=False, **task)  # type: ignore[arg-type]  # of any field
+    whole = ComposeTask(clips=clips, check=False, **task)
     return film, compose(whole, Inputs(clips=files), film, lambda _: None)
 
 
