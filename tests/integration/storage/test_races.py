@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from structlog.testing import capture_logs
 
 from services.common.database import Database
 from services.common.errors import (
@@ -29,6 +28,7 @@ from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.domain.assets import Asset, AssetState, Description
 from services.storage.domain.keys import ObjectKey
 from services.storage.domain.ports import Query
+from tests.fakes.logs import logged
 from tests.integration.storage.replica import Replica
 
 pytestmark = pytest.mark.timeout(60)
@@ -238,7 +238,7 @@ async def test_a_file_that_is_refused_rests_and_the_others_go_on(one: Replica) -
             await one.upload(f"bytes {number}".encode(), request_id=f"r{number}")
     flush = one.flushing()
     one.blobs.before["publish"] = refused
-    with capture_logs() as told:
+    with logged() as told:
         assert await flush.once() == 2
     assert [line["event"] for line in told] == ["spooled_file_refused"]
     assert "AccessDenied" in told[0]["message"]
@@ -418,7 +418,7 @@ async def test_what_cannot_be_cleared_up_after_a_commit_does_not_fail_it(one: Re
     heard = asyncio.Event()
     one.on_stored = heard.set
     one.blobs.before["delete"] = refused
-    with capture_logs() as told:
+    with logged() as told:
         asset = await one.upload(b"other bytes")
     assert await one.read(asset) == b"other bytes"
     assert heard.is_set()
@@ -488,7 +488,8 @@ async def test_records_that_are_away_are_told_as_such_by_every_step(tmp_path: Pa
             (store.give_up_stale, (now,)), (store.given_up, (1,)), (store.not_purged, (now, 1)),
             (store.underived, (now, 1)), (partial(store.with_role, moment=now), ("r", now, 1)),
             (store.begin_try, (asset, now, now)),
-            (partial(store.put_off, counted=True), (asset, now)), (store.expired, (now, 1)),
+            (partial(store.put_off, counted=True, ours=now), (asset, now)),
+            (store.expired, (now, 1)),
         ]  # fmt: skip
         for step, told in steps:
             with pytest.raises(Unavailable, match="database"):

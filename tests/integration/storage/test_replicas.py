@@ -23,7 +23,7 @@ async def test_200_uploads_of_one_creative_in_one_second_get_200_iterations(
     postgres_url: str, s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frozen = SimpleNamespace(now=lambda: SECOND)
-    monkeypatch.setattr("services.storage.__main__.clock", frozen)
+    monkeypatch.setattr("services.storage.parts.clock", frozen)
     async with AsyncExitStack() as stack:
         clients = []
         for replica in ("one", "two"):

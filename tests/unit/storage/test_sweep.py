@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from services.common.errors import FailedPrecondition, Unavailable
 from services.storage.usecases.sweep import Sweep
+from tests.fakes.logs import logged
 
 NOW = datetime(2026, 8, 12, tzinfo=UTC)
 
@@ -128,7 +128,7 @@ async def test_what_is_refused_is_told_and_does_not_stop_what_comes_after_it(
     room: Any = Nothing(refuses=("uploads", *(f"acme/{name[7:]}" for name in stuck)))
     staging: Any = Nothing()
     sweep = Sweep(assets=records, blobs=room, staging=staging, library=records, now=lambda: NOW)
-    with capture_logs() as told:
+    with logged() as told:
         report = await sweep.once()
     assert (report.given_up, report.purged, report.expired) == (9, 5, 5)
     left = [line["asset"] for line in told if line.get("chore") == "expired"]
@@ -142,6 +142,6 @@ async def test_refusals_without_end_end_the_chore(monkeypatch: pytest.MonkeyPatc
     records: Any = Records({"left": [], "deleted": [record(n) for n in range(9)], "expired": []})
     room: Any = Nothing(refuses=tuple(f"acme/{n}" for n in range(9)))
     sweep = Sweep(assets=records, blobs=room, staging=room, library=records, now=lambda: NOW)
-    with capture_logs() as told:
+    with logged() as told:
         assert (await sweep.once()).purged == 0
     assert [line["chore"] for line in told] == ["purged"] * 6

@@ -70,10 +70,16 @@ class ModelProcess:
         """The process id, 0 while there is none."""
         return self._child.pid if self._child and self._child.alive else 0
 
+    @property
+    def _gone(self) -> bool:
+        """Whether it has ended, or closed its end, which it does a moment before."""
+        running = self._child is not None and self._child.alive
+        return not running or self._reader is None or self._reader.done()
+
     async def start(self) -> Hello:
         """Start it where it does not run and return what it says. Raises Unavailable."""
         async with self._starting:
-            if self._child is None or not self._child.alive or self._hello is None:
+            if self._hello is None or self._gone:
                 self._hello = await self._begin()
             hello = self._hello
         return await asyncio.shield(hello)

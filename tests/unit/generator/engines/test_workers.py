@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from services.common.errors import Internal, Unavailable
 from services.generator.engines.media_room import MODULE
 from services.generator.engines.workers import Worker, Workers
+from tests.fakes.logs import logged
 
 CHECK = {"kind": "check", "task": {"media": {"url": "https://example.com/any"}}}
 _PARENT = """
@@ -54,22 +54,22 @@ def test_a_worker_that_reports_nothing_dies_with_a_generator_that_is_killed(tmp_
 
 async def test_why_a_worker_could_not_do_it_is_in_the_log(tmp_path: Path) -> None:
     workers = Workers(MODULE, 1)
-    with capture_logs() as logged, pytest.raises(Internal):
+    with logged() as events, pytest.raises(Internal):
         async with workers.one() as worker:
             await worker.ask({**order(tmp_path / "gone"), "kind": "of no kind"}, lambda _: None)
     await workers.close()
-    assert [line["event"] for line in logged] == ["a worker failed"]
-    assert "in carry_out" in logged[0]["trace"]
+    assert [line["event"] for line in events] == ["a worker failed"]
+    assert "in carry_out" in events[0]["trace"]
 
 
 async def test_what_a_worker_said_before_it_died_is_in_the_log_and_not_for_callers(
     tmp_path: Path,
 ) -> None:
     worker = await Worker.start("tests.fakes.no_such_module")
-    with capture_logs() as logged, pytest.raises(Unavailable) as told:
+    with logged() as events, pytest.raises(Unavailable) as told:
         await worker.ask(order(tmp_path / "any"), lambda _: None)
     await worker.kill()
-    assert "No module named" in logged[0]["stderr"]
+    assert "No module named" in events[0]["stderr"]
     assert str(told.value).startswith("the worker died ")
     assert "no_such_module" not in str(told.value)
 
