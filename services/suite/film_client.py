@@ -29,10 +29,9 @@ from reelmesh.orchestrator.v1.film_service_pb2 import (
     WatchFilmRequest,
 )
 from reelmesh.orchestrator.v1.film_service_pb2_grpc import FilmServiceStub
-from services.common.channels import Channel
 from services.common.errors import DataLoss, InvalidArgument, Unavailable
 from services.common.ids import new_id
-from services.suite.settings import ClientSettings
+from services.suite.channel import channel_to
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -50,9 +49,7 @@ _LEFT_OUT: tuple[object, ...] = (None, "", [], {})
 @asynccontextmanager
 async def films_at(address: str = "", api_key: str = "") -> AsyncIterator[FilmServiceAsyncStub]:
     """Open a channel to the orchestrator; empty arguments are read from the environment."""
-    found = ClientSettings()
-    key = api_key or found.api_key.get_secret_value()
-    async with Channel(address or found.address, api_key=key) as channel:
+    async with channel_to(address, api_key) as channel:
         yield FilmServiceStub(channel)
 
 

@@ -23,8 +23,8 @@ from reelmesh.orchestrator.v1.video_service_pb2 import (
 from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
-from services.common.channels import Channel
 from services.common.errors import DataLoss, InvalidArgument, NotFound
+from services.suite.channel import channel_to
 from services.suite.commands.session import EXIT_CODES, ApiKey, err, print_json, run
 from services.suite.settings import ClientSettings
 
@@ -44,9 +44,7 @@ Address = Annotated[
 @asynccontextmanager
 async def stored_at(address: str, api_key: str) -> AsyncIterator[StorageServiceAsyncStub]:
     """Open a channel to storage; empty arguments are read from the environment."""
-    found = ClientSettings()
-    key = api_key or found.api_key.get_secret_value()
-    async with Channel(address or found.storage_address, api_key=key) as channel:
+    async with channel_to(address or ClientSettings().storage_address, api_key) as channel:
         yield StorageServiceStub(channel)
 
 

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from reelmesh.orchestrator.v1 import budget_service_pb2 as pb
 from reelmesh.orchestrator.v1.budget_service_pb2_grpc import BudgetServiceStub
-from services.common.channels import Channel
 from services.common.ids import new_id
+from services.suite.channel import channel_to
 from services.suite.commands.display import money
 from services.suite.commands.session import (
     EXIT_CODES,
@@ -24,7 +24,6 @@ from services.suite.commands.session import (
     print_json,
     run,
 )
-from services.suite.settings import ClientSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -48,9 +47,7 @@ Subject = Annotated[
 @asynccontextmanager
 async def budget_service(address: str, api_key: str) -> AsyncIterator[BudgetServiceAsyncStub]:
     """The service at an address, "" for the one in the environment, as a key's owner."""
-    found = ClientSettings()
-    key = api_key or found.api_key.get_secret_value()
-    async with Channel(address or found.address, api_key=key) as channel:
+    async with channel_to(address, api_key) as channel:
         yield BudgetServiceStub(channel)
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from reelmesh.orchestrator.v1 import cache_service_pb2 as pb
 from reelmesh.orchestrator.v1.cache_service_pb2_grpc import CacheServiceStub
-from services.common.channels import Channel
+from services.suite.channel import channel_to
 from services.suite.commands.display import money
 from services.suite.commands.session import (
     EXIT_CODES,
@@ -21,7 +21,6 @@ from services.suite.commands.session import (
     print_json,
     run,
 )
-from services.suite.settings import ClientSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,9 +32,7 @@ app = typer.Typer(no_args_is_help=True, help="Look at the cache, and forget it."
 
 @asynccontextmanager
 async def _cache(address: str, api_key: str) -> AsyncIterator[CacheServiceAsyncStub]:
-    found = ClientSettings()
-    key = api_key or found.api_key.get_secret_value()
-    async with Channel(address or found.address, api_key=key) as channel:
+    async with channel_to(address, api_key) as channel:
         yield CacheServiceStub(channel)
 
 

@@ -13,8 +13,8 @@ from reelmesh.orchestrator.v1 import comparison_service_pb2 as pb
 from reelmesh.orchestrator.v1 import video_job_pb2
 from reelmesh.orchestrator.v1.comparison_service_pb2_grpc import ComparisonServiceStub
 from reelmesh.orchestrator.v1.video_service_pb2 import GenerateVideoRequest
-from services.common.channels import Channel
 from services.common.ids import new_id
+from services.suite.channel import channel_to
 from services.suite.commands.display import money
 from services.suite.commands.session import (
     EXIT_CODES,
@@ -25,7 +25,6 @@ from services.suite.commands.session import (
     print_json,
     run,
 )
-from services.suite.settings import ClientSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,9 +38,7 @@ Name = Annotated[str, typer.Argument(help='The comparison, "comparisons/…".')]
 
 @asynccontextmanager
 async def _comparisons(address: str, api_key: str) -> AsyncIterator[ComparisonServiceAsyncStub]:
-    found = ClientSettings()
-    key = api_key or found.api_key.get_secret_value()
-    async with Channel(address or found.address, api_key=key) as channel:
+    async with channel_to(address, api_key) as channel:
         yield ComparisonServiceStub(channel)
 
 

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from reelmesh.orchestrator.v1 import character_service_pb2 as pb
 from reelmesh.orchestrator.v1.character_service_pb2_grpc import CharacterServiceStub
-from services.common.channels import Channel
 from services.common.ids import new_id
+from services.suite.channel import channel_to
 from services.suite.commands.display import money
 from services.suite.commands.session import (
     EXIT_CODES,
@@ -26,7 +26,6 @@ from services.suite.commands.session import (
     run,
 )
 from services.suite.film_client import dollars
-from services.suite.settings import ClientSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -45,9 +44,7 @@ Wait = Annotated[bool, typer.Option(help="Wait until it is made.")]
 @asynccontextmanager
 async def character_service(address: str, api_key: str) -> AsyncIterator[CharacterServiceAsyncStub]:
     """The service of characters and edits, for the length of a block."""
-    found = ClientSettings()
-    key = api_key or found.api_key.get_secret_value()
-    async with Channel(address or found.address, api_key=key) as channel:
+    async with channel_to(address, api_key) as channel:
         yield CharacterServiceStub(channel)
 
 

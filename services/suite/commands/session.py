@@ -15,8 +15,8 @@ from rich.console import Console
 
 from reelmesh.orchestrator.v1.video_service_pb2_grpc import VideoServiceStub
 from services.common import errors
-from services.common.channels import Channel
 from services.common.settings import ServiceSettings
+from services.suite.channel import channel_to
 from services.suite.settings import ClientSettings
 
 if TYPE_CHECKING:
@@ -52,9 +52,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 @asynccontextmanager
 async def connected(address: str, api_key: str) -> AsyncIterator[VideoServiceAsyncStub]:
     """Open a channel to the orchestrator; empty arguments are read from the environment."""
-    found = ClientSettings()
-    key = api_key or found.api_key.get_secret_value()
-    async with Channel(address or found.address, api_key=key) as channel:
+    async with channel_to(address, api_key) as channel:
         yield VideoServiceStub(channel)
 
 

@@ -12,8 +12,8 @@ from rich.text import Text
 from reelmesh.prompt.v1 import prompt_service_pb2 as pb
 from reelmesh.prompt.v1.prompt_pb2 import Template
 from reelmesh.prompt.v1.prompt_service_pb2_grpc import PromptServiceStub
-from services.common.channels import Channel
 from services.common.ids import new_id
+from services.suite.channel import channel_to
 from services.suite.commands.session import EXIT_CODES, ApiKey, AsJson, out, print_json, run
 from services.suite.commands.styling import template_name
 from services.suite.settings import ClientSettings
@@ -35,9 +35,7 @@ Address = Annotated[
 
 @asynccontextmanager
 async def _prompts(address: str, api_key: str) -> AsyncIterator[PromptServiceAsyncStub]:
-    found = ClientSettings()
-    key = api_key or found.api_key.get_secret_value()
-    async with Channel(_at(address), api_key=key) as channel:
+    async with channel_to(_at(address), api_key) as channel:
         yield PromptServiceStub(channel)
 
 

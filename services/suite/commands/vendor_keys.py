@@ -11,9 +11,9 @@ from rich.table import Table
 
 from reelmesh.generator.v1 import vendor_key_service_pb2 as pb
 from reelmesh.generator.v1.vendor_key_service_pb2_grpc import VendorKeyServiceStub
-from services.common.channels import Channel
 from services.common.ids import new_id
 from services.suite import data_dir
+from services.suite.channel import channel_to
 from services.suite.commands.session import (
     EXIT_CODES,
     ApiKey,
@@ -41,9 +41,7 @@ Generator = Annotated[
 
 @asynccontextmanager
 async def _connected(address: str, api_key: str) -> AsyncIterator[VendorKeyServiceAsyncStub]:
-    found = ClientSettings()
-    key = api_key or found.api_key.get_secret_value()
-    async with Channel(address or found.generator_address, api_key=key) as channel:
+    async with channel_to(_where(address), api_key) as channel:
         yield VendorKeyServiceStub(channel)
 
 

@@ -17,6 +17,7 @@ from reelmesh.prompt.v1 import prompt_service_pb2 as pb
 from reelmesh.prompt.v1.prompt_service_pb2_grpc import PromptServiceStub
 from services.common.channels import Channel
 from services.common.telemetry import configure_logging
+from services.suite.channel import channel_to
 from services.suite.commands.session import EXIT_CODES, ApiKey, AsJson, print_json, run
 from services.suite.commands.styling import (
     Look,
@@ -56,10 +57,9 @@ File = Annotated[str, typer.Argument(metavar="FILE", help="The script; - reads s
 @asynccontextmanager
 async def _prompts(address: str, api_key: str) -> AsyncIterator[PromptServiceAsyncStub]:
     """A prompt service: the one at the address, or one that lives as long as the command."""
-    found = ClientSettings()
-    key = api_key or found.api_key.get_secret_value()
-    if address or found.prompt_address:
-        async with Channel(address or found.prompt_address, api_key=key) as channel:
+    address = address or ClientSettings().prompt_address
+    if address:
+        async with channel_to(address, api_key) as channel:
             yield PromptServiceStub(channel)
         return
     # Imported here: it reads every pack, which `reelmesh --help` need not wait for.
