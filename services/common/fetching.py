@@ -1,27 +1,29 @@
-"""The HTTP client that fetches large files: what the loop has read is handed on as it is.
+"""The HTTP client that moves large files: what the loop has read is handed on as it is.
 
-httpx by itself reads 64 KiB at a time through another layer, which takes all that the kernel has
-before anybody asks: 8 MiB for each download from a fast host, and half as much CPU again.
+httpx's own transport passes each byte of a body through five buffers, which costs twice the CPU of
+everything else that is done to receive a file. Here h11 reads and writes HTTP/1.1, and a body whose
+length was announced goes past it: there is nothing in it to be read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import deque
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-import httpcore
+import h11
 import httpx
 from typing_extensions import override
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from services.common.arriving import Arriving
 
-# What one read of the loop returns at most; the source waits while as much is here.
-_HELD_BYTES = 256 * 1024
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
 _CONNECTIONS = 64
+_HEAD_BYTES = 100 * 1024
+_BODILESS = frozenset({204, 304})
 
 
 def fetching_client(*, timeout: httpx.Timeout, ca_bundle: str = "") -> httpx.AsyncClient:
@@ -32,168 +34,174 @@ def fetching_client(*, timeout: httpx.Timeout, ca_bundle: str = "") -> httpx.Asy
     """
     own = ssl.create_default_context(cafile=ca_bundle) if ca_bundle else None
     context = own or httpx.create_ssl_context(trust_env=False)
+    context.set_alpn_protocols(["http/1.1"])
     return httpx.AsyncClient(timeout=timeout, transport=_Transport(context), trust_env=False)
 
 
-class _Transport(httpx.AsyncHTTPTransport):
-    """httpx's own, with another way to the network: there is no argument for that."""
+class _Transport(httpx.AsyncBaseTransport):
+    """One connection for each request, so many at a time."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=context,
-            max_connections=_CONNECTIONS,
-            max_keepalive_connections=0,
-            network_backend=_Network(),
+        self._context = context
+        self._room = asyncio.Semaphore(_CONNECTIONS)
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request and return the answer, whose body is still to be read."""
+        times = request.extensions["timeout"]
+        with _told(httpx.PoolTimeout, httpx.ConnectError):
+            async with asyncio.timeout(times["pool"]):
+                await self._room.acquire()
+        exchange = None
+        try:
+            exchange = _Exchange(await self._connect(request), request, self._room)
+            await exchange.send()
+            head = await exchange.head()
+        except BaseException:
+            if exchange is None:
+                self._room.release()
+            else:
+                await exchange.aclose()
+            raise
+        return httpx.Response(
+            head.status_code,
+            headers=head.headers.raw_items(),
+            stream=exchange,
+            extensions={
+                "http_version": b"HTTP/" + head.http_version,
+                "reason_phrase": bytes(head.reason),
+            },
         )
 
-
-class _Network(httpcore.AsyncNetworkBackend):
-    @override
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        with _told(httpcore.ConnectTimeout, httpcore.ConnectError):
-            async with asyncio.timeout(timeout):
-                loop = asyncio.get_running_loop()
-                transport, arriving = await loop.create_connection(_Arriving, host, port)
-        return _Stream(transport, arriving)
+    async def _connect(self, request: httpx.Request) -> Arriving:
+        url, loop = request.url, asyncio.get_running_loop()
+        encrypted = url.scheme == "https"
+        name = request.extensions.get("sni_hostname") or url.host
+        with _told(httpx.ConnectTimeout, httpx.ConnectError):
+            async with asyncio.timeout(request.extensions["timeout"]["connect"]):
+                _, arriving = await loop.create_connection(
+                    Arriving,
+                    url.host,
+                    url.port or (443 if encrypted else 80),
+                    ssl=self._context if encrypted else None,
+                    server_hostname=name if encrypted else None,
+                )
+        return arriving
 
 
-class _Arriving(asyncio.Protocol):
-    """What has come over one connection, in pieces; holds the source back while much is here."""
+class _Exchange(httpx.AsyncByteStream):
+    """One request and its answer; as a stream, the answer's body."""
 
-    def __init__(self) -> None:
-        self._transport: asyncio.Transport | None = None
-        self._pieces: deque[bytes] = deque()
-        self._held = 0
-        self._come = asyncio.Event()
-        self._writable = asyncio.Event()
-        self._ended = False
-        self._error: Exception | None = None
-        self.lost = asyncio.Event()
-
-    async def read(self) -> bytes:
-        """Return the next piece, ``b""`` at the end; raises what has broken the connection."""
-        while not self._pieces:
-            if self._ended:
-                self._check()
-                return b""
-            self._come.clear()
-            await self._come.wait()
-        piece = self._pieces.popleft()
-        was, self._held = self._held, self._held - len(piece)
-        if was >= _HELD_BYTES > self._held and self._transport and not self._ended:
-            self._transport.resume_reading()
-        return piece
-
-    async def drained(self) -> None:
-        """Wait until the connection takes more; raises what has broken it."""
-        await self._writable.wait()
-        self._check()
-
-    def _check(self) -> None:
-        if self._error is not None:
-            raise self._error
-
-    def use(self, transport: asyncio.Transport) -> None:
-        """Hold back ``transport`` from now on."""
-        self._transport = transport
-
-    @override
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports do all that asyncio's do, and are none of them by name.
-        self.use(cast("asyncio.Transport", transport))
-        self._writable.set()
-
-    @override
-    def data_received(self, data: bytes) -> None:
-        self._pieces.append(data)
-        was, self._held = self._held, self._held + len(data)
-        if was < _HELD_BYTES <= self._held and self._transport:
-            self._transport.pause_reading()
-        self._come.set()
-
-    @override
-    def eof_received(self) -> None:
-        self._end(None)
-
-    @override
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end(exc)
-        self._writable.set()
-        self.lost.set()
-
-    @override
-    def pause_writing(self) -> None:
-        self._writable.clear()
-
-    @override
-    def resume_writing(self) -> None:
-        self._writable.set()
-
-    def _end(self, error: Exception | None) -> None:
-        self._ended, self._error = True, error
-        self._come.set()
-
-
-class _Stream(httpcore.AsyncNetworkStream):
-    def __init__(self, transport: asyncio.Transport, arriving: _Arriving) -> None:
-        self._transport = transport
+    def __init__(self, arriving: Arriving, request: httpx.Request, room: asyncio.Semaphore) -> None:
         self._arriving = arriving
+        self._request = request
+        self._room: asyncio.Semaphore | None = room
+        self._times = request.extensions["timeout"]
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_BYTES)
+        # Bytes of the body that were announced, unless h11 has to find its end.
+        self._length: int | None = None
+
+    async def send(self) -> None:
+        """Send the request; a server that has heard enough may answer before its end."""
+        asked = self._request
+        target, method = asked.url.raw_path, asked.method
+        head = h11.Request(method=method, target=target, headers=asked.headers.raw)
+        try:
+            await self._write(head)
+            async for chunk in asked.stream:  # type: ignore[union-attr]  # clients give async ones
+                await self._write(h11.Data(data=chunk))
+            await self._write(h11.EndOfMessage())
+        except httpx.WriteError:
+            return
+
+    async def head(self) -> h11.Response:
+        """Return the beginning of the answer."""
+        while True:
+            event = await self._event()
+            if isinstance(event, h11.Response):
+                self._length = _announced(self._request.method, event)
+                return event
+            if not isinstance(event, h11.InformationalResponse):
+                msg = "the server closed the connection without an answer"
+                raise httpx.RemoteProtocolError(msg)
 
     @override
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Return what is there, up to more than was asked for: httpcore takes any number."""
-        with _told(httpcore.ReadTimeout, httpcore.ReadError):
-            async with asyncio.timeout(timeout):
-                return await self._arriving.read()
-
-    @override
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        with _told(httpcore.WriteTimeout, httpcore.WriteError):
-            async with asyncio.timeout(timeout):
-                self._transport.write(buffer)
-                await self._arriving.drained()
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the body as it comes."""
+        if self._length is not None:
+            async for piece in self._announced_body(self._length):
+                yield piece
+            return
+        while isinstance(event := await self._event(), h11.Data):
+            yield bytes(event.data)
 
     @override
     async def aclose(self) -> None:
-        # At once: a host that does not say goodbye would keep us waiting for it.
-        self._transport.abort()
-        await self._arriving.lost.wait()
+        """Close the connection and make room for another; a second time does nothing."""
+        room, self._room = self._room, None
+        if room is not None:
+            try:
+                await self._arriving.close()
+            finally:
+                room.release()
 
-    @override
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        loop, name = asyncio.get_running_loop(), server_hostname
-        with _told(httpcore.ConnectTimeout, httpcore.ConnectError):
-            async with asyncio.timeout(timeout):
-                encrypted = await loop.start_tls(
-                    self._transport, self._arriving, ssl_context, server_hostname=name
-                )
-                if encrypted is None:
-                    msg = "the connection was closed"
-                    raise ConnectionAbortedError(msg)
-        self._arriving.use(encrypted)
-        self._transport = encrypted
-        return self
+    async def _announced_body(self, left: int) -> AsyncIterator[bytes]:
+        piece, _ = self._http.trailing_data
+        while left:
+            piece = piece or await self._read()
+            if not piece:
+                msg = f"the server closed the connection {left} bytes before the end of the body"
+                raise httpx.RemoteProtocolError(msg)
+            yield piece[:left] if len(piece) > left else piece
+            left -= min(left, len(piece))
+            piece = b""
 
-    @override
-    def get_extra_info(self, info: str) -> Any:
-        return self._transport.get_extra_info(info)
+    async def _event(self) -> object:
+        while True:
+            with _understood():
+                event = self._http.next_event()
+            if event is not h11.NEED_DATA:
+                return event
+            with _understood():
+                self._http.receive_data(await self._read())
+
+    async def _read(self) -> bytes:
+        with _told(httpx.ReadTimeout, httpx.ReadError):
+            return await self._arriving.read(self._times["read"])
+
+    async def _write(self, event: h11.Event) -> None:
+        with _understood():
+            data = self._http.send(event)
+        if data:
+            with _told(httpx.WriteTimeout, httpx.WriteError):
+                await self._arriving.write(data, self._times["write"])
+
+
+def _announced(method: str, head: h11.Response) -> int | None:
+    """Return how long the body is, where the head tells (RFC 9112, 6.3)."""
+    told = {name: value for name, value in head.headers if name in _FRAMING}
+    if method == "HEAD" or head.status_code in _BODILESS or b"transfer-encoding" in told:
+        return None
+    return int(told[b"content-length"]) if b"content-length" in told else None
+
+
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """Turn the errors of h11 into those of httpx."""
+    try:
+        yield
+    except h11.RemoteProtocolError as error:
+        raise httpx.RemoteProtocolError(str(error)) from error
+    except h11.LocalProtocolError as error:
+        raise httpx.LocalProtocolError(str(error)) from error
 
 
 @contextmanager
 def _told(late: type[Exception], broken: type[Exception]) -> Iterator[None]:
-    """Turn the errors of sockets and of TLS into those that httpx knows."""
+    """Turn the errors of sockets and of TLS into those of httpx."""
     try:
         yield
     except TimeoutError as error:

@@ -29,10 +29,11 @@ _BUFFER_BYTES = 1024 * 1024
 
 
 class FolderStage:
-    """One file being received, gathered in a buffer that a thread then hashes and writes.
+    """One file being received, gathered in a buffer that one thread then hashes and another writes.
 
-    More is received meanwhile: one buffer is being filled, and at most one is being written. Their
-    memory is used again and again: chunks kept as they come would cost a page fault for every page.
+    More is received meanwhile: one buffer is being filled, and at most one is with the threads.
+    Their memory is used again and again: chunks kept as they come would cost a page fault for every
+    page.
     """
 
     def __init__(self, path: Path, max_bytes: int, disk: Disk, sums: PartSums | None) -> None:
@@ -42,7 +43,7 @@ class FolderStage:
         self._disk = disk
         self._filling, self._idle = bytearray(), bytearray()
         self._filled = 0
-        self._writing: asyncio.Future[None] | None = None
+        self._busy: tuple[asyncio.Future[None], ...] = ()
         self._digest = hashlib.sha256()
         self._sums = sums
         self._file: BinaryIO | None = None
@@ -63,7 +64,7 @@ class FolderStage:
 
     async def finish(self) -> StagedFile:
         """Write what is left and return the file with its digests."""
-        await self._written()
+        await self._settled()
         await self._disk.run(self._finish)
         crcs = self._sums.values if self._sums else ()
         return StagedFile(self._path, self.size_bytes, self._digest.hexdigest(), crcs)
@@ -88,18 +89,25 @@ class FolderStage:
         return taken
 
     async def _hand_over(self) -> None:
-        """Let the full buffer be written, and go on in the other one."""
-        await self._written()
+        """Let the full buffer be hashed and written, and go on in the other one."""
+        await self._settled()
         full, self._filling, self._idle = self._filling, self._idle, self._filling
         self._filled = 0
-        self._writing = self._disk.begin(self._write, full)
-        self._writing.add_done_callback(_heeded)
+        begin = self._disk.begin
+        self._busy = begin(self._hash, full), begin(self._write, full)
+        for each in self._busy:
+            each.add_done_callback(_heeded)
 
-    async def _written(self) -> None:
-        """Wait for the write that is under way; raises what it has raised."""
-        if self._writing is not None:
-            await asyncio.shield(self._writing)
-            self._writing = None
+    async def _settled(self) -> None:
+        """Wait until the threads have done with their buffer; raises what they have raised."""
+        for each in self._busy:
+            await asyncio.shield(each)
+        self._busy = ()
+
+    def _hash(self, data: bytearray | memoryview) -> None:
+        self._digest.update(data)
+        if self._sums:
+            self._sums.update(data)
 
     def _write(self, data: bytearray | memoryview) -> None:
         with self._turn:
@@ -107,13 +115,12 @@ class FolderStage:
                 return
             if self._file is None:
                 self._file = self._path.open("xb", buffering=0)
-            self._digest.update(data)
-            if self._sums:
-                self._sums.update(data)
             _write_all(self._file, data)
 
     def _finish(self) -> None:
-        self._write(memoryview(self._filling)[: self._filled])
+        last = memoryview(self._filling)[: self._filled]
+        self._hash(last)
+        self._write(last)
         with self._turn:
             if self._file is not None:
                 self._file.close()

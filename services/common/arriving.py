@@ -1,0 +1,102 @@
+"""What comes over one connection, in the pieces in which the loop has read it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import cast
+
+from typing_extensions import override
+
+# What one read of the loop returns at most; the source waits while as much is here.
+_HELD_BYTES = 256 * 1024
+
+
+class Arriving(asyncio.Protocol):
+    """A connection as its reader and its writer see it; holds the source back while much is here.
+
+    Each of the methods raises what has broken the connection, an ``OSError``.
+    """
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._pieces: deque[bytes] = deque()
+        self._held = 0
+        self._come = asyncio.Event()
+        self._writable = asyncio.Event()
+        self._ended = False
+        self._error: Exception | None = None
+        self._lost = asyncio.Event()
+
+    async def read(self, timeout: float | None) -> bytes:
+        """Return the next piece, ``b""`` at the end.
+
+        Raises ``TimeoutError`` where none comes for so many seconds.
+        """
+        if not self._pieces:
+            async with asyncio.timeout(timeout):
+                while not self._pieces:
+                    if self._ended:
+                        self._check()
+                        return b""
+                    self._come.clear()
+                    await self._come.wait()
+        piece = self._pieces.popleft()
+        was, self._held = self._held, self._held - len(piece)
+        if was >= _HELD_BYTES > self._held and self._transport and not self._ended:
+            self._transport.resume_reading()
+        return piece
+
+    async def write(self, data: bytes, timeout: float | None) -> None:
+        """Send, and wait until there is room for more; raises ``TimeoutError`` as ``read`` does."""
+        if self._transport is not None:
+            self._transport.write(data)
+        async with asyncio.timeout(timeout):
+            await self._writable.wait()
+        self._check()
+
+    async def close(self) -> None:
+        """Close at once: a host that does not say goodbye would keep us waiting for it."""
+        if self._transport is not None:
+            self._transport.abort()
+            await self._lost.wait()
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports do all that asyncio's do, and are none of them by name.
+        self._transport = cast("asyncio.Transport", transport)
+        self._writable.set()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._pieces.append(data)
+        was, self._held = self._held, self._held + len(data)
+        if was < _HELD_BYTES <= self._held and self._transport:
+            self._transport.pause_reading()
+        self._come.set()
+
+    @override
+    def eof_received(self) -> None:
+        self._end(None)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(exc)
+        self._writable.set()
+        self._lost.set()
+
+    @override
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    @override
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def _end(self, error: Exception | None) -> None:
+        self._ended, self._error = True, error
+        self._come.set()
