@@ -10,8 +10,8 @@ from services.common import clock
 from services.common.ids import new_id
 from services.storage.adapters.disk import Disk
 from services.storage.adapters.folder_spool import FolderSpool
-from services.storage.adapters.media_finisher import MediaFinisher
-from services.storage.adapters.media_inspector import MediaInspector
+from services.storage.adapters.lookers import Lookers
+from services.storage.adapters.media_looker import MediaFinisher, MediaInspector
 from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.adapters.sql_search import SqlSearch
 from services.storage.adapters.sql_uses import SqlUses
@@ -53,6 +53,8 @@ async def open_parts(settings: Settings, database: Database, stack: AsyncExitSta
     disk, stored, deleted = Disk(), asyncio.Event(), asyncio.Event()
     stack.push_async_callback(asyncio.to_thread, disk.close)
     blobs = await open_blobs(settings, disk, stack)
+    lookers = Lookers(disk)
+    stack.push_async_callback(lookers.close)
     assets, search = SqlAssets(database, now=clock.now), SqlSearch(database)
     staging = FolderStaging(
         settings.receiving_folder,
@@ -78,7 +80,7 @@ async def open_parts(settings: Settings, database: Database, stack: AsyncExitSta
         blobs=blobs,
         staging=staging,
         keeper=keeper,
-        ingest=_ingest(settings, disk, assets, staging, keeper),
+        ingest=_ingest(settings, lookers, assets, staging, keeper),
         library=Library(
             assets=assets, blobs=blobs, index=search, now=clock.now, on_deleted=deleted.set
         ),
@@ -89,13 +91,17 @@ async def open_parts(settings: Settings, database: Database, stack: AsyncExitSta
 
 
 def _ingest(
-    settings: Settings, disk: Disk, assets: SqlAssets, staging: FolderStaging, keeper: Keeper
+    settings: Settings,
+    lookers: Lookers,
+    assets: SqlAssets,
+    staging: FolderStaging,
+    keeper: Keeper,
 ) -> Ingest:
     return Ingest(
         assets=assets,
         staging=staging,
-        inspector=MediaInspector(disk),
-        finisher=MediaFinisher(disk, label=settings.label_generated),
+        inspector=MediaInspector(lookers),
+        finisher=MediaFinisher(lookers, label=settings.label_generated),
         keeper=keeper,
         policies=settings.policies,
         layout=KeyLayout(settings.video_prefix),

@@ -46,6 +46,7 @@ BREACHES = [
     ("usecases-know-ports", "orchestrator/usecases/intruder.py", "import services.common.bus"),
     ("usecases-know-ports", "prompt/usecases/intruder.py", "import services.prompt.adapters"),
     ("dbos-in-one-room", "orchestrator/flows/intruder.py", "import dbos"),
+    ("no-ffmpeg-beside-secrets", "storage/settings.py", "import av"),
     ("models-in-one-room", "generator/engines/intruder.py", "import torch"),
     ("models-in-one-room", "generator/worker/intruder.py", "import diffusers"),
     ("suite-enters-by-the-front-door", "suite/intruder.py", "import services.storage.usecases"),

@@ -1,32 +1,26 @@
 """The process that draws derived files: ``python -m services.storage.adapters.derive_process``.
 
-Reads one JSON object per line (``source``, ``folder``, ``frames``, ``roles``) and answers with one:
-``files`` by role, or ``error`` and its ``kind``: "media" is damaged, "full" is the disk, anything
-else may work another time. Ends with its standard input, that is, with the service. It runs at low
-priority and apart from the service: encoding takes a core for seconds, and media is untrusted. So
-its memory and its time are bounded, and no file is opened as anything but what it begins like.
+Asked for ``source``, ``folder``, ``frames`` and ``roles``, it answers with ``files`` by role; what
+damages and what may work another time is told as in ``line_server``. It runs at low priority and
+apart from the service: encoding takes a core for seconds, and media is untrusted. So its memory and
+its time are bounded, and no file is opened as anything but what it begins like.
 """
 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
-import sys
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
-from av.error import FFmpegError
 from av.filter import Graph
 
-from services.common.errors import DataLoss
-from services.storage.adapters.disk import FULL
+from services.storage.adapters.line_server import serve
 from services.storage.adapters.media_formats import MAX_PIXELS, opened
-from services.storage.adapters.process_limits import allow_time, bound_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -218,30 +212,14 @@ def _check_rendition(media: Path, playlist: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _answer(line: str) -> dict[str, Any]:
-    try:
-        return {"files": make(**json.loads(line))}
-    except Exception as error:
-        return {"error": f"{type(error).__name__}: {error}", "kind": _kind(error)}
-
-
-def _kind(error: Exception) -> str:
-    """Return whose fault it is, where that is sure."""
-    if isinstance(error, MemoryError):
-        return "memory"
-    if isinstance(error, OSError) and error.errno in FULL:
-        return "full"
-    return "media" if isinstance(error, (FFmpegError, DataLoss, ValueError)) else "other"
+def _made(**asked: Any) -> dict[str, Any]:
+    return {"files": make(**asked)}
 
 
 def main() -> None:
     """Serve requests until standard input ends."""
     os.nice(10)
-    bound_memory()
-    for line in sys.stdin:
-        allow_time()
-        sys.stdout.write(json.dumps(_answer(line)) + "\n")
-        sys.stdout.flush()
+    serve(_made)
 
 
 if __name__ == "__main__":

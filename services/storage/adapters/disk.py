@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from services.common.errors import ServiceError, StorageFull, Unavailable
+from services.storage.adapters.process_limits import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _UNLINKABLE = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP})
 
 
@@ -26,14 +26,13 @@ class Disk:
     """A few threads of its own: a slow disk must not take the threads that others need.
 
     What goes through a whole file, for seconds perhaps, has other threads than the chunks of
-    uploads and downloads: however many large files are looked into, copied or made durable, bytes
-    go on coming and going.
+    uploads and downloads: however many large files are copied or made durable, bytes go on coming
+    and going.
     """
 
-    def __init__(self, threads: int = 8, lookers: int = 2, movers: int = 4) -> None:
+    def __init__(self, threads: int = 8, movers: int = 4) -> None:
         """Prepare the pools; threads start when they are needed."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="storage-disk")
-        self._lookers = ThreadPoolExecutor(lookers, thread_name_prefix="storage-look")
         self._movers = ThreadPoolExecutor(movers, thread_name_prefix="storage-move")
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -47,10 +46,6 @@ class Disk:
         """Let a thread begin at once, and not only when the caller waits next; as ``run`` else."""
         return _begun(self._pool, partial(call, *args, **kwargs))
 
-    async def look(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return what ``call`` returns, which reads a whole file; errors are those of ``run``."""
-        return await _begun(self._lookers, partial(call, *args, **kwargs))
-
     async def move(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what ``call`` returns, which copies a whole file or waits for its bytes.
 
@@ -61,7 +56,6 @@ class Disk:
     def close(self) -> None:
         """Let the running calls finish and stop the threads."""
         self._movers.shutdown(wait=True)
-        self._lookers.shutdown(wait=True)
         self._pool.shutdown(wait=True)
 
 

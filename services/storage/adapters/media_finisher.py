@@ -1,39 +1,32 @@
 """Finishes films without encoding them again: index in front, labelled as made by a model.
 
-What carries a signed C2PA manifest is left alone to the byte, because the signature covers it.
+FFmpeg works here, so not in the service's own process. What carries a signed C2PA manifest is left
+alone to the byte, because the signature covers it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import av
 from av.error import FFmpegError
 
 from services.common.errors import DataLoss
-from services.storage.adapters.disk import FULL
 from services.storage.adapters.media_formats import MP4, opened
 from services.storage.adapters.media_inspector import measure
 from services.storage.adapters.mp4_boxes import C2PA_BOX, begins_with_index, top_level_boxes
-from services.storage.domain.assets import Manifest, Provenance
-from services.storage.domain.media_ports import Finished
+from services.storage.adapters.process_limits import FULL
+from services.storage.domain.assets import Manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from services.storage.adapters.disk import Disk
-    from services.storage.domain.assets import Description
-    from services.storage.domain.ports import StagedFile
-
 # C2PA 2.x: how a manifest store begins in a file that has no boxes.
 _C2PA_STORE = b"jumdc2pa" + bytes.fromhex("00110010800000aa00389b71")
-# XMP part 3: the "uuid" box that holds a packet; IPTC: what made the picture.
+# XMP part 3: the "uuid" box that holds a packet.
 _XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
-_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype"
-_MODEL_MADE = f"{_SOURCE_TYPE}/trainedAlgorithmicMedia"
-_PARTLY_MODEL_MADE = f"{_SOURCE_TYPE}/compositeWithTrainedAlgorithmicMedia"
 _XMP = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
     '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
@@ -47,45 +40,38 @@ _COPIED = frozenset({"video", "audio", "subtitle"})
 _BLOCK = 1024 * 1024
 
 
-class MediaFinisher:
-    """Works on the staged file, in threads."""
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """What became of a file: ``size_bytes`` and ``sha256`` are said where its bytes are others."""
 
-    def __init__(self, disk: Disk, *, label: bool = True) -> None:
-        """``label`` says whether films are labelled that a model made."""
-        self._disk = disk
-        self._label = label
-
-    async def finish(
-        self, staged: StagedFile, description: Description, *, by_model: bool
-    ) -> Finished:
-        """Return the finished file and its provenance; see the port."""
-        return await self._disk.look(self._finish, staged, description, by_model)
-
-    async def look(self, staged: StagedFile, description: Description) -> Provenance:
-        """Return the provenance of a file that is to stay as it is."""
-        return Provenance(manifest=await self._disk.look(_manifest, staged.path, description))
-
-    def _finish(self, staged: StagedFile, description: Description, by_model: bool) -> Finished:
-        manifest = _manifest(staged.path, description)
-        provenance = Provenance(manifest=manifest)
-        if manifest == Manifest.KEPT or description.content_type != "video/mp4":
-            return Finished(staged, provenance)
-        moved = _index_first(staged.path)
-        source = _PARTLY_MODEL_MADE if description.lineage.untrained else _MODEL_MADE
-        labelled = self._label and by_model and _labelled(staged.path, source)
-        if not moved and not labelled:
-            return Finished(staged, provenance)
-        with staged.path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = staged.path.stat().st_size
-        provenance = replace(provenance, labelled=labelled, source_sha256=staged.sha256)
-        return Finished(replace(staged, size_bytes=size, sha256=digest, part_crcs=()), provenance)
+    manifest: Manifest
+    labelled: bool = False
+    size_bytes: int = 0
+    sha256: str = ""
 
 
-def _manifest(path: Path, description: Description) -> Manifest:
-    if description.content_type in {"video/mp4", "video/quicktime", "audio/mp4"}:
+def finish(path: Path, content_type: str, source: str) -> Finish:
+    """Finish the file in its place; ``source`` is what its label says, "" for no label.
+
+    Raises ``DataLoss`` for damage, and ``OSError`` where there is no room for it.
+    """
+    manifest = manifest_in(path, content_type)
+    if manifest == Manifest.KEPT or content_type != "video/mp4":
+        return Finish(manifest)
+    moved = _index_first(path)
+    labelled = bool(source) and _labelled(path, source)
+    if not moved and not labelled:
+        return Finish(manifest)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Finish(manifest, labelled, path.stat().st_size, digest)
+
+
+def manifest_in(path: Path, content_type: str) -> Manifest:
+    """Return whether the file carries a signed manifest."""
+    if content_type in {"video/mp4", "video/quicktime", "audio/mp4"}:
         found = any(box.extension == C2PA_BOX for box in top_level_boxes(path))
-    elif description.content_type.startswith("image/"):
+    elif content_type.startswith("image/"):
         found = _contains(path, _C2PA_STORE)
     else:
         found = False

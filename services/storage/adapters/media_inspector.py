@@ -1,4 +1,7 @@
-"""Looks into media files with FFmpeg's demuxers, through PyAV, in threads."""
+"""Looks into media files with FFmpeg's demuxers, through PyAV: not in the service's own process.
+
+Measures media and refuses what is damaged, cut off, or something else than it says.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +23,11 @@ from services.storage.domain.assets import MediaInfo
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from services.storage.adapters.disk import Disk
-    from services.storage.domain.assets import Description
-    from services.storage.domain.ports import StagedFile
-
 # An MP4's index tells everything, so that no frame need be decoded to learn the rest.
 _INDEXED = {"probesize": "32", "skip_frame": "all"}
 _PICTURES = frozenset({"png", "jpeg", "gif", "webp"})
 _CODECS = {"jpeg": "mjpeg"}
-# Larger ones are not unpacked in the service, only drawn from by a process that has bounds: 64 MiB
+# Larger ones are not unpacked while somebody waits, only when they are drawn from later: 64 MiB
 # for a picture, which are 16 megapixels at four bytes each, and a few seconds for all frames.
 _DECODED_BYTES = 1 << 26
 _DECODED_IN_ALL = 1 << 30
@@ -39,22 +38,8 @@ _MAX_PACKETS = 1 << 24
 _BOUNDED = {"max_pixels": str(2 * _DECODED_BYTES // 4)}
 
 
-class MediaInspector:
-    """Measures media and refuses what is damaged, cut off, or something else than it says."""
-
-    def __init__(self, disk: Disk) -> None:
-        self._disk = disk
-
-    async def inspect(self, staged: StagedFile, description: Description) -> MediaInfo | None:
-        """Return the measured facts, ``None`` for files that are no media; see the port."""
-        content_type = description.content_type
-        if not content_type.startswith(("video/", "audio/", "image/")):
-            return None
-        return await self._disk.look(measure, staged.path, content_type)
-
-
 def measure(path: Path, content_type: str) -> MediaInfo:
-    """Return what a demuxer says about the whole file; raises ``DataLoss``."""
+    """Return what a demuxer says about the whole file; raises ``DataLoss``, ``MemoryError``."""
     found = found_in(path)
     if found is None or content_type not in found.types:
         msg = f"the file is not {content_type}"
@@ -66,6 +51,8 @@ def measure(path: Path, content_type: str) -> MediaInfo:
         with opened(path, found, _options(picture, found)) as container:
             return _measure(container, found)
     except (FFmpegError, ValueError) as error:
+        if isinstance(error, MemoryError):
+            raise
         msg = f"the file is a damaged {content_type}: {type(error).__name__}"
         raise DataLoss(msg) from error
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import resource
+
+# What the kernel says where there is no room for more of a file.
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 # Address space of all that the libraries map and of a few of the largest pictures.
 _MEMORY_BYTES = 2 * 1024**3
 # Longer than anybody waits for one file, on every core: an orphan that spins ends as well.
-_CPU_SECONDS = 3600
+CPU_SECONDS = 3600
 
 
 def bound_memory() -> None:
@@ -16,10 +20,10 @@ def bound_memory() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def allow_time() -> None:
+def allow_time(seconds: int = CPU_SECONDS) -> None:
     """Let the process compute for so long from now on; the kernel ends it after that."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
-    wanted = round(used.ru_utime + used.ru_stime) + _CPU_SECONDS
+    wanted = round(used.ru_utime + used.ru_stime) + seconds
     allowed = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
     resource.setrlimit(resource.RLIMIT_CPU, (allowed, most))

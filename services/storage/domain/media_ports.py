@@ -53,6 +53,9 @@ class Maker(Protocol):
 class Inspector(Protocol):
     """Looks into media files with a real demuxer."""
 
+    async def expect(self, description: Description) -> None:
+        """Get ready for such a file, which is being received; fails never."""
+
     async def inspect(self, staged: StagedFile, description: Description) -> MediaInfo | None:
         """Return the measured facts, ``None`` for other files; raises ``DataLoss`` for damage."""
 

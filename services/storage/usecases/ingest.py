@@ -136,6 +136,7 @@ class Ingest:
         await self._check_room(intake)
         chunks = await stack.enter_async_context(source)
         stage = await stack.enter_async_context(self.staging.receive(self._cap(intake)))
+        await self.inspector.expect(intake.description)
         async for chunk in chunks:
             await stage.write(chunk)
         staged = await stage.finish()

@@ -13,8 +13,8 @@ from services.common.media_urls import MediaUrlSigner
 from services.storage.adapters.disk import Disk
 from services.storage.adapters.folder_blobs import FolderBlobs
 from services.storage.adapters.folder_spool import FolderSpool
-from services.storage.adapters.media_finisher import MediaFinisher
-from services.storage.adapters.media_inspector import MediaInspector
+from services.storage.adapters.lookers import Lookers
+from services.storage.adapters.media_looker import MediaFinisher, MediaInspector
 from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.adapters.sql_search import SqlSearch
 from services.storage.adapters.staging import FolderStaging
@@ -74,6 +74,7 @@ class Replica:
         self.assets = Watched(SqlAssets(self.database, now=self.now))
         mine = self.folder / self.name
         self.spool = FolderSpool(mine / "spool", self.disk, max_bytes=1 << 30)
+        self.lookers = Lookers(self.disk)
         self.staging = FolderStaging(mine / "staging", self.disk, new_id=new_id)
 
     def now(self) -> datetime:
@@ -113,8 +114,8 @@ class Replica:
         ingest = Ingest(
             assets=self.shared["assets"],
             staging=self.staging,
-            inspector=MediaInspector(self.disk),
-            finisher=MediaFinisher(self.disk, label=False),
+            inspector=MediaInspector(self.lookers),
+            finisher=MediaFinisher(self.lookers, label=False),
             keeper=self.keeper,
             now=self.now,
             new_id=new_id,

@@ -25,7 +25,7 @@ STEPS = {
     "after the record": ("sql_assets", "SqlAssets", "claim", "after"),
     "while receiving": ("staging", "FolderStage", "write", "after"),
     "once received": ("staging", "FolderStage", "finish", "after"),
-    "once inspected": ("media_inspector", "MediaInspector", "inspect", "after"),
+    "once inspected": ("media_looker", "MediaInspector", "inspect", "after"),
     "while drawing": ("derive_maker", "DeriveMaker", "make", "before"),
     "before publishing": ("BLOBS", "BLOBS", "publish", "before"),
     "between its facts and the object": ("folder_blobs", "FolderBlobs", "_link", "before"),

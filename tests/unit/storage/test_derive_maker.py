@@ -37,7 +37,7 @@ async def test_a_file_that_takes_too_long_may_be_tried_again_and_the_next_is_dra
     tmp_path: Path,
 ) -> None:
     maker = DeriveMaker(timeout=0.2)
-    with pytest.raises(UndrawnError, match="TimeoutError"):
+    with pytest.raises(UndrawnError, match="too long"):
         await maker.make(endless(tmp_path), tmp_path, frames=1, roles=["thumbnail"])
     maker._timeout = 50
     picture = tmp_path / "picture"
@@ -91,6 +91,16 @@ async def test_the_process_has_nothing_of_our_environment_and_a_bound_on_its_mem
     assert int(limits["Max address space"]) == 2 * 1024**3
     assert limits["Max core file size"] == "0"
     assert int(limits["Max cpu time"]) >= 3600
+
+
+async def test_paths_are_those_of_the_service_wherever_it_works(
+    maker: DeriveMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The data folder is ./data where nobody has said otherwise."""
+    monkeypatch.chdir(tmp_path)
+    Path("picture").write_bytes(png())
+    await maker.make(Path("picture"), Path(), frames=1, roles=["thumbnail"])
+    assert (tmp_path / "thumbnail.jpg").exists()
 
 
 @contextmanager

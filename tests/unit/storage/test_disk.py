@@ -30,11 +30,11 @@ def disk() -> Iterator[Disk]:
     disk.close()
 
 
-async def test_bytes_come_and_go_while_many_large_files_are_looked_into(
+async def test_bytes_come_and_go_while_many_large_files_are_moved(
     disk: Disk, tmp_path: Path
 ) -> None:
     gate = threading.Event()
-    looking = [asyncio.create_task(disk.look(gate.wait)) for _ in range(16)]
+    moving = [asyncio.create_task(disk.move(gate.wait)) for _ in range(16)]
     await asyncio.sleep(0)
     try:
         async with FolderStaging(tmp_path, disk, new_id=new_id).receive(10) as stage:
@@ -43,14 +43,14 @@ async def test_bytes_come_and_go_while_many_large_files_are_looked_into(
             assert await disk.run(staged.path.read_bytes) == b"ten bytes!"
     finally:
         gate.set()
-    assert await asyncio.gather(*looking) == [True] * 16
+    assert await asyncio.gather(*moving) == [True] * 16
 
 
 async def test_a_full_disk_says_so_wherever_it_is_met(disk: Disk) -> None:
     def full() -> None:
         raise OSError(28, "No space left on device")
 
-    for call in (disk.run, disk.look):
+    for call in (disk.run, disk.move):
         with pytest.raises(StorageFull):
             await call(full)
 

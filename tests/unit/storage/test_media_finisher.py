@@ -1,19 +1,19 @@
 """Films are finished without being encoded again, and signed ones are not touched."""
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import pytest
 
 from services.common.errors import StorageFull
-from services.storage.adapters.disk import Disk
-from services.storage.adapters.media_finisher import _C2PA_STORE, MediaFinisher
+from services.storage.adapters.media_finisher import _C2PA_STORE
 from services.storage.adapters.media_inspector import measure
+from services.storage.adapters.media_looker import MediaFinisher
 from services.storage.adapters.mp4_boxes import C2PA_BOX, begins_with_index, top_level_boxes
 from services.storage.domain.assets import Description, Lineage, Manifest
 from services.storage.domain.ports import StagedFile
+from tests.fakes.looking import LookingHere
 from tests.unit.storage.clips import mp4, png
 from tests.unit.storage.test_staging import largest_file
 
@@ -22,10 +22,8 @@ SIGNATURE = (24 + 100).to_bytes(4, "big") + b"uuid" + C2PA_BOX + bytes(100)
 
 
 @pytest.fixture
-def finisher() -> Iterator[MediaFinisher]:
-    disk = Disk()
-    yield MediaFinisher(disk)
-    disk.close()
+def finisher() -> MediaFinisher:
+    return MediaFinisher(LookingHere())
 
 
 def staged(folder: Path, data: bytes) -> StagedFile:
@@ -123,11 +121,10 @@ async def test_a_signed_picture_is_seen(finisher: MediaFinisher, tmp_path: Path)
 
 
 async def test_no_label_is_written_where_the_operator_wants_none(tmp_path: Path) -> None:
-    disk = Disk()
     file = staged(tmp_path, mp4())
-    found = await MediaFinisher(disk, label=False).finish(file, film(), by_model=True)
+    unlabelled = MediaFinisher(LookingHere(), label=False)
+    found = await unlabelled.finish(file, film(), by_model=True)
     assert found.staged == file
-    disk.close()
 
 
 @pytest.mark.parametrize("faststart", [True, False], ids=["label", "index"])

@@ -1,0 +1,99 @@
+"""Processes that are asked in lines of JSON, one question at a time: the side that asks.
+
+Media is untrusted: such a process is not handed our environment, which holds every secret. It runs
+as the same user, though: one that is taken over could look for secrets of ours elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from services.common.children import Child, spawn
+from services.common.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ROOT = Path(__file__).resolve().parents[3]
+_BARE = {"LC_ALL": "C.UTF-8"}
+_LEAVING_SECONDS = 2.0
+
+
+class UnansweredError(Exception):
+    """There was no answer, and the process has ended.
+
+    ``status`` is its exit status, negative for a signal; ``None`` where it took too long.
+    """
+
+    def __init__(self, status: int | None, words: str = "") -> None:
+        """``words`` are the last that it said on standard error."""
+        super().__init__(status, words)
+        self.status = status
+        self.words = words
+
+    @override
+    def __str__(self) -> str:
+        if self.status is None:
+            return "it took too long"
+        if self.status < 0:
+            return f"it was ended by {signal.Signals(-self.status).name}"
+        return f"it ended with status {self.status}"
+
+
+async def begin(module: str) -> Child:
+    """Start ``python -m module``; raises ``Unavailable`` when it cannot be started.
+
+    It writes no bytecode: on a disk that is full, half of a file would break every later start.
+    """
+    try:
+        return await spawn([sys.executable, "-B", "-m", module], cwd=_ROOT, env=_BARE)
+    except OSError as error:
+        msg = f"a process that reads media does not start: {error.strerror}"
+        raise Unavailable(msg) from error
+
+
+async def ask(child: Child, question: Mapping[str, Any], seconds: float) -> Any:
+    """Return the answer; raises ``UnansweredError``.
+
+    Whoever leaves before the answer has ended the process: it would come for the next question.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            child.stdin.write(json.dumps(question).encode() + b"\n")
+            await child.stdin.drain()
+            return json.loads(await child.stdout.readline())
+    except (TimeoutError, OSError, RuntimeError, ValueError) as error:
+        # One that is ending by itself keeps the status that it ends with.
+        status = await asyncio.shield(_killed(child))
+        late = isinstance(error, TimeoutError)
+        raise UnansweredError(None if late else status, await child.last_words()) from error
+    except asyncio.CancelledError:
+        await asyncio.shield(_killed(child))
+        raise
+
+
+def place(path: Path) -> str:
+    """Return the path as such a process knows it, which has another working folder than we."""
+    return str(path.absolute())
+
+
+async def end(child: Child) -> None:
+    """Let it leave, as it does when its input ends, and kill it when it does not."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LEAVING_SECONDS):
+            await child.wait()
+            return
+    await _killed(child)
+
+
+async def _killed(child: Child) -> int:
+    child.kill()
+    return await child.wait()

@@ -1,0 +1,63 @@
+"""Processes that are asked in lines of JSON: the side that answers, with bounds on what it takes.
+
+One object per line comes in and one goes out: what ``work`` returns, or ``error``, ``message`` and
+``kind``: "media" is damaged, "memory" and "full" (the disk) are used up, the "disk" fails, and
+"other" is what nobody has foreseen, with a ``trace``. Ends with its standard input, that is, with
+the service.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from av.error import FFmpegError
+
+from services.common.errors import DataLoss
+from services.storage.adapters.process_limits import CPU_SECONDS, FULL, allow_time, bound_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+def serve(work: Callable[..., dict[str, Any]]) -> None:
+    """Answer until standard input ends; a question's ``cpu_seconds`` are what it may take."""
+    bound_memory()
+    for line in sys.stdin:
+        asked = json.loads(line)
+        allow_time(asked.pop("cpu_seconds", CPU_SECONDS))
+        sys.stdout.write(json.dumps(answered(work, asked)) + "\n")
+        sys.stdout.flush()
+
+
+def answered(work: Callable[..., dict[str, Any]], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the work returns, or what became of it."""
+    try:
+        return work(**asked)
+    except Exception as error:
+        kind = _kind(error)
+        trace = {"trace": traceback.format_exc()} if kind == "other" else {}
+        return {"error": type(error).__name__, "message": _worded(error), "kind": kind, **trace}
+
+
+def _worded(error: Exception) -> str:
+    """Return what may be told: the words of an ``OSError`` have a path of ours in them."""
+    if isinstance(error, OSError) and error.errno and not isinstance(error, FFmpegError):
+        return os.strerror(error.errno)
+    return str(error)
+
+
+def _kind(error: Exception) -> str:
+    """Return whose fault it is, where that is sure."""
+    number = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, MemoryError) or number == errno.ENOMEM:
+        return "memory"
+    if number in FULL:
+        return "full"
+    if isinstance(error, (FFmpegError, DataLoss, ValueError)):
+        return "media"
+    return "disk" if isinstance(error, OSError) else "other"

@@ -1,0 +1,89 @@
+"""Has files looked into and finished by processes of their own; see the ports."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from services.storage.domain.assets import Manifest, MediaInfo, Provenance
+from services.storage.domain.media_ports import Finished
+
+if TYPE_CHECKING:
+    from services.storage.domain.assets import Description
+    from services.storage.domain.ports import StagedFile
+
+# IPTC: what made the picture.
+_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype"
+_MODEL_MADE = f"{_SOURCE_TYPE}/trainedAlgorithmicMedia"
+_PARTLY_MODEL_MADE = f"{_SOURCE_TYPE}/compositeWithTrainedAlgorithmicMedia"
+
+
+class Looking(Protocol):
+    """Whoever answers questions about files."""
+
+    async def ready(self) -> None:
+        """Get ready: a file is on its way."""
+
+    async def ask(self, staged: StagedFile, question: dict[str, str]) -> Any:
+        """Return the answer of ``look_process``; raises the service error that a failure means."""
+
+
+class MediaInspector:
+    """Measures media and refuses what is damaged, cut off, or something else than it says."""
+
+    def __init__(self, looking: Looking) -> None:
+        self._looking = looking
+
+    async def expect(self, description: Description) -> None:
+        """Get ready, so that the first file does not wait for a process to start."""
+        if _is_media(description):
+            await self._looking.ready()
+
+    async def inspect(self, staged: StagedFile, description: Description) -> MediaInfo | None:
+        """Return the measured facts, ``None`` for files that are no media; see the port."""
+        if not _is_media(description):
+            return None
+        question = {"task": "measure", "content_type": description.content_type}
+        found = await self._looking.ask(staged, question)
+        length = found.pop("duration")
+        duration = None if length is None else timedelta(microseconds=length)
+        return MediaInfo(**found, duration=duration)
+
+
+class MediaFinisher:
+    """Has the staged file finished in its place."""
+
+    def __init__(self, looking: Looking, *, label: bool = True) -> None:
+        """``label`` says whether films are labelled that a model made."""
+        self._looking = looking
+        self._label = label
+
+    async def finish(
+        self, staged: StagedFile, description: Description, *, by_model: bool
+    ) -> Finished:
+        """Return the finished file and its provenance; see the port."""
+        source = _source(description) if self._label and by_model else ""
+        told = {"content_type": description.content_type, "source": source}
+        found = await self._looking.ask(staged, {"task": "finish", **told})
+        provenance = Provenance(manifest=Manifest(found["manifest"]))
+        if not found["sha256"]:
+            return Finished(staged, provenance)
+        labelled = found["labelled"]
+        provenance = replace(provenance, labelled=labelled, source_sha256=staged.sha256)
+        facts = {"size_bytes": found["size_bytes"], "sha256": found["sha256"], "part_crcs": ()}
+        return Finished(replace(staged, **facts), provenance)
+
+    async def look(self, staged: StagedFile, description: Description) -> Provenance:
+        """Return the provenance of a file that is to stay as it is."""
+        question = {"task": "manifest", "content_type": description.content_type}
+        found = await self._looking.ask(staged, question)
+        return Provenance(manifest=Manifest(found["manifest"]))
+
+
+def _is_media(description: Description) -> bool:
+    return description.content_type.startswith(("video/", "audio/", "image/"))
+
+
+def _source(description: Description) -> str:
+    return _PARTLY_MODEL_MADE if description.lineage.untrained else _MODEL_MADE

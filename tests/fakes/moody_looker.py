@@ -1,0 +1,69 @@
+"""A process that is asked about files and does what they say, as a module to be run.
+
+The bounds and the lines are those of the real one.
+"""
+
+import mmap
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from services.storage.adapters.line_server import serve
+
+GIB = 1024**3
+
+
+class Mood:
+    """What files of before have left behind."""
+
+    def __init__(self) -> None:
+        self.doomed = False
+        self.hoard: list[mmap.mmap] = []
+
+    def look(self, path: str, **_: str) -> dict[str, Any]:
+        """Do what the file says and answer with its words and with who read them."""
+        if self.doomed:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        words = Path(path).read_text(encoding="utf-8")
+        getattr(self, words.split()[0], self.nothing)(Path(path), *words.split()[1:])
+        return {"words": words, "pid": os.getpid()}
+
+    def nothing(self, *_: object) -> None:
+        """Like most files."""
+
+    def die(self, _: Path, name: str) -> None:
+        os.kill(os.getpid(), signal.Signals[name])
+
+    def doom(self, _: Path) -> None:
+        self.doomed = True
+
+    def keep(self, _: Path, half_gibs: str) -> None:
+        self.hoard += [mmap.mmap(-1, GIB // 2) for _ in range(int(half_gibs))]
+
+    def spin(self, _: Path) -> None:
+        while True:
+            """Compute for ever."""
+
+    def stop(self, _: Path) -> None:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def stammer(self, _: Path) -> None:
+        sys.stdout.write("no JSON\n")
+        sys.stdout.flush()
+
+    def rewrite(self, path: Path) -> None:
+        path.with_name(f"{path.stem}.moved.part").write_text("a beginning")
+        path.write_text("half of it", encoding="utf-8")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def err(self, _: Path, number: str) -> None:
+        raise OSError(int(number), os.strerror(int(number)), "/a/path/of/ours")
+
+    def blunder(self, _: Path) -> None:
+        raise KeyError(0)
+
+
+if __name__ == "__main__":
+    serve(Mood().look)
