@@ -134,6 +134,19 @@ async def through_us(service: Process, url: str, request_id: str) -> float:
         return asyncio.get_running_loop().time() - began
 
 
+async def _both_lookers(service: Process, turn: int) -> list[psutil.Process]:
+    """Let both processes that look into media be there, which end when idle for a minute."""
+    found: list[psutil.Process] = []
+    async with client_of(service.address) as acme:
+        for number in itertools.count():
+            clips = [(mp4(seed=seed), f"clip {turn} {number} {seed}") for seed in range(4)]
+            await asyncio.gather(*(acme.upload(clip, name) for clip, name in clips))
+            found = psutil.Process(service.pid).children()
+            if len(found) == 2:
+                break
+    return found
+
+
 async def _fresh(vendor: FileServer, folder: Path) -> None:
     """Give the file other bytes: equal ones would be copied inside the store, not sent.
 
@@ -171,17 +184,19 @@ async def import_rate(
             process(settings, hidden=hidden) as service,
             plain(bucket, vendor.url, folder) as script,
         ):
-            async with client_of(service.address) as acme:
-                await acme.upload(mp4(), "a clip, so that all is loaded")
+            await _both_lookers(service, -1)  # so that all is loaded
             before = Memory(service.pid)
             cpu = cpu_seconds([service.pid]), cpu_seconds([script.pid])
+            lookers = 0.0
             memory, script_memory = Memory(service.pid), Memory(script.pid)
             with memory.watching(), script_memory.watching():
                 for turn in range(turns):
                     await _fresh(vendor, folder)
                     theirs.append(await once(script))
+                    others = await _both_lookers(service, turn)
                     await _fresh(vendor, folder)
                     ours.append(await through_us(service, vendor.url, f"r{turn}"))
+                    lookers = max(lookers, sum(Memory(other.pid).own for other in others))
             used = cpu_seconds([service.pid]) - cpu[0], cpu_seconds([script.pid]) - cpu[1]
     ratios = [script / service for script, service in zip(theirs, ours, strict=True)]
     exact = {
@@ -200,6 +215,7 @@ async def import_rate(
         "ratios": [round(ratio, 2) for ratio in ratios],
         "cpu_ms_per_mib": round(used[0] * 1000 / size_mib / turns, 2),
         "plain_boto3_cpu_ms_per_mib": round(used[1] * 1000 / size_mib / turns, 2),
+        "lookers_own_mib": round(lookers),
         "idle_mib": round(before.resident),
         "idle_own_mib": round(before.own),
         "peak_mib": round(memory.resident),

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 # Boxes without a meaning to players, in which anything could hide.
 _PADDING = frozenset({b"free", b"skip", b"wide", b"uuid"})
+# The case is left open behind the first letter only: padding of zeros is gone through ten times as
+# fast.
 _FOREIGN = re.compile(
-    rb"<(?:!doctype\s+html|html|head|body|script|svg|iframe|\?php)|PK\x03\x04|PK\x05\x06",
-    re.IGNORECASE,
+    rb"<(?i:!doctype\s+html|html|head|body|script|svg|iframe|\?php)|PK\x03\x04|PK\x05\x06"
 )
 _OVERLAP = 32
 _BLOCK = 1024 * 1024
