@@ -12,7 +12,7 @@ from benchmarks.table import Row
 from services.common.database import Database
 from services.common.migrate import migrate
 from services.orchestrator.adapters import migrations
-from services.orchestrator.adapters.embedders.lexical import LexicalEmbedder
+from services.orchestrator.adapters.lexical_embedder import LexicalEmbedder
 from services.orchestrator.adapters.sql_cache import SqlCache
 from services.orchestrator.adapters.vectors import PgVectors, ScannedVectors, vectors_of
 from services.orchestrator.domain.cache.entries import Entry, Search

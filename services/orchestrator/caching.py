@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from services.common import clock
+from services.common.embedders.chosen import chosen
 from services.common.ids import new_id
 from services.common.telemetry import Metrics
 from services.orchestrator.adapters.cache_metrics import CacheMetrics
-from services.orchestrator.adapters.embedders.lexical import LexicalEmbedder
+from services.orchestrator.adapters.lexical_embedder import LexicalEmbedder
 from services.orchestrator.adapters.sql_cache import SqlCache
 from services.orchestrator.domain.cache.entries import Embedder
 from services.orchestrator.settings import Settings
@@ -20,21 +21,8 @@ from services.orchestrator.worker import Parts
 
 
 def _embedder(settings: Settings) -> Embedder:
-    # Each is installed only where it is used: the extra `embeddings` brings both.
-    if settings.embeddings == "local":
-        from services.orchestrator.adapters.embedders.local import LocalEmbedder  # noqa: PLC0415 - see above
-
-        return LocalEmbedder(settings.embeddings_path, settings.embeddings_sha256)
-    if settings.embeddings == "endpoint":
-        from services.orchestrator.adapters.embedders.endpoint import EndpointEmbedder  # noqa: PLC0415 - see above
-
-        return EndpointEmbedder(
-            base_url=settings.embeddings_url,
-            api_key=settings.embeddings_api_key.get_secret_value(),
-            model=settings.embeddings_model,
-            timeout=settings.embeddings_timeout,
-        )
-    return LexicalEmbedder()
+    kind = settings.embeddings
+    return LexicalEmbedder() if kind == "lexical" else chosen(kind, settings)
 
 
 def cached(settings: Settings, parts: Parts, metrics: Metrics) -> Parts:

@@ -1,13 +1,12 @@
 """Everything that can be configured in the orchestrator."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from services.common.settings import ServiceSettings
+from services.common.embedders.settings import EmbeddingSettings
 from services.orchestrator.domain.cache.policy import CachePolicy
 from services.orchestrator.domain.films.likeness import LikenessRule
 from services.orchestrator.domain.money.ledger import KEPT, LATE_AGES
@@ -19,7 +18,7 @@ from services.orchestrator.domain.policy import (
 )
 
 
-class Settings(ServiceSettings):
+class Settings(EmbeddingSettings):
     """Read from ORCHESTRATOR_*, and from the names that all services share."""
 
     model_config = SettingsConfigDict(env_prefix="ORCHESTRATOR_")
@@ -97,18 +96,6 @@ class Settings(ServiceSettings):
     """Whether words in one language may find a clip that was asked for in another."""
     embeddings: Literal["lexical", "local", "endpoint"] = "lexical"
     """How prompts are compared: by their words, by a model in this process, or by an endpoint."""
-    embeddings_path: Path = Path("embeddings")
-    """Folder of the local Model2Vec model; nothing is ever fetched."""
-    embeddings_sha256: str = ""
-    """SHA-256 of its model.safetensors, lower-case hexadecimal: other weights are refused."""
-    embeddings_url: str = "https://api.openai.com/v1"
-    """OpenAI-compatible endpoint."""
-    embeddings_model: str = "text-embedding-3-small"
-    """Id of the endpoint's model."""
-    embeddings_api_key: SecretStr = SecretStr("")
-    """Key of the endpoint."""
-    embeddings_timeout: float = Field(5.0, gt=0, le=60)
-    """Seconds for one request to the endpoint."""
 
     def policy(self) -> TenantPolicy:
         """What holds for a tenant that has set nothing."""

@@ -1,75 +1,47 @@
 """Every `Embedder`: unit vectors, one for each text in order, the same for the same."""
 
-import hashlib
 import math
 from contextlib import asynccontextmanager
 
-import numpy as np
 import pytest
-from model2vec import StaticModel
-from starlette.applications import Starlette
-from starlette.responses import JSONResponse
-from starlette.routing import Route
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
+from starlette.responses import JSONResponse, PlainTextResponse
 
-from services.common.errors import FailedPrecondition, Unavailable
-from services.common.http_server import serve_http
-from services.orchestrator.adapters.embedders.endpoint import EndpointEmbedder
-from services.orchestrator.adapters.embedders.lexical import LexicalEmbedder
-from services.orchestrator.adapters.embedders.local import LocalEmbedder
+from services.common.embedders.chosen import chosen
+from services.common.embedders.endpoint import EndpointEmbedder
+from services.common.embedders.local import LocalEmbedder
+from services.common.errors import FailedPrecondition, InvalidArgument, Unavailable
+from services.orchestrator.adapters.lexical_embedder import LexicalEmbedder
+from services.orchestrator.settings import Settings
+from tests.fakes.embeddings import endpoint, listed, saved_model
 
-VOCABULARY = ["[UNK]", "dog", "hound", "beach", "rocket"]
-PLACES = np.array([[0, 0, 0], [1, 0, 0], [0.9, 0.1, 0], [0, 1, 0], [0, 0, 1]], dtype=np.float32)
+PLACES: dict[str, list[float]] = {
+    "dog": [1, 0, 0],
+    "hound": [0.9, 0.1, 0],
+    "beach": [0, 1, 0],
+    "rocket": [0, 0, 1],
+}
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """A model of five words, saved as a real one is."""
-    words = {word: number for number, word in enumerate(VOCABULARY)}
-    tokenizer = Tokenizer(WordLevel(words, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = Whitespace()
-    StaticModel(PLACES, tokenizer, normalize=True).save_pretrained(tmp_path)
-    return tmp_path
-
-
-def digest(folder):
-    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-
-
-def cosine(one, two):
-    return math.fsum(a * b for a, b in zip(one, two, strict=True))
+def local(tmp_path):
+    """An embedder on a model of four words."""
+    digest = saved_model(tmp_path, PLACES)
+    return LocalEmbedder(tmp_path, digest, setting="STORAGE_EMBEDDINGS")
 
 
 @asynccontextmanager
-async def endpoint(answer):
-    """An embedder on an endpoint that answers as told; yields it and what was asked."""
-    asked = []
-
-    async def embeddings(request):
-        asked.append((request.headers["authorization"], await request.json()))
-        return answer(asked[-1][1])
-
-    app = Starlette(routes=[Route("/v1/embeddings", embeddings, methods=["POST"])])
-    async with serve_http(app, "127.0.0.1:0", grace=1.0) as address:
-        found = EndpointEmbedder(base_url=f"http://{address}/v1", api_key="k", model="m", timeout=5)
+async def by_endpoint(answer):
+    """An embedder on an endpoint that answers as told; yields it and the endpoint."""
+    async with endpoint(answer) as server:
+        found = EndpointEmbedder(base_url=server.url, api_key="k", model="m", timeout=5)
         try:
-            yield found, asked
+            yield found, server
         finally:
             await found.close()
 
 
 def words_as_numbers(body):
-    """As the contract shows it, in another order than asked."""
-    data = [
-        {"object": "embedding", "index": i, "embedding": [float(len(text)), 1.0, 2.0]}
-        for i, text in enumerate(body["input"])
-    ]
-    usage = {"prompt_tokens": 1, "total_tokens": 1}
-    return JSONResponse(
-        {"object": "list", "data": data[::-1], "model": body["model"], "usage": usage}
-    )
+    return listed([[float(len(text)), 1.0, 2.0] for text in body["input"]])
 
 
 @pytest.fixture(params=["lexical", "local", "endpoint"])
@@ -77,10 +49,9 @@ async def embedder(request):
     if request.param == "lexical":
         yield LexicalEmbedder()
     elif request.param == "local":
-        folder = request.getfixturevalue("folder")
-        yield LocalEmbedder(folder, digest(folder))
+        yield request.getfixturevalue("local")
     else:
-        async with endpoint(words_as_numbers) as (found, _):
+        async with by_endpoint(words_as_numbers) as (found, _):
             yield found
 
 
@@ -93,40 +64,57 @@ async def test_there_is_one_unit_vector_for_each_text_in_order(embedder):
     assert embedder.name
 
 
-async def test_what_says_nothing_has_no_vector(folder):
+async def test_what_says_nothing_has_no_vector(local):
     assert await LexicalEmbedder().embed(["the of a"]) == [()]
-    assert await LocalEmbedder(folder, digest(folder)).embed(["unheard of"]) == [()]
+    assert await local.embed(["unheard of"]) == [()]
 
 
-async def test_a_local_model_knows_what_stands_for_the_same(folder):
-    dog, hound, rocket = await LocalEmbedder(folder, digest(folder)).embed(
-        ["dog", "hound", "rocket"]
-    )
-    assert cosine(dog, hound) > 0.9 > cosine(dog, rocket)
+async def test_a_local_model_knows_what_stands_for_the_same(local):
+    dog, hound, rocket = await local.embed(["dog", "hound", "rocket"])
+    alike, other = (math.fsum(a * b for a, b in zip(dog, x, strict=True)) for x in (hound, rocket))
+    assert alike > 0.9 > other
 
 
-def test_other_weights_than_the_pinned_ones_are_refused(folder, tmp_path):
-    with pytest.raises(FailedPrecondition, match="EMBEDDINGS_SHA256"):
-        LocalEmbedder(folder, "00")
-    with pytest.raises(FailedPrecondition, match=r"no model\.safetensors"):
-        LocalEmbedder(tmp_path / "none", "00")
+def test_other_weights_than_the_pinned_ones_are_refused_by_the_name_of_the_setting(
+    tmp_path,
+):
+    prefix = f"{Settings.service.upper()}_EMBEDDINGS"
+    given = {"embeddings_path": tmp_path / "model", "embeddings_sha256": "00"}
+    with pytest.raises(FailedPrecondition, match=rf"{prefix}_PATH: no model\.safetensors"):
+        chosen("local", Settings(**given))
+    saved_model(tmp_path / "model", PLACES)
+    with pytest.raises(FailedPrecondition, match=f"{prefix}_SHA256 is not that of"):
+        chosen("local", Settings(**given))
 
 
 async def test_the_endpoint_is_asked_as_its_contract_says():
-    async with endpoint(words_as_numbers) as (found, asked):
+    async with by_endpoint(words_as_numbers) as (found, server):
         await found.embed(["dog"])
-    assert asked == [("Bearer k", {"model": "m", "input": ["dog"], "encoding_format": "float"})]
+    asked = {"model": "m", "input": ["dog"], "encoding_format": "float"}
+    assert server.asked == [("Bearer k", asked)]
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        lambda _: JSONResponse({"error": {"message": "no"}}, status_code=400),
+        lambda _: JSONResponse({"error": {"message": "no"}}, status_code=401),
         lambda body: words_as_numbers(body | {"input": []}),
+        lambda _: listed([[1.0, 2.0], [1.0]]),
+        lambda _: JSONResponse({"data": [{"index": 0, "embedding": ["much"]}]}),
+        lambda _: PlainTextResponse("welcome to our network"),
     ],
-    ids=["an error", "too few vectors"],
+    ids=["an error", "too few vectors", "two lengths", "no numbers", "no answer of the kind"],
 )
 async def test_an_endpoint_that_does_not_serve_is_unavailable(answer):
-    async with endpoint(answer) as (found, _):
+    async with by_endpoint(answer) as (found, _):
         with pytest.raises(Unavailable, match="embeddings endpoint"):
+            await found.embed(["dog", "hound"])
+
+
+async def test_a_text_that_the_endpoint_refuses_is_to_blame_itself():
+    def refusing(_):
+        return JSONResponse({"error": {"message": "too long"}}, status_code=400)
+
+    async with by_endpoint(refusing) as (found, _):
+        with pytest.raises(InvalidArgument, match="refused by the embeddings endpoint"):
             await found.embed(["dog"])

@@ -4,7 +4,7 @@ import itertools
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from services.orchestrator.adapters.embedders.lexical import LexicalEmbedder
+from services.orchestrator.adapters.lexical_embedder import LexicalEmbedder
 from services.orchestrator.adapters.messages import load_messages, load_texts
 from services.orchestrator.domain.cache.policy import CachePolicy
 from services.orchestrator.domain.models import Model

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.orchestrator.adapters.embedders.lexical import LexicalEmbedder
+from services.orchestrator.adapters.lexical_embedder import LexicalEmbedder
 from services.orchestrator.domain.cache.comparing import difference
 from services.orchestrator.domain.cache.reading import read
 

@@ -18,22 +18,28 @@ _WEIGHTS = "model.safetensors"
 
 
 class LocalEmbedder:
-    """`domain.cache.entries.Embedder`; its name tells the weights apart."""
+    """An `OpenEmbedder`; its name tells the weights apart."""
 
-    def __init__(self, folder: Path, sha256: str) -> None:
-        """Load the weights. Raises FailedPrecondition where they are not the pinned ones."""
+    def __init__(self, folder: Path, sha256: str, *, setting: str) -> None:
+        """Load the weights. Raises FailedPrecondition where they are not the pinned ones.
+
+        `setting` is how errors name it: `<setting>_PATH` and `<setting>_SHA256`.
+        """
         weights = folder / _WEIGHTS
         if not weights.is_file():
-            raise FailedPrecondition(f"ORCHESTRATOR_EMBEDDINGS_PATH: no {_WEIGHTS} in {folder}")
+            raise FailedPrecondition(f"{setting}_PATH: no {_WEIGHTS} in {folder}")
         with weights.open("rb") as opened:
             found = hashlib.file_digest(opened, "sha256").hexdigest()
         if found != sha256.lower():
-            message = f"ORCHESTRATOR_EMBEDDINGS_SHA256 is not that of {weights}, which is {found}"
+            message = f"{setting}_SHA256 is not that of {weights}, which is {found}"
             raise FailedPrecondition(message)
         self.name = f"model2vec-{found[:16]}"
         self._model: Any = StaticModel.from_pretrained(folder, normalize=True)
 
     async def embed(self, texts: Sequence[str]) -> Sequence[tuple[float, ...]]:
-        """See `Embedder.embed`."""
+        """See `OpenEmbedder.embed`."""
         vectors = await asyncio.to_thread(self._model.encode, [*texts])
         return [tuple(row) if any(row) else () for row in vectors.astype("float64").tolist()]
+
+    async def close(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,1 @@
+"""Texts as vectors: by a small model in this process, or by an endpoint."""
