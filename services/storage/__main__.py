@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,14 +30,25 @@ from services.storage.servicer import StorageServicer, UseCases
 from services.storage.settings import Settings
 from services.storage.usecases.compress import Compress
 from services.storage.usecases.derive import Derive
+from services.storage.usecases.embed import Embed
 from services.storage.usecases.export import Export
 from services.storage.usecases.flush import Flush
 from services.storage.usecases.health import Health
 from services.storage.usecases.reuse import Reuse
+from services.storage.usecases.seek import Seek
 from services.storage.usecases.stream import Stream
 from services.storage.usecases.sweep import Sweep
 from services.storage.usecases.tell import Tell
-from services.storage.worker import compressing, deriving, flushing, sweeping, telling, working
+from services.storage.worker import (
+    catching_up,
+    compressing,
+    deriving,
+    embedding,
+    flushing,
+    sweeping,
+    telling,
+    working,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -90,11 +102,22 @@ def _servicer(parts: Parts, stack: AsyncExitStack) -> StorageServicer:
     cases = UseCases(
         ingest=parts.ingest,
         library=library,
+        seek=_seek(parts),
         export=Export(assets=parts.assets, library=library),
         reuse=Reuse(library=library, uses=parts.uses),
         stream=Stream(library),
     )
     return StorageServicer(cases, source=source, storage_url=parts.blobs.url)
+
+
+def _seek(parts: Parts) -> Seek:
+    return Seek(
+        assets=parts.assets,
+        index=parts.index,
+        vectors=parts.vectors,
+        embedder=parts.embedder,
+        patience=timedelta(seconds=parts.settings.embeddings_timeout),
+    )
 
 
 def _health(parts: Parts, metrics: Metrics) -> Health:
@@ -124,6 +147,15 @@ async def _start_work(parts: Parts, stack: AsyncExitStack, outbox: SqlOutbox) ->
             assets=parts.assets, derive=derive, library=parts.library, now=clock.now, after=after
         )
         works.append(compressing(shrink, settings.sweep_every))
+    if parts.embedder is not None:
+        embed = Embed(
+            assets=parts.assets,
+            vectors=parts.vectors,
+            embedder=parts.embedder,
+            now=clock.now,
+            outside=settings.shows_words,
+        )
+        works += [embedding(embed, settings.flush_every), catching_up(embed)]
     if parts.spool is not None:
         flush = Flush(assets=parts.assets, spool=parts.spool, keeper=parts.keeper)
         works.append(flushing(flush, settings.flush_every))

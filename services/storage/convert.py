@@ -185,6 +185,7 @@ def _lineage(told: asset_pb2.Lineage, original_url: str) -> Lineage:
         cost_micros=_micros(told.cost, "asset.lineage.cost"),
         parameters=MessageToDict(told.parameters),
         untrained=told.untrained,
+        shown_outside=told.shown_outside,
     )
 
 
@@ -214,6 +215,7 @@ def _lineage_message(found: Lineage) -> asset_pb2.Lineage:
         cost=_money(found.cost_micros),
         parameters=_struct(found.parameters),
         untrained=found.untrained,
+        shown_outside=found.shown_outside,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.common import clock
+from services.common.embedders.chosen import chosen
 from services.common.ids import new_id
 from services.storage.adapters.disk import Disk
 from services.storage.adapters.folder_spool import FolderSpool
@@ -15,6 +16,7 @@ from services.storage.adapters.media_looker import MediaFinisher, MediaInspector
 from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.adapters.sql_search import SqlSearch
 from services.storage.adapters.sql_uses import SqlUses
+from services.storage.adapters.sql_vectors import SqlVectors
 from services.storage.adapters.staging import FolderStaging
 from services.storage.back_end import open_blobs
 from services.storage.domain.keys import KeyLayout
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from services.common.database import Database
+    from services.common.embedders.chosen import OpenEmbedder
     from services.storage.domain.ports import BlobStore
     from services.storage.settings import Settings
 
@@ -37,6 +40,9 @@ class Parts:
     settings: Settings
     disk: Disk
     assets: SqlAssets
+    index: SqlSearch
+    vectors: SqlVectors
+    embedder: OpenEmbedder | None
     uses: SqlUses
     blobs: BlobStore
     staging: FolderStaging
@@ -55,7 +61,7 @@ async def open_parts(settings: Settings, database: Database, stack: AsyncExitSta
     blobs = await open_blobs(settings, disk, stack)
     lookers = Lookers(disk)
     stack.push_async_callback(lookers.close)
-    assets, search = SqlAssets(database, now=clock.now), SqlSearch(database)
+    assets = SqlAssets(database, now=clock.now)
     staging = FolderStaging(
         settings.receiving_folder,
         disk,
@@ -76,14 +82,15 @@ async def open_parts(settings: Settings, database: Database, stack: AsyncExitSta
         settings=settings,
         disk=disk,
         assets=assets,
+        index=SqlSearch(database),
+        vectors=SqlVectors(database),
+        embedder=_embedder(settings, stack),
         uses=SqlUses(database),
         blobs=blobs,
         staging=staging,
         keeper=keeper,
         ingest=_ingest(settings, lookers, assets, staging, keeper),
-        library=Library(
-            assets=assets, blobs=blobs, index=search, now=clock.now, on_deleted=deleted.set
-        ),
+        library=Library(assets=assets, blobs=blobs, now=clock.now, on_deleted=deleted.set),
         spool=spool,
         stored=stored,
         deleted=deleted,
@@ -115,3 +122,11 @@ def _spool(settings: Settings, disk: Disk) -> FolderSpool | None:
     if not (settings.on_s3 and settings.spool_max_bytes):
         return None
     return FolderSpool(settings.data_dir / "spool", disk, max_bytes=settings.spool_max_bytes)
+
+
+def _embedder(settings: Settings, stack: AsyncExitStack) -> OpenEmbedder | None:
+    if settings.embeddings == "off":
+        return None
+    embedder = chosen(settings.embeddings, settings)
+    stack.push_async_callback(embedder.close)
+    return embedder

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from services.storage.usecases.ingest import Ingest
     from services.storage.usecases.library import Library
     from services.storage.usecases.reuse import Reuse
+    from services.storage.usecases.seek import Seek
     from services.storage.usecases.stream import Stream
 
 MAX_CHUNK = 1024 * 1024
@@ -38,6 +39,7 @@ class UseCases:
 
     ingest: Ingest
     library: Library
+    seek: Seek
     export: Export
     reuse: Reuse
     stream: Stream
@@ -112,14 +114,15 @@ class StorageServicer(StorageServiceServicer):
         self, request: pb.SearchAssetsRequest, context: object
     ) -> pb.SearchAssetsResponse:
         """Return the assets nearest in meaning, best first."""
-        hits = await self._cases.library.search(
+        answer = await self._cases.seek.search(
             current_identity().tenant,
             request.query,
             facets=convert.facets(request.facets),
             limit=request.limit,
+            words_alone=request.words_alone,
         )
-        found = (pb.SearchHit(asset=self._message(asset), score=score) for asset, score in hits)
-        return pb.SearchAssetsResponse(hits=found)
+        hits = [pb.SearchHit(asset=self._message(each), score=s) for each, s in answer.hits]
+        return pb.SearchAssetsResponse(hits=hits, words_alone=answer.words_alone)
 
     @override
     async def DownloadAsset(

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from services.common.settings import ServiceSettings
+from services.common.embedders.settings import EmbeddingSettings
 from services.storage.domain.policies import Policies, Policy
 
 ROLES = ("thumbnail", "poster", "contact_sheet", "preview", "hls")
@@ -29,7 +29,7 @@ class TenantPolicy(BaseModel):
     retention: timedelta | None = None
 
 
-class Settings(ServiceSettings):
+class Settings(EmbeddingSettings):
     """Where bytes are kept, and how much of what."""
 
     model_config = SettingsConfigDict(env_prefix="STORAGE_")
@@ -71,11 +71,15 @@ class Settings(ServiceSettings):
     spool_max_bytes: int = Field(default=8 * 1024**3, ge=0)
     """Bytes that may wait on the local disk while S3 is away; 0 is no spool."""
     flush_every: timedelta = timedelta(seconds=5)
-    """How often the spool is tried, and the bus for deletions that it has not been told of."""
+    """How often the spool is tried, the bus for deletions not told of, and assets are embedded."""
     sweep_every: timedelta = timedelta(minutes=5)
     """How often the worker looks for what crashes left behind."""
     stale_after: timedelta = timedelta(hours=24)
     """Age at which an upload that nobody finished is given up."""
+    embeddings: Literal["off", "local", "endpoint"] = "off"
+    """How assets are searched beside their words: by a model in this process, or an endpoint."""
+    embeddings_outside: bool = True
+    """Whether the endpoint is outside of this deployment: it is shown no words that stayed here."""
 
     video_prefix: str = Field(default="", validation_alias="S3_VIDEO_PREFIX")
     """First folders of every object key; may be empty."""
@@ -114,6 +118,11 @@ class Settings(ServiceSettings):
     def on_s3(self) -> bool:
         """Whether bytes are kept in S3."""
         return self.backend == "s3" or (self.backend == "auto" and bool(self.bucket))
+
+    @property
+    def shows_words(self) -> bool:
+        """Whether whoever embeds is outside of this deployment."""
+        return self.embeddings == "endpoint" and self.embeddings_outside
 
     @property
     def policies(self) -> Policies:

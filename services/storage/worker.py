@@ -1,4 +1,4 @@
-"""The background work of storage: sweeping, deriving, emptying the spool, telling of deletions."""
+"""The background work of storage: sweeping, deriving, embedding, emptying the spool, telling."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from services.common.errors import ServiceError
@@ -13,13 +14,16 @@ from services.common.telemetry import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-    from datetime import timedelta
 
     from services.storage.usecases.compress import Compress
     from services.storage.usecases.derive import Derive
+    from services.storage.usecases.embed import Embed
     from services.storage.usecases.flush import Flush
     from services.storage.usecases.sweep import Sweep
     from services.storage.usecases.tell import Tell
+
+# Replicas of two releases, or with two embedders, undo each other's work no oftener than this.
+_CATCH_UP = timedelta(hours=1)
 
 log = get_logger(__name__)
 
@@ -63,6 +67,26 @@ def compressing(compress: Compress, every: timedelta) -> Work:
             log.info("previews_compressed", count=count)
 
     return Work("compress", compressed, every)
+
+
+def embedding(embed: Embed, every: timedelta) -> Work:
+    """Return the work of giving assets the vectors by which they are searched."""
+
+    async def embedded() -> None:
+        while await embed.once():
+            continue
+
+    return Work("embed", embedded, every)
+
+
+def catching_up(embed: Embed) -> Work:
+    """Return the work of finding what was stored without being told of, or read by another."""
+
+    async def caught_up() -> None:
+        if count := await embed.catch_up():
+            log.info("assets_to_embed", count=count)
+
+    return Work("catch up", caught_up, _CATCH_UP)
 
 
 def flushing(flush: Flush, every: timedelta) -> Work:

@@ -461,6 +461,7 @@ class Lineage(_message.Message):
     COST_FIELD_NUMBER: _builtins.int
     PARAMETERS_FIELD_NUMBER: _builtins.int
     UNTRAINED_FIELD_NUMBER: _builtins.int
+    SHOWN_OUTSIDE_FIELD_NUMBER: _builtins.int
     job: _builtins.str
     """The job that asked for it, such as "videoJobs/{id}"."""
     generation: _builtins.str
@@ -481,6 +482,8 @@ class Lineage(_message.Message):
     """True for what was made without a trained model: a cut, captions, procedural music. It is labelled
     as made by one only where something that it was made from is.
     """
+    shown_outside: _builtins.bool
+    """True where a vendor was shown the words that it was made from, so that they have left this deployment."""
     @_builtins.property
     def parents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Assets that it was made from."""
@@ -508,10 +511,11 @@ class Lineage(_message.Message):
         cost: _money_pb2.Money | None = ...,
         parameters: _struct_pb2.Struct | None = ...,
         untrained: _builtins.bool = ...,
+        shown_outside: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "cost", b"cost", "parameters", b"parameters", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "cost", b"cost", "generation", b"generation", "job", b"job", "licence", b"licence", "model", b"model", "original_url", b"original_url", "parameters", b"parameters", "parents", b"parents", "prompt", b"prompt", "provider", b"provider", "seed", b"seed", "untrained", b"untrained"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "cost", b"cost", "generation", b"generation", "job", b"job", "licence", b"licence", "model", b"model", "original_url", b"original_url", "parameters", b"parameters", "parents", b"parents", "prompt", b"prompt", "provider", b"provider", "seed", b"seed", "shown_outside", b"shown_outside", "untrained", b"untrained"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015

@@ -371,10 +371,13 @@ class SearchAssetsRequest(_message.Message):
     QUERY_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     FACETS_FIELD_NUMBER: _builtins.int
+    WORDS_ALONE_FIELD_NUMBER: _builtins.int
     query: _builtins.str
     """Required. 1 to 2,000 characters."""
     limit: _builtins.int
     """Optional. 1 to 100, default 10."""
+    words_alone: _builtins.bool
+    """Optional. Compares words alone, and shows the question to no embedder."""
     @_builtins.property
     def facets(self) -> _asset_pb2.Facets:
         """Optional. Facets that a hit must have."""
@@ -385,10 +388,11 @@ class SearchAssetsRequest(_message.Message):
         query: _builtins.str = ...,
         limit: _builtins.int = ...,
         facets: _asset_pb2.Facets | None = ...,
+        words_alone: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["facets", b"facets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["facets", b"facets", "limit", b"limit", "query", b"query"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["facets", b"facets", "limit", b"limit", "query", b"query", "words_alone", b"words_alone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -401,6 +405,9 @@ class SearchAssetsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     HITS_FIELD_NUMBER: _builtins.int
+    WORDS_ALONE_FIELD_NUMBER: _builtins.int
+    words_alone: _builtins.bool
+    """Whether words alone were compared: it was asked for, no embedder is set up, or it is away for now."""
     @_builtins.property
     def hits(self) -> _containers.RepeatedCompositeFieldContainer[Global___SearchHit]:
         """Hits, best first."""
@@ -409,10 +416,11 @@ class SearchAssetsResponse(_message.Message):
         self,
         *,
         hits: _abc.Iterable[Global___SearchHit] | None = ...,
+        words_alone: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hits", b"hits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hits", b"hits", "words_alone", b"words_alone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -427,7 +435,9 @@ class SearchHit(_message.Message):
     ASSET_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     score: _builtins.float
-    """Similarity, 0 to 1."""
+    """How much of the question it is about, 0 to 1: the share of its words, rare ones counting more. Where an embedder
+    is set up, 0.3 of that and 0.7 of the likeness of meaning (a cosine, whose scale is the embedder's own).
+    """
     @_builtins.property
     def asset(self) -> _asset_pb2.Asset:
         """The asset."""

@@ -156,6 +156,7 @@ def _described(entry: Entry, content: Content) -> asset_pb2.Asset:
             ),
             parameters=_parameters(order.task),
             untrained=content.untrained,
+            shown_outside=content.shown_outside,
         ),
     )
 

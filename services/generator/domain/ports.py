@@ -61,7 +61,7 @@ class Content:
 
     `sha256` and `size_bytes` are given where the maker knows them, and are then checked.
     `cost_micros` is what was paid for it, as far as is known when it is stored; `untrained` is what
-    no trained model made.
+    no trained model made, `shown_outside` what a vendor was shown the words of.
     """
 
     content_type: str
@@ -71,6 +71,7 @@ class Content:
     source_url: str = ""
     cost_micros: int = 0
     untrained: bool = False
+    shown_outside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

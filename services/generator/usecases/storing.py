@@ -13,7 +13,7 @@ from tenacity import (
 from services.common.errors import DataLoss, StorageFull, Unavailable
 from services.generator.domain.anomaly import outlandish
 from services.generator.domain.facts import Cost, Output
-from services.generator.domain.models import Model
+from services.generator.domain.models import Lifecycle, Model
 from services.generator.domain.ports import Entry, Made
 from services.generator.domain.pricing import estimate_micros
 from services.generator.domain.sentences import Said, said
@@ -88,10 +88,12 @@ class Storing:
             return replace(found, output=_completed(found.output, made, entry))
         async with made.opened() as content:
             cost = self.cost(entry, made)
+            model = self._model(entry.generation.model)
             told = replace(
                 content,
                 cost_micros=cost.micros if cost else 0,
-                untrained=not self._model(entry.generation.model).trained,
+                untrained=not model.trained,
+                shown_outside=model.lifecycle is not Lifecycle.SELF_HOSTED,
             )
             stored = await self._storage.upload(entry, told)
         if content.sha256 and stored.output.sha256 != content.sha256:

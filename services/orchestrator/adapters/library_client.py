@@ -26,7 +26,10 @@ class LibraryClient:
         self, tenant: str, words: str, seconds: float, *, without: Collection[str] = ()
     ) -> Piece | None:
         """See `LibraryPort.find`."""
-        request = storage_service_pb2.SearchAssetsRequest(query=words[:2000], limit=_LOOKED_AT)
+        # Films that stay here show their words to no embedder; and LEAST_SCORE is of words.
+        request = storage_service_pb2.SearchAssetsRequest(
+            query=words[:2000], limit=_LOOKED_AT, words_alone=True
+        )
         with acting_as(Identity(tenant)):
             answer = await self._stub.SearchAssets(request)
         near = (hit.asset for hit in answer.hits if hit.score >= LEAST_SCORE)

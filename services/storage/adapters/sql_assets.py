@@ -29,6 +29,7 @@ from services.storage.adapters.sql_steps import (
     tell,
     use,
 )
+from services.storage.adapters.vector_statements import DROP, WAIT
 from services.storage.adapters.word_index import WORD_INDEXES
 from services.storage.domain.assets import Asset, AssetState
 from services.storage.domain.keys import ObjectKey
@@ -109,6 +110,7 @@ class SqlAssets(SqlChores):
             if done.rowcount:
                 if not asset.parent_id:
                     await self._words.insert(connection, asset)
+                    await connection.execute(WAIT, {"asset_id": asset.id, "tenant": asset.tenant})
                 await reused(connection, asset)
                 await use(connection, asset, quota_bytes=quota_bytes)
                 return stored
@@ -154,6 +156,7 @@ class SqlAssets(SqlChores):
             if not (await connection.execute(sql.DELETE_STORED, gone)).rowcount:
                 return await self._not_deletable(asset, proof)
             await self._words.remove(connection, asset)
+            await connection.execute(DROP, {"which": asset.id})
             await connection.execute(sql.FORGET_REUSES, {"which": asset.id})
             await give_back(connection, asset)
             await tell(connection, proof)

@@ -124,7 +124,7 @@ def page_of(query: Query, words: WordIndex) -> Select[Any]:
     pairs += [(f"label:{key}", value) for key, value in (query.labels or {}).items()]
     if pairs:
         tokens = [token(query.tenant, axis, value) for axis, value in pairs]
-        wanted = wanted.where(words.having(query.tenant, tokens))
+        wanted = wanted.where(assets.c.id.in_(words.having(query.tenant, tokens)))
     return wanted.order_by(assets.c.id.desc()).limit(query.limit)
 
 

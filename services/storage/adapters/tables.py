@@ -7,8 +7,10 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -16,6 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import BIT
 
 metadata = MetaData()
 
@@ -114,4 +117,34 @@ events = Table(
     Column("sha256", String(64), nullable=False),
     Column("event_time", BigInteger, nullable=False),
     Index("asset_events_age", "event_time"),
+)
+
+# What searches by meaning compare first, of every STORED asset that is searched for: the signs of
+# its vector, a bit each. ``embedder`` is empty while it waits for one; without ``signs`` it has
+# none. Tries are those of giving it one.
+meanings = Table(
+    "asset_meanings",
+    metadata,
+    Column("asset_id", String(64), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("embedder", Text, nullable=False, server_default=""),
+    Column("dimensions", Integer, nullable=False, server_default="0"),
+    Column("signs", LargeBinary().with_variant(BIT(varying=True), "postgresql")),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("try_after", BigInteger, nullable=False, server_default="0"),
+    Index("asset_meanings_of", "embedder", "tenant", "asset_id"),
+    _partial("asset_meanings_waiting", "try_after", "asset_id", rows="embedder = ''"),
+)
+
+# The vectors themselves, in single precision. Apart, so that what is compared first lies
+# close together; they go with it, whoever deletes it.
+vectors = Table(
+    "asset_vectors",
+    metadata,
+    Column(
+        "asset_id",
+        ForeignKey("asset_meanings.asset_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("vector", LargeBinary, nullable=False),
 )

@@ -9,14 +9,14 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import text
+from sqlalchemy import column, text
 
 from services.storage.domain.meaning import concepts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import TextClause
+    from sqlalchemy import ColumnClause, TextualSelect
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from services.storage.domain.assets import Asset
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Found = Sequence[tuple[str, frozenset[str]]]
 
 WORD = "word"
+_ID: ColumnClause[str] = column("asset_id")
 # Newest assets from which PostgreSQL estimates how frequent a word is.
 _SAMPLE = 500
 
@@ -52,8 +53,8 @@ class WordIndex(Protocol):
     async def remove(self, connection: AsyncConnection, asset: Asset) -> None:
         """Forget the asset."""
 
-    def having(self, tenant: str, tokens: Sequence[str]) -> TextClause:
-        """Return the condition on ``assets`` that one has all of ``tokens``."""
+    def having(self, tenant: str, tokens: Sequence[str]) -> TextualSelect:
+        """Return the select of the ids of assets that have all of ``tokens``."""
 
     async def prepare(self, connection: AsyncConnection) -> None:
         """Make the transaction ready for conditions of ``having``."""
@@ -81,7 +82,7 @@ class Fts5Words:
         "SELECT asset_id, tokens FROM asset_words WHERE asset_words MATCH :query "
         "ORDER BY rowid DESC LIMIT :at_most"
     )
-    _HAVING = text("assets.id IN (SELECT asset_id FROM asset_words WHERE asset_words MATCH :query)")
+    _HAVING = text("SELECT asset_id FROM asset_words WHERE asset_words MATCH :query")
     _COUNT = text("SELECT doc FROM asset_words_vocabulary WHERE term = :token")
 
     async def insert(self, connection: AsyncConnection, *found: Asset) -> None:
@@ -94,9 +95,9 @@ class Fts5Words:
         query = _all_of([token(asset.tenant, "id", asset.id)])
         await connection.execute(self._REMOVE, {"query": query})
 
-    def having(self, tenant: str, tokens: Sequence[str]) -> TextClause:
-        """Return the condition on ``assets`` that one has all of ``tokens``."""
-        return self._HAVING.bindparams(query=_all_of(tokens))
+    def having(self, tenant: str, tokens: Sequence[str]) -> TextualSelect:
+        """Return the select of the ids of assets that have all of ``tokens``."""
+        return self._HAVING.bindparams(query=_all_of(tokens)).columns(_ID)
 
     async def prepare(self, connection: AsyncConnection) -> None:
         """SQLite plans each statement anew."""
@@ -135,8 +136,8 @@ class TsvectorWords:
         "ORDER BY asset_id DESC LIMIT :at_most"
     )
     _HAVING = text(
-        "assets.id IN (SELECT asset_id FROM asset_words "
-        "WHERE tenant = :words_of AND tokens @@ CAST(:query AS tsquery))"
+        "SELECT asset_id FROM asset_words "
+        "WHERE tenant = :words_of AND tokens @@ CAST(:query AS tsquery)"
     )
     _COUNT = text(
         "WITH sample AS (SELECT tokens FROM asset_words WHERE tenant = :tenant "
@@ -158,9 +159,10 @@ class TsvectorWords:
         """Forget the asset."""
         await connection.execute(self._REMOVE, {"asset_id": asset.id})
 
-    def having(self, tenant: str, tokens: Sequence[str]) -> TextClause:
-        """Return the condition on ``assets`` that one has all of ``tokens``."""
-        return self._HAVING.bindparams(words_of=tenant, query=" & ".join(tokens))
+    def having(self, tenant: str, tokens: Sequence[str]) -> TextualSelect:
+        """Return the select of the ids of assets that have all of ``tokens``."""
+        asked = self._HAVING.bindparams(words_of=tenant, query=" & ".join(tokens))
+        return asked.columns(_ID)
 
     async def prepare(self, connection: AsyncConnection) -> None:
         """Have each statement planned for its own words."""

@@ -49,7 +49,8 @@ class Lineage:
 
     ``cost_micros`` is what was paid for it in micro-USD, ``parameters`` is what the model was asked
     for, as JSON: together with model and seed the recipe to make it again; ``untrained`` is what
-    was made without a trained model, whatever ``model`` says.
+    was made without a trained model, whatever ``model`` says, ``shown_outside`` what a vendor was
+    shown the words of.
     """
 
     job: str = ""
@@ -64,6 +65,7 @@ class Lineage:
     cost_micros: int = 0
     parameters: Mapping[str, Any] = field(default_factory=dict)
     untrained: bool = field(default=False, metadata={UNHASHED: True})
+    shown_outside: bool = field(default=False, metadata={UNHASHED: True})
 
     def __post_init__(self) -> None:
         """Bound every text; raises ``InvalidArgument`` naming the field."""

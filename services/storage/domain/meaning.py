@@ -88,7 +88,12 @@ def concepts(text: str) -> list[str]:
 
 def concepts_of(told: Description) -> list[str]:
     """Return what an asset is about: its facets and labels first, then the prompt that made it."""
-    return concepts(" ; ".join(_texts(told)))
+    return concepts(about(told))
+
+
+def about(told: Description) -> str:
+    """Return what an asset is about as one text; empty parts are left out."""
+    return " ; ".join(filter(None, _texts(told)))
 
 
 def rarity(total: int, counts: Mapping[str, int]) -> dict[str, float]:

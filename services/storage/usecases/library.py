@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from services.common.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound
 from services.storage.domain.assets import MAX_ID_TEXT, AssetState, asset_id
-from services.storage.domain.meaning import concepts
 from services.storage.domain.paging import next_token, read_page
 from services.storage.domain.policies import under_legal_hold
 from services.storage.domain.ports import Query, nothing
@@ -21,15 +20,12 @@ if TYPE_CHECKING:
     from services.storage.domain.assets import Asset
     from services.storage.domain.facets import Facets
     from services.storage.domain.paging import PageRequest
-    from services.storage.domain.ports import AssetStore, BlobStore, Clock, Search
+    from services.storage.domain.ports import AssetStore, BlobStore, Clock
 
 KIND = "asset"
 DEFAULT_LIFETIME = timedelta(hours=1)
 MAX_LIFETIME = timedelta(days=7)
 MAX_DOWNLOAD_NAME = 200
-MAX_QUERY = 2000
-DEFAULT_HITS = 10
-MAX_HITS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +34,6 @@ class Library:
 
     assets: AssetStore
     blobs: BlobStore
-    index: Search
     now: Clock
     on_deleted: Callable[[], None] = nothing
 
@@ -73,21 +68,6 @@ class Library:
         found = await self.assets.page(query)
         token = next_token(found[size - 1].id, scope) if len(found) > size else ""
         return found[:size], token
-
-    async def search(
-        self, tenant: str, query: str, *, facets: Facets, limit: int
-    ) -> Sequence[tuple[Asset, float]]:
-        """Return the assets nearest in meaning to ``query`` with scores, best first."""
-        if not 0 < len(query.strip()) <= MAX_QUERY:
-            field = "query"
-            raise InvalidArgument(field, f"must have 1 to {MAX_QUERY} characters")
-        if not 0 <= limit <= MAX_HITS:
-            field = "limit"
-            raise InvalidArgument(field, f"must be 1 to {MAX_HITS}, or 0 for {DEFAULT_HITS}")
-        hits = limit or DEFAULT_HITS
-        ranked = await self.index.best(tenant, concepts(query), facets=facets, limit=hits)
-        found = {asset.id: asset for asset in await self.assets.many(tenant, dict(ranked))}
-        return [(found[key], score) for key, score in ranked if key in found]
 
     async def read(
         self, tenant: str, name: str, *, offset: int, length: int

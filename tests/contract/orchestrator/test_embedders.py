@@ -10,8 +10,9 @@ from services.common.embedders.chosen import chosen
 from services.common.embedders.endpoint import EndpointEmbedder
 from services.common.embedders.local import LocalEmbedder
 from services.common.errors import FailedPrecondition, InvalidArgument, Unavailable
+from services.orchestrator import settings as orchestrator
 from services.orchestrator.adapters.lexical_embedder import LexicalEmbedder
-from services.orchestrator.settings import Settings
+from services.storage import settings as storage
 from tests.fakes.embeddings import endpoint, listed, saved_model
 
 PLACES: dict[str, list[float]] = {
@@ -75,16 +76,17 @@ async def test_a_local_model_knows_what_stands_for_the_same(local):
     assert alike > 0.9 > other
 
 
+@pytest.mark.parametrize("service", [orchestrator, storage], ids=["orchestrator", "storage"])
 def test_other_weights_than_the_pinned_ones_are_refused_by_the_name_of_the_setting(
-    tmp_path,
+    service, tmp_path
 ):
-    prefix = f"{Settings.service.upper()}_EMBEDDINGS"
+    prefix = f"{service.Settings.service.upper()}_EMBEDDINGS"
     given = {"embeddings_path": tmp_path / "model", "embeddings_sha256": "00"}
     with pytest.raises(FailedPrecondition, match=rf"{prefix}_PATH: no model\.safetensors"):
-        chosen("local", Settings(**given))
+        chosen("local", service.Settings(**given))
     saved_model(tmp_path / "model", PLACES)
     with pytest.raises(FailedPrecondition, match=f"{prefix}_SHA256 is not that of"):
-        chosen("local", Settings(**given))
+        chosen("local", service.Settings(**given))
 
 
 async def test_the_endpoint_is_asked_as_its_contract_says():

@@ -171,3 +171,10 @@ async def test_whoever_ordered_it_is_told_that_a_signature_was_stripped(studio: 
     for number, model, task in ((2, "ltx_video", longer), (3, "compose", cut(signed))):
         (told,) = (await studio.make(number, model, task, mp4(seed=number))).warnings
         assert told.startswith(STRIPPED)
+
+
+async def test_storage_is_told_whether_a_vendor_was_shown_the_words(studio: Studio) -> None:
+    made = ((1, "runway_gen4_5", True), (2, "ltx_video", False), (3, "storyboard", False))
+    for number, model, shown in made:
+        stored = await studio.make(number, model, shot(), mp4(seed=number))
+        assert (await studio.asset(stored)).lineage.shown_outside is shown, model

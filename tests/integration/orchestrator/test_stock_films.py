@@ -32,7 +32,12 @@ def stock(name: str, score: float, seconds: int = 9, **more: Any) -> Any:
 class Library(Storage):
     """Finds the same for all words, the nearest first; only the fourth will do."""
 
+    def __init__(self):
+        super().__init__()
+        self.shown = []
+
     async def SearchAssets(self, request, context):
+        self.shown += [request.query] if not request.words_alone else []
         hits = [
             stock("own", 0.9, labels={}),
             stock("short", 0.8, seconds=1),
@@ -47,7 +52,8 @@ async def test_a_film_of_stock_takes_what_fits_names_its_maker_and_asks_no_model
     tmp_path: Path, nats_url: str
 ) -> None:
     plain: Any = {"address": "127.0.0.1:0", "signing_key": SIGNING_KEY, "data_dir": tmp_path}
-    registration = (add_StorageServiceServicer_to_server, Library())
+    library = Library()
+    registration = (add_StorageServiceServicer_to_server, library)
     async with (
         serve(ServiceSettings(**plain), [registration]) as served,
         house_on(tmp_path, nats_url, storage_address=served.address) as house,
@@ -62,3 +68,4 @@ async def test_a_film_of_stock_takes_what_fits_names_its_maker_and_asks_no_model
     [found] = [task for task in film.tasks if task.type == "retrieval"]
     assert (found.asset, found.credit) == ("assets/right", "A. Maker, CC-BY-4.0")
     assert "video" not in asked
+    assert library.shown == [], "an embedder may be outside, and its scores are of another scale"

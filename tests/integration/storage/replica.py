@@ -16,7 +16,6 @@ from services.storage.adapters.folder_spool import FolderSpool
 from services.storage.adapters.lookers import Lookers
 from services.storage.adapters.media_looker import MediaFinisher, MediaInspector
 from services.storage.adapters.sql_assets import SqlAssets
-from services.storage.adapters.sql_search import SqlSearch
 from services.storage.adapters.staging import FolderStaging
 from services.storage.domain.assets import Asset, Description
 from services.storage.domain.policies import Policies, Policy
@@ -94,7 +93,7 @@ class Replica:
 
     @property
     def library(self) -> Library:
-        return Library(**self.shared, index=SqlSearch(self.database))
+        return Library(**self.shared)
 
     async def upload(
         self, data: bytes = b"the bytes", then: Then | None = None, **facts: Any

@@ -1,0 +1,47 @@
+"""What searches by meaning compare; the worker finds which assets are to have it."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import BIT
+
+revision = "0026"
+down_revision = "0025"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "asset_meanings",
+        sa.Column("asset_id", sa.String(64), primary_key=True),
+        sa.Column("tenant", sa.String(64), nullable=False),
+        sa.Column("embedder", sa.Text, nullable=False, server_default=""),
+        sa.Column("dimensions", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("signs", sa.LargeBinary().with_variant(BIT(varying=True), "postgresql")),
+        sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("try_after", sa.BigInteger, nullable=False, server_default="0"),
+    )
+    op.create_index("asset_meanings_of", "asset_meanings", ["embedder", "tenant", "asset_id"])
+    waits = sa.text("embedder = ''")
+    op.create_index(
+        "asset_meanings_waiting",
+        "asset_meanings",
+        ["try_after", "asset_id"],
+        postgresql_where=waits,
+        sqlite_where=waits,
+    )
+    op.create_table(
+        "asset_vectors",
+        sa.Column(
+            "asset_id",
+            sa.String(64),
+            sa.ForeignKey("asset_meanings.asset_id", ondelete="CASCADE"),
+            primary_key=True,
+        ),
+        sa.Column("vector", sa.LargeBinary, nullable=False),
+    )
+
+
+def downgrade() -> None:
+    for table in ("asset_vectors", "asset_meanings"):
+        op.drop_table(table)

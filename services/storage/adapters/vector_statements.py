@@ -1,0 +1,115 @@
+"""Statements over vectors, built once: to build one takes longer than to run it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    BigInteger,
+    bindparam,
+    delete,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from services.storage.adapters.tables import assets, meanings, vectors
+from services.storage.domain.assets import AssetState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import BindParameter, Update
+
+_M = meanings.c
+_LIMIT = bindparam("at_most", type_=BigInteger)
+_UNTIL = bindparam("until", type_=BigInteger)
+_WAITS = _M.embedder == literal_column("''")
+_THESE = _M.asset_id.in_(bindparam("identifiers", expanding=True))
+_BY: BindParameter[str] = bindparam("by_embedder")
+OURS = (_M.try_after == bindparam("ours", type_=BigInteger)) & _WAITS
+THIS = _M.asset_id == bindparam("which")
+COLUMNS: Mapping[str, Any] = {"embedder": _BY, "dimensions": bindparam("numbers"), "tries": 0}
+
+WAIT = insert(meanings)
+DROP = delete(meanings).where(THIS)
+FORGET = delete(meanings).where(_THESE)
+
+
+def _take(*, again: bool) -> Update:
+    tried = _M.tries > 0 if again else _M.tries == 0
+    due = (
+        select(_M.asset_id)
+        .where(_WAITS, tried, _M.try_after <= bindparam("moment", type_=BigInteger))
+        .order_by(_M.try_after, _M.asset_id)
+        .limit(_LIMIT)
+        .with_for_update(skip_locked=True)
+    )
+    return (
+        update(meanings)
+        .where(_M.asset_id.in_(due))
+        .values(tries=_M.tries + 1, try_after=_UNTIL)
+        .returning(_M.asset_id, _M.tenant, _M.tries)
+    )
+
+
+TAKE: Mapping[bool, Update] = {again: _take(again=again) for again in (True, False)}
+PUT_BACK = (
+    update(meanings)
+    .where(_THESE, OURS)
+    .values(tries=_M.tries - bindparam("uncounted"), try_after=_UNTIL)
+)
+
+INSERT: Mapping[str, Any] = {
+    name: made.on_conflict_do_update(
+        index_elements=["asset_id"], set_={"vector": made.excluded.vector}
+    )
+    for name, made in (
+        ("postgresql", postgresql.insert(vectors)),
+        ("sqlite", sqlite.insert(vectors)),
+    )
+}
+_MISSING = (
+    select(assets.c.id, assets.c.tenant)
+    .where(
+        assets.c.state == AssetState.STORED.value,
+        assets.c.parent_id == "",
+        assets.c.id.not_in(select(_M.asset_id)),
+    )
+    .limit(_LIMIT)
+)
+ADD_MISSING: Mapping[str, Any] = {
+    name: made.from_select(["asset_id", "tenant"], _MISSING).on_conflict_do_nothing()
+    for name, made in (
+        ("postgresql", postgresql.insert(meanings)),
+        ("sqlite", sqlite.insert(meanings)),
+    )
+}
+# Not "other than", which no index finds.
+OUTDATED = (
+    select(_M.asset_id)
+    .where(or_((_M.embedder > "") & (_M.embedder < _BY), _M.embedder > _BY))
+    .limit(_LIMIT)
+    .with_for_update(skip_locked=True)
+)
+FORGET_VECTORS = delete(vectors).where(
+    vectors.c.asset_id.in_(bindparam("identifiers", expanding=True))
+)
+LET_WAIT = (
+    update(meanings)
+    .where(_THESE)
+    .values(embedder="", dimensions=0, signs=None, tries=0, try_after=0)
+)
+VECTORS = (
+    select(vectors.c.asset_id, vectors.c.vector)
+    .join(meanings, _M.asset_id == vectors.c.asset_id)
+    .where(
+        _THESE,
+        _M.tenant == bindparam("of_tenant"),
+        _M.embedder == _BY,
+        _M.dimensions == bindparam("numbers"),
+    )
+)

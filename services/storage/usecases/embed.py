@@ -1,0 +1,119 @@
+"""Giving assets the vectors by which they are searched: after they were stored, in nobody's way."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.common.errors import InvalidArgument, Unavailable
+from services.common.telemetry import get_logger
+from services.storage.domain.vectors import text_of
+from services.storage.usecases.trying import LEASE, TRIES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from services.storage.domain.assets import Asset
+    from services.storage.domain.ports import AssetStore, Clock
+    from services.storage.domain.vectors import Embedder, Vector, Vectors, Waiting
+
+BATCH = 64
+_CAUGHT_UP = 1000
+# Taken by every embedder: what it refuses beside this is to blame for it.
+_HARMLESS = "film"
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embed:
+    """Embeds what waits, in batches; of several replicas one takes each asset.
+
+    While the embedder is away nothing is counted as a try. What fails in another way, or takes the
+    service along, is tried again alone, a few times, and is then found by its words alone.
+    """
+
+    assets: AssetStore
+    vectors: Vectors
+    embedder: Embedder
+    now: Clock
+    outside: bool = False
+
+    async def once(self) -> int:
+        """Embed one batch; returns how many were looked at. Raises ``Unavailable``."""
+        moment = self.now()
+        until = moment + LEASE
+        waiting = await self.vectors.take(moment, until, BATCH, again=False)
+        waiting = waiting or await self.vectors.take(moment, until, 1, again=True)
+        if waiting:
+            await self._tried(waiting, moment, until)
+        return len(waiting)
+
+    async def catch_up(self) -> int:
+        """Let assets wait that another release stored or another embedder read; how many."""
+        found = 0
+        while some := await self.vectors.catch_up(self.embedder.name, _CAUGHT_UP):
+            found += some
+        return found
+
+    async def _tried(self, waiting: Sequence[Waiting], moment: datetime, until: datetime) -> None:
+        mine = [each.asset_id for each in waiting]
+        try:
+            vectors = await self._vectors(waiting)
+        except (Unavailable, asyncio.CancelledError):
+            back = self.vectors.put_back(mine, moment, counted=False, taken_until=until)
+            await asyncio.shield(back)
+            raise
+        except Exception:
+            log.exception("assets_not_embedded", assets=mine)
+            await self.vectors.put_back(mine, moment + LEASE, counted=True, taken_until=until)
+        else:
+            await self.vectors.forget(set(mine) - set(vectors))
+            await self.vectors.keep(vectors, self.embedder.name, taken_until=until)
+
+    async def _vectors(self, waiting: Sequence[Waiting]) -> Mapping[str, Vector]:
+        """Return a vector for each that is there still, an empty one where it gets none."""
+        found = await self._found(waiting)
+        tried = {each.asset_id for each in waiting if each.number > TRIES}
+        if tried:
+            log.error("embedding_given_up", assets=sorted(tried), tries=TRIES)
+        shown = [each for each in found if each.id not in tried and self._shown(each)]
+        vectors = await self._embedded([text_of(each) for each in shown]) if shown else []
+        none: dict[str, Vector] = {each.id: () for each in found}
+        return none | {each.id: vector for each, vector in zip(shown, vectors, strict=True)}
+
+    async def _found(self, waiting: Sequence[Waiting]) -> list[Asset]:
+        found: list[Asset] = []
+        for tenant in {each.tenant for each in waiting}:
+            ids = [each.asset_id for each in waiting if each.tenant == tenant]
+            found += await self.assets.many(tenant, ids)
+        return found
+
+    def _shown(self, asset: Asset) -> bool:
+        """Whether the embedder may read of it.
+
+        One outside is not shown the words of what was made here: a request may have asked for that
+        (``local_only``, offline films). What was uploaded says what its caller wants to be found.
+        """
+        lineage = asset.description.lineage
+        return not (self.outside and lineage.generation) or lineage.shown_outside
+
+    async def _embedded(self, texts: Sequence[str]) -> list[Vector]:
+        try:
+            return [*await self.embedder.embed(texts)]
+        except InvalidArgument as error:
+            if len(texts) > 1:
+                half = len(texts) // 2
+                return [*await self._embedded(texts[:half]), *await self._embedded(texts[half:])]
+            await self._takes_anything(error)
+            return [()]
+
+    async def _takes_anything(self, refusal: InvalidArgument) -> None:
+        """Raise ``Unavailable`` where the embedder refuses whatever it is shown."""
+        try:
+            await self.embedder.embed([_HARMLESS])
+        except InvalidArgument as error:
+            raise Unavailable(error.message) from error
+        log.warning("text_refused", embedder=self.embedder.name, message=refusal.message)

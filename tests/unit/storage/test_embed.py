@@ -1,0 +1,197 @@
+"""Giving assets their vectors: what fails, for whom, and who is never shown anything."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from services.common.database import Database
+from services.common.errors import InvalidArgument, Unavailable
+from services.common.migrate import migrate
+from services.storage.adapters.sql_assets import SqlAssets
+from services.storage.adapters.sql_vectors import SqlVectors
+from services.storage.domain.assets import Asset, Lineage
+from services.storage.domain.facets import Facets
+from services.storage.domain.vectors import Question
+from services.storage.usecases.embed import BATCH, Embed
+from services.storage.usecases.trying import LEASE, TRIES
+from tests.contract.storage.test_asset_store import MIGRATIONS, NOW, record
+
+AWAY, BROKEN, POISON = "the endpoint is away", "the model breaks", "poison"
+
+
+class Reader:
+    """An embedder that knows one direction, and fails as it is told or by what it reads."""
+
+    name = "reader"
+
+    def __init__(self) -> None:
+        self.read: list[Sequence[str]] = []
+        self.trouble = ""
+        self.hangs = asyncio.Event()
+        self.refuses_all = False
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[tuple[float, ...]]:
+        self.read.append(texts)
+        if self.trouble == AWAY:
+            raise Unavailable(AWAY)
+        if self.trouble == "hang":
+            self.hangs.set()
+            await asyncio.Event().wait()
+        if any(BROKEN in text for text in texts):
+            raise ValueError(BROKEN)
+        if self.refuses_all or any(POISON in text for text in texts):
+            raise InvalidArgument("texts", "are refused")
+        return [(1.0, 0.0) for _ in texts]
+
+
+class House:
+    """A store with what gives its assets vectors, under a clock that the test turns."""
+
+    def __init__(self, database: Database) -> None:
+        self.moment = NOW
+        self.reader = Reader()
+        self.store = SqlAssets(database, now=self.now)
+        self.vectors = SqlVectors(database)
+        self.embed = Embed(
+            assets=self.store, vectors=self.vectors, embedder=self.reader, now=self.now
+        )
+
+    def now(self) -> datetime:
+        return self.moment
+
+    async def stored(self, prompt: str, tenant: str = "acme", **lineage: object) -> Asset:
+        plain = record(prompt, tenant=tenant, creative="")
+        told = Lineage(prompt=prompt, **lineage)  # type: ignore[arg-type]  # fields by name
+        claim = await self.store.claim(
+            replace(plain, description=replace(plain.description, lineage=told))
+        )
+        return await self.store.commit(replace(claim.asset, size_bytes=1, sha256="ab" * 32))
+
+    async def all_done(self) -> int:
+        """Embed until nothing is left to do now; how many were looked at."""
+        looked = 0
+        while some := await self.embed.once():
+            looked += some
+        return looked
+
+    async def found(self, tenant: str = "acme") -> set[str]:
+        question = Question(tenant=tenant, embedder="reader", facets=Facets())
+        return set(await self.vectors.near(question, (1.0, 0.0), limit=500, also=()))
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    url = f"sqlite:///{tmp_path / 'storage.db'}"
+    async with Database(url, schema="storage", synchronous="OFF") as database:
+        await migrate(database, MIGRATIONS)
+        yield House(database)
+
+
+async def test_what_waits_is_embedded_in_batches_once(house: House) -> None:
+    assets = [await house.stored(f"film {number}", f"t{number % 3}") for number in range(BATCH + 3)]
+    assert await house.all_done() == BATCH + 3
+    assert [len(texts) for texts in house.reader.read] == [BATCH, 3]
+    for tenant in ("t0", "t1", "t2"):
+        assert await house.found(tenant) == {a.id for a in assets if a.tenant == tenant}
+    assert await house.all_done() == 0
+
+
+async def test_while_the_embedder_is_away_nothing_counts_and_nothing_is_lost(house: House) -> None:
+    asset = await house.stored("a fox")
+    house.reader.trouble = AWAY
+    for _ in range(TRIES + 2):
+        with pytest.raises(Unavailable):
+            await house.embed.once()
+    house.reader.trouble = ""
+    assert await house.all_done() == 1
+    assert await house.found() == {asset.id}
+
+
+async def test_a_text_that_is_refused_keeps_no_other_from_its_vector(house: House) -> None:
+    good = [await house.stored(f"film {number}") for number in range(9)]
+    poison = await house.stored(POISON)
+    more = [await house.stored(f"scene {number}") for number in range(9)]
+    assert await house.all_done() == 19
+    assert await house.found() == {asset.id for asset in [*good, *more]}
+    assert poison.id not in await house.found()
+
+
+async def test_an_embedder_that_refuses_everything_is_away_and_no_text_is_to_blame(
+    house: House,
+) -> None:
+    asset = await house.stored("a fox")
+    house.reader.refuses_all = True
+    with pytest.raises(Unavailable, match="refused"):
+        await house.embed.once()
+    house.reader.refuses_all = False
+    assert await house.all_done() == 1
+    assert await house.found() == {asset.id}
+
+
+async def test_what_breaks_the_embedder_is_tried_alone_and_given_up_in_the_end(
+    house: House,
+) -> None:
+    good = [await house.stored(f"film {number}") for number in range(3)]
+    bad = await house.stored(BROKEN)
+    assert await house.all_done() == 4
+    assert await house.found() == set()
+    for _ in range(TRIES + 1):
+        house.moment += LEASE
+        await house.all_done()
+    assert await house.found() == {asset.id for asset in good}
+    alone = [texts for texts in house.reader.read if any(BROKEN in text for text in texts)]
+    assert [len(texts) for texts in alone] == [4, *[1] * (TRIES - 1)]
+    house.moment += timedelta(days=30)
+    assert await house.all_done() == 0
+    assert bad.id not in await house.found()
+
+
+async def test_the_end_of_the_service_lets_another_go_on_at_once(house: House) -> None:
+    asset = await house.stored("a fox")
+    house.reader.trouble = "hang"
+    ending = asyncio.create_task(house.embed.once())
+    await house.reader.hangs.wait()
+    ending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ending
+    house.reader.trouble = ""
+    assert await house.all_done() == 1
+    assert await house.found() == {asset.id}
+
+
+async def test_after_a_crash_another_takes_over_once_the_time_of_the_dead_is_over(
+    house: House,
+) -> None:
+    asset = await house.stored("a fox")
+    taken = await house.vectors.take(NOW, NOW + LEASE, BATCH, again=False)
+    assert [each.asset_id for each in taken] == [asset.id]
+    assert await house.all_done() == 0
+    house.moment += LEASE
+    assert await house.all_done() == 1
+    assert await house.found() == {asset.id}
+
+
+async def test_what_was_deleted_while_it_waited_is_shown_to_nobody(house: House) -> None:
+    asset = await house.stored("a secret")
+    await house.store.mark_deleted(asset, NOW)
+    assert await house.all_done() == 0
+    assert house.reader.read == []
+
+
+async def test_an_embedder_outside_is_shown_no_words_that_may_have_stayed_here(
+    house: House,
+) -> None:
+    made = "generations/01hz"
+    await house.stored("made here", generation=made)
+    vendor = await house.stored("made by a vendor", generation=made, shown_outside=True)
+    own = await house.stored("brought by its owner")
+    house.embed = replace(house.embed, outside=True)
+    assert await house.all_done() == 3
+    read = " | ".join(text for texts in house.reader.read for text in texts)
+    assert "made here" not in read
+    assert "made by a vendor" in read
+    assert await house.found() == {vendor.id, own.id}
