@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from services.common import clock
-from services.common.errors import ServiceError, Unavailable
+from services.common.errors import FailedPrecondition, ServiceError, Unavailable
 from services.common.telemetry import get_logger
 from services.storage.domain.refusals import StoreAwayError
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 BATCH = 200
-# So many in a row: it is not the file that the store refuses.
-_ALL_REFUSED = 3
+# So many in a row: it is not the files.
+_ALL_FAIL = 3
 _REST = timedelta(seconds=10)
 _DOUBLINGS = 4
 _EVERY_FILE = ""
@@ -32,9 +32,9 @@ _EVERY_FILE = ""
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """How often something was refused, and until when it is left alone."""
+    """How often something has failed, and until when it is left alone."""
 
-    refused: int
+    failed: int
     until: datetime
 
 
@@ -42,8 +42,8 @@ class _Rest:
 class Flush:
     """Each replica flushes its own spool: what its folder has and the records wait for.
 
-    A file that is refused rests, ever longer, while the others go on; so does the whole spool when
-    the store refuses whatever it is sent. A caller's retry waits for neither.
+    A file that fails while the store itself is well rests, ever longer, and comes after those that
+    have not; so does the whole spool when several in a row fail. A caller's retry waits for none.
     """
 
     assets: AssetStore
@@ -54,27 +54,39 @@ class Flush:
 
     async def once(self) -> int:
         """Store what waits here; returns how many files were stored, stops at the first outage."""
-        stored, refused = 0, list[str]()
+        stored, failed = 0, list[str]()
         with contextlib.suppress(Unavailable):
             ids = await self._due()
             for start in range(0, len(ids), BATCH):
-                for asset in await self.assets.waiting(ids[start : start + BATCH]):
-                    stored += await self._store(asset, refused)
-                    if len(refused) == _ALL_REFUSED:
+                for asset in await self._waiting(ids[start : start + BATCH]):
+                    stored += await self._store(asset, failed)
+                    if len(failed) == _ALL_FAIL:
                         self._rest(_EVERY_FILE)
                         return stored
         return stored
 
     async def _due(self) -> list[str]:
-        """Return the ids of what waits and does not rest; what has left the spool is forgotten."""
+        """Return the ids of what waits and does not rest, oldest first, what has failed last.
+
+        What has left the spool is forgotten.
+        """
         ids = await self.spool.ids()
         for gone in self._rests.keys() - {*ids, _EVERY_FILE}:
             del self._rests[gone]
         resting = {key for key, rest in self._rests.items() if self.now() < rest.until}
-        return [] if _EVERY_FILE in resting else [each for each in ids if each not in resting]
+        due = [] if _EVERY_FILE in resting else [each for each in ids if each not in resting]
+        return sorted(due, key=self._failures)
 
-    async def _store(self, asset: Asset, refused: list[str]) -> bool:
-        """Store one file; ``refused`` are those that the store has refused since the last one."""
+    async def _waiting(self, ids: list[str]) -> list[Asset]:
+        """Return the records that wait, in the order of ``ids``."""
+        found = {asset.id: asset for asset in await self.assets.waiting(ids)}
+        return [found[each] for each in ids if each in found]
+
+    async def _store(self, asset: Asset, failed: list[str]) -> bool:
+        """Store one file; ``failed`` are those that have failed since the last one was stored.
+
+        Raises ``Unavailable`` when the store is away for every other file as well.
+        """
         staged = await self.spool.find(asset)
         if staged is None:
             # A later attempt brought other bytes, to another replica.
@@ -82,22 +94,22 @@ class Flush:
         try:
             await self.keeper.send(asset, staged)
         except StoreAwayError as away:
-            if isinstance(away.error, Unavailable):
-                raise away.error from away
-            refused.append(asset.id)
-            self._refused(asset, away.error)
-            return False
-        except Unavailable:
-            raise
+            await self._trouble(asset, away.error, failed)
         except ServiceError as error:
-            # It can not be stored (the quota is used up): a retry says why to the caller.
-            self._refused(asset, error)
-            return False
-        self._rests.pop(_EVERY_FILE, None)
-        refused.clear()
-        return True
+            await self._trouble(asset, error, failed)
+        else:
+            self._rests.pop(_EVERY_FILE, None)
+            failed.clear()
+            return True
+        return False
 
-    def _refused(self, asset: Asset, error: ServiceError) -> None:
+    async def _trouble(self, asset: Asset, error: ServiceError, failed: list[str]) -> None:
+        """Let the file rest, unless it is the store that is away."""
+        if isinstance(error, Unavailable) and await self._away():
+            raise error
+        if isinstance(error, (Unavailable, FailedPrecondition)):
+            failed.append(asset.id)
+        # Whatever else it is (the quota is used up), others fare better: a retry says why.
         self._rest(asset.id)
         log.warning(
             "spooled_file_refused",
@@ -107,7 +119,17 @@ class Flush:
             message=error.message,
         )
 
+    async def _away(self) -> bool:
+        try:
+            await self.keeper.blobs.check()
+        except ServiceError:
+            return True
+        return False
+
+    def _failures(self, key: str) -> int:
+        return self._rests[key].failed if key in self._rests else 0
+
     def _rest(self, key: str) -> None:
-        before = self._rests[key].refused if key in self._rests else 0
+        before = self._failures(key)
         rest = _REST * 2 ** min(before, _DOUBLINGS)
         self._rests[key] = _Rest(before + 1, self.now() + rest)

@@ -12,9 +12,13 @@ from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.common.channels import Channel
+from services.common.database import Database
 from services.common.identity import Identity, IdentitySigner
-from services.storage.__main__ import running
+from services.common.migrate import migrate
+from services.storage.__main__ import MIGRATIONS, running
+from services.storage.adapters.disk import Disk
 from services.storage.settings import Settings
+from tests.integration.storage.replica import Replica
 
 SIGNING_KEY = "the signing key of the tests"
 CHUNK = 256 * 1024
@@ -110,6 +114,21 @@ async def acme(address: str) -> AsyncIterator[Client]:
 async def other(address: str) -> AsyncIterator[Client]:
     async with client_of(address, "other") as client:
         yield client
+
+
+@pytest.fixture
+async def one(tmp_path: Path) -> AsyncIterator[Replica]:
+    disk = Disk()
+    async with Database(str(tmp_path / "storage.db"), schema="storage") as database:
+        await migrate(database, MIGRATIONS)
+        yield Replica(database, disk, tmp_path)
+    disk.close()
+
+
+@pytest.fixture
+def two(one: Replica) -> Replica:
+    """A second replica beside the first."""
+    return Replica(one.database, one.disk, one.folder, "two", clock=one.clock)
 
 
 async def until(condition: Callable[[], bool]) -> None:

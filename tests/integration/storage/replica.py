@@ -5,9 +5,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import pytest
 
 from services.common.database import Database
+from services.common.errors import FailedPrecondition, Unavailable
 from services.common.ids import new_id
 from services.common.media_urls import MediaUrlSigner
 from services.storage.adapters.disk import Disk
@@ -32,13 +35,13 @@ Then = Callable[[], Awaitable[object]]
 class Watched:
     """Passes calls on; ``before`` and ``after`` name what happens once around a method."""
 
-    def __init__(self, inner: object) -> None:
-        self._inner = inner
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
         self.before: dict[str, Then] = {}
         self.after: dict[str, Then] = {}
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
+        found = getattr(self.inner, name)
         if name not in {*self.before, *self.after}:
             return found
 
@@ -159,3 +162,31 @@ class Replica:
         async with self.database.read() as connection:
             rows = await connection.exec_driver_sql("SELECT state FROM assets ORDER BY id")
             return [row[0] for row in rows]
+
+
+async def away() -> None:
+    raise Unavailable("the object store is away")
+
+
+async def database_away() -> None:
+    raise Unavailable("the database is away for the moment")
+
+
+async def refused() -> None:
+    raise FailedPrecondition("the object store refuses: AccessDenied")
+
+
+async def left(one: Replica) -> None:
+    """Leave a published object with a WRITING record, as a crash after publishing does."""
+    one.assets.before["commit"] = database_away
+    with pytest.raises(Unavailable, match="database"):
+        await one.upload()
+
+
+async def spooled(one: Replica) -> Asset:
+    """Leave a file in the spool; returns its record."""
+    one.blobs.before["publish"] = away
+    with pytest.raises(Unavailable, match="safe in the spool"):
+        await one.upload()
+    (found,) = await one.assets.waiting(await one.spool.ids())
+    return cast("Asset", found)

@@ -4,11 +4,11 @@ What happens in between is placed exactly: before or after a call of the blob st
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -21,65 +21,19 @@ from services.common.errors import (
     StorageFull,
     Unavailable,
 )
-from services.common.migrate import migrate
-from services.storage.__main__ import MIGRATIONS
-from services.storage.adapters.disk import Disk
 from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.domain.assets import Asset, AssetState, Description
 from services.storage.domain.keys import ObjectKey
 from services.storage.domain.ports import Query
 from tests.fakes.logs import logged
-from tests.integration.storage.replica import Replica
+from tests.integration.storage.replica import Replica, away, left, refused, spooled
 
 pytestmark = pytest.mark.timeout(60)
-
-
-@pytest.fixture
-async def one(tmp_path: Path) -> AsyncIterator[Replica]:
-    disk = Disk()
-    async with Database(str(tmp_path / "storage.db"), schema="storage") as database:
-        await migrate(database, MIGRATIONS)
-        yield Replica(database, disk, tmp_path)
-    disk.close()
-
-
-@pytest.fixture
-def two(one: Replica) -> Replica:
-    """A second replica beside the first."""
-    return Replica(one.database, one.disk, one.folder, "two", clock=one.clock)
-
-
-async def away() -> None:
-    raise Unavailable("the object store is away")
-
-
-async def database_away() -> None:
-    raise Unavailable("the database is away for the moment")
-
-
-async def refused() -> None:
-    raise FailedPrecondition("the object store refuses: AccessDenied")
 
 
 async def broken() -> None:
     field = "uri"
     raise InvalidArgument(field, "has expired")
-
-
-async def left(one: Replica) -> None:
-    """Leave a published object with a WRITING record, as a crash after publishing does."""
-    one.assets.before["commit"] = database_away
-    with pytest.raises(Unavailable, match="database"):
-        await one.upload()
-
-
-async def spooled(one: Replica) -> Asset:
-    """Leave a file in the spool; returns its record."""
-    one.blobs.before["publish"] = away
-    with pytest.raises(Unavailable, match="safe in the spool"):
-        await one.upload()
-    (found,) = await one.assets.waiting(await one.spool.ids())
-    return cast("Asset", found)
 
 
 async def test_a_retry_that_meets_the_flush_gets_the_asset_and_sends_nothing_twice(
@@ -226,7 +180,7 @@ async def test_files_that_lie_elsewhere_or_have_no_room_do_not_stop_the_others(
     assert await one.flush() == 3
     assert len(await one.spool.ids()) == 3, "what has no room waits on"
     one.quota_bytes = 0
-    one.blobs.before["publish"] = away
+    one.blobs.before |= {"publish": away, "check": away}
     assert await one.flush() == 0, "the first outage ends it"
     assert await one.flush() == 3
 
