@@ -15,7 +15,8 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from services.common.errors import Unavailable
+from services.common.errors import FailedPrecondition, Unavailable
+from services.common.telemetry import get_logger
 from services.storage.adapters.s3_errors import absent, gone
 from services.storage.adapters.s3_signer import S3Signer
 from services.storage.adapters.s3_upload import Sending, abort
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from services.storage.adapters.s3_calls import S3Calls
     from services.storage.domain.assets import Asset
     from services.storage.domain.ports import ObjectFacts, StagedFile
+
+log = get_logger(__name__)
 
 _READ_BYTES = 4 * CHUNK_BYTES
 
@@ -159,15 +162,13 @@ class S3Blobs:
         """Abort multipart uploads of ours that were begun before ``older_than``.
 
         Ours is what lies below the prefix; without one, what has the form of our keys: the bucket
-        may be shared.
+        may be shared. One that is refused is told and passed over.
         """
         before = self._now() - older_than
         uploads = await self._calls.run(self._layout.folder, self._uploads)
         ours = [item for item in uploads if self._layout.owns(item["Key"])]
         stale = [item for item in ours if item["Initiated"].astimezone(UTC) < before]
-        for item in stale:
-            await abort(self._calls, item["Key"], item["UploadId"])
-        return len(stale)
+        return sum([await self._aborted(item["Key"], item["UploadId"]) for item in stale])
 
     async def check(self) -> None:
         """Raise ``Unavailable`` or ``FailedPrecondition`` when the bucket cannot be used."""
@@ -179,6 +180,14 @@ class S3Blobs:
     async def _look(self) -> None:
         bucket = self._calls.bucket
         await self._calls.run(bucket, lambda: self._calls.client.head_bucket(Bucket=bucket))
+
+    async def _aborted(self, key: str, upload: str) -> bool:
+        try:
+            await abort(self._calls, key, upload)
+        except FailedPrecondition as error:
+            log.warning("upload_not_aborted", key=key, reason=error.reason, message=error.message)
+            return False
+        return True
 
     async def _free(self, key: str) -> None:
         """Look before sending: saves the transfer, and stands in where conditions are not known."""
