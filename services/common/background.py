@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from services.common.telemetry import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
     from typing import Any
 
 log = get_logger(__name__)
@@ -31,6 +31,20 @@ async def background(
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def rounds(once: Callable[[], Awaitable[object]], every: float, *, failed: str) -> None:
+    """Do ``once`` until cancelled, with ``every`` seconds in between.
+
+    Whatever a round raises is logged as ``failed`` and left to the next one: the database's own
+    errors and groups of errors as well, for work that ended here would not be done any more.
+    """
+    while True:
+        try:
+            await once()
+        except Exception as error:
+            log.warning(failed, error=repr(error))
+        await asyncio.sleep(every)
 
 
 def _report(task: asyncio.Task[None]) -> None:

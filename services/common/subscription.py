@@ -112,7 +112,7 @@ class Subscription:
             except Exception as error:
                 log.error("subscription_failed", durable=self._durable, exc_info=error)
             await asyncio.sleep(_PAUSE)
-            with contextlib.suppress(TimeoutError, nats.errors.Error):
+            with contextlib.suppress(Exception):  # what is missing is told where it is consumed
                 await self._ensure()
 
     async def _consume(self) -> None:

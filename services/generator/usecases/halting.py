@@ -1,8 +1,8 @@
 """Whether a provider is halted: asked anew for every send, kept in mind for listings."""
 
-import asyncio
 from datetime import datetime
 
+from services.common.background import rounds
 from services.common.telemetry import get_logger
 from services.generator.domain.halts import Halts
 
@@ -30,9 +30,4 @@ class Halting:
 
     async def keep(self, every: float) -> None:
         """Ask every so many seconds until cancelled: an operator halts and resumes elsewhere."""
-        while True:
-            try:
-                await self.reason("")
-            except Exception:
-                _log.exception("halts cannot be read")
-            await asyncio.sleep(every)
+        await rounds(lambda: self.reason(""), every, failed="halts_not_read")

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
+from services.common.background import rounds
 from services.common.telemetry import get_logger
 from services.generator.domain.reachability import Reachability
 
@@ -26,9 +27,7 @@ class Network:
     async def run(self) -> None:
         """Look until cancelled."""
         try:
-            while True:
-                await self.look()
-                await asyncio.sleep(self._every)
+            await rounds(self.look, self._every, failed="network_not_looked_at")
         finally:
             for task in self._looks.values():
                 task.cancel()

@@ -7,6 +7,7 @@ from google.protobuf.message import DecodeError
 
 from reelmesh.orchestrator.v1 import budget_service_pb2, video_job_pb2, video_service_pb2
 from reelmesh.storage.v1 import asset_pb2
+from services.common.background import rounds
 from services.common.bus import Bus
 from services.common.events import Event, event_subject
 from services.common.telemetry import get_logger
@@ -20,6 +21,8 @@ from services.orchestrator.domain.ports import HeardEvent, JobEvent
 _log = get_logger(__name__)
 KIND = "videoJob"
 BUDGET = "budget"
+# A listener whose reader could not be opened, or broke, begins again.
+AGAIN_SECONDS = 1.0
 
 
 class BusPublisher:
@@ -106,6 +109,9 @@ class BusListener:
 
     async def run(self) -> None:
         """Listen until cancelled. While the bus is away watchers look into the database."""
+        await rounds(self._listen, AGAIN_SECONDS, failed="listener_begins_again")
+
+    async def _listen(self) -> None:
         async with self._bus.replay(event_subject("*", KIND, "*")) as events:
             async for event in events:
                 self._feed.heard()

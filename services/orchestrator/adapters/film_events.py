@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError
 from typing_extensions import override
 
 from reelmesh.orchestrator.v1 import film_service_pb2 as pb
+from services.common.background import rounds
 from services.common.bus import Bus
 from services.common.database import Database
 from services.common.events import Event, event_subject
@@ -23,6 +24,8 @@ from services.orchestrator.domain.ports import HeardEvent
 _log = get_logger(__name__)
 KIND = "film"
 BATCH = 20
+# A listener whose reader could not be opened, or broke, begins again.
+AGAIN_SECONDS = 1.0
 # A young change is left to the process that made it.
 YOUNG = timedelta(seconds=1)
 
@@ -93,6 +96,9 @@ class FilmListener:
 
     async def run(self) -> None:
         """Listen until cancelled. While the bus is away watchers look into the database."""
+        await rounds(self._listen, AGAIN_SECONDS, failed="listener_begins_again")
+
+    async def _listen(self) -> None:
         async with self._bus.replay(event_subject("*", KIND, "*")) as events:
             async for event in events:
                 self._feed.heard()

@@ -1,12 +1,12 @@
 """Finds budgets that have reached a level, tells of each level once, and remembers it."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 import sqlalchemy as sa
 
+from services.common.background import rounds
 from services.common.database import Database
 from services.common.telemetry import get_logger
 from services.orchestrator.adapters.money_rows import budget_from
@@ -49,13 +49,11 @@ class BudgetAlerts:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            try:
-                while await self.look() == BATCH:
-                    pass
-            except Exception as error:
-                _log.warning("alerts_wait", error=repr(error))
-            await asyncio.sleep(EVERY_SECONDS)
+        await rounds(self._look_at_all, EVERY_SECONDS, failed="alerts_wait")
+
+    async def _look_at_all(self) -> None:
+        while await self.look() == BATCH:
+            pass
 
     async def look(self) -> int:
         """One round; returns how many budgets stand at another level than was told."""

@@ -1,6 +1,5 @@
 """What grows is cut back, what is stuck is told, what was orphaned is ended."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +8,7 @@ import sqlalchemy as sa
 from dbos import DBOS
 from dbos import error as engine_errors
 
+from services.common.background import rounds
 from services.common.database import Database
 from services.common.telemetry import get_logger
 from services.orchestrator.adapters.request_ids import REQUEST_ID_LIFETIME
@@ -60,12 +60,7 @@ class Housekeeping:
 
     async def run(self) -> None:
         """Tidy up until cancelled."""
-        while True:
-            try:
-                await self.tidy()
-            except Exception as error:
-                _log.warning("housekeeping_failed", error=str(error))
-            await asyncio.sleep(EVERY.total_seconds())
+        await rounds(self.tidy, EVERY.total_seconds(), failed="housekeeping_failed")
 
     async def tidy(self) -> None:
         """One round."""

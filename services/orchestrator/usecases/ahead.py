@@ -5,12 +5,12 @@ limit of the ledger, on a project of its own, so that it cannot be overspent by 
 replicas, and reports tell it apart.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from services.common.errors import BudgetExceeded, NotFound, ServiceError
+from services.common.background import rounds
+from services.common.errors import BudgetExceeded, NotFound
 from services.common.telemetry import get_logger
 from services.orchestrator.domain.cache.entries import CacheStore, Entry, Fading
 from services.orchestrator.domain.money.reports import Books
@@ -42,12 +42,7 @@ class MakeAhead:
 
     async def run(self, every: timedelta) -> None:
         """Rounds until cancelled; what goes wrong in one is left to the next."""
-        while True:
-            try:
-                await self()
-            except ServiceError as error:
-                _log.warning("ahead_waits", reason=error.reason)
-            await asyncio.sleep(every.total_seconds())
+        await rounds(self, every.total_seconds(), failed="ahead_waits")
 
     async def __call__(self) -> int:
         """One round; returns how many jobs it has begun."""
@@ -61,8 +56,8 @@ class MakeAhead:
                 begun += await self._again(entry, rules, moment)
             except BudgetExceeded:
                 spent.add(entry.tenant)  # nothing more this month, or until the limit is raised
-            except ServiceError as error:
-                _log.info("not_made_ahead", entry=entry.id, reason=error.reason)
+            except Exception as error:  # one that cannot be made keeps no other from it
+                _log.info("not_made_ahead", entry=entry.id, error=repr(error))
         return begun
 
     async def _fading(self, moment: datetime) -> AsyncIterator[Entry]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from services.common.errors import NotFound, ServiceError
+from services.common.background import rounds
+from services.common.errors import NotFound
 from services.common.telemetry import get_logger
 from services.orchestrator.domain.films.billing import Bill
 from services.orchestrator.domain.films.film import FilmState
@@ -47,12 +48,7 @@ class SettleLate:
 
     async def run(self, every: timedelta) -> None:
         """Settle until cancelled; what goes wrong in a round is left to the next."""
-        while True:
-            try:
-                await self()
-            except ServiceError as error:
-                _log.warning("late_money_waits", reason=error.reason)
-            await asyncio.sleep(every.total_seconds())
+        await rounds(self, every.total_seconds(), failed="late_money_waits")
 
     async def __call__(self) -> int:
         """One round over all attempts that are due; returns how many were asked about."""
@@ -83,8 +79,9 @@ class SettleLate:
         async with room:
             try:
                 await self._look(found)
-            except ServiceError as error:
-                _log.warning("late_money_waits", attempt=found.charge.attempt, reason=error.reason)
+            except Exception as error:  # one that cannot be settled keeps nobody else's money
+                attempt = found.charge.attempt
+                _log.warning("late_money_waits", attempt=attempt, error=repr(error))
 
     async def _look(self, found: OpenAttempt) -> None:
         charge = found.charge

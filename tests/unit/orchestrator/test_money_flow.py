@@ -10,9 +10,11 @@ from typing import cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
 
+from services.common.background import background
 from services.common.database import Database
-from services.common.errors import BudgetExceeded
+from services.common.errors import BudgetExceeded, Unavailable
 from services.common.migrate import migrate
 from services.orchestrator import __main__ as orchestrator
 from services.orchestrator.adapters.messages import load_texts
@@ -34,6 +36,7 @@ from tests.fakes.film_parts import MemoryEdits, MemoryFilms
 from tests.fakes.journal import Crash, Journal
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.orchestrator_parts import FixedModels, MemoryJobs, PlainPrompts, ScriptedGenerator
+from tests.fakes.waiting import until
 from tests.unit.orchestrator.examples import NOW, STORYBOARD, charge, hosted, queued, request
 from tests.unit.orchestrator.test_flow import parts
 
@@ -160,6 +163,52 @@ def late(jobs, ledger, generator):
         generator=generator,
         now=lambda: NOW,
     )
+
+
+async def settled_in_the_end(jobs, ledger, generator):
+    """Whether late money still comes after what went wrong before."""
+    settling = late(jobs, ledger, generator).run(timedelta(milliseconds=1))
+    async with background("late_money", settling) as task:
+        await until(lambda: task.done() or ledger.sums("acme", TENANT) == (0, 0))
+        return not task.done()
+
+
+class Broken(MemoryLedger):
+    """A database that cannot be asked once: the drivers' errors are none of ours."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.errors = [error]
+
+    async def unsettled(self, since, after, limit):
+        if self.errors:
+            raise self.errors.pop()
+        return await super().unsettled(since, after, limit)
+
+
+AWAY = [ConnectionError("refused"), OperationalError("", {}, Exception()), Unavailable("away")]
+
+
+@pytest.mark.parametrize("error", AWAY, ids=lambda error: type(error).__name__)
+async def test_late_money_still_comes_when_the_database_was_away_for_once(error):
+    ledger, generator = Broken(error), ScriptedGenerator(lambda _: "hang")
+    await ledger.hold(charge(job="gone"), PRICE)
+    assert await settled_in_the_end(MemoryJobs(), ledger, generator)
+    assert ledger.errors == []
+
+
+async def test_what_cannot_be_settled_keeps_nobody_elses_money():
+    class OneUnreadable(MemoryJobs):
+        async def read(self, job_id):
+            if job_id == "bad":
+                raise ValueError("its row cannot be read")
+            return await super().read(job_id)
+
+    ledger, generator = MemoryLedger(), ScriptedGenerator(lambda _: "hang")
+    for job in ("bad", *(f"j{number}" for number in range(20))):
+        await ledger.hold(charge(job=job), PRICE)
+    await late(OneUnreadable(), ledger, generator)()
+    assert ledger.sums("acme", TENANT) == (PRICE, 0)
 
 
 async def test_an_unknown_outcome_keeps_the_hold_until_the_generator_knows():

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.common.background import background
 from services.orchestrator.domain.money.budgets import Budget
 from services.orchestrator.domain.money.scopes import Scope, ScopeKind
 from services.orchestrator.domain.options import CacheMode, CacheOptions
@@ -16,6 +17,7 @@ from services.orchestrator.usecases import ahead
 from services.orchestrator.usecases.accept import AcceptVideo
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.ahead import LEAD, OFTEN, MakeAhead
+from tests.fakes.waiting import until
 from tests.unit.orchestrator.cache.parts import COST, workshop
 from tests.unit.orchestrator.cache.test_accepting import Shelf
 from tests.unit.orchestrator.examples import NOW
@@ -68,14 +70,17 @@ class Press:
         self.accept = accept
 
     def round(self):
+        return self.ahead(self.shop.store)()
+
+    def ahead(self, store):
         return MakeAhead(
-            store=self.shop.store,
+            store=store,
             jobs=self.shop.jobs,
             books=Limits(self.shop.ledger),
             policies=self.shop.policies,
             accept=self.accept,
             now=lambda: self.shop.store.now,
-        )()
+        )
 
     async def loved(self, name, uses=OFTEN, **changes):
         """A clip that was made and then served so often."""
@@ -202,3 +207,20 @@ async def test_a_caller_may_have_a_clip_made_anew_that_replaces_the_cached_one()
     later = await shop.make("j3")
     assert later.clip(1).clip == anew.clip(1).clip
     assert later.clip(1).reused.kind == "exact"
+
+
+async def test_a_database_that_was_away_for_once_ends_no_making_ahead():
+    class Broken:
+        asked = 0
+
+        async def fading(self, wanted):
+            self.asked += 1
+            if self.asked == 1:
+                raise ConnectionError("refused")
+            return []
+
+    store = Broken()
+    work = Press().ahead(store).run(timedelta(milliseconds=1))
+    async with background("ahead", work) as task:
+        await until(lambda: task.done() or store.asked > 1)
+        assert not task.done()
