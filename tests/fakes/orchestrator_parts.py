@@ -148,7 +148,7 @@ class PlainPrompts:
 
 
 class ScriptedGenerator:
-    """Answers each attempt as `script` says by its id: "ok", "fail", "again", "moderated", "hang".
+    """Answers each attempt as `script` says by its id, as in `faults` below, or "ok", "hang".
 
     Counts how often each attempt was begun: a second `create` with the same id begins nothing.
     `cost` is what an attempt that has ended reports, `estimate` what it must be allowed to cost.
@@ -202,6 +202,12 @@ class ScriptedGenerator:
             "fail": Failure(reason="GENERATION_FAILED", message="no"),
             "again": Failure(reason="UNAVAILABLE", message="restart", retryable=True),
             "moderated": Failure(reason="MODERATED", message="refused"),
+            "unreachable": Failure(
+                reason="UNAVAILABLE",
+                message="the vendor was not reached",
+                retryable=True,
+                metadata={"delivered": "no", "provider": "vendor"},
+            ),
         }
         state = "failed" if outcome in faults else "succeeded"
         yield self._view(identifier, state, next(steps), error=faults.get(outcome))

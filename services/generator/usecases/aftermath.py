@@ -18,8 +18,8 @@ class Aftermath:
     """Stops the work, and keeps and marks a result that comes all the same: it was paid for.
 
     The state stays CANCELLED. `answer` is what the one call led to and `made` the result, as far as
-    the driver knows them; `refused` tells that the call was turned away. Work that was begun, or of
-    which nobody knows, is taken for billed: the vendor's bill corrects it.
+    the driver knows them; `unbought` tells that the call was turned away, or was never made. Work
+    that was begun, or of which nobody knows, is taken for billed: the vendor's bill corrects it.
     """
 
     row: Row
@@ -29,7 +29,7 @@ class Aftermath:
     made: Made | None = None
     lost: Lost | None = None
     begun: bool = True
-    refused: bool = False
+    unbought: bool = False
 
     async def wind_up(self, backend: Backend, work: Work) -> None:
         """Stop the work, wait for a late result until the deadline, give the row up."""
@@ -58,7 +58,7 @@ class Aftermath:
         present = self.row.generation
         if self.made is not None and not present.asset:
             await keep_late(self.row, self.order, self.storing, self.made)
-        elif backend.remote and present.submissions and not self.refused and present.cost is None:
+        elif backend.remote and present.submissions and not self.unbought and present.cost is None:
             cost = self.lost.cost if self.lost else None
             if cost is None and self.begun and (self.lost is None or self.lost.stopped):
                 cost = self.storing.assumed(Entry(present, self.order))

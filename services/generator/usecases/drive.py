@@ -44,8 +44,7 @@ class Drive:
         self._bell = Bell()
         self._answer: Accepted | Made | None = None
         self._made: Made | None = None
-        self._refused = False
-        self._unsent = False
+        self._unbought = False  # the call was not made, or was turned away
 
     @property
     def generation(self) -> Generation:
@@ -117,7 +116,7 @@ class Drive:
         except TimeoutError:
             if not limit.expired():
                 raise  # somebody else's time was up: a driver's, a connection's
-            self._made = await self._ending().expire(backend, work, unsent=self._unsent)
+            self._made = await self._ending().expire(backend, work, unsent=self._unbought)
         if self._made is not None:
             await self._store(self._made)
         elif self.vigil is None:
@@ -163,22 +162,22 @@ class Drive:
             return
         try:
             claiming = Claiming(self._row, self._interruption, self._means)
-            self._unsent = True
+            self._unbought = True
             if not backend.remote or await claiming():
                 await self._send(backend, ready)
         finally:
             self._row.claiming = False
 
     async def _send(self, backend: Backend, ready: Work) -> None:
-        self._row.claiming, self._unsent = True, False
+        self._row.claiming, self._unbought = True, False
         self._means.faults.reached(Step.BEFORE_SEND)
         try:
             self._answer = await self._means.sending.send(backend, ready)
         except UnknownOutcome:
             await self._row.unknown()
         except ServiceError as error:
-            self._refused = True
-            await self._row.failed(error, self._means.storing.free(self.entry))
+            self._unbought = True
+            await self._row.failed(error, self._means.storing.refused(self.entry, error))
         else:
             self._means.faults.reached(Step.AFTER_SEND)
             if isinstance(self._answer, Accepted):
@@ -234,7 +233,7 @@ class Drive:
 
     def _aftermath(self) -> Aftermath:
         row, order, storing = self._row, self._order, self._means.storing
-        return Aftermath(row, order, storing, self._answer, self._made, refused=self._refused)
+        return Aftermath(row, order, storing, self._answer, self._made, unbought=self._unbought)
 
     def _work(self) -> Work:
         generation = self.generation

@@ -10,10 +10,10 @@ from tenacity import (
     wait_exponential,
 )
 
-from services.common.errors import DataLoss, StorageFull, Unavailable
+from services.common.errors import DataLoss, Moderated, ServiceError, StorageFull, Unavailable
 from services.generator.domain.anomaly import outlandish
-from services.generator.domain.facts import Cost, Output
-from services.generator.domain.models import Lifecycle, Model
+from services.generator.domain.facts import NOTHING, Cost, Output
+from services.generator.domain.models import ChargesOnModeration, Lifecycle, Model
 from services.generator.domain.ports import Entry, Made
 from services.generator.domain.pricing import estimate_micros
 from services.generator.domain.sentences import Said, said
@@ -81,6 +81,16 @@ class Storing:
         """Return the catalogue's price where it is nothing; None for what costs, or may."""
         price = self.assumed(entry)
         return price if price is not None and not price.micros else None
+
+    def refused(self, entry: Entry, error: ServiceError) -> Cost | None:
+        """Return what a call costs that was turned away: nothing, None where that may be untrue.
+
+        Some vendors charge for what they moderate, and few of them say so.
+        """
+        terms = self._model(entry.generation.model).charges_on_moderation
+        if isinstance(error, Moderated) and terms is not ChargesOnModeration.NO:
+            return self.free(entry)
+        return NOTHING
 
     async def _once(self, entry: Entry, made: Made) -> Stored:
         if made.asset:

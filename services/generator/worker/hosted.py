@@ -72,30 +72,29 @@ class HostedBackend:
     async def submit(self, work: Work) -> Accepted | Made:
         """Send it once. Raises UnknownOutcome, Unavailable (never arrived), or the refusal."""
         if not self._at.circuit.allows(self._at.now()):
-            message = f"{self._at.provider} keeps failing and is rested"
-            raise Unavailable(message, metadata={"provider": self._at.provider})
+            raise self._blamed(Unavailable(f"{self._at.provider} keeps failing and is rested"))
         with self._watched():
             outcome = await self._at.client.submit(self._submission(work))
-        match outcome:
-            case vendor.Accepted():
-                self._at.circuit.succeeded()
-                return Accepted(job=outcome.job, shown_id=outcome.shown_id)
-            case vendor.Succeeded():
-                self._at.circuit.succeeded()
-                data, made = outcome.outputs[0].data, self._made("", outcome)
-                if not data or not media_type_of(data[:64]):
-                    return made
-                told = Told(seed=made.seed, cost=made.cost, words=made.words)
-                return await self._at.spool.keep(work.id, data, told)
-            case vendor.Failed():
-                with self._watched():
-                    raise self._blamed(outcome.error())
+            if isinstance(outcome, vendor.Failed):
+                raise self._blamed(outcome.error())
+        self._at.circuit.succeeded()
+        if isinstance(outcome, vendor.Accepted):
+            return Accepted(job=outcome.job, shown_id=outcome.shown_id)
+        data, made = outcome.outputs[0].data, self._made("", outcome)
+        if not data or not media_type_of(data[:64]):
+            return made
+        told = Told(seed=made.seed, cost=made.cost, words=made.words)
+        return await self._at.spool.keep(work.id, data, told)
 
     async def take_in(self, work: Work, picture: Media) -> Media:
         """Upload a picture and return the address by which the vendor knows it."""
-        place = await self._at.client.upload(picture)
-        if place.url:
-            await self._at.uploader.put(place, picture)
+        try:
+            place = await self._at.client.upload(picture)
+            if place.url:
+                await self._at.uploader.put(place, picture)
+        except ServiceError as error:
+            self._blamed(error)
+            raise
         return Media(url=place.address, placed=True)
 
     async def look_up(self, work: Work) -> Accepted | None:
@@ -187,8 +186,9 @@ class HostedBackend:
         """Learn from a call how the vendor fares; a rate limit says nothing about that."""
         try:
             yield
-        except (Unavailable, UnknownOutcome, ProviderRefused):
+        except (Unavailable, UnknownOutcome, ProviderRefused) as error:
             self._at.circuit.failed(self._at.now())
+            self._blamed(error)
             raise
 
     def _told(self, work: Work, job: str, update: vendor.Update) -> Update:

@@ -89,7 +89,7 @@ async def test_one_variation_that_fails_leaves_the_others():
     assert [bool(job.clip(i)) for i in (1, 2, 3)] == [True, False, True]
 
 
-@pytest.mark.parametrize("outcome", ["fail", "refused", "moderated"])
+@pytest.mark.parametrize("outcome", ["fail", "refused", "moderated", "unreachable"])
 async def test_a_definitive_failure_lets_the_next_model_try(outcome):
     generator = ScriptedGenerator(lambda i: outcome if i == "j1/1/1" else "ok")
     job, _ = await make(queued(), generator)

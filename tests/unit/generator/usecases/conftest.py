@@ -5,6 +5,7 @@ import pytest
 from services.generator.adapters.picture_size import size_of
 from services.generator.domain.catalogue import Catalogue
 from services.generator.domain.generation import Generation
+from services.generator.domain.models import Model
 from services.generator.domain.ports import Entry
 from services.generator.usecases.drive import Drive
 from services.generator.usecases.halting import Halting
@@ -40,13 +41,14 @@ class Plant:
     hub: Hub = field(default_factory=Hub)
     halts: MemoryHalts = field(default_factory=MemoryHalts)
     steps: Steps = field(default_factory=Steps)
+    model: Model = field(default_factory=paid_model)
     patience: float = 5.0
     maximum: int = 0
     waits: Patience = field(default_factory=lambda: Patience(queue=5.0, second_looks=()))
     broken: list[BaseException] = field(default_factory=list)
 
     def means(self) -> Means:
-        catalogue = Catalogue([paid_model()])
+        catalogue = Catalogue([self.model])
         return Means(
             books=Books(ledger=self.ledger, hub=self.hub, now=self.clock, owner=OWNER),
             catalogue=catalogue,

@@ -9,6 +9,7 @@ from services.common.errors import (
     GenerationFailed,
     Moderated,
     NotFound,
+    ProviderRefused,
     RateLimited,
     ServiceError,
     StorageFull,
@@ -17,6 +18,7 @@ from services.common.errors import (
 )
 from services.generator.domain.facts import NOTHING, Cost, Failure, Progress
 from services.generator.domain.generation import State
+from services.generator.domain.models import ChargesOnModeration
 from services.generator.domain.orders import asset_media
 from services.generator.domain.ports import Accepted, Entry, Lost
 from services.generator.domain.steps import Step
@@ -24,7 +26,7 @@ from services.generator.domain.tasks import VideoTask
 from services.generator.usecases.drive import Drive
 from services.generator.usecases.patience import Patience
 from services.generator.usecases.reconciliation import Reconciliation
-from tests.fakes.generator_parts import START, ScriptedBackend, entry, made, order
+from tests.fakes.generator_parts import START, ScriptedBackend, entry, made, order, paid_model
 from tests.fakes.waiting import until
 
 
@@ -212,6 +214,30 @@ async def test_an_undelivered_request_is_sent_again(plant, monkeypatch) -> None:
     done = await plant.drive(entry())
     assert done.state is State.SUCCEEDED
     assert len(plant.backend.submitted) == 3
+
+
+@pytest.mark.parametrize(
+    "error", [Unavailable("no route"), RateLimited("slow down"), ProviderRefused("no such key")]
+)
+async def test_a_call_that_was_never_taken_is_known_to_have_cost_nothing(
+    plant, monkeypatch, error: ServiceError
+) -> None:
+    monkeypatch.setattr("services.generator.usecases.sending._FIRST_WAIT_SECONDS", 0.001)
+    plant.backend.answers = [error] * 4
+    done = await plant.drive(entry())
+    assert (done.state, done.submissions, done.cost) == (State.FAILED, 1, NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("terms", "cost"), [(ChargesOnModeration.NO, NOTHING), (ChargesOnModeration.YES, None)]
+)
+async def test_what_a_vendor_may_charge_for_what_it_moderates_is_not_called_nothing(
+    plant, terms: ChargesOnModeration, cost: Cost | None
+) -> None:
+    plant.model = paid_model(charges_on_moderation=terms)
+    plant.backend.answers = [Moderated("no")]
+    done = await plant.drive(entry())
+    assert (done.state, done.cost) == (State.FAILED, cost)
 
 
 async def test_a_wait_of_hours_is_told_at_once(plant) -> None:

@@ -101,6 +101,7 @@ async def test_a_cancel_in_the_middle_of_a_claim_holds_nobody_up(plant) -> None:
     async with asyncio.timeout(30):
         await machine.close(3600)
     assert plant.backend.submitted == []
+    assert (await plant.present(entry())).cost is None, "nobody bills a call that was not made"
 
 
 @pytest.mark.parametrize("maximum", [0, 1])

@@ -12,7 +12,7 @@ from services.common.url_policy import UrlPolicy
 from services.generator.domain.addresses import CallbackAddresses
 from services.generator.domain.circuit import Circuits
 from services.generator.domain.ports import Accepted, Made, Work
-from services.generator.domain.tasks import SpeechTask, VideoTask
+from services.generator.domain.tasks import Media, SpeechTask, VideoTask
 from services.generator.providers.client import Client
 from services.generator.providers.download import Downloader
 from services.generator.providers.elevenlabs import ElevenLabs
@@ -101,6 +101,23 @@ async def test_a_failing_vendor_is_rested_then_tried_with_one_call(replica: Repl
     assert isinstance(await replica.backend.submit(work()), Accepted)
     assert replica.calls == 6
     assert replica.rested() == frozenset()
+
+
+async def test_a_vendor_that_is_not_reached_is_named(replica: Replica) -> None:
+    """Else it would be taken for a trouble of our own, which no other model helps against."""
+
+    def unreachable(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("connection refused")
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(unreachable)) as http:
+        at = replica.backend._at
+        away = replace(at, client=Client(at.adapter, http, now=at.now))
+        with pytest.raises(Unavailable) as never_sent:
+            await HostedBackend(away).submit(work())
+        with pytest.raises(Unavailable) as never_taken_in:
+            await HostedBackend(away).take_in(work(), Media(data=b"GIF"))
+    assert never_sent.value.metadata == {"delivered": "no", "provider": "runway"}
+    assert never_taken_in.value.metadata == {"provider": "runway"}
 
 
 async def test_a_rate_limit_rests_nobody(replica: Replica) -> None:
