@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MAX_PIXELS = 1 << 26
 _SAFE = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
 _SNIFF_BYTES = 16
+TITLES = "surrogateescape"
+"""How titles and comments are read and written: not all are UTF-8, and they stay as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,12 @@ def opened(
     if found is None:
         msg = "the file is of no kind that is read here"
         raise DataLoss(msg)
-    return av.open(str(path), format=found.demuxer, options={**_SAFE, **(options or {})})
+    return av.open(
+        str(path),
+        format=found.demuxer,
+        options={**_SAFE, **(options or {})},
+        metadata_errors=TITLES,
+    )
 
 
 def _sniff(head: bytes) -> Format | None:

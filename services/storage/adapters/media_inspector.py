@@ -108,6 +108,9 @@ def _measure(container: Any, found: Format) -> MediaInfo:
     if video is None and audio is None:
         msg = f"the {found.container} file has neither picture nor sound"
         raise DataLoss(msg)
+    if any(stream is not None and stream.codec_context is None for stream in (video, audio)):
+        msg = f"the {found.container} file is damaged: its codec is none that is known"
+        raise DataLoss(msg)
     if video is not None:
         _check_size(video.width, video.height, found)
     still = found.container in _PICTURES

@@ -14,6 +14,7 @@ from services.storage.adapters.media_inspector import measure
 from services.storage.adapters.mp4_boxes import begins_with_index, top_level_boxes
 from services.storage.domain.assets import MediaInfo
 from tests.unit.storage.clips import mp4, png
+from tests.unit.storage.recordings import repacked, sound
 
 CLIP = mp4(sound=True, seconds=1)
 
@@ -51,6 +52,21 @@ def test_a_film_of_very_many_packets_is_refused(
     monkeypatch.setattr(media_inspector, "_MAX_PACKETS", 50)
     with pytest.raises(DataLoss, match="more than 50 packets"):
         measure(path, "video/mp4")
+
+
+def test_sound_of_a_codec_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    data = sound("wav", "pcm_s16le")
+    place = data.index(b"fmt ") + 8
+    unknown = data[:place] + b"\x34\x12" + data[place + 2 :]
+    with pytest.raises(DataLoss, match="codec"):
+        measure(written(tmp_path, unknown), "audio/wav")
+
+
+def test_a_title_in_another_encoding_does_no_harm(tmp_path: Path) -> None:
+    plain = measure(written(tmp_path, mp4()), "video/mp4")
+    odd = repacked(mp4(), "mp4", title="une caf\udce9teria")
+    assert b"caf\xe9teria" in odd
+    assert measure(written(tmp_path, odd), "video/mp4") == plain
 
 
 def test_a_picture_is_measured(tmp_path: Path) -> None:
