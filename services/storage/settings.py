@@ -67,7 +67,7 @@ class Settings(EmbeddingSettings):
     derive: str = "thumbnail,poster,contact_sheet,preview"
     """Files that are made of every film, separated by commas; "" for none; "hls" may be added."""
     label_generated: bool = True
-    """Whether films that a model made are labelled so (IPTC digital source type, in XMP)."""
+    """Whether what a model made is labelled so in its file (IPTC digital source type)."""
     spool_max_bytes: int = Field(default=8 * 1024**3, ge=0)
     """Bytes that may wait on the local disk while S3 is away; 0 is no spool."""
     flush_every: timedelta = timedelta(seconds=5)

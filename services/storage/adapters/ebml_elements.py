@@ -33,7 +33,7 @@ def refuse_after_segment(path: Path) -> None:
             if position == size:
                 return
             file.seek(position)
-            kind, length, start = _element(file, position)
+            kind, length, start = element(file, position)
             if kind not in allowed:
                 raise DataLoss(_APPENDED)
             if length is None:
@@ -48,7 +48,7 @@ def refuse_after_segment(path: Path) -> None:
     raise DataLoss(msg)
 
 
-def _element(file: BinaryIO, position: int) -> tuple[int, int | None, int]:
+def element(file: BinaryIO, position: int) -> tuple[int, int | None, int]:
     """Return id, size (``None`` where it is unknown) and start of the content of an element."""
     head = file.read(12)
     id_bytes = 9 - head[0].bit_length() if head and head[0] >= 0x10 else 0

@@ -1,4 +1,4 @@
-"""Finishes films without encoding them again: index in front, labelled as made by a model.
+"""Finishes media without encoding it again: index in front, labelled as made by a model.
 
 FFmpeg works here, so not in the service's own process. What carries a signed C2PA manifest is left
 alone to the byte, because the signature covers it.
@@ -14,7 +14,8 @@ import av
 from av.error import FFmpegError
 
 from services.common.errors import DataLoss
-from services.storage.adapters.media_formats import MP4, opened
+from services.storage.adapters.labels.writing import write_label
+from services.storage.adapters.media_formats import MP4, TITLES, opened
 from services.storage.adapters.media_inspector import measure
 from services.storage.adapters.mp4_boxes import C2PA_BOX, begins_with_index, top_level_boxes
 from services.storage.adapters.process_limits import FULL
@@ -25,17 +26,7 @@ if TYPE_CHECKING:
 
 # C2PA 2.x: how a manifest store begins in a file that has no boxes.
 _C2PA_STORE = b"jumdc2pa" + bytes.fromhex("00110010800000aa00389b71")
-# XMP part 3: the "uuid" box that holds a packet.
-_XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
-_XMP = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
-    '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
-    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-    '<rdf:Description rdf:about="" '
-    'xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-    'Iptc4xmpExt:DigitalSourceType="SOURCE_TYPE"/>'
-    '</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
-)
+_IN_FRONT = {"movflags": "+faststart"}
 _COPIED = frozenset({"video", "audio", "subtitle"})
 _BLOCK = 1024 * 1024
 
@@ -56,10 +47,10 @@ def finish(path: Path, content_type: str, source: str) -> Finish:
     Raises ``DataLoss`` for damage, and ``OSError`` where there is no room for it.
     """
     manifest = manifest_in(path, content_type)
-    if manifest == Manifest.KEPT or content_type != "video/mp4":
+    if manifest == Manifest.KEPT:
         return Finish(manifest)
-    moved = _index_first(path)
-    labelled = bool(source) and _labelled(path, source)
+    moved = content_type == "video/mp4" and _index_first(path)
+    labelled = bool(source) and write_label(path, content_type, source)
     if not moved and not labelled:
         return Finish(manifest)
     with path.open("rb") as file:
@@ -71,7 +62,7 @@ def manifest_in(path: Path, content_type: str) -> Manifest:
     """Return whether the file carries a signed manifest."""
     if content_type in {"video/mp4", "video/quicktime", "audio/mp4"}:
         found = any(box.extension == C2PA_BOX for box in top_level_boxes(path))
-    elif content_type.startswith("image/"):
+    elif content_type.startswith(("image/", "audio/")):
         found = _contains(path, _C2PA_STORE)
     else:
         found = False
@@ -112,7 +103,7 @@ def _copied(path: Path, target: Path) -> bool:
     """Copy every packet; false when there is a stream that would not come along."""
     with (
         opened(path, MP4) as film,
-        av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as copy,
+        av.open(str(target), "w", format="mp4", options=_IN_FRONT, metadata_errors=TITLES) as copy,
     ):
         if any(stream.type not in _COPIED for stream in film.streams):
             return False
@@ -125,18 +116,3 @@ def _copied(path: Path, target: Path) -> bool:
                 packet.stream = streams[packet.stream.index]
                 copy.mux(packet)
     return True
-
-
-def _labelled(path: Path, source: str) -> bool:
-    """Append the label, unless the film has an XMP packet of its own or no end to append at."""
-    boxes = top_level_boxes(path)
-    if boxes[-1].endless or any(box.extension == _XMP_BOX for box in boxes):
-        return False
-    with path.open("ab") as file:
-        file.write(_label(source))
-    return True
-
-
-def _label(source: str) -> bytes:
-    packet = _XMP.replace("SOURCE_TYPE", source).encode()
-    return (24 + len(packet)).to_bytes(4, "big") + b"uuid" + _XMP_BOX + packet

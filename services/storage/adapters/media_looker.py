@@ -6,17 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
+from services.storage.adapters.labels.statements import MODEL_MADE, PARTLY_MODEL_MADE
 from services.storage.domain.assets import Manifest, MediaInfo, Provenance
 from services.storage.domain.media_ports import Finished
 
 if TYPE_CHECKING:
     from services.storage.domain.assets import Description
     from services.storage.domain.ports import StagedFile
-
-# IPTC: what made the picture.
-_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype"
-_MODEL_MADE = f"{_SOURCE_TYPE}/trainedAlgorithmicMedia"
-_PARTLY_MODEL_MADE = f"{_SOURCE_TYPE}/compositeWithTrainedAlgorithmicMedia"
 
 
 class Looking(Protocol):
@@ -55,7 +51,7 @@ class MediaFinisher:
     """Has the staged file finished in its place."""
 
     def __init__(self, looking: Looking, *, label: bool = True) -> None:
-        """``label`` says whether films are labelled that a model made."""
+        """``label`` says whether what a model made is labelled so."""
         self._looking = looking
         self._label = label
 
@@ -86,4 +82,4 @@ def _is_media(description: Description) -> bool:
 
 
 def _source(description: Description) -> str:
-    return _PARTLY_MODEL_MADE if description.lineage.untrained else _MODEL_MADE
+    return PARTLY_MODEL_MADE if description.lineage.untrained else MODEL_MADE

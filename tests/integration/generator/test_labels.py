@@ -22,14 +22,25 @@ from services.generator.domain.compositions import Clip, ComposeTask, Role, Trac
 from services.generator.domain.orders import asset_media
 from services.generator.domain.ports import Entry, Made, Work
 from services.generator.domain.storage_port import Stored
-from services.generator.domain.tasks import Edit, MusicTask, Task, VideoTask
+from services.generator.domain.tasks import (
+    Edit,
+    ImageTask,
+    MusicTask,
+    SoundTask,
+    SpeechTask,
+    Task,
+    UpscaleTask,
+    VideoTask,
+)
 from services.generator.engines.engine import Product
 from services.generator.usecases.storing import Storing
 from services.generator.worker.local import LocalBackend
+from services.generator.worker.spool import Spool
 from services.storage.__main__ import running
 from services.storage.settings import Settings
 from tests.fakes.generator_parts import entry, order
 from tests.unit.storage.clips import mp4
+from tests.unit.storage.recordings import KINDS
 from tests.unit.storage.test_media_finisher import SIGNATURE
 
 pytestmark = pytest.mark.timeout(60)
@@ -65,23 +76,32 @@ class Studio:
         self, number: int, model: str, task: Task, data: bytes, kind: str = "video/mp4"
     ) -> Stored:
         """Make `data` by a model and store it, as the generator does."""
-        row, identifier = CATALOGUE.get(model), f"g{number}"
-        made = entry(identifier).generation
-        generation = replace(made, model=model, placeholder=row.placeholder)
-        ordered = Entry(generation, order(f"r-{identifier}", task=task))
+        ordered = self._ordered(number, model, task)
         work = Work(
-            id=identifier,
+            id=ordered.generation.id,
             tenant="acme",
-            model=row,
-            identity=generation.identity,
+            model=CATALOGUE.get(model),
+            identity=ordered.generation.identity,
             task=task,
             order=ordered.order,
         )
         backend = LocalBackend(Writes(data, kind), self._scratch, limit=1)
         await backend.submit(work)
-        result = [each async for each in backend.updates(work, identifier)][-1]
+        result = [each async for each in backend.updates(work, work.id)][-1]
         assert isinstance(result, Made)
         return await self._storing.store(ordered, result)
+
+    async def answered(self, number: int, model: str, task: Task, data: bytes) -> Stored:
+        """Store what a vendor has given in its answer."""
+        ordered = self._ordered(number, model, task)
+        made = await Spool(self._scratch / "results").keep(ordered.generation.id, data)
+        return await self._storing.store(ordered, made)
+
+    def _ordered(self, number: int, model: str, task: Task) -> Entry:
+        identifier, row = f"g{number}", CATALOGUE.get(model)
+        made = entry(identifier).generation
+        generation = replace(made, model=model, placeholder=row.placeholder)
+        return Entry(generation, order(f"r-{identifier}", task=task))
 
     async def asset(self, stored: Stored) -> asset_pb2.Asset:
         found: asset_pb2.Asset = (
@@ -134,6 +154,58 @@ async def test_what_a_model_of_this_process_made_is_finished_and_labelled(studio
     assert stored.output.sha256 == hashlib.sha256(data).hexdigest()
     again = await studio.make(1, "ltx_video", shot(), clip)
     assert again == stored, "a later life announces the same"
+
+
+MADE_HERE: list[tuple[str, Task, str]] = [
+    ("flux_schnell", ImageTask(prompt="a fox"), "png"),
+    ("sdxl", ImageTask(prompt="a fox"), "jpeg"),
+    ("kokoro", SpeechTask(text="a fox"), "wav"),
+    ("xtts_v2", SpeechTask(text="a fox"), "mp3"),
+    ("musicgen", MusicTask(prompt="calm"), "flac"),
+    ("audiogen", SoundTask(prompt="rain"), "opus"),
+    ("real_esrgan", UpscaleTask(media=asset_media("01clip")), "mp4"),
+]
+ANSWERED: list[tuple[str, Task, str]] = [
+    ("fal_flux", ImageTask(prompt="a fox"), "jpeg"),
+    ("huggingface_image", ImageTask(prompt="a fox"), "png"),
+    ("elevenlabs", SpeechTask(text="a fox"), "mp3"),
+    ("huggingface_speech", SpeechTask(text="a fox"), "wav"),
+    ("elevenlabs_music", MusicTask(prompt="calm"), "bare mp3"),
+    ("elevenlabs_sound", SoundTask(prompt="rain"), "mp3 of id3 2.3"),
+]
+WITHOUT_A_MODEL: list[tuple[str, Task, str]] = [
+    ("storyboard_still", ImageTask(prompt="a fox"), "png"),
+    ("espeak", SpeechTask(text="a fox"), "wav"),
+    ("music_bed", MusicTask(prompt="calm"), "flac"),
+    ("sound_effects", SoundTask(prompt="rain"), "opus"),
+]
+
+
+async def test_pictures_voices_music_and_sounds_of_a_model_are_labelled_too(studio: Studio) -> None:
+    for number, (model, task, kind) in enumerate([*MADE_HERE, *ANSWERED]):
+        content_type, data = KINDS[kind][0], KINDS[kind][1]()
+        if number < len(MADE_HERE):
+            stored = await studio.make(number, model, task, data, content_type)
+        else:
+            stored = await studio.answered(number, model, task, data)
+        found = await studio.data(stored)
+        assert b"digitalsourcetype/trainedAlgorithmicMedia" in found, model
+        assert stored.output.sha256 == hashlib.sha256(found).hexdigest()
+        assert (await studio.asset(stored)).provenance.labelled
+
+
+async def test_what_was_made_without_a_model_is_said_to_be_nothing_else(studio: Studio) -> None:
+    for number, (model, task, kind) in enumerate(WITHOUT_A_MODEL):
+        data = KINDS[kind][1]()
+        stored = await studio.make(number, model, task, data, KINDS[kind][0])
+        assert await studio.data(stored) == data, model
+
+
+async def test_a_cut_of_sketches_that_a_models_voice_speaks_to_is_labelled(studio: Studio) -> None:
+    sketch = await studio.make(1, "storyboard", shot(), mp4(seed=1))
+    voice = await studio.make(2, "kokoro", SpeechTask(text="a fox"), _silence(), "audio/wav")
+    film = await studio.make(3, "compose", cut(sketch, music=voice), mp4(seed=3))
+    assert b"/compositeWithTrainedAlgorithmicMedia" in await studio.data(film)
 
 
 async def test_a_film_of_nothing_but_placeholders_is_not_said_to_be_a_models(

@@ -15,6 +15,7 @@ from tests.integration.storage.test_assets import files_of
 from tests.unit.storage.clips import mp4, png
 
 pytestmark = pytest.mark.timeout(60)
+LABEL = b"digitalsourcetype/trainedAlgorithmicMedia"
 ROLES = ("thumbnail", "poster", "contact_sheet", "preview")
 
 
@@ -36,7 +37,8 @@ def size(data: bytes) -> tuple[str, int, int]:
 async def test_a_film_gets_its_pictures_and_a_preview(settings: Settings) -> None:
     drawing = settings.model_copy(update={"derive": ",".join(ROLES)})
     async with running(drawing) as address, client_of(address) as acme:
-        name = (await acme.upload(mp4(size=(640, 480), seconds=2), "r1", creative_id="c")).name
+        clip, made = mp4(size=(640, 480), seconds=2), asset_pb2.Lineage(model="google_veo")
+        name = (await acme.upload(clip, "r1", creative_id="c", lineage=made)).name
         asset = await derived(acme, name, 4)
         files = {role: await acme.download(child) for role, child in asset.derived.items()}
         assert {role: size(data) for role, data in files.items()} == {
@@ -45,6 +47,7 @@ async def test_a_film_gets_its_pictures_and_a_preview(settings: Settings) -> Non
             "contact_sheet": ("mjpeg", 484, 364),
             "preview": ("h264", 480, 360),
         }
+        assert [role for role, data in files.items() if LABEL not in data] == []
         child = await acme.get(asset.derived["preview"])
         assert child.media.frames == 16
         assert child.key.startswith(asset.key.removesuffix(".mp4"))
@@ -63,7 +66,9 @@ async def test_a_picture_gets_a_thumbnail_only(settings: Settings) -> None:
         asset = await acme.upload(png(size=(640, 320)), "r1", content_type="image/png")
         found = await derived(acme, asset.name, 1)
         assert set(found.derived) == {"thumbnail"}
-        assert size(await acme.download(found.derived["thumbnail"])) == ("mjpeg", 320, 160)
+        drawn = await acme.download(found.derived["thumbnail"])
+        assert size(drawn) == ("mjpeg", 320, 160)
+        assert LABEL not in drawn, "nobody said that a model made it"
 
 
 @pytest.mark.parametrize("settings", ["folder"], indirect=True)

@@ -7,6 +7,7 @@ import pytest
 from reelmesh.storage.v1 import asset_pb2
 from tests.integration.storage.conftest import Client
 from tests.unit.storage.clips import mp4
+from tests.unit.storage.recordings import KINDS, sound
 from tests.unit.storage.test_media_finisher import SIGNATURE
 
 pytestmark = [
@@ -30,6 +31,27 @@ async def test_a_vendors_clip_is_finished_and_remembers_what_came(acme: Client) 
         source_sha256=hashlib.sha256(clip).hexdigest(),
     )
     assert await acme.upload(clip, "r1", lineage=MODEL_MADE) == asset
+
+
+async def test_what_a_model_made_is_labelled_in_every_format(acme: Client) -> None:
+    for kind, (content_type, make) in KINDS.items():
+        came = make()
+        asset = await acme.upload(came, kind, content_type=content_type, lineage=MODEL_MADE)
+        data = await acme.download(asset.name)
+        assert b"trainedAlgorithmicMedia" in data, kind
+        assert (asset.sha256, asset.size_bytes) == (hashlib.sha256(data).hexdigest(), len(data))
+        assert asset.provenance.labelled
+        assert asset.provenance.source_sha256 == hashlib.sha256(came).hexdigest()
+        again = await acme.upload(came, kind, content_type=content_type, lineage=MODEL_MADE)
+        assert again == asset
+
+
+async def test_raw_aac_has_no_place_for_a_label_and_says_so(acme: Client) -> None:
+    came = sound("adts", "aac")
+    asset = await acme.upload(came, "r1", content_type="audio/aac", lineage=MODEL_MADE)
+    assert await acme.download(asset.name) == came
+    assert asset.provenance == Provenance(manifest=Provenance.MANIFEST_ABSENT)
+    assert asset.lineage.model == MODEL_MADE.model
 
 
 async def test_bytes_that_are_announced_by_their_digest_are_kept_as_they_are(acme: Client) -> None:

@@ -36,12 +36,16 @@ async def ended(http: httpx.AsyncClient, answer: httpx.Response) -> dict[str, An
     return edit
 
 
-async def seen(edit: dict[str, Any]) -> Image.Image:
-    """What was made, as whoever has its URL sees it."""
+async def fetched(edit: dict[str, Any]) -> bytes:
+    """What was made, as whoever has its URL gets it."""
     async with httpx.AsyncClient(trust_env=False, timeout=30) as web:
         content = (await web.get(edit["contentUrl"])).content
     assert hashlib.sha256(content).hexdigest() == edit["sha256"]
-    return Image.open(io.BytesIO(content)).convert("RGB")
+    return content
+
+
+async def seen(edit: dict[str, Any]) -> Image.Image:
+    return Image.open(io.BytesIO(await fetched(edit))).convert("RGB")
 
 
 async def parents(storage: str, asset: str) -> list[str]:
@@ -168,6 +172,8 @@ async def test_a_vendor_is_paid_once_for_each_and_makes_both_from_the_parent(
         second = await ended(http, await http.post("/api/v1/imageEdits", json=edit))
         assert second["parent"] == full["asset"]
         assert await parents(at.storage, second["asset"]) == [full["asset"]]
+        for each in (preview, full, second):
+            assert b"digitalsourcetype/trainedAlgorithmicMedia" in await fetched(each)
         bills = await billed(world)
         charged = [each for each in (preview, full, second) if each["cost"].get("nanos")]
         assert len(bills) == len(charged), bills

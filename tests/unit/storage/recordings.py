@@ -61,7 +61,7 @@ def repacked(data: bytes, name: str, **metadata: str) -> bytes:
     """The same packets in another container, or with something else said in it."""
     target = io.BytesIO()
     with (
-        av.open(io.BytesIO(data)) as original,
+        av.open(io.BytesIO(data), "r") as original,
         av.open(target, "w", format=name, metadata_errors="surrogateescape") as copy,
     ):
         streams: list[Any] = list(original.streams)

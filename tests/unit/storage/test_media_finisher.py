@@ -15,6 +15,7 @@ from services.storage.domain.assets import Description, Lineage, Manifest
 from services.storage.domain.ports import StagedFile
 from tests.fakes.looking import LookingHere
 from tests.unit.storage.clips import mp4, png
+from tests.unit.storage.recordings import KINDS, sound
 from tests.unit.storage.test_staging import largest_file
 
 MODEL_MADE = Lineage(model="google_veo")
@@ -88,13 +89,14 @@ async def test_a_cut_with_something_of_a_model_in_it_says_that_it_is_composed(
 
 @pytest.mark.parametrize(
     ("description", "by_model"),
-    [(film(), False), (Description(content_type="video/quicktime"), True)],
-    ids=["not by a model", "quicktime"],
+    [(film(), False), (Description(content_type="audio/aac", lineage=MODEL_MADE), True)],
+    ids=["not by a model", "raw aac"],
 )
 async def test_what_is_fit_already_stays_as_it_is(
     finisher: MediaFinisher, tmp_path: Path, description: Description, by_model: bool
 ) -> None:
-    file = staged(tmp_path, mp4())
+    raw = description.content_type == "audio/aac"
+    file = staged(tmp_path, sound("adts", "aac") if raw else mp4())
     found = await finisher.finish(file, description, by_model=by_model)
     assert found.staged == file
     assert (found.provenance.labelled, found.provenance.source_sha256) == (False, "")
@@ -118,6 +120,36 @@ async def test_a_signed_picture_is_seen(finisher: MediaFinisher, tmp_path: Path)
     assert plain.provenance.manifest == Manifest.ABSENT
     signed = staged(tmp_path, picture[:40] + _C2PA_STORE + picture[40:])
     assert (await finisher.look(signed, description)).manifest == Manifest.KEPT
+    found = await finisher.finish(signed, description, by_model=True)
+    assert (found.staged, found.provenance.labelled) == (signed, False)
+
+
+async def test_a_signed_recording_is_not_touched(finisher: MediaFinisher, tmp_path: Path) -> None:
+    """C2PA keeps the manifest of an MP3 in a frame of its ID3 tag."""
+    frame = b"GEOB" + (60).to_bytes(4, "big") + bytes(2) + _C2PA_STORE.ljust(60, b"\0")
+    bare = sound("mp3", "libmp3lame", write_xing="0", id3v2_version="0")
+    file = staged(tmp_path, b"ID3\x03\0\0\0\0\0" + bytes([len(frame)]) + frame + bare)
+    description = Description(content_type="audio/mpeg", lineage=MODEL_MADE)
+    found = await finisher.finish(file, description, by_model=True)
+    assert (found.staged, found.provenance.manifest) == (file, Manifest.KEPT)
+    assert hashlib.sha256(file.path.read_bytes()).hexdigest() == file.sha256
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_label_is_told_with_the_digest_of_what_came(
+    finisher: MediaFinisher, tmp_path: Path, kind: str
+) -> None:
+    content_type, make = KINDS[kind]
+    file = staged(tmp_path, make())
+    description = Description(content_type=content_type, lineage=MODEL_MADE)
+    found = await finisher.finish(file, description, by_model=True)
+    assert found.provenance.labelled
+    assert found.provenance.source_sha256 == file.sha256
+    data = file.path.read_bytes()
+    assert (found.staged.size_bytes, found.staged.sha256) == (
+        len(data),
+        hashlib.sha256(data).hexdigest(),
+    )
 
 
 async def test_no_label_is_written_where_the_operator_wants_none(tmp_path: Path) -> None:
