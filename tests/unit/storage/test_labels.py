@@ -2,11 +2,12 @@
 
 import hashlib
 import io
+import re
 import struct
 import wave
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 from services.common.errors import DataLoss
+from services.storage.adapters.ebml_elements import element
 from services.storage.adapters.labels.statements import MODEL_MADE, PARTLY_MODEL_MADE, packet
 from services.storage.adapters.labels.writing import write_label
 from services.storage.adapters.media_inspector import measure
@@ -130,6 +132,16 @@ def test_a_full_disk_says_so_and_leaves_the_file_as_it_was(tmp_path: Path, kind:
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("kind", ["mp4", "mov", "m4a"])
+def test_a_box_for_which_only_a_part_has_room_is_taken_back(tmp_path: Path, kind: str) -> None:
+    content_type, make = KINDS[kind]
+    data = make()
+    path = written(tmp_path, data)
+    with largest_file(len(data) + 20), pytest.raises(OSError, match="too large"):
+        write_label(path, content_type, MODEL_MADE)
+    assert path.read_bytes() == data
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_that_is_cut_off_or_damaged_is_left_alone_or_stays_what_it_was(
     tmp_path: Path, kind: str
@@ -185,6 +197,23 @@ def _mp3_with_an_old_tag() -> bytes:
     )
 
 
+def _unsynchronised_mp3() -> bytes:
+    data = sound("mp3", "libmp3lame")
+    return data[:5] + b"\x80" + data[6:]
+
+
+def _ogg_with_a_gap() -> bytes:
+    """A page is missing: what follows is heard later, as its own times say."""
+    data = sound("ogg", "libopus", suffix=".opus", page_duration="200000")
+    pages = [found.start() for found in re.finditer(b"OggS", data)]
+    return data[: pages[3]] + data[pages[4] :]
+
+
+def _chained_ogg() -> bytes:
+    other = sound("ogg", "libopus", suffix=".opus", fflags="+bitexact")
+    return sound("ogg", "libopus", suffix=".opus") + other
+
+
 def _webm_without_padding() -> bytes:
     data = film("webm", "libvpx", "libopus")
     place = data.index(b"\xec\x01")
@@ -205,6 +234,14 @@ LEFT_ALONE = {
     "several jpegs in one": ("image/jpeg", _two_jpegs),
     "wav that does not tell its length": ("audio/wav", _wav_without_length),
     "mp3 with a tag of 1998": ("audio/mpeg", _mp3_with_an_old_tag),
+    "unsynchronised mp3": ("audio/mpeg", _unsynchronised_mp3),
+    "ogg with chapters": (
+        "audio/ogg",
+        lambda: repacked(sound("flac", "flac"), "ogg", CHAPTER000="00:00:00.000"),
+    ),
+    "ogg of several streams": ("audio/ogg", lambda: film("ogg", "libvpx", "libopus")),
+    "ogg with a page missing": ("audio/ogg", _ogg_with_a_gap),
+    "two oggs one after the other": ("audio/ogg", _chained_ogg),
     "webm without room in front": ("video/webm", _webm_without_padding),
     "text": ("text/vtt", lambda: b"WEBVTT\n"),
 }
@@ -234,6 +271,79 @@ def test_a_recording_of_an_odd_length_is_filled_up_before_its_label(tmp_path: Pa
     assert int.from_bytes(data[4:8], "little") == len(data) - 8
     with wave.open(io.BytesIO(data)) as found:
         assert found.readframes(200) == bytes(range(101))
+
+
+@pytest.mark.parametrize("more", [False, True], ids=["alone", "with a seek table"])
+def test_a_flac_without_comments_gets_a_block_of_them(tmp_path: Path, more: bool) -> None:
+    data = sound("flac", "flac")
+    header, frames = data[4:42], data[data.index(b"\xff\xf8") :]
+    seek = b"\x83\0\0\x12" + bytes(18) if more else b""
+    bare = b"fLaC" + bytes([0 if more else 0x80]) + header[1:] + seek + frames
+    path = written(tmp_path, bare)
+    seen = decoded(path)
+    assert write_label(path, "audio/flac", MODEL_MADE)
+    assert comments(path)[NAME] == MODEL_MADE
+    assert decoded(path) == seen
+    assert path.read_bytes().endswith(seek + frames)
+
+
+@pytest.mark.parametrize(("kind", "bits"), [("mp3", 7), ("mp3 of id3 2.3", 8)])
+def test_a_frame_tells_its_length_as_its_version_of_id3_does(
+    tmp_path: Path, kind: str, bits: int
+) -> None:
+    data = KINDS[kind][1]()
+    path = written(tmp_path, data)
+    assert write_label(path, "audio/mpeg", MODEL_MADE)
+    told = path.read_bytes()[14:18]
+    length = sum(byte << bits * place for place, byte in enumerate(reversed(told)))
+    assert path.read_bytes()[20 + length :] == data[10:]
+
+
+@pytest.mark.parametrize("kind", ["webm", "mkv"])
+def test_padding_ends_where_it_ended(tmp_path: Path, kind: str) -> None:
+    content_type, make = KINDS[kind]
+    path = written(tmp_path, make())
+    before = _elements(path)
+    assert write_label(path, content_type, MODEL_MADE)
+    tags, padding = (0x1254C367, before[1][1]), 0xEC
+    assert before[1][0] == padding
+    after = _elements(path)
+    assert after[1] == tags
+    assert [each for each in after if each[0] != padding] == [before[0], tags, *before[2:]]
+
+
+def _elements(path: Path) -> list[tuple[int, int]]:
+    """Kind and start of what a film's segment holds."""
+    found: list[tuple[int, int]] = []
+    with path.open("rb") as file:
+        _, head, start = element(file, 0)
+        assert head is not None
+        position = element(file, _at(file, start + head))[2]
+        while position < path.stat().st_size:
+            kind, length, start = element(file, _at(file, position))
+            assert length is not None
+            found.append((kind, position))
+            position = start + length
+    return found
+
+
+def _at(file: BinaryIO, position: int) -> int:
+    return file.seek(position)
+
+
+@pytest.mark.parametrize("channels", [3, 4], ids=["opaque", "transparent"])
+@pytest.mark.parametrize("name", ["PNG", "WEBP", "WEBP without loss"])
+def test_a_picture_is_as_transparent_as_it_was(tmp_path: Path, name: str, channels: int) -> None:
+    options = {"lossless": True} if "without" in name else {}
+    data = picture(name.partition(" ")[0], channels=channels, **options)
+    path = written(tmp_path, data)
+    assert write_label(path, f"image/{name.partition(' ')[0].lower()}", MODEL_MADE)
+    with Image.open(io.BytesIO(data)) as before, Image.open(path) as after:
+        assert after.mode == before.mode == {3: "RGB", 4: "RGBA"}[channels]
+        assert after.tobytes() == before.tobytes()
+    # RFC 9649, 2.7: the header of an extended file tells of a packet and of transparency.
+    told = path.read_bytes()[20]
+    assert name == "PNG" or told == {3: 0x04, 4: 0x14}[channels]
 
 
 def test_what_quicktime_says_inside_its_index_counts_as_well(tmp_path: Path) -> None:
