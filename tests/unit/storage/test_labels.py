@@ -2,10 +2,14 @@
 
 import hashlib
 import io
+import os
 import re
+import resource
 import struct
 import wave
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -344,6 +348,26 @@ def test_a_picture_is_as_transparent_as_it_was(tmp_path: Path, name: str, channe
     # RFC 9649, 2.7: the header of an extended file tells of a packet and of transparency.
     told = path.read_bytes()[20]
     assert name == "PNG" or told == {3: 0x04, 4: 0x14}[channels]
+
+
+def test_a_file_for_which_memory_is_short_stays_as_it_was(tmp_path: Path) -> None:
+    path = written(tmp_path, b"fLaC")
+    os.truncate(path, 1 << 40)
+    with at_most(4 << 30):
+        assert not write_label(path, "audio/flac", MODEL_MADE)
+    assert path.stat().st_size == 1 << 40
+
+
+@contextmanager
+def at_most(size: int) -> Iterator[None]:
+    """Let this process have so many bytes of addresses, as the one that looks into files does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (in_use + size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def test_what_quicktime_says_inside_its_index_counts_as_well(tmp_path: Path) -> None:

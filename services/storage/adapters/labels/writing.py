@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import struct
 from functools import partial
@@ -47,6 +48,11 @@ def write_label(path: Path, content_type: str, source: str) -> bool:
             target.replace(path)
     except _DAMAGED as error:
         if isinstance(error, OSError) and error.errno in FULL:
+            raise
+        done = False
+    except OSError as error:
+        # Larger than what the process that looks into files may see at once.
+        if error.errno != errno.ENOMEM:
             raise
         done = False
     finally:
