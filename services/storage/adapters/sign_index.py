@@ -6,6 +6,7 @@ for facets among the few that it found. No extension of PostgreSQL is needed.
 
 from __future__ import annotations
 
+import json
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,17 +15,18 @@ from sqlalchemy.dialects.postgresql import BIT
 
 from services.storage.adapters import sql_statements as assets_sql
 from services.storage.adapters.tables import meanings
-from services.storage.adapters.vector_statements import COLUMNS, OURS, THIS
+from services.storage.adapters.vector_statements import COLUMNS, OURS, READ, THIS, VECTORS
 from services.storage.adapters.word_index import WORD_INDEXES, token
 from services.storage.domain.vectors import signs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from sqlalchemy import Select, Update
+    from sqlalchemy import ColumnElement, Select, Update
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from services.storage.domain.vectors import Question, Vector
+    from services.storage.domain.facets import Facets
+    from services.storage.domain.vectors import Question
 
 # Newest assets whose signs are looked at; in PostgreSQL 20 ms go by for 100,000.
 COUNTED_BY_US = 20_000
@@ -35,13 +37,18 @@ _M = meanings.c
 class SignIndex(Protocol):
     """One dialect's way; every method runs inside the caller's transaction."""
 
+    SIGNS: ColumnElement[Any]
     KEEP: Update
+    VECTORS: Select[Any]
 
     def told(self, bits: bytes) -> object:
-        """Return signs as the parameter ``signs`` of ``KEEP`` takes them."""
+        """Return signs as the parameter ``bits`` of ``KEEP`` takes them."""
+
+    def listed(self, found: Iterable[str]) -> object:
+        """Return ids as the parameter ``identifiers`` of ``VECTORS`` takes them."""
 
     async def nearest(
-        self, connection: AsyncConnection, question: Question, vector: Vector, limit: int
+        self, connection: AsyncConnection, question: Question, facets: Facets, limit: int
     ) -> Sequence[str]:
         """Return ids of assets, nearest first and newest first among equals."""
 
@@ -49,20 +56,26 @@ class SignIndex(Protocol):
 class CountedByUs:
     """SQLite has no such function: the signs are read, and counted here."""
 
-    KEEP = update(meanings).where(THIS, OURS).values(**COLUMNS, signs=bindparam("signs"))
+    SIGNS: ColumnElement[Any] = bindparam("bits")
+    KEEP = update(meanings).where(THIS, OURS).values(**COLUMNS, signs=SIGNS)
+    VECTORS = VECTORS["sqlite"]
 
     def told(self, bits: bytes) -> object:
         """Return the bytes."""
         return bits
 
+    def listed(self, found: Iterable[str]) -> object:
+        """Return JSON."""
+        return json.dumps(list(found))
+
     async def nearest(
-        self, connection: AsyncConnection, question: Question, vector: Vector, limit: int
+        self, connection: AsyncConnection, question: Question, facets: Facets, limit: int
     ) -> Sequence[str]:
         """Read the newest and count the bits that differ."""
-        newest = _among(select(_M.asset_id, _M.signs), question, vector, "sqlite")
+        newest = _among(select(_M.asset_id, _M.signs), question, facets, "sqlite")
         newest = newest.order_by(_M.asset_id.desc()).limit(COUNTED_BY_US)
         rows = (await connection.execute(newest)).all()
-        wanted = int.from_bytes(signs(vector), "big")
+        wanted = int.from_bytes(signs(question.vector), "big")
 
         def apart(row: Any) -> int:
             return (int.from_bytes(row[1], "big") ^ wanted).bit_count()
@@ -73,33 +86,40 @@ class CountedByUs:
 class CountedByPostgres:
     """``bit_count`` of PostgreSQL 14, over a table that is small enough to be read whole."""
 
-    _TOLD = cast(cast(bindparam("signs"), Text), BIT(varying=True))
-    KEEP = update(meanings).where(THIS, OURS).values(**COLUMNS, signs=_TOLD)
+    SIGNS: ColumnElement[Any] = cast(cast(bindparam("bits"), Text), BIT(varying=True))
+    KEEP = update(meanings).where(THIS, OURS).values(**COLUMNS, signs=SIGNS)
+    VECTORS = VECTORS["postgresql"]
+
+    def listed(self, found: Iterable[str]) -> object:
+        """Return an array."""
+        return list(found)
 
     def told(self, bits: bytes) -> object:
         """Return the bits in words, as the driver has no plain form of them."""
         return f"{int.from_bytes(bits, 'big'):0{8 * len(bits)}b}"
 
     async def nearest(
-        self, connection: AsyncConnection, question: Question, vector: Vector, limit: int
+        self, connection: AsyncConnection, question: Question, facets: Facets, limit: int
     ) -> Sequence[str]:
         """Let the database count, beyond very many assets among the newest alone."""
-        apart = func.bit_count(_M.signs.op("#")(self._TOLD))
-        found = _among(select(_M.asset_id), question, vector, "postgresql")
+        apart = func.bit_count(_M.signs.op("#")(self.SIGNS))
+        found = _among(select(_M.asset_id), question, facets, "postgresql")
         asked = {"of_tenant": question.tenant}
         if (await connection.scalar(assets_sql.COUNTED, asked) or 0) > COUNTED_BY_POSTGRES:
             found = found.where(_M.asset_id > await _beyond(connection, question))
+        await WORD_INDEXES["postgresql"].prepare(connection)
         nearest = found.order_by(apart, _M.asset_id.desc()).limit(limit)
-        rows = await connection.execute(nearest, {"signs": self.told(signs(vector))})
+        rows = await connection.execute(nearest, {"bits": self.told(signs(question.vector))})
         return list(rows.scalars())
 
 
-def _among(wanted: Select[Any], question: Question, vector: Vector, dialect: str) -> Select[Any]:
-    tenant, pairs = question.tenant, list(question.facets.pairs())
+def _among(wanted: Select[Any], question: Question, facets: Facets, dialect: str) -> Select[Any]:
+    tenant, pairs = question.tenant, list(facets.pairs())
     found = wanted.where(
+        READ,
         _M.tenant == tenant,
         _M.embedder == question.embedder,
-        _M.dimensions == len(vector),
+        _M.dimensions == len(question.vector),
     )
     if pairs:
         tokens = [token(tenant, axis, value) for axis, value in pairs]
@@ -111,7 +131,7 @@ async def _beyond(connection: AsyncConnection, question: Question) -> str:
     """Return the newest asset that is too old to be looked at, "" where all are looked at."""
     oldest = (
         select(_M.asset_id)
-        .where(_M.tenant == question.tenant, _M.embedder == question.embedder)
+        .where(READ, _M.tenant == question.tenant, _M.embedder == question.embedder)
         .order_by(_M.asset_id.desc())
         .offset(COUNTED_BY_POSTGRES)
         .limit(1)

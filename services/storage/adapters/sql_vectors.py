@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from services.common.database import Database
+    from services.storage.domain.facets import Facets
     from services.storage.domain.vectors import Question, Vector
 
 
@@ -44,7 +45,7 @@ class SqlVectors:
             for asset, vector in found.items():
                 told = {"which": asset, **ours, "numbers": len(vector)}
                 bits = self._signs.told(signs(vector)) if vector else None
-                done = await connection.execute(self._signs.KEEP, {**told, "signs": bits})
+                done = await connection.execute(self._signs.KEEP, {**told, "bits": bits})
                 if done.rowcount and vector:
                     row = {"asset_id": asset, "vector": packed(vector)}
                     await connection.execute(sql.INSERT[self._dialect], row)
@@ -73,17 +74,19 @@ class SqlVectors:
                 await connection.execute(statement, {"identifiers": outdated})
         return missing.rowcount + len(outdated)
 
-    async def near(
-        self, question: Question, vector: Vector, *, limit: int, also: Iterable[str]
-    ) -> Mapping[str, float]:
-        """Choose by signs, then compare what was chosen by all of its numbers."""
+    async def nearest(self, question: Question, facets: Facets, limit: int) -> Sequence[str]:
+        """Choose by signs."""
         async with told_when_away(), self._database.read() as connection:
-            nearest = await self._signs.nearest(connection, question, vector, limit)
-            asked = {
-                "identifiers": [*{*nearest, *also}],
-                "of_tenant": question.tenant,
-                "by_embedder": question.embedder,
-                "numbers": len(vector),
-            }
-            rows = (await connection.execute(sql.VECTORS, asked)).all()
-        return {asset: cosine(vector, kept) for asset, kept in rows}
+            return await self._signs.nearest(connection, question, facets, limit)
+
+    async def cosines(self, question: Question, found: Iterable[str]) -> Mapping[str, float]:
+        """Compare by all numbers."""
+        asked = {
+            "of_tenant": question.tenant,
+            "by_embedder": question.embedder,
+            "numbers": len(question.vector),
+            "identifiers": self._signs.listed(found),
+        }
+        async with told_when_away(), self._database.statement() as connection:
+            rows = (await connection.execute(self._signs.VECTORS, asked)).all()
+        return {asset: cosine(question.vector, kept) for asset, kept in rows}

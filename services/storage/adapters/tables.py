@@ -132,7 +132,7 @@ meanings = Table(
     Column("signs", LargeBinary().with_variant(BIT(varying=True), "postgresql")),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("try_after", BigInteger, nullable=False, server_default="0"),
-    Index("asset_meanings_of", "embedder", "tenant", "asset_id"),
+    _partial("asset_meanings_of", "embedder", "tenant", "asset_id", rows="embedder <> ''"),
     _partial("asset_meanings_waiting", "try_after", "asset_id", rows="embedder = ''"),
 )
 

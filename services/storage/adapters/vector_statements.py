@@ -12,6 +12,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -22,12 +23,14 @@ from services.storage.domain.assets import AssetState
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import BindParameter, Update
+    from sqlalchemy import BindParameter, Select, Update
 
 _M = meanings.c
 _LIMIT = bindparam("at_most", type_=BigInteger)
 _UNTIL = bindparam("until", type_=BigInteger)
+# In words, not by parameters: the indexes are of such rows alone.
 _WAITS = _M.embedder == literal_column("''")
+READ = _M.embedder != literal_column("''")
 _THESE = _M.asset_id.in_(bindparam("identifiers", expanding=True))
 _BY: BindParameter[str] = bindparam("by_embedder")
 OURS = (_M.try_after == bindparam("ours", type_=BigInteger)) & _WAITS
@@ -91,7 +94,7 @@ ADD_MISSING: Mapping[str, Any] = {
 # Not "other than", which no index finds.
 OUTDATED = (
     select(_M.asset_id)
-    .where(or_((_M.embedder > "") & (_M.embedder < _BY), _M.embedder > _BY))
+    .where(READ, or_(_M.embedder < _BY, _M.embedder > _BY))
     .limit(_LIMIT)
     .with_for_update(skip_locked=True)
 )
@@ -103,13 +106,20 @@ LET_WAIT = (
     .where(_THESE)
     .values(embedder="", dimensions=0, signs=None, tries=0, try_after=0)
 )
-VECTORS = (
+_OF_QUESTION = (
     select(vectors.c.asset_id, vectors.c.vector)
     .join(meanings, _M.asset_id == vectors.c.asset_id)
     .where(
-        _THESE,
         _M.tenant == bindparam("of_tenant"),
         _M.embedder == _BY,
         _M.dimensions == bindparam("numbers"),
     )
 )
+# The list in one parameter: a statement for every length of it would be prepared anew.
+VECTORS: Mapping[str, Select[Any]] = {
+    name: _OF_QUESTION.where(text(f"asset_vectors.asset_id {listed}"))
+    for name, listed in (
+        ("sqlite", "IN (SELECT value FROM json_each(:identifiers))"),
+        ("postgresql", "= ANY(CAST(:identifiers AS text[]))"),
+    )
+}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 from dataclasses import dataclass
 from operator import mul
@@ -73,19 +72,20 @@ class Vectors(Protocol):
     async def catch_up(self, embedder: str, limit: int) -> int:
         """Let up to ``limit`` assets wait that this embedder has not read; returns how many."""
 
-    async def near(
-        self, question: Question, vector: Vector, *, limit: int, also: Iterable[str]
-    ) -> Mapping[str, float]:
-        """Return cosines by asset: of about the nearest ``limit``, and of those in ``also``."""
+    async def nearest(self, question: Question, facets: Facets, limit: int) -> Sequence[str]:
+        """Return about the nearest assets that have the facets, nearest first."""
+
+    async def cosines(self, question: Question, found: Iterable[str]) -> Mapping[str, float]:
+        """Return how near each of the assets is that has a vector."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Among which vectors is searched: those of others are never compared."""
+    """What is searched for, and among which vectors: those of others are never compared."""
 
     tenant: str
     embedder: str
-    facets: Facets
+    vector: Vector
 
 
 def text_of(asset: Asset) -> str:
@@ -114,7 +114,7 @@ def cosine(one: Vector, kept: bytes) -> float:
     """Return the cosine of two unit vectors of one length."""
     other = array("f")
     other.frombytes(kept)
-    return math.fsum(map(mul, one, other))
+    return float(sum(map(mul, one, other)))
 
 
 def merged(words: Mapping[str, float], near: Mapping[str, float]) -> list[tuple[str, float]]:

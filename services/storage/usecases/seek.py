@@ -81,17 +81,26 @@ class Seek:
         if embedder is None:
             return await self.index.best(tenant, words, facets=facets, limit=hits), True
         depth = max(_LEAST_DEPTH, _DEPTH * hits)
-        said, vector = await asyncio.gather(
+        said, meant = await asyncio.gather(
             self.index.best(tenant, words, facets=facets, limit=depth),
-            self._vector(embedder, query),
+            self._meant(tenant, query, facets, depth, embedder),
         )
-        if vector is None:
+        if meant is None:
             return said, True
-        shares, near = dict(said), dict[str, float]()
-        if vector:
-            asked = Question(tenant=tenant, embedder=embedder.name, facets=facets)
-            near |= await self.vectors.near(asked, vector, limit=depth, also=shares)
-        return merged(shares, near), False
+        question, near = meant
+        shares = dict(said)
+        cosines = await self.vectors.cosines(question, {*shares, *near})
+        return merged(shares, cosines), False
+
+    async def _meant(
+        self, tenant: str, query: str, facets: Facets, depth: int, embedder: Embedder
+    ) -> tuple[Question, Sequence[str]] | None:
+        """Return what is meant and the nearest to it, ``None`` while nobody can tell."""
+        vector = await self._vector(embedder, query)
+        if vector is None:
+            return None
+        question = Question(tenant=tenant, embedder=embedder.name, vector=vector)
+        return question, await self.vectors.nearest(question, facets, depth) if vector else ()
 
     async def _vector(self, embedder: Embedder, query: str) -> Vector | None:
         """Return what the question means, () if nothing, ``None`` while nobody can tell."""

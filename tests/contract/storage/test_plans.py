@@ -16,9 +16,10 @@ from services.common.database import Database
 from services.common.ids import new_id
 from services.common.migrate import migrate
 from services.storage.adapters import sql_statements as sql
+from services.storage.adapters import vector_statements as vectors
 from services.storage.adapters.asset_rows import micros, to_row
 from services.storage.adapters.sql_steps import page_of
-from services.storage.adapters.tables import assets
+from services.storage.adapters.tables import assets, meanings
 from services.storage.adapters.word_index import WORD, WORD_INDEXES, TsvectorWords, token
 from services.storage.domain.assets import Asset, AssetState, Description
 from services.storage.domain.facets import Facets
@@ -67,6 +68,18 @@ def rows(made: list[Asset]) -> list[dict[str, Any]]:
     return there + proofs
 
 
+def read(made: list[Asset]) -> list[dict[str, Any]]:
+    """What an embedder has read nearly all of, and an older one a few."""
+    return [
+        {
+            "asset_id": asset.id,
+            "tenant": asset.tenant,
+            "embedder": "" if number % 500 == 0 else "d" if number % 300 == 0 else "e",
+        }
+        for number, asset in enumerate(made)
+    ]
+
+
 @pytest.fixture
 async def library(database_url: str) -> AsyncIterator[Database]:
     async with Database(database_url, schema="storage") as database:
@@ -75,6 +88,7 @@ async def library(database_url: str) -> AsyncIterator[Database]:
         made += [one(number, f"tenant {number % 4}") for number in range(OTHERS)]
         async with database.begin() as connection:
             await connection.execute(insert(assets), rows(made))
+            await connection.execute(insert(meanings), read(made))
             await WORD_INDEXES[database.engine.dialect.name].insert(connection, *made)
             if not database.is_sqlite:
                 # What the server does by itself a moment after so many inserts.
@@ -130,6 +144,9 @@ CHORES: list[tuple[Any, dict[str, Any], str]] = [
     (sql.GIVEN_UP, {"at_most": 200, **BUT}, "assets_age"),
     (sql.GIVE_UP_STALE, {"moment": micros(NOW)}, "assets_age"),
     (sql.WITH_ROLE, {**DUE, "of_role": "preview", "due": micros(NOW)}, "assets_role"),
+    (vectors.TAKE[False], {**DUE, "until": SOON}, "asset_meanings_waiting"),
+    (vectors.TAKE[True], {**DUE, "until": SOON}, "asset_meanings_waiting"),
+    (vectors.OUTDATED, {"by_embedder": "e", "at_most": 200}, "asset_meanings_of"),
 ]
 
 

@@ -58,8 +58,9 @@ async def near(
     kept: SqlVectors, vector: Sequence[float], *, tenant: str = "acme", embedder: str = "e",
     facets: Facets | None = None, limit: int = 9, also: Iterable[str] = (),
 ) -> list[tuple[str, float]]:  # fmt: skip
-    question = Question(tenant=tenant, embedder=embedder, facets=facets or Facets())
-    found = await kept.near(question, vector, limit=limit, also=also)
+    question = Question(tenant=tenant, embedder=embedder, vector=vector)
+    nearest = await kept.nearest(question, facets or Facets(), limit)
+    found = await kept.cosines(question, [*nearest, *also])
     return sorted(((key, round(value, 4)) for key, value in found.items()), key=lambda hit: -hit[1])
 
 

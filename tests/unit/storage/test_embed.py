@@ -79,8 +79,8 @@ class House:
         return looked
 
     async def found(self, tenant: str = "acme") -> set[str]:
-        question = Question(tenant=tenant, embedder="reader", facets=Facets())
-        return set(await self.vectors.near(question, (1.0, 0.0), limit=500, also=()))
+        question = Question(tenant=tenant, embedder="reader", vector=(1.0, 0.0))
+        return set(await self.vectors.nearest(question, Facets(), 500))
 
 
 @pytest.fixture

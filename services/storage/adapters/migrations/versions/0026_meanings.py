@@ -9,6 +9,12 @@ down_revision = "0025"
 branch_labels = None
 depends_on = None
 
+# Name: columns, and which rows are in it.
+_INDEXES = {
+    "asset_meanings_of": (["embedder", "tenant", "asset_id"], "embedder <> ''"),
+    "asset_meanings_waiting": (["try_after", "asset_id"], "embedder = ''"),
+}
+
 
 def upgrade() -> None:
     op.create_table(
@@ -21,15 +27,9 @@ def upgrade() -> None:
         sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
         sa.Column("try_after", sa.BigInteger, nullable=False, server_default="0"),
     )
-    op.create_index("asset_meanings_of", "asset_meanings", ["embedder", "tenant", "asset_id"])
-    waits = sa.text("embedder = ''")
-    op.create_index(
-        "asset_meanings_waiting",
-        "asset_meanings",
-        ["try_after", "asset_id"],
-        postgresql_where=waits,
-        sqlite_where=waits,
-    )
+    for name, (columns, rows) in _INDEXES.items():
+        where = sa.text(rows)
+        op.create_index(name, "asset_meanings", columns, postgresql_where=where, sqlite_where=where)
     op.create_table(
         "asset_vectors",
         sa.Column(
