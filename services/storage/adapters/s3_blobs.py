@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -17,6 +18,8 @@ from tenacity import (
 
 from services.common.errors import FailedPrecondition, Unavailable
 from services.common.telemetry import get_logger
+from services.storage.adapters.s3_body import body_of
+from services.storage.adapters.s3_calls import READ
 from services.storage.adapters.s3_errors import absent, gone
 from services.storage.adapters.s3_signer import S3Signer
 from services.storage.adapters.s3_upload import Sending, abort
@@ -135,14 +138,13 @@ class S3Blobs:
     async def _blocks(self, key: str, start: int, end: int | None) -> AsyncGenerator[bytes]:
         last = "" if end is None else str(end - 1)
         span = {"Range": f"bytes={start}-{last}"} if start or last else {}
-        body = await self._calls.run(key, lambda: self._open(key, span))
-        try:
-            while block := await self._calls.run(key, lambda: body.read(_READ_BYTES)):
-                yield block
-        except Unavailable as error:
-            raise _BrokeOffError(error.message) from error
-        finally:
-            body.close()
+        async with body_of(self._calls, key, lambda: self._open(key, span)) as body:
+            read = partial(body.read, _READ_BYTES)
+            try:
+                while block := await self._calls.run(key, read, turn=READ):
+                    yield block
+            except Unavailable as error:
+                raise _BrokeOffError(error.message) from error
 
     async def delete(self, key: str) -> None:
         """Remove the object; S3 says nothing when there is none, and others that it is gone."""

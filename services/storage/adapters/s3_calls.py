@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from services.common import clock
 from services.storage.adapters import disk
@@ -15,6 +16,19 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 R = TypeVar("R")
+
+Turn = Literal["ask", "send", "read", "sign"]
+"""Which threads a call takes its turn in.
+
+Bytes on their way must not keep questions waiting, or slow uploads look like a store that is away;
+and nothing that waits for the server may keep signatures waiting, which hardly ever do.
+"""
+ASK: Turn = "ask"
+SEND: Turn = "send"
+READ: Turn = "read"
+SIGN: Turn = "sign"
+_THREADS: dict[Turn, int] = {ASK: 8, SEND: 8, READ: 8, SIGN: 2}
+THREADS = sum(_THREADS.values())
 
 _LONG = frozenset({"copy_object", "complete_multipart_upload"})
 
@@ -28,7 +42,6 @@ class S3Calls:
         bucket: str,
         *,
         patient: Any = None,
-        threads: int = 8,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
         """Use clients of botocore, made at run time (hence ``Any``) and thread-safe.
@@ -39,16 +52,19 @@ class S3Calls:
         self._patient = patient or client
         self.bucket = bucket
         self._now = now
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="storage-s3")
+        self._pools = {
+            turn: ThreadPoolExecutor(threads, thread_name_prefix=f"storage-s3-{turn}")
+            for turn, threads in _THREADS.items()
+        }
 
-    async def run(self, key: str, call: Callable[[], R]) -> R:
+    async def run(self, key: str, call: Callable[[], R], *, turn: Turn = ASK) -> R:
         """Return what ``call`` returns; raises the service error that a failure means.
 
         A local file that is gone stays a ``FileNotFoundError``, as everywhere with our disk.
         """
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._pool, call)
+            return await loop.run_in_executor(self._pools[turn], call)
         except BOTO_ERRORS as error:
             raise translated(error, key, self._now()) from error
         except FileNotFoundError:
@@ -58,10 +74,19 @@ class S3Calls:
 
     async def request(self, operation: str, key: str, **parameters: object) -> Any:
         """Return the answer to one operation on one object."""
-        client = self._patient if operation in _LONG else self.client
-        method = getattr(client, operation)
-        return await self.run(key, lambda: method(Bucket=self.bucket, Key=key, **parameters))
+        long = operation in _LONG
+        method = getattr(self._patient if long else self.client, operation)
+        turn = SEND if long else ASK
+        return await self.run(
+            key, lambda: method(Bucket=self.bucket, Key=key, **parameters), turn=turn
+        )
+
+    def leave(self, call: Callable[[], None]) -> None:
+        """Have something done that nobody waits for; not any more once we are closed."""
+        with suppress(RuntimeError):
+            self._pools[READ].submit(call)
 
     def close(self) -> None:
         """Let the running requests finish and stop the threads."""
-        self._pool.shutdown(wait=True)
+        for pool in self._pools.values():
+            pool.shutdown(wait=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from botocore.config import Config
 from botocore.session import Session
 
+from services.storage.adapters.s3_calls import THREADS
 from services.storage.adapters.s3_models import s3_loader
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class S3Connection:
         encrypted = not self.endpoint_url.startswith("http://")
         config = Config(
             signature_version="s3v4",
-            max_pool_connections=16,
+            max_pool_connections=THREADS,
             connect_timeout=5,
             read_timeout=self.read_seconds,
             retries={"mode": "standard", "total_max_attempts": 3},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.common.errors import FailedPrecondition
 from services.common.media_urls import content_disposition
+from services.storage.adapters.s3_calls import SIGN
 from services.storage.domain.media_types import served_as, shown_inline
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class S3Signer:
             "ResponseContentDisposition": content_disposition(file_name, attachment=attached),
         }
         # In a thread: credentials that have run out are renewed over the network here.
-        return await self._calls.run(key, lambda: self._signed(parameters, expires))
+        return await self._calls.run(key, lambda: self._signed(parameters, expires), turn=SIGN)
 
     def _signed(self, parameters: dict[str, str], expires: datetime) -> tuple[str, datetime]:
         # First the end, then the signature: renewed in between, they only last longer than told.

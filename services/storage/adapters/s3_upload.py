@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from services.storage.adapters.s3_calls import SEND
 from services.storage.adapters.s3_errors import code
 from services.storage.domain.ports import PART_BYTES
 
@@ -83,7 +84,7 @@ class Sending:
                     **facts,
                 )
 
-        await self.calls.run(self.key, put)
+        await self.calls.run(self.key, put, turn=SEND)
 
     async def parts(self, headers: Mapping[str, object], condition: Mapping[str, str]) -> None:
         """Send in parts, a few at a time; whatever goes wrong, no part stays behind."""
@@ -151,7 +152,7 @@ class Sending:
                 )
             return {"PartNumber": number, **_receipt(answer)}
 
-        return await self.calls.run(self.key, put)
+        return await self.calls.run(self.key, put, turn=SEND)
 
     def _sum(self, number: int, size: int) -> dict[str, str]:
         """Return the CRC-32 of a part as it arrived; where it is not known, botocore takes it."""

@@ -2,21 +2,26 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.response import StreamingBody
 
 from services.common.errors import FailedPrecondition, Unavailable
 from services.storage.adapters.s3_blobs import S3Blobs
-from services.storage.adapters.s3_calls import S3Calls
+from services.storage.adapters.s3_body import body_of
+from services.storage.adapters.s3_calls import READ, SEND, SIGN, S3Calls, Turn
 from services.storage.adapters.s3_client import S3Connection
 from services.storage.domain.ports import ObjectFacts
 from services.storage.domain.refusals import NotCopiedError
+from services.storage.usecases.health import Health, StoreHealth
 from tests.contract.storage.conftest import now, s3_calls
 from tests.contract.storage.test_blobs import everything, staged
 from tests.fakes import s3_faults
@@ -189,6 +194,92 @@ async def test_a_server_that_never_answers_is_left_after_three_tries(tmp_path: P
     assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
     assert all("ReadTimeout" in str(outcome) for outcome in outcomes)
     assert len(come) == 3 * 3
+
+
+@asynccontextmanager
+async def falling_silent() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """The address of a server whose answers stop in their midst, and when a caller has left."""
+    left = asyncio.Event()
+
+    async def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n" + bytes(MIB))
+        with suppress(ConnectionError):
+            await reader.read()
+        left.set()
+        writer.close()
+
+    server = await asyncio.start_server(begin, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", left
+        server.close()
+
+
+async def test_leaving_a_read_that_hangs_stops_neither_the_loop_nor_a_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reading, read = threading.Event(), StreamingBody.read
+
+    def told(body: StreamingBody, amt: int | None = None) -> bytes:
+        reading.set()
+        return bytes(read(body, amt))
+
+    monkeypatch.setattr(StreamingBody, "read", told)
+    async with falling_silent() as (address, left):
+        calls = hanging(address, 300)
+        task = asyncio.create_task(everything(S3Blobs(calls, now=now), "k"))
+        await asyncio.to_thread(reading.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await left.wait()
+        await asyncio.to_thread(calls.close)
+
+
+async def test_a_body_that_comes_when_its_caller_has_left_is_closed() -> None:
+    calls, asked, answer = hanging("http://127.0.0.1:9", 1), threading.Event(), threading.Event()
+    closed = threading.Event()
+
+    class Body:
+        _raw_stream = SimpleNamespace(_connection=None)
+        close = staticmethod(closed.set)
+
+    def ask() -> Body:
+        asked.set()
+        answer.wait()
+        return Body()
+
+    async def enter() -> None:
+        async with body_of(calls, "k", ask):
+            pytest.fail("nobody waits for it any more")
+
+    task = asyncio.create_task(enter())
+    await asyncio.to_thread(asked.wait)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    answer.set()
+    await asyncio.to_thread(closed.wait)
+    await asyncio.to_thread(calls.close)
+
+
+@pytest.mark.parametrize("turn", [SEND, READ])
+async def test_bytes_on_their_way_keep_neither_questions_nor_signatures_waiting(
+    s3: Bucket, turn: Turn
+) -> None:
+    calls, arrived = s3_calls(s3), threading.Event()
+    try:
+        slow = [asyncio.ensure_future(calls.run("k", arrived.wait, turn=turn)) for _ in range(30)]
+        told: list[StoreHealth] = []
+        blobs = S3Blobs(calls, now=now)
+        assert await blobs.head("k") is None
+        assert await calls.run("k", lambda: "signed", turn=SIGN) == "signed"
+        assert await Health(blobs=blobs, spool=None, room_bytes=1, told=told.append).ready()
+        assert told[0].up
+    finally:
+        arrived.set()
+        await asyncio.gather(*slow)
+        await asyncio.to_thread(calls.close)
 
 
 async def test_looks_at_a_server_that_hangs_share_one_thread() -> None:
