@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Delete, Update
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from services.common.database import Database
     from services.storage.domain.ports import Query
@@ -148,18 +149,34 @@ class SqlAssets(SqlChores):
         return None if row is None else ObjectKey(*row)
 
     async def mark_deleted(self, asset: Asset, moment: datetime) -> Asset:
-        """Turn the record into the proof that it was there; what is searchable goes."""
+        """Turn the record and those derived from it into proofs; what is searchable goes."""
+        async with self._begin() as connection:
+            proof = await self._marked(connection, asset, moment)
+            if proof is None:
+                return await self._not_deletable(asset, moment)
+            mine = {"of_tenant": asset.tenant, "which": asset.id}
+            for child in await self._found(connection, sql.CHILDREN, **mine):
+                if await self._marked(connection, child, moment) is None:
+                    # Deleted by another since we looked, which is as well, or held.
+                    left = await self._found(connection, sql.CHILDREN, **mine)
+                    if any(each.id == child.id for each in left):
+                        raise under_legal_hold()
+        return proof
+
+    async def _marked(
+        self, connection: AsyncConnection, asset: Asset, moment: datetime
+    ) -> Asset | None:
+        """Return the proof that the asset was there; ``None`` when it is held, or not STORED."""
         proof = replace(asset, state=AssetState.DELETED, delete_time=moment)
         changes = {"delete_time": micros(moment), "update_time": micros(moment)}
         gone = {"which": asset.id, "state": proof.state.value, **changes}
-        async with self._begin() as connection:
-            if not (await connection.execute(sql.DELETE_STORED, gone)).rowcount:
-                return await self._not_deletable(asset, proof)
-            await self._words.remove(connection, asset)
-            await connection.execute(DROP, {"which": asset.id})
-            await connection.execute(sql.FORGET_REUSES, {"which": asset.id})
-            await give_back(connection, asset)
-            await tell(connection, proof)
+        if not (await connection.execute(sql.DELETE_STORED, gone)).rowcount:
+            return None
+        await self._words.remove(connection, asset)
+        await connection.execute(DROP, {"which": asset.id})
+        await connection.execute(sql.FORGET_REUSES, {"which": asset.id})
+        await give_back(connection, asset)
+        await tell(connection, proof)
         return proof
 
     async def hold(self, asset: Asset, *, held: bool) -> None:
@@ -198,12 +215,12 @@ class SqlAssets(SqlChores):
         async with self._statement(writes=True) as connection:
             return bool((await connection.execute(statement, mine)).rowcount)
 
-    async def _not_deletable(self, asset: Asset, proof: Asset) -> Asset:
+    async def _not_deletable(self, asset: Asset, moment: datetime) -> Asset:
         """Return the proof that another has left; raises when the asset is held."""
         found = await self.get(asset.tenant, asset.id)
         if found is not None and found.state == AssetState.STORED:
             raise under_legal_hold()
-        return found or proof
+        return found or replace(asset, state=AssetState.DELETED, delete_time=moment)
 
     async def _claim(self, asset: Asset) -> Claim | None:
         """Insert or find the record; ``None`` when another ends it at this very moment."""

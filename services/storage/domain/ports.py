@@ -216,9 +216,9 @@ class AssetStore(Chores, Protocol):
         """Return the key of a STORED asset of the tenant with the same bytes."""
 
     async def mark_deleted(self, asset: Asset, moment: datetime) -> Asset:
-        """Turn the record into the proof that it was there.
+        """Turn the record, and those of what was derived from it, into proofs of what was there.
 
-        Raises ``FailedPrecondition`` under legal hold.
+        All or none: raises ``FailedPrecondition`` when any of them is under legal hold.
         """
 
     async def mark_purged(self, asset: Asset, moment: datetime) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from services.common.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound
 from services.storage.domain.assets import MAX_ID_TEXT, AssetState, asset_id
 from services.storage.domain.paging import next_token, read_page
-from services.storage.domain.policies import under_legal_hold
 from services.storage.domain.ports import Query, nothing
 from services.storage.domain.texts import bounded
 
@@ -113,11 +112,6 @@ class Library:
         if asset.state == AssetState.WRITING:
             msg = "the asset is still being written"
             raise FailedPrecondition(msg, metadata={"state": asset.state})
-        children = await self.assets.children(asset)
-        if any(each.legal_hold for each in (asset, *children)):
-            raise under_legal_hold()
-        for child in children:
-            await self.erase(child)
         return await self.erase(asset)
 
     async def hold(self, tenant: str, name: str, *, held: bool) -> Asset:
@@ -133,11 +127,16 @@ class Library:
         return replace(asset, legal_hold=held)
 
     async def erase(self, asset: Asset) -> Asset:
-        """Hide the asset first, then remove its bytes; the sweeper finishes after a crash."""
+        """Hide the asset and what was derived from it first, then remove the bytes.
+
+        The sweeper finishes what a crash or trouble cuts off.
+        """
+        derived = await self.assets.children(asset)
         proof = await self.assets.mark_deleted(asset, self.now())
         self.on_deleted()
-        await self.blobs.delete(str(asset.key))
-        await self.assets.mark_purged(asset, self.now())
+        for each in (asset, *derived):
+            await self.blobs.delete(str(each.key))
+            await self.assets.mark_purged(each, self.now())
         return proof
 
     async def stored(self, tenant: str, name: str) -> Asset:

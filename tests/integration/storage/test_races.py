@@ -421,6 +421,50 @@ async def test_nothing_is_deleted_where_one_derived_file_is_held(one: Replica) -
     assert await one.records() == ["stored"] * 4
 
 
+async def film_with_stills(one: Replica) -> Asset:
+    """A film with three files derived from it."""
+    film = await one.upload(b"film", request_id="film")
+    for role in ("thumbnail", "poster", "preview"):
+        stem = f"acme/c-001.{role}"
+        await one.upload(role.encode(), request_id=role, parent_id=film.id, role=role, stem=stem)
+    return film
+
+
+@pytest.mark.parametrize("held", ["film", "preview"])
+async def test_a_hold_that_comes_during_a_deletion_keeps_everything_or_comes_too_late(
+    one: Replica, held: str
+) -> None:
+    film = await film_with_stills(one)
+
+    async def hold() -> None:
+        derived = (await one.library.get("acme", film.name)).derived
+        await one.library.hold("acme", derived.get(held, film.name), held=True)
+
+    one.assets.before["mark_deleted"] = hold
+    with pytest.raises(FailedPrecondition, match="legal hold"):
+        await one.library.delete("acme", film.name)
+    assert len((await one.library.get("acme", film.name)).derived) == 3
+    assert len(one.objects()) == 4
+    await one.library.hold("acme", film.name, held=False)
+    one.assets.after["mark_deleted"] = hold
+    with pytest.raises(FailedPrecondition, match="only a stored asset"):
+        await one.library.delete("acme", film.name)
+    assert await one.records() == ["deleted"] * 4
+
+
+async def test_trouble_in_the_midst_of_a_deletion_leaves_no_film_without_its_stills(
+    one: Replica,
+) -> None:
+    film = await film_with_stills(one)
+    one.blobs.after["delete"] = away
+    with pytest.raises(Unavailable):
+        await one.library.delete("acme", film.name)
+    assert await one.records() == ["deleted"] * 4
+    assert await one.assets.used("acme") == 0
+    await one.sweep()
+    assert one.objects() == []
+
+
 async def test_records_that_are_away_are_told_as_such_by_every_step(tmp_path: Path) -> None:
     asset = Asset(
         id="1", tenant="acme", state=AssetState.WRITING, key=ObjectKey("acme/c", 1, "txt"),
