@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
@@ -23,10 +24,16 @@ def _split(value: object) -> object:
 
 
 class TenantPolicy(BaseModel):
-    """What one tenant has instead of the default."""
+    """What one tenant has instead of the default, which holds for all that is not named."""
 
     quota_bytes: int = Field(default=0, ge=0)
+    """0 is no quota."""
     retention: timedelta | None = None
+    """null keeps assets until they are deleted."""
+
+    def over(self, default: Policy) -> Policy:
+        """Return the tenant's policy where the deployment's is ``default``."""
+        return replace(default, **self.model_dump(exclude_unset=True))
 
 
 class Settings(EmbeddingSettings):
@@ -55,7 +62,8 @@ class Settings(EmbeddingSettings):
     preview_compress_after: timedelta | None = Field(default=None, ge=timedelta(seconds=1))
     """Age at which a preview is replaced by a smaller one (180 lines); unset keeps it as it is."""
     tenants: dict[str, TenantPolicy] = Field(default_factory=dict)
-    """Policies of single tenants: {"acme": {"quota_bytes": 1000, "retention": "P30D"}}."""
+    """Policies of single tenants: {"acme": {"quota_bytes": 1000, "retention": "P30D"}}; what one
+    does not name is the default, and 0 or null are no quota and no end."""
     media_base_url: str = ""
     """Public address of the gateway, in front of signed /media URLs; "" makes them relative."""
     import_allow_http: bool = False
@@ -127,8 +135,8 @@ class Settings(EmbeddingSettings):
     @property
     def policies(self) -> Policies:
         """Quota and retention of every tenant."""
-        own = {name: Policy(p.quota_bytes, p.retention) for name, p in self.tenants.items()}
         default = Policy(self.quota_bytes, self.retention)
+        own = {name: policy.over(default) for name, policy in self.tenants.items()}
         return Policies(default, own, self.preview_retention)
 
     @property
