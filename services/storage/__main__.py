@@ -32,6 +32,7 @@ from services.storage.usecases.compress import Compress
 from services.storage.usecases.derive import Derive
 from services.storage.usecases.embed import Embed
 from services.storage.usecases.export import Export
+from services.storage.usecases.fetch import Fetch
 from services.storage.usecases.flush import Flush
 from services.storage.usecases.health import Health
 from services.storage.usecases.reuse import Reuse
@@ -101,13 +102,14 @@ def _servicer(parts: Parts, stack: AsyncExitStack) -> StorageServicer:
     library = parts.library
     cases = UseCases(
         ingest=parts.ingest,
+        fetch=Fetch(source=source, at_once=settings.imports_at_once),
         library=library,
         seek=_seek(parts),
         export=Export(assets=parts.assets, library=library),
         reuse=Reuse(library=library, uses=parts.uses),
         stream=Stream(library),
     )
-    return StorageServicer(cases, source=source, storage_url=parts.blobs.url)
+    return StorageServicer(cases, storage_url=parts.blobs.url)
 
 
 def _seek(parts: Parts) -> Seek:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,13 +16,14 @@ from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceServicer
 from services.common.errors import InvalidArgument, ServiceError
 from services.common.identity import current_identity
 from services.storage import convert
+from services.storage.usecases.fetch import Pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from services.storage.domain.assets import Asset
-    from services.storage.domain.media_ports import Source
     from services.storage.usecases.export import Export
+    from services.storage.usecases.fetch import Fetch
     from services.storage.usecases.ingest import Ingest
     from services.storage.usecases.library import Library
     from services.storage.usecases.reuse import Reuse
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 MAX_CHUNK = 1024 * 1024
 _DRAIN_SECONDS = 30.0
+_PACE = Pace()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class UseCases:
     """What can be asked of storage."""
 
     ingest: Ingest
+    fetch: Fetch
     library: Library
     seek: Seek
     export: Export
@@ -48,11 +51,8 @@ class UseCases:
 class StorageServicer(StorageServiceServicer):
     """Serves every RPC for the tenant that the interceptor found."""
 
-    def __init__(
-        self, cases: UseCases, *, source: Source, storage_url: Callable[[str], str]
-    ) -> None:
+    def __init__(self, cases: UseCases, *, storage_url: Callable[[str], str]) -> None:
         self._cases = cases
-        self._source = source
         self._storage_url = storage_url
 
     @override
@@ -63,7 +63,7 @@ class StorageServicer(StorageServiceServicer):
         try:
             header = await _header(request_iterator)
             intake = convert.upload_intake(current_identity().tenant, header)
-            stored = await self._cases.ingest.receive(intake, _chunks(request_iterator))
+            stored = await self._cases.ingest.receive(intake, uploaded(request_iterator))
         except ServiceError:
             await _drained(request_iterator)
             raise
@@ -75,7 +75,8 @@ class StorageServicer(StorageServiceServicer):
     ) -> pb.ImportAssetResponse:
         """Fetch a URL into storage."""
         intake = convert.import_intake(current_identity().tenant, request)
-        stored = await self._cases.ingest.receive(intake, self._source.fetch(request.uri))
+        source = self._cases.fetch.fetch(intake.tenant, request.uri)
+        stored = await self._cases.ingest.receive(intake, source)
         return pb.ImportAssetResponse(asset=self._message(stored))
 
     @override
@@ -231,9 +232,11 @@ async def _drained(requests: AsyncIterator[pb.UploadAssetRequest]) -> None:
 
 
 @asynccontextmanager
-async def _chunks(
-    requests: AsyncIterator[pb.UploadAssetRequest],
+async def uploaded(
+    requests: AsyncIterator[pb.UploadAssetRequest], pace: Pace = _PACE
 ) -> AsyncIterator[AsyncIterator[bytes]]:
+    """Yield what a caller sends; raises ``InvalidArgument``, and what ``pace`` does."""
+
     async def pieces() -> AsyncIterator[bytes]:
         async for request in requests:
             if request.WhichOneof("part") != "chunk" or len(request.chunk) > MAX_CHUNK:
@@ -241,4 +244,5 @@ async def _chunks(
                 raise InvalidArgument(field, f"must follow the header, at most {MAX_CHUNK} bytes")
             yield request.chunk
 
-    yield pieces()
+    async with aclosing(pace.keep(pieces())) as paced:
+        yield paced

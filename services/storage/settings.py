@@ -70,6 +70,8 @@ class Settings(EmbeddingSettings):
     """Whether ImportAsset may fetch over plain http."""
     import_allowed_hosts: Annotated[frozenset[str], NoDecode, BeforeValidator(_split)] = frozenset()
     """Hosts (host or host:port) that ImportAsset may reach although private; by commas."""
+    imports_at_once: int = Field(default=8, ge=1)
+    """Files that are fetched for one tenant at the same time; more of its imports wait."""
     import_ca_bundle: str = ""
     """PEM file of the authorities that ImportAsset trusts; "" is those of the package certifi."""
     derive: str = "thumbnail,poster,contact_sheet,preview"
