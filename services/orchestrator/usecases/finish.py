@@ -21,7 +21,7 @@ CANCEL_PATIENCE_SECONDS = 600.0
 DEFECT = Failure(reason="INTERNAL", message="It could not be worked on; the log has its name.")
 AWAY = Failure(
     reason="UNAVAILABLE",
-    message="A part of this deployment was away for too long; ResumeFilm goes on where it stopped.",
+    message="A part of this deployment was away for too long.",
     retryable=True,
 )
 
@@ -64,9 +64,8 @@ class FinishVideo:
         job = await self.jobs.change(job_id, "ended", end)
         if job.end_time == moment:  # it had not ended before, so nothing was learnt from it
             self._measure(job)
-        _log.info(
-            "job_ended", job=job.name, tenant=job.tenant, state=job.state, micros=job.cost_micros
-        )
+            micros = job.cost_micros
+            _log.info("job_ended", job=job.name, tenant=job.tenant, state=job.state, micros=micros)
         return job
 
     def _measure(self, job: Job) -> None:

@@ -18,6 +18,7 @@ from services.orchestrator.domain.records import (
 from services.orchestrator.domain.values import AttemptState, Failure
 from services.orchestrator.usecases.finish import FinishVideo
 from services.orchestrator.usecases.measure import MeasuredModels
+from tests.fakes.logs import logged
 from tests.fakes.orchestrator_parts import FixedModels, MemoryJobs, MemoryRecords
 from tests.unit.orchestrator.examples import NOW, attempt, hosted, made, running
 
@@ -91,7 +92,7 @@ def test_what_was_measured_replaces_what_is_published():
     assert (unsure.p50_seconds, unsure.success_rate) == (60.0, 0.1)
 
 
-async def test_a_finished_job_is_learnt_from_once():
+async def test_a_finished_job_is_learnt_from_and_told_once():
     job = replace(running(), attempts=(replace(made(), end_time=NOW + timedelta(seconds=3)),))
     records = MemoryRecords()
     finish = FinishVideo(
@@ -101,9 +102,11 @@ async def test_a_finished_job_is_learnt_from_once():
         texts=load_texts(),
         records=records,
     )
-    await finish("j1")
     later = replace(finish, now=lambda: NOW + timedelta(seconds=1))
-    await later("j1")
+    with logged() as events:
+        await finish("j1")
+        await later("j1")
+    assert [event["event"] for event in events] == ["job_ended"]
     assert [(m, s.seconds) for m, s in records.kept] == [("m", 3.0)]
 
 

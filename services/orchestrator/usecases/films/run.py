@@ -30,6 +30,7 @@ from services.orchestrator.usecases.finish import AWAY, DEFECT
 from services.orchestrator.usecases.patience import Rest, failure, passing, rest
 
 _log = get_logger(__name__)
+_AWAY = replace(AWAY, message=f"{AWAY.message} ResumeFilm goes on where it stopped.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +199,7 @@ class RunFilm:
                 return None
             if film.state is FilmState.CANCELLING:
                 return film.ended(moment, FilmState.CANCELLED)
-            return film.ended(moment, FilmState.FAILED, AWAY if away else DEFECT)
+            return film.ended(moment, FilmState.FAILED, _AWAY if away else DEFECT)
 
         await self.films.change(film_id, end)
         self.pacing.forget(film_run)

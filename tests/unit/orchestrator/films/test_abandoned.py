@@ -14,7 +14,7 @@ from services.orchestrator.domain.money.ledger import charge_of
 from services.orchestrator.domain.money.scopes import Scope, ScopeKind
 from services.orchestrator.domain.prices import Price
 from services.orchestrator.domain.values import AttemptState, Decision
-from services.orchestrator.usecases.finish import DEFECT
+from services.orchestrator.usecases.finish import AWAY, DEFECT
 from services.orchestrator.usecases.settle import SettleLate
 from tests.fakes.film_parts import NOW, MemoryEdits, ScriptedWorks
 from tests.fakes.journal import Crash, Journal
@@ -201,7 +201,9 @@ async def test_a_shot_of_a_film_that_was_stopped_is_made_again_with_all_that_is_
 
 
 class DeadJobs(DyingJobs):
-    """Jobs of which the first dies with its film: ended as a defect, its vendor still at work."""
+    """Jobs of which the first dies with its film, its vendor still at work."""
+
+    why = DEFECT
 
     def _ended(self, job):
         if self.accepted[1:]:
@@ -209,7 +211,7 @@ class DeadJobs(DyingJobs):
         tried = attempt(model="vendor_video", id=f"{job.request_id}/1/1", state=self.vendor)
         tried = replace(tried, free=self.free, provider="vendor")
         running = job.started(NOW).planned(NOW, WANTED, Decision(), ()).attempting(NOW, tried)
-        return running.ended(NOW, JobState.FAILED, error=DEFECT)
+        return running.ended(NOW, JobState.FAILED, error=self.why)
 
     free = True
     vendor = AttemptState.FAILED
@@ -228,8 +230,10 @@ def later(studio):
     return studio
 
 
-async def test_a_clip_whose_job_died_for_nothing_with_its_film_is_made_afresh():
+@pytest.mark.parametrize("why", [DEFECT, AWAY])
+async def test_a_clip_whose_job_died_for_nothing_with_its_film_is_made_afresh(why):
     studio = Studio.of(film(), jobs=DeadJobs())
+    studio.jobs.why = why
     await abandoned(studio)
     made = await resumed(later(studio))
     assert made.state is FilmState.SUCCEEDED
