@@ -151,7 +151,6 @@ def _command(parts: Parts) -> CommandFilm:
     )
     return CommandFilm(
         films=parts.films.films,
-        jobs=parts.jobs,
         scripts=parts.films.scripts,
         price=price,
         screening=parts.screening,

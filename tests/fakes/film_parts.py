@@ -85,6 +85,8 @@ class MemoryFilms:
         film = await self.change(film_id, mutate)
         if film is not before:
             self.ordered.append(f"{film.id}.{film.run}")
+            if len(film.dropped) > len(before.dropped):
+                self.cancelled.append(f"{film.id}.{film.run}")
         return film
 
     async def request_cancel(self, tenant: str, film_id: str) -> Film:

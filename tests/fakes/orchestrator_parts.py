@@ -94,6 +94,8 @@ class MemoryJobs:
 
     async def request_cancel(self, tenant: str, job_id: str) -> Job:
         job = await self.get(tenant, job_id)
+        if job.state == "cancelling":
+            return job
         return await self.change(job_id, "cancelling", lambda _: job.cancelling(job.update_time))
 
     async def events(self, job_id: str, after: int) -> Sequence[JobEvent]:

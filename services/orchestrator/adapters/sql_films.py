@@ -45,6 +45,9 @@ class FilmOrders(Protocol):
     def cancel_film(self, connection: sa.Connection, film_run: str) -> None:
         """Order the cancelling of a film's run."""
 
+    def stop_dropped(self, connection: sa.Connection, film_run: str, sequence: int) -> None:
+        """Order the stopping of what a film has dropped, once for each change of it."""
+
 
 class SqlFilms:
     """`domain.films.ports.FilmStore` on SQLAlchemy."""
@@ -159,6 +162,9 @@ class SqlFilms:
         delay = (begins - self._now()).total_seconds() if begins else 0.0
         self._orders.film(connection, film_run(film), delay=max(delay, 0.0))
 
+    def _stop_dropped(self, connection: sa.Connection, film: Film) -> None:
+        self._orders.stop_dropped(connection, film_run(film), film.sequence)
+
     async def _change(
         self,
         film_id: str,
@@ -180,6 +186,8 @@ class SqlFilms:
             await connection.execute(sa.update(films).where(films.c.id == film_id).values(row))
             if order is not None and not changed.state.terminal:
                 await connection.run_sync(order, changed)
+            if len(changed.dropped) > len(film.dropped):
+                await connection.run_sync(self._stop_dropped, changed)
         self._committed(self._newest.keep(changed))
         return changed
 

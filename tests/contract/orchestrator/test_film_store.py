@@ -26,6 +26,7 @@ from services.orchestrator.adapters.sql_characters import SqlCharacters
 from services.orchestrator.adapters.sql_edits import SqlEdits
 from services.orchestrator.adapters.sql_films import SqlFilms, load
 from services.orchestrator.domain.films.characters import CharacterSheet
+from services.orchestrator.domain.films.dropping import Dropped
 from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.strategy import HISTORY, StrategyRun, StrategyType
 from services.orchestrator.domain.films.tasks import Piece, Word
@@ -231,6 +232,27 @@ async def test_setting_going_orders_the_new_run_and_keeps_new_words(url, acme):
         assert again.run == 2
         assert "at night" in (await films.read(mine.id)).shots[0].prompt
         assert await ordered(url, f"make_film.{mine.id}.2") == "ENQUEUED"
+
+
+async def test_what_is_dropped_is_ordered_to_be_stopped_each_time_and_with_it(url, acme):
+    async with store(url) as (films, _):
+        mine, _ = await films.accept(wanted(acme), "print")
+        for run in (1, 2):
+            clip = mine.tasks[-1].id
+            job = f"job-of-{run}"
+            await films.change(
+                mine.id,
+                lambda f, job=job, clip=clip: f.started(NOW).with_task(
+                    NOW, clip, lambda task: replace(task.begun(NOW), job=job)
+                ),
+            )
+            await films.request_cancel(acme, mine.id)
+            await films.change(mine.id, lambda found: found.ended(NOW, FilmState.CANCELLED))
+            again = await films.set_going(acme, mine.id, lambda found: found.resumed(NOW))
+            assert again.dropped[-1] == Dropped(job=job)
+            stop = f"cancel_film.{mine.id}.{again.run}.{again.sequence}"
+            assert await ordered(url, stop) == "ENQUEUED"
+            assert (await films.read(mine.id)).dropped == again.dropped
 
 
 async def test_cancelling_is_ordered_once_and_not_after_the_end(url, acme):

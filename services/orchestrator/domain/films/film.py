@@ -9,6 +9,7 @@ from typing import Any, Self
 from services.common.errors import AlreadyEnded, Internal, InvalidArgument
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.cuts import Cut
+from services.orchestrator.domain.films.dropping import Dropped, dropped
 from services.orchestrator.domain.films.graph import VISUAL, TaskType
 from services.orchestrator.domain.films.shots import Shot, require_distinct
 from services.orchestrator.domain.films.strategy import Strategy
@@ -45,6 +46,7 @@ class Film:
     `run` counts the times that it was set going: the work of an older run touches nothing.
     Prices in micro-USD. `handled` are request ids of commands that were obeyed. `rough` is a plain
     cut of the clips that were there while the others were made, `rough_clips` of how many.
+    `dropped` is what an older run had at work and no task knows any more, until it is stopped.
     """
 
     id: str
@@ -70,6 +72,7 @@ class Film:
     start_time: datetime | None = None
     end_time: datetime | None = None
     handled: tuple[str, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise InvalidArgument for shots that could not be told apart."""
@@ -211,12 +214,17 @@ class Film:
         shots = tuple(shot if each.shot_id == shot.shot_id else each for each in self.shots)
         return replace(going, shots=shots)
 
+    def retasked(self, now: datetime, tasks: tuple[FilmTask, ...], **changes: Any) -> Self:
+        """The film with other tasks; what is at work for none of them is dropped."""
+        left = (*self.dropped, *dropped(self.tasks, tasks))
+        return self.changed(now, tasks=tasks, dropped=left, **changes)
+
     def _set_going(self, now: datetime, tasks: tuple[FilmTask, ...], request_id: str) -> Self:
-        return self.changed(
+        return self.retasked(
             now,
+            tasks,
             state=FilmState.QUEUED,
             run=self.run + 1,
-            tasks=tasks,
             error=None,
             start_time=None,
             end_time=None,

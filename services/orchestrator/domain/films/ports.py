@@ -40,7 +40,10 @@ class FilmStore(Protocol):
     async def set_going(
         self, tenant: str, film_id: str, mutate: Callable[[Film], Film | None]
     ) -> Film:
-        """Apply a change and order the making of the film's new run, in one transaction."""
+        """Apply a change and order the making of the film's new run, in one transaction.
+
+        Where the film has dropped something, stopping that is ordered with it.
+        """
 
     async def request_cancel(self, tenant: str, film_id: str) -> Film:
         """Mark CANCELLING and order it, in one transaction. Raises NotFound, AlreadyEnded."""

@@ -27,9 +27,9 @@ def restored(film: Film, now: datetime, version: int, request_id: str = "") -> F
     tasks = tuple(_task(film, task, cut) for task in film.tasks)
     whole = all(task.state.finished for task in tasks)
     again = replace(cut, version=film.version + 1, create_time=now, restored=version)
-    return film.changed(
+    return film.retasked(
         now,
-        tasks=tasks,
+        tasks,
         shots=tuple(_shot(film, shot, cut) for shot in film.shots),
         cuts=(*film.cuts, again),
         state=FilmState.SUCCEEDED if whole else film.state,

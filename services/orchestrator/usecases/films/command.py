@@ -1,7 +1,6 @@
 """What a caller may do with a film that is there: read, follow, cancel, resume, remake."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -10,10 +9,9 @@ from services.common.telemetry import get_logger
 from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.ports import FilmStore, ScriptPort
 from services.orchestrator.domain.films.shots import MAX_WORDS, Shot
-from services.orchestrator.domain.films.tasks import TaskState
 from services.orchestrator.domain.films.versions import restored
 from services.orchestrator.domain.options import check_text
-from services.orchestrator.domain.ports import EventFeed, JobStore
+from services.orchestrator.domain.ports import EventFeed
 from services.orchestrator.usecases.accept import MAX_REQUEST_ID
 from services.orchestrator.usecases.admission import require_running
 from services.orchestrator.usecases.read import QUIET_SECONDS
@@ -81,7 +79,6 @@ class CommandFilm:
     """
 
     films: FilmStore
-    jobs: JobStore
     scripts: ScriptPort
     price: Callable[[Film, str], Awaitable[None]]
     now: Callable[[], datetime]
@@ -122,7 +119,7 @@ class CommandFilm:
     ) -> Film:
         """Make one shot again and cut a new version; the other shots stay as they are.
 
-        A job that was to make the shot when its film was given up is stopped.
+        What was at work for the shot when its film was given up is stopped.
         Feedback is carried out by the prompt service; while it is away its words are added to the
         shot's. Raises NotFound, InvalidArgument, Moderated, BudgetExceeded where a budget cannot
         hold it, what keeps its model from serving, AlreadyEnded while the film is under way,
@@ -140,24 +137,13 @@ class CommandFilm:
         await self.screening.film(tenant, known.brief, [shot])
         await self.price(known.remade(moment, shot), shot.shot_id)
 
-        dropped = list[str]()
-
         def remake(film: Film) -> Film | None:
             if request_id and request_id in film.handled:
                 return None
             _require_ended(film)
-            again = film.remade(moment, shot, request_id)
-            dropped[:] = _dropped(film, again)
-            return again
+            return film.remade(moment, shot, request_id)
 
-        going = await self.films.set_going(tenant, known.id, remake)
-        await self._stop(tenant, dropped)
-        return going
-
-    async def _stop(self, tenant: str, jobs: Sequence[str]) -> None:
-        for job in jobs:
-            with suppress(AlreadyEnded):
-                await self.jobs.request_cancel(tenant, job)
+        return await self.films.set_going(tenant, known.id, remake)
 
     async def _retold(self, film: Film, shot: Shot, feedback: str) -> Shot:
         """The shot as the feedback wants it."""
@@ -182,13 +168,6 @@ class CommandFilm:
             return restored(film, moment, version, request_id)
 
         return await self.films.set_going(tenant, film_id(name), restore)
-
-
-def _dropped(film: Film, again: Film) -> list[str]:
-    """Jobs that were at work for a film that was given up, and that it knows no more."""
-    kept = {task.job for task in again.tasks}
-    working = (task.job for task in film.tasks if task.state is TaskState.RUNNING)
-    return [job for job in working if job and job not in kept]
 
 
 def _require_ended(film: Film) -> None:

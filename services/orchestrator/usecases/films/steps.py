@@ -141,7 +141,7 @@ def film_flow(
         now=now,
         rest=timing.rest,
     )
-    stopping = StopFilm(films=films, jobs=jobs, works=works)
+    stopping = StopFilm(films=films, jobs=jobs, works=works, now=now)
     return FilmFlow(running=running, stopping=stopping, pacing=pacing)
 
 

@@ -265,7 +265,6 @@ class Studio:
         models: Any = FixedModels(*self.models)
         return CommandFilm(
             films=self.films,
-            jobs=self.jobs,
             scripts=self.scripts,
             price=PriceRemake(
                 models=models,

