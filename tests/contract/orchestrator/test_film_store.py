@@ -25,8 +25,8 @@ from services.orchestrator.adapters.newest_films import NewestFilms
 from services.orchestrator.adapters.sql_characters import SqlCharacters
 from services.orchestrator.adapters.sql_edits import SqlEdits
 from services.orchestrator.adapters.sql_films import SqlFilms, load
+from services.orchestrator.domain.films.at_work import Dropped
 from services.orchestrator.domain.films.characters import CharacterSheet
-from services.orchestrator.domain.films.dropping import Dropped
 from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.strategy import HISTORY, StrategyRun, StrategyType
 from services.orchestrator.domain.films.tasks import Piece, Word

@@ -1,15 +1,15 @@
 """A film and its legal changes. Finished tasks are never made again unless they are asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
 from services.common.errors import AlreadyEnded, Internal, InvalidArgument
+from services.orchestrator.domain.films.at_work import Dropped, dropped, gone_on_with
 from services.orchestrator.domain.films.brief import FilmBrief
 from services.orchestrator.domain.films.cuts import Cut
-from services.orchestrator.domain.films.dropping import Dropped, dropped
 from services.orchestrator.domain.films.graph import VISUAL, TaskType
 from services.orchestrator.domain.films.shots import Shot, require_distinct
 from services.orchestrator.domain.films.strategy import Strategy
@@ -184,7 +184,7 @@ class Film:
 
         What was in work when a run was given up is gone on with: it may have been paid for.
         """
-        return self._set_going(now, tuple(map(self._taken_up, self.tasks)), request_id)
+        return self._set_going(now, [*map(self._taken_up, self.tasks)], self.shots, request_id)
 
     def _taken_up(self, task: FilmTask) -> FilmTask:
         in_work = self.state is FilmState.FAILED and task.state is TaskState.RUNNING
@@ -208,21 +208,24 @@ class Film:
             else self._taken_up(task)
             for task in self.tasks
         )
-        going = self._set_going(now, tasks, request_id)
-        if shot == old:
-            return going
-        shots = tuple(shot if each.shot_id == shot.shot_id else each for each in self.shots)
-        return replace(going, shots=shots)
+        others = tuple(shot if each is old else each for each in self.shots)
+        return self._set_going(now, tasks, self.shots if shot == old else others, request_id)
 
-    def retasked(self, now: datetime, tasks: tuple[FilmTask, ...], **changes: Any) -> Self:
-        """The film with other tasks; what is at work for none of them is dropped."""
-        left = (*self.dropped, *dropped(self.tasks, tasks))
-        return self.changed(now, tasks=tasks, dropped=left, **changes)
+    def retasked(
+        self, now: datetime, tasks: Sequence[FilmTask], shots: tuple[Shot, ...], **changes: Any
+    ) -> Self:
+        """The film with other tasks and shots; what is at work for none of them is dropped."""
+        kept = tuple(gone_on_with(task, self.shots, shots) for task in tasks)
+        left = (*self.dropped, *dropped(self.tasks, kept))
+        return self.changed(now, tasks=kept, shots=shots, dropped=left, **changes)
 
-    def _set_going(self, now: datetime, tasks: tuple[FilmTask, ...], request_id: str) -> Self:
+    def _set_going(
+        self, now: datetime, tasks: Sequence[FilmTask], shots: tuple[Shot, ...], request_id: str
+    ) -> Self:
         return self.retasked(
             now,
             tasks,
+            shots,
             state=FilmState.QUEUED,
             run=self.run + 1,
             error=None,

@@ -102,7 +102,8 @@ class FilmTask:
     many more than one the budget allowed, and `extra_micros` the price of those, of all versions.
     `usual_micros` is what the film's own model would take for a clip that a cheaper one makes, and
     `spared_micros` what that has saved, of all versions. `billed` are the orders whose cost is
-    among `cost_micros`, see `billing`. Money in micro-USD.
+    among `cost_micros`, see `billing`. `told` are shots as this try knows them, where they were
+    told otherwise since. Money in micro-USD.
     """
 
     id: str
@@ -128,6 +129,7 @@ class FilmTask:
     cost_micros: int = 0
     saved_micros: int = 0
     billed: tuple[str, ...] = ()
+    told: tuple[Shot, ...] = ()
     tries: tuple[Try, ...] = ()
     granted: int = 0
     extra_micros: int = 0
@@ -168,6 +170,7 @@ class FilmTask:
             attempt=self.attempt + 1,
             repeats=0,
             reduced=False,
+            told=(),
             start_time=now,
             end_time=None,
             error=None,

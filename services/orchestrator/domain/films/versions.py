@@ -30,7 +30,7 @@ def restored(film: Film, now: datetime, version: int, request_id: str = "") -> F
     return film.retasked(
         now,
         tasks,
-        shots=tuple(_shot(film, shot, cut) for shot in film.shots),
+        tuple(_shot(film, shot, cut) for shot in film.shots),
         cuts=(*film.cuts, again),
         state=FilmState.SUCCEEDED if whole else film.state,
         error=None if whole else film.error,

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.common.errors import DeadlineExceeded, Internal, RateLimited, ServiceError
 from services.common.telemetry import get_logger
+from services.orchestrator.domain.films.at_work import as_told
 from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.graph import VISUAL, TaskType
 from services.orchestrator.domain.films.layout import WEIGHTS
@@ -91,7 +92,8 @@ class RunFilm:
             if film.run != run or task.state is not TaskState.RUNNING:
                 return film.run == run and task.state.finished
             try:
-                made = await self.makers[task.type](film, task)
+                known = replace(film, shots=as_told(task, film.shots))
+                made = await self.makers[task.type](known, task)
             except ServiceError as error:
                 if passing(error):
                     raise  # a part of ours is away: the engine runs the step again

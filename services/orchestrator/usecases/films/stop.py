@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.common.errors import AlreadyEnded, ServiceError
-from services.orchestrator.domain.films.dropping import Dropped, at_work
+from services.orchestrator.domain.films.at_work import Dropped, at_work
 from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.ports import FilmStore, WorkPort
 from services.orchestrator.domain.ports import JobStore

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from services.common.errors import RequestConflict
 from services.orchestrator.domain.films.film import FilmState
+from services.orchestrator.domain.films.shots import Cue
 from services.orchestrator.domain.films.tasks import TaskState
 from services.orchestrator.domain.job import JobState
 from services.orchestrator.domain.money.ledger import charge_of
@@ -20,7 +22,7 @@ from tests.fakes.film_parts import NOW, MemoryEdits, ScriptedWorks
 from tests.fakes.journal import Crash, Journal
 from tests.fakes.orchestrator_parts import MemoryJobs, ScriptedGenerator
 from tests.unit.orchestrator.examples import WANTED, attempt
-from tests.unit.orchestrator.films.films import MODELS, EndingJobs, Studio, film
+from tests.unit.orchestrator.films.films import MODELS, EndingJobs, Studio, film, shots
 from tests.unit.orchestrator.films.test_film_flow import CLIPS, command
 
 PAID = tuple(
@@ -272,3 +274,47 @@ async def test_late_money_leaves_a_clip_whose_job_died_with_its_film():
     settle.kept, settle.last = timedelta(minutes=75), None
     await settle()
     assert studio.ledger.sums("acme", Scope(ScopeKind.FILM, "f1"))[0] == 0
+
+
+class ExactWorks(Dying):
+    """A generator that refuses another body under a known request id, and counts what it made."""
+
+    def __init__(self, ending):
+        super().__init__(ending, cost=lambda order: 2_000 if "music" in order else 0)
+        self.bodies = dict[str, Any]()
+
+    async def create(self, order):
+        told = (order.model, order.work)
+        if self.bodies.setdefault(order.request_id, told) != told:
+            raise RequestConflict(order.request_id)
+        return await super().create(order)
+
+
+class Moody:
+    """Feedback that changes what a shot feels like, and with it music and laughs."""
+
+    async def retell(self, tenant, shot, feedback, *, rules_only=False):
+        return replace(shot, mood=feedback)
+
+
+@pytest.mark.parametrize("part", ["music", "s1.sound"])
+async def test_what_is_in_work_is_gone_on_with_as_it_was_ordered_when_a_shot_is_retold(part):
+    laughing = replace(shots(1)[0], cues=(Cue(sound="laughing", line=0),), mood="calm")
+    works, scripts = ExactWorks(f"/{part}/1.1/0"), Moody()
+    studio = Studio.of(film(of=(laughing,)), works=works, models=PAID, scripts=scripts)
+    await abandoned(studio)
+    for feedback in ("dark", "wild"):
+        again = await studio.command().regenerate(
+            "acme", "films/f1", 1, feedback=feedback, request_id=""
+        )
+        works.dies = feedback == "dark"
+        if works.dies:
+            with pytest.raises(Crash):
+                await studio.make(f"f1.{again.run}", journal=Journal())
+            await studio.flow().running.abandon(f"f1.{again.run}", away=True)
+    made = await studio.make(f"f1.{again.run}")
+    task = made.task(part)
+    assert (made.state, task.state, task.version) == (FilmState.SUCCEEDED, TaskState.SUCCEEDED, 1)
+    assert [order for order in works.begun if part in order] == [f"f1/{part}/1.1/0"]
+    assert made.shots[0].mood == "wild"
+    assert studio.booked() == (made.cost_micros, made.cost_micros)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from services.common.errors import Unavailable
+from services.orchestrator.domain.films.at_work import Dropped
 from services.orchestrator.domain.films.cuts import Cut
-from services.orchestrator.domain.films.dropping import Dropped
 from services.orchestrator.domain.films.film import FilmState
 from services.orchestrator.domain.films.tasks import TaskState
 from services.orchestrator.domain.job import JobState
