@@ -108,6 +108,14 @@ class AcceptVideo:
             return known, True  # it was fine when it came first, and may itself be what is too much
         return await self.jobs.accept(await self.stored(job))
 
+    async def known(
+        self, tenant: str, request: VideoRequest, request_id: str, user: str, *, film: str
+    ) -> Job | None:
+        """The job of a film's shot, where it was accepted before. Raises RequestConflict."""
+        policy = await self.policies.of(tenant, user)
+        job = self.new_job(tenant, request, policy, request_id=request_id, user=user)
+        return await self.jobs.known(await self.stored(replace(job, film=film)))
+
     def new_job(
         self,
         tenant: str,

@@ -6,7 +6,7 @@ from typing import Protocol
 from services.common.errors import GenerationFailed
 from services.orchestrator.domain.films.cuts import Cut
 from services.orchestrator.domain.films.film import Film, FilmState
-from services.orchestrator.domain.films.tasks import FilmTask, Piece
+from services.orchestrator.domain.films.tasks import FilmTask, Piece, TaskState
 from services.orchestrator.domain.notices import Warned
 
 
@@ -58,6 +58,12 @@ def taken_up(film: Film, task: FilmTask) -> bool:
     """Whether the try was begun by an earlier run of its film, which was given up."""
     begun, run = task.start_time, film.start_time
     return begun is not None and run is not None and begun < run
+
+
+def same_try(known: FilmTask, task: FilmTask) -> bool:
+    """Whether the film still works on the try that a step was begun for."""
+    tried = (known.version, known.attempt) == (task.version, task.attempt)
+    return tried and known.state is TaskState.RUNNING
 
 
 def order_id(film: Film, task: FilmTask, part: int) -> str:

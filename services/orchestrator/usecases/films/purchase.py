@@ -25,7 +25,13 @@ from services.orchestrator.usecases.artefacts import Artefacts, NoArtefacts
 from services.orchestrator.usecases.buying import UNANSWERED, Buying
 from services.orchestrator.usecases.films.booking import Booking
 from services.orchestrator.usecases.films.create import payer_of_film
-from services.orchestrator.usecases.films.making import Interrupted, order_id, ordered, stopped
+from services.orchestrator.usecases.films.making import (
+    Interrupted,
+    order_id,
+    ordered,
+    same_try,
+    stopped,
+)
 from services.orchestrator.usecases.patience import may_repeat
 from services.orchestrator.usecases.screening import ScreenWords
 from services.orchestrator.usecases.spend import close
@@ -143,21 +149,25 @@ class Purchase:
     async def _on_record(self, film: Film, task: FilmTask, order: str, model: Model) -> None:
         """Put the order down before it is sent, so that a cancel finds it, and a later life.
 
-        Raises Cancelled where the film is stopped; what it had ordered before is followed.
+        Raises Cancelled where the film is stopped, or has gone on to another try; what was ordered
+        before is followed.
         """
         moment = self.now()
 
+        def over(current: Film) -> bool:
+            return stopped(current) or not same_try(current.task(task.id), task)
+
         def note(current: Film) -> Film | None:
             known = current.task(task.id)
-            if stopped(current) or known.version != task.version or ordered(known.order, order):
+            if over(current) or ordered(known.order, order):
                 return None
             own = model.task == ModelChoice.operation(task.type)
             changed = replace(known, order=order, asked=model.id if own else known.asked)
             return current.with_task(moment, task.id, lambda _: changed)
 
         noted = await self.films.change(film.id, note)
-        if stopped(noted) and not ordered(noted.task(task.id).order, order):
-            raise Cancelled(f"{film.name} was stopped")
+        if over(noted) and not ordered(noted.task(task.id).order, order):
+            raise Cancelled(f"{film.name} was stopped, or tries {task.id} otherwise")
 
 
 def _words(work: Work | Worded) -> str:

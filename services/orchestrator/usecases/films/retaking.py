@@ -20,7 +20,7 @@ from services.orchestrator.domain.films.works import LookWork
 from services.orchestrator.domain.models import Model, find
 from services.orchestrator.domain.notices import Notice, Said, Warned
 from services.orchestrator.domain.ports import ModelsPort
-from services.orchestrator.usecases.films.making import Interrupted, Made, stopped
+from services.orchestrator.usecases.films.making import Interrupted, Made, same_try, stopped
 from services.orchestrator.usecases.films.purchase import Purchase
 from services.orchestrator.usecases.patience import passing
 
@@ -150,13 +150,10 @@ class Retaking:
             if len(known.tries) > number:
                 return known
             price = made.cost_micros + made.saved_micros
-            taken = Try(made.pieces[0], known.job, price, made.drawn)
-            return replace(
-                known,
-                tries=(*known.tries, taken),
-                job="",
-                order="",
-            )
+            mine = same_try(known, task)  # else its job and order are those of a later one
+            taken = Try(made.pieces[0], known.job if mine else "", price, made.drawn)
+            kept = replace(known, tries=(*known.tries, taken))
+            return replace(kept, job="", order="") if mine else kept
 
         await self._note(film, task, keep)
 

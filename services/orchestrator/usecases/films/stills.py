@@ -19,7 +19,7 @@ from services.orchestrator.domain.ports import ModelsPort
 from services.orchestrator.usecases.accept import as_asked
 from services.orchestrator.usecases.compiling import Compiling
 from services.orchestrator.usecases.films.casting import not_shown
-from services.orchestrator.usecases.films.making import Made
+from services.orchestrator.usecases.films.making import Made, same_try
 from services.orchestrator.usecases.films.purchase import Purchase, Worded
 from services.orchestrator.usecases.films.retaking import Retaking, Takes, part_of_try
 
@@ -88,7 +88,9 @@ class MakePicture:
         told = (*made.warnings, *alone) if made else alone
         moment = self.now()
 
-        def note(current: Film) -> Film:
+        def note(current: Film) -> Film | None:
+            if not same_try(current.task(task.id), task):
+                return None
             noted = current.with_task(moment, task.id, lambda t: replace(t, words=words))
             fresh = (warning for warning in told if warning not in noted.warnings)
             return replace(noted, warnings=(*noted.warnings, *fresh))

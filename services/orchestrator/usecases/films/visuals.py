@@ -19,14 +19,20 @@ from services.orchestrator.domain.films.film import Film, FilmState
 from services.orchestrator.domain.films.graph import TaskType
 from services.orchestrator.domain.films.likeness import retry_seed
 from services.orchestrator.domain.films.ports import FilmStore, LibraryPort
-from services.orchestrator.domain.films.tasks import FilmTask, Piece, TaskState
+from services.orchestrator.domain.films.tasks import FilmTask, Piece
 from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.options import Routing
 from services.orchestrator.domain.ports import JobStore, ModelsPort
 from services.orchestrator.domain.request import VideoRequest
 from services.orchestrator.usecases.accept import AcceptVideo
 from services.orchestrator.usecases.films.booking import Booking
-from services.orchestrator.usecases.films.making import Interrupted, Made, Unclear, taken_up
+from services.orchestrator.usecases.films.making import (
+    Interrupted,
+    Made,
+    Unclear,
+    same_try,
+    taken_up,
+)
 from services.orchestrator.usecases.films.retaking import Retaking, Takes
 from services.orchestrator.usecases.finish import AWAY, DEFECT
 from services.orchestrator.usecases.read import ReadJobs
@@ -114,38 +120,40 @@ class MakeClip:
             seed = retry_seed(film.id, task.id, task.version, number)
             request = replace(request, seed=seed, budget_limit_micros=_paid(task))
             identifier += f"/{number}"
-        await self._require_run(film)
-        job, _ = await self.accept(
-            film.tenant,
-            request,
-            identifier,
-            film.user,
-            film=film.id,
-            together=1 if task.reduced or number else together(film.tasks, task),
-        )
+        at_once = 1 if task.reduced or number else together(film.tasks, task)
+        job = await self._accepted(film, request, identifier, at_once)
         moment = self.now()
 
         def note(current: Film) -> Film | None:
             known = current.task(task.id)
-            if known.job == job.id or not _same_try(known, task):
+            if known.job == job.id or not same_try(known, task):
                 return None
             return current.with_task(moment, task.id, lambda t: replace(t, job=job.id))
 
         changed = await self.films.change(film.id, note)
         stopping = changed.state in {FilmState.CANCELLING, FilmState.CANCELLED}
-        if stopping or not _same_try(changed.task(task.id), task):
+        if stopping or not same_try(changed.task(task.id), task):
             await self._stop(film.tenant, job.id)
         return job.id
 
-    async def _require_run(self, film: Film) -> None:
-        """Raise Cancelled where the run is over: its step has outlived it.
+    async def _accepted(
+        self, film: Film, request: VideoRequest, identifier: str, at_once: int
+    ) -> Job:
+        """The job. Raises Cancelled where the run is over: its step has outlived it.
 
-        While the film is being stopped the job is accepted all the same, and stopped: an earlier
-        life of this step may have had it accepted.
+        While the film is being stopped none is accepted, but an earlier life of this step may have
+        had it accepted.
         """
-        known = await self.films.read(film.id)
-        if known.run != film.run or known.state.terminal:
+        known, job = await self.films.read(film.id), None
+        if known.run == film.run and known.state is FilmState.CANCELLING:
+            job = await self.accept.known(film.tenant, request, identifier, film.user, film=film.id)
+        elif known.run == film.run and not known.state.terminal:
+            job, _ = await self.accept(
+                film.tenant, request, identifier, film.user, film=film.id, together=at_once
+            )
+        if job is None:
             raise Cancelled(f"{film.name} was stopped")
+        return job
 
     async def _stop(self, tenant: str, job_id: str) -> None:
         try:
@@ -178,12 +186,6 @@ class MakeClip:
             )
 
         await self.films.change(film.id, move)
-
-
-def _same_try(known: FilmTask, task: FilmTask) -> bool:
-    """Whether the film still works on the try that the step was begun for."""
-    tried = (known.version, known.attempt) == (task.version, task.attempt)
-    return tried and known.state is TaskState.RUNNING
 
 
 def _paid(task: FilmTask) -> int | None:

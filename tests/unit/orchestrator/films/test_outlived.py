@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from services.common.errors import AlreadyEnded
+from services.common.errors import AlreadyEnded, Cancelled
 from services.orchestrator.domain.films.film import FilmState
 from services.orchestrator.domain.films.strategy import VisualApproach
+from services.orchestrator.domain.money.scopes import Scope, ScopeKind
 from tests.fakes.film_parts import NOW, Shelf
+from tests.fakes.journal import Crash
 from tests.unit.orchestrator.examples import queued
-from tests.unit.orchestrator.films.films import EndingJobs, Studio, film
+from tests.unit.orchestrator.films.films import EndingJobs, Studio, film, shots
 
 CLIP = "s1.animation"
 JOB = "j900"
@@ -170,3 +172,61 @@ async def test_a_run_that_was_given_up_is_forgotten():
     assert "f1.1" in running.pacing.pressure
     await running.abandon("f1.1", away=True)
     assert running.pacing.pressure == {}
+
+
+async def late(part):
+    """A studio whose film has gone on to another try of a part, with what the late step began."""
+    studio = Studio.of(film(of=shots(providers={"image": "vendor_picture"})))
+    running = studio.flow().running
+    await running.begin("f1.1")
+    old = await running._begin_task("f1", 1, part)
+    begun = old.task(part)
+    studio.films.films["f1"] = old.with_task(
+        NOW, part, lambda task: replace(task.repeated(), order=f"f1/{part}/1.2/0")
+    )
+    return studio, running.makers[begun.type], old, begun
+
+
+@pytest.mark.parametrize("part", ["music", "s1.audio", "s1.image"])
+async def test_a_late_try_orders_nothing_and_says_nothing_of_the_next_one(part):
+    studio, make, old, begun = await late(part)
+    before = studio.films.films["f1"]
+    with pytest.raises(Cancelled):
+        await make(old, begun)
+    assert studio.films.films["f1"] == before
+    assert studio.works.begun == {}
+    assert studio.ledger.sums("acme", Scope(ScopeKind.FILM, "f1")) == (0, 0)
+
+
+async def test_a_late_try_follows_what_is_its_own_on_record():
+    studio, make, old, begun = await late("music")
+    studio.films.films["f1"] = old.with_task(
+        NOW, "music", lambda task: replace(task, order="f1/music/1.1/0")
+    )
+    assert (await make(old, begun)).pieces
+
+
+class ForgottenJobs(LateJobs):
+    """Jobs whose client dies once, before the first of them was put down with its task."""
+
+    dies = True
+
+    async def accept(self, job):
+        found = await super().accept(job)
+        if self.dies:
+            self.dies = False
+            raise Crash
+        return found
+
+
+async def test_a_clip_that_was_accepted_before_its_film_was_stopped_is_found_and_stopped():
+    studio = Studio.of(film(), jobs=ForgottenJobs(nothing))
+    running = studio.flow().running
+    await running.begin("f1.1")
+    with pytest.raises(Crash):
+        await running.task("f1.1", CLIP)
+    await studio.command().cancel("acme", "films/f1")
+    await running.task("f1.1", CLIP)
+    await running.task("f1.1", "s2.animation")
+    assert studio.jobs.stopped == list(studio.jobs.jobs)
+    assert len(studio.jobs.accepted) == 1

@@ -134,3 +134,13 @@ async def test_sounds_that_were_ordered_are_settled_and_no_others_ordered(dies):
     held, charged = paid(studio)
     assert held == 0
     assert studio.booked()[0] == charged >= 2 * SOUND
+
+
+async def test_a_clip_that_is_not_alike_is_not_ordered_again_once_the_film_is_stopped():
+    film_, films = await accepted(one(), providers={})
+    works, _ = looked_at(films)
+    studio = Studio(films, works=works, models=ABLE)
+    made = await studio.make(f"{film_.id}.1")
+    assert made.state is FilmState.CANCELLED
+    assert len(studio.jobs.accepted) == 1
+    assert studio.booked(film_.id) == (made.cost_micros, made.cost_micros)
