@@ -94,8 +94,14 @@ def _boundary(lines: Sequence[Spoken], latest: float) -> float:
 
 
 def _ended(line: Spoken, words_end: float) -> Spoken:
-    words = tuple(word for word in line.piece.words if line.start + word.end <= words_end)
-    return replace(line, piece=replace(line.piece, words=words))
+    """The line with the words that are heard in full, or of none the beginning of the first.
+
+    A line without words is one that nobody has timed.
+    """
+    words = line.piece.words
+    whole = tuple(word for word in words if line.start + word.end <= words_end)
+    begun = tuple(replace(word, end=words_end - line.start) for word in words[:1])
+    return replace(line, piece=replace(line.piece, words=whole or begun))
 
 
 def _begins(line: Spoken) -> float:

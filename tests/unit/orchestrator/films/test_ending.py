@@ -136,3 +136,18 @@ def test_a_laugh_is_heard_that_comes_before_words_that_are_not():
     assert (found.words_end, found.hold_seconds) == (pytest.approx(8.15), pytest.approx(1.9))
     assert found.late_seconds == pytest.approx(14.8 - 8.15)
     assert lines == [(0, None)]
+
+
+def test_a_line_whose_first_word_is_cut_is_known_by_that_word_and_not_as_untimed():
+    film_ends, lines = 12, [line(0.2, 13.0, (0.3, 12.5), (12.5, 13.0))]
+    found = ending(TEN, lines)
+    assert found.words_end == film_ends
+    [only] = heard(lines, found.words_end)
+    assert only.duration == pytest.approx(11.8)
+    [word] = only.line.piece.words
+    assert (word.text, word.start, word.end) == ("word0", 0.3, pytest.approx(11.8))
+
+
+def test_of_lines_that_overlap_each_keeps_words_of_its_own():
+    lines = [line(0, 11.0, (0, 11.0)), line(9.0, 4.0, (0.1, 4.0))]
+    assert [len(each.line.piece.words) for each in heard(lines, 11.2)] == [1, 1]
