@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 from statistics import median
+from weakref import WeakValueDictionary
 
 from services.orchestrator.domain.films.resources import (
     SLOW,
@@ -78,26 +79,26 @@ class FilmPace:
 
 @dataclass(frozen=True)
 class Pacing:
-    """Paces of all runs in this process, and what their tasks have met."""
+    """Paces of all runs in this process, and what their tasks have met.
+
+    A pressure is there for as long as the pace of its run: however that ends, it is forgotten, and
+    a task that outlives its run is not felt.
+    """
 
     monitor: ResourceMonitor
-    pressure: dict[str, Pressure] = field(default_factory=dict)
+    pressure: WeakValueDictionary[str, Pressure] = field(default_factory=WeakValueDictionary)
 
     def pace(self, film_run: str, limit: int, *, adaptive: bool) -> FilmPace:
         """The pace of a run."""
-        return FilmPace(self.monitor, limit, adaptive, self._of(film_run))
+        pressure = self.pressure.setdefault(film_run, Pressure())
+        return FilmPace(self.monitor, limit, adaptive, pressure)
 
     def rate_limited(self, film_run: str) -> None:
         """A vendor has said that this run is too fast."""
-        self._of(film_run).rate_limited = True
+        if pressure := self.pressure.get(film_run):
+            pressure.rate_limited = True
 
     def took(self, film_run: str, seconds: float) -> None:
         """A clip of this run took so long."""
-        self._of(film_run).took(seconds)
-
-    def forget(self, film_run: str) -> None:
-        """The run has ended."""
-        self.pressure.pop(film_run, None)
-
-    def _of(self, film_run: str) -> Pressure:
-        return self.pressure.setdefault(film_run, Pressure())
+        if pressure := self.pressure.get(film_run):
+            pressure.took(seconds)

@@ -181,7 +181,6 @@ class RunFilm:
             return film.ended(moment, *film.verdict())
 
         film = await self.films.change(film_id, end)
-        self.pacing.forget(film_run)
         begun = film.start_time is not None
         if film.run == run and begun and film.state in {FilmState.SUCCEEDED, FilmState.FAILED}:
             await self.history.record(film_run, film.strategy.strategy_type, _told(film))
@@ -204,7 +203,6 @@ class RunFilm:
             return film.ended(moment, FilmState.FAILED, _AWAY if away else DEFECT)
 
         await self.films.change(film_id, end)
-        self.pacing.forget(film_run)
 
 
 def _goes_on(film: Film, begun: Film, task: FilmTask) -> bool:

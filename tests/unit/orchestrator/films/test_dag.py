@@ -297,9 +297,10 @@ async def test_a_film_feels_how_long_models_take_and_not_what_stands_in_for_a_cl
     jobs = EndingJobs(lambda job: "ok" if job.request.model == "storyboard" else outcomes.pop(0))
     flow = Studio.of(film(2), jobs=jobs).flow()
     await flow.begin("f1.1")
+    pace = flow.pace("f1.1", 3, adaptive=True)
     for shot in ("s1", "s2"):
         assert await flow.task("f1.1", f"{shot}.animation")
-    assert len(flow.pacing.pressure["f1.1"].clips) == 1
+    assert len(pace.pressure.clips) == 1
 
 
 async def test_a_film_hears_a_vendor_of_its_clips_that_says_slower():
@@ -308,8 +309,9 @@ async def test_a_film_hears_a_vendor_of_its_clips_that_says_slower():
 
     flow = Studio.of(film(1), jobs=EndingJobs(limited)).flow()
     await flow.begin("f1.1")
+    pace = flow.pace("f1.1", 3, adaptive=True)
     await flow.task("f1.1", "s1.animation")
-    assert flow.pacing.pressure["f1.1"].rate_limited
+    assert pace.pressure.rate_limited
 
 
 @pytest.mark.parametrize(("task", "kind"), [("s1.image", "image"), ("s1.audio", "audio")])
@@ -320,5 +322,6 @@ async def test_a_film_hears_a_vendor_of_its_stills_and_voices_that_says_slower(t
         works=works,
     ).flow()
     await flow.begin("f1.1")
+    pace = flow.pace("f1.1", 3, adaptive=True)
     assert await flow.task("f1.1", task)
-    assert flow.pacing.pressure["f1.1"].rate_limited
+    assert pace.pressure.rate_limited

@@ -1,5 +1,6 @@
 """A step that outlives its run: what it begins late is not begun, is stopped, or is taken up."""
 
+import gc
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -155,23 +156,27 @@ async def test_how_long_a_clip_took_is_not_felt_where_its_run_was_given_up_meanw
     studio.jobs.jobs[JOB] = studio.jobs._ended(replace(queued(), id=JOB))
     studio.moment = NOW + timedelta(hours=1)
     await studio.command(studio.moment).resume("acme", "films/f1", "", approve=False)
-    running = studio.flow().running
-    await running.begin("f1.2")
-    await running.task("f1.2", CLIP)
+    flow = studio.flow()
+    await flow.begin("f1.2")
+    pace = flow.pace("f1.2", 3, adaptive=True)
+    await flow.task("f1.2", CLIP)
     assert studio.films.films["f1"].task(CLIP).pieces
-    assert running.pacing.pressure == {}
-    await running.task("f1.2", "s2.animation")
-    assert list(running.pacing.pressure["f1.2"].clips) == [0.0]
+    assert list(pace.pressure.clips) == []
+    await flow.task("f1.2", "s2.animation")
+    assert list(pace.pressure.clips) == [0.0]
 
 
-async def test_a_run_that_was_given_up_is_forgotten():
+async def test_a_run_that_has_ended_is_forgotten_and_what_comes_late_is_not_felt():
     studio = Studio.of(film())
-    running = studio.flow().running
-    await running.begin("f1.1")
-    await running.task("f1.1", CLIP)
-    assert "f1.1" in running.pacing.pressure
-    await running.abandon("f1.1", away=True)
-    assert running.pacing.pressure == {}
+    flow = studio.flow()
+    await flow.begin("f1.1")
+    pace = flow.pace("f1.1", 3, adaptive=True)
+    assert "f1.1" in flow.pacing.pressure
+    del pace
+    gc.collect()
+    await flow.task("f1.1", CLIP)
+    flow.pacing.rate_limited("f1.1")
+    assert dict(flow.pacing.pressure) == {}
 
 
 async def late(part):
