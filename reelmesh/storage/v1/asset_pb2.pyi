@@ -259,7 +259,9 @@ class Provenance(_message.Message):
     manifest: Global___Provenance.Manifest.ValueType
     """Its manifest."""
     labelled: _builtins.bool
-    """Whether storage wrote into the file that a model made it (IPTC digital source type)."""
+    """Whether storage wrote into the file that a model made it (IPTC digital source type). False for what
+    no model made, what says something of its own, and what has no place for it, such as raw AAC.
+    """
     source_sha256: _builtins.str
     """SHA-256 of the bytes as they came, where storage has changed them without encoding them again."""
     def __init__(
