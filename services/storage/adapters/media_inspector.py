@@ -17,7 +17,12 @@ from services.storage.adapters.ebml_elements import refuse_after_segment
 from services.storage.adapters.media_formats import MAX_PIXELS, MP4, Format, found_in, opened
 from services.storage.adapters.mp4_boxes import C2PA_BOX, top_level_boxes
 from services.storage.adapters.picture_structure import Picture, picture_in
-from services.storage.adapters.stowaways import refuse_after_riff, refuse_archive, refuse_hidden
+from services.storage.adapters.stowaways import (
+    refuse_after_riff,
+    refuse_archive,
+    refuse_hidden,
+    sent_as_made,
+)
 from services.storage.domain.assets import MediaInfo
 
 if TYPE_CHECKING:
@@ -49,7 +54,8 @@ def measure(path: Path, content_type: str) -> MediaInfo:
         return _told(picture, found)
     try:
         with opened(path, found, _options(picture, found)) as container:
-            return _measure(container, found)
+            open_ended = found.container == "wav" and sent_as_made(path)
+            return _measure(container, found, open_ended=open_ended)
     except (FFmpegError, ValueError) as error:
         if isinstance(error, MemoryError):
             raise
@@ -101,8 +107,11 @@ def _told(picture: Picture, found: Format) -> MediaInfo:
     )
 
 
-def _measure(container: Any, found: Format) -> MediaInfo:
-    """Read every packet: what cannot be read to its end is not whole."""
+def _measure(container: Any, found: Format, *, open_ended: bool) -> MediaInfo:
+    """Read every packet: what cannot be read to its end is not whole.
+
+    Of a recording that is ``open_ended`` the last packet is always shorter than what was expected.
+    """
     video = container.streams.video[0] if container.streams.video else None
     audio = container.streams.audio[0] if container.streams.audio else None
     if video is None and audio is None:
@@ -114,7 +123,9 @@ def _measure(container: Any, found: Format) -> MediaInfo:
     if video is not None:
         _check_size(video.width, video.height, found)
     still = found.container in _PICTURES
-    frames, shown = (_decoded(container), Fraction(0)) if still else _count(container, video)
+    frames, shown = (
+        (_decoded(container), Fraction(0)) if still else _count(container, video, open_ended)
+    )
     if video is not None and (frames == 0 or frames < video.frames):
         msg = f"the {found.container} file is cut off: {frames} of {video.frames} frames"
         raise DataLoss(msg)
@@ -131,7 +142,7 @@ def _measure(container: Any, found: Format) -> MediaInfo:
     )
 
 
-def _count(container: Any, video: Any) -> tuple[int, Fraction]:
+def _count(container: Any, video: Any, open_ended: bool) -> tuple[int, Fraction]:
     """Return how many pictures there are, and for how many seconds they are seen.
 
     The file itself may last longer, for its sound. What an edit list hides is not seen.
@@ -139,7 +150,7 @@ def _count(container: Any, video: Any) -> tuple[int, Fraction]:
     frames = 0
     seen: tuple[int, int] | None = None
     for number, packet in enumerate(container.demux()):
-        if packet.is_corrupt:
+        if packet.is_corrupt and not open_ended:
             msg = "the file has damaged packets"
             raise DataLoss(msg)
         if number >= _MAX_PACKETS:

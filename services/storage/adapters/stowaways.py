@@ -32,7 +32,7 @@ _ARCHIVE, _LISTING, _LARGE = b"PK\x05\x06", b"PK\x01\x02", b"PK\x06\x07"
 _RECORD, _LOCATOR = 22, 20
 _ARCHIVE_TAIL = _LOCATOR + _RECORD + 0xFFFF
 # RIFF sizes from here on are what is written where the size is not known yet.
-_STREAMED = 0x7FFF0000
+_SENT_AS_MADE = 0x7FFF0000
 
 
 def refuse_archive(path: Path) -> None:
@@ -96,10 +96,22 @@ def _blocks(file: BinaryIO, box: Box) -> Iterator[bytes]:
 
 def refuse_after_riff(path: Path) -> None:
     """Raise ``DataLoss`` when bytes follow what a RIFF header announces (WAV)."""
-    with path.open("rb") as file:
-        header = file.read(8)
-    size = int.from_bytes(header[4:8], "little")
+    size = _riff_size(path)
     # One byte of padding may be counted or not.
-    if 0 < size < _STREAMED and path.stat().st_size > 8 + size + 1:
+    if not _open_ended(size) and path.stat().st_size > 8 + size + 1:
         msg = "the wav file is damaged: something else is appended to it"
         raise DataLoss(msg)
+
+
+def sent_as_made(path: Path) -> bool:
+    """Whether a RIFF header knows no length: all that comes until the end belongs to it."""
+    return _open_ended(_riff_size(path))
+
+
+def _riff_size(path: Path) -> int:
+    with path.open("rb") as file:
+        return int.from_bytes(file.read(8)[4:8], "little")
+
+
+def _open_ended(size: int) -> bool:
+    return size == 0 or size >= _SENT_AS_MADE

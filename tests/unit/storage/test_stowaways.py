@@ -102,6 +102,15 @@ def test_a_film_that_was_written_while_it_was_made_is_taken_and_nothing_behind_i
             look(tmp_path, whole + tail, "video/webm")
 
 
+def test_sound_that_was_sent_while_it_was_made_is_taken(tmp_path: Path) -> None:
+    """As some vendors send speech: a header that knows no length, and what comes until the end."""
+    whole = streamed("wav", ["sine=duration=1.1"])
+    assert whole[4:8] == b"\xff\xff\xff\xff"
+    look(tmp_path, whole, "audio/wav")
+    with pytest.raises(DataLoss, match="archive"):
+        look(tmp_path, whole + archive(), "audio/wav")
+
+
 def box(kind: bytes, content: bytes) -> bytes:
     return (8 + len(content)).to_bytes(4, "big") + kind + content
 
