@@ -98,14 +98,14 @@ def refuse_after_riff(path: Path) -> None:
     """Raise ``DataLoss`` when bytes follow what a RIFF header announces (WAV)."""
     size = _riff_size(path)
     # One byte of padding may be counted or not.
-    if not _open_ended(size) and path.stat().st_size > 8 + size + 1:
+    if not open_ended(size) and path.stat().st_size > 8 + size + 1:
         msg = "the wav file is damaged: something else is appended to it"
         raise DataLoss(msg)
 
 
 def sent_as_made(path: Path) -> bool:
     """Whether a RIFF header knows no length: all that comes until the end belongs to it."""
-    return _open_ended(_riff_size(path))
+    return open_ended(_riff_size(path))
 
 
 def _riff_size(path: Path) -> int:
@@ -113,5 +113,6 @@ def _riff_size(path: Path) -> int:
         return int.from_bytes(file.read(8)[4:8], "little")
 
 
-def _open_ended(size: int) -> bool:
+def open_ended(size: int) -> bool:
+    """Whether a RIFF size is what is written where no length is known."""
     return size == 0 or size >= _SENT_AS_MADE

@@ -95,6 +95,13 @@ def film(name: str, codec: str, sound_codec: str, **told: str) -> bytes:
         return path.read_bytes()
 
 
+def sent_as_made() -> bytes:
+    """A WAV whose header knows no length, neither of the file nor of its sound."""
+    data, unknown = sound("wav", "pcm_s16le"), b"\xff\xff\xff\xff"
+    place = data.index(b"data") + 4
+    return data[:4] + unknown + data[8:place] + unknown + data[place + 4 :]
+
+
 KINDS: dict[str, tuple[str, Any]] = {
     "png": ("image/png", lambda: picture("PNG")),
     "png that moves": ("image/png", lambda: moving("PNG")),
@@ -107,6 +114,7 @@ KINDS: dict[str, tuple[str, Any]] = {
     "transparent webp": ("image/webp", lambda: picture("WEBP", channels=4, lossless=True)),
     "extended webp": ("image/webp", lambda: picture("WEBP", channels=4)),
     "wav": ("audio/wav", lambda: sound("wav", "pcm_s16le")),
+    "wav sent as it was made": ("audio/wav", sent_as_made),
     "mp3": ("audio/mpeg", lambda: sound("mp3", "libmp3lame")),
     "mp3 of id3 2.3": ("audio/mpeg", lambda: sound("mp3", "libmp3lame", id3v2_version="3")),
     "bare mp3": (

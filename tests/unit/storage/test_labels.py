@@ -188,9 +188,9 @@ def _two_jpegs() -> bytes:
     return picture("JPEG") + picture("JPEG", seed=1)
 
 
-def _wav_without_length() -> bytes:
+def _wav_of_a_wrong_length() -> bytes:
     data = sound("wav", "pcm_s16le")
-    return data[:4] + b"\xff\xff\xff\xff" + data[8:]
+    return data[:4] + b"\xff\xff\0\0" + data[8:]
 
 
 def _mp3_with_an_old_tag() -> bytes:
@@ -236,7 +236,7 @@ LEFT_ALONE = {
         lambda: picture("WEBP", xmp=XMP_ELSEWHERE.encode()),
     ),
     "several jpegs in one": ("image/jpeg", _two_jpegs),
-    "wav that does not tell its length": ("audio/wav", _wav_without_length),
+    "wav that tells a wrong length": ("audio/wav", _wav_of_a_wrong_length),
     "mp3 with a tag of 1998": ("audio/mpeg", _mp3_with_an_old_tag),
     "unsynchronised mp3": ("audio/mpeg", _unsynchronised_mp3),
     "ogg with chapters": (

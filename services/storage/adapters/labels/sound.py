@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from services.storage.adapters.labels.patches import Patch, inserted, overwritten
 from services.storage.adapters.labels.statements import NAME
+from services.storage.adapters.stowaways import open_ended
 
 if TYPE_CHECKING:
     import mmap
@@ -31,25 +32,30 @@ _SAID = re.compile(NAME.encode() + b"=", re.IGNORECASE)
 
 
 def in_wav(data: mmap.mmap, packet: bytes) -> list[Patch] | None:
-    """As a "_PMX" chunk (XMP specification, part 3) at the end, if the file says where that is."""
-    chunks, size = dict(islice(_riff_chunks(data), _MAX_PARTS)), len(data)
-    (told,) = struct.unpack_from("<I", data, 4)
-    # A last byte of padding may be there or not, and may be counted or not.
-    whole = size - 8 - told in {0, 1} and max(chunks.values(), default=0) - size in {0, 1}
-    if b"_PMX" in chunks or not whole:
+    """As a "_PMX" chunk (XMP specification, part 3): at the end, or before sound without an end."""
+    chunks, size = list(islice(_riff_chunks(data), _MAX_PARTS)), len(data)
+    places = {kind: start for kind, start, _ in chunks}
+    if b"_PMX" in places or b"data" not in places:
         return None
-    chunk = bytes(size % 2) + struct.pack("<4sI", b"_PMX", len(packet)) + packet
-    chunk += bytes(len(packet) % 2)
+    chunk = struct.pack("<4sI", b"_PMX", len(packet)) + packet + bytes(len(packet) % 2)
+    (told,) = struct.unpack_from("<I", data, 4)
+    if open_ended(told):
+        return [inserted(places[b"data"], chunk)]
+    # A last byte of padding may be there or not, and may be counted or not.
+    if size - 8 - told not in {0, 1} or chunks[-1][2] - size not in {0, 1}:
+        return None
+    chunk = bytes(size % 2) + chunk
     return [overwritten(4, struct.pack("<I", size - 8 + len(chunk))), inserted(size, chunk)]
 
 
-def _riff_chunks(data: mmap.mmap) -> Iterator[tuple[bytes, int]]:
-    """Yield kind and end of the chunks."""
+def _riff_chunks(data: mmap.mmap) -> Iterator[tuple[bytes, int, int]]:
+    """Yield kind, start and end of the chunks."""
     position = 12
     while position + 8 <= len(data):
         kind, length = struct.unpack_from("<4sI", data, position)
-        position += 8 + length + length % 2
-        yield kind, position
+        end = position + 8 + length + length % 2
+        yield kind, position, end
+        position = end
 
 
 def in_mp3(data: mmap.mmap, packet: bytes) -> list[Patch] | None:
