@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     bindparam,
     delete,
+    exists,
     insert,
     literal_column,
     or_,
@@ -80,7 +81,7 @@ _MISSING = (
     .where(
         assets.c.state == AssetState.STORED.value,
         assets.c.parent_id == "",
-        assets.c.id.not_in(select(_M.asset_id)),
+        ~exists().where(_M.asset_id == assets.c.id),
     )
     .limit(_LIMIT)
 )

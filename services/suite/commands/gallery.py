@@ -37,6 +37,8 @@ def assets(
 ) -> None:
     """Show what you have in storage, newest first, or what fits your question best.
 
+    A question is compared by its words, and by what it means where storage has an embedder.
+
     Example: reelmesh assets "Emma in an old attic" --with shot_type=close-up
     """
     told = _told(having or [])

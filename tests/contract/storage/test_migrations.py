@@ -14,6 +14,7 @@ from services.common.database import Database
 from services.common.migrate import migrate
 from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.adapters.sql_search import SqlSearch
+from services.storage.adapters.sql_vectors import SqlVectors
 from services.storage.domain.facets import Facets
 from services.storage.domain.meaning import concepts
 from services.storage.domain.ports import Query
@@ -107,6 +108,24 @@ async def test_assets_are_found_after_down_and_up(database_url: str) -> None:
         await store.mark_deleted(asset, NOW)
         search = SqlSearch(database)
         assert await search.best("acme", concepts("emma"), facets=Facets(), limit=3) == []
+
+
+async def test_what_was_stored_before_waits_for_its_vector(database_url: str) -> None:
+    async with Database(database_url, schema="storage") as database:
+        await migrate(database, MIGRATIONS)
+        store, step = SqlAssets(database, now=lambda: NOW), revision("0026")
+        old, gone = await stored(store, "r1"), await stored(store, "r2")
+        await store.mark_deleted(gone, NOW)
+
+        def again(connection: Any) -> None:
+            with Operations.context(MigrationContext.configure(connection)):
+                step.downgrade()
+                step.upgrade()
+
+        async with database.begin() as connection:
+            await connection.run_sync(again)
+        taken = await SqlVectors(database).take(NOW, NOW, 9, again=False)
+        assert [each.asset_id for each in taken] == [old.id]
 
 
 async def test_what_was_used_before_savings_were_kept_has_saved_its_cost(database_url: str) -> None:

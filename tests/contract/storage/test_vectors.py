@@ -113,6 +113,10 @@ async def test_other_tenants_embedders_and_lengths_are_never_compared(
     assert await near(kept, EAST) == [(mine.id, 1.0)]
     assert await near(kept, EAST, also=[theirs.id]) == [(mine.id, 1.0)]
     assert await near(kept, EAST, tenant="third") == []
+    assert await near(kept, WEST, limit=1) == [(mine.id, -1.0)]
+    nearer = await stored(store, "r2", tenant="other")
+    await embedded(kept, {nearer.id: WEST})
+    assert await near(kept, WEST, limit=1) == [(mine.id, -1.0)], "none of theirs takes its place"
     assert await near(kept, EAST, embedder="f", also=[mine.id]) == []
     assert await near(kept, (1.0, 0.0), also=[mine.id]) == []
 

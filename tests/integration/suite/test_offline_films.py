@@ -85,6 +85,9 @@ async def studio(tmp_path_factory: pytest.TempPathFactory, nats_url: str) -> Asy
             "ORCHESTRATOR_EMBEDDINGS": "endpoint",
             "ORCHESTRATOR_EMBEDDINGS_URL": outside.url,
             "ORCHESTRATOR_CACHE_PLACEHOLDERS": "true",
+            "STORAGE_EMBEDDINGS": "endpoint",
+            "STORAGE_EMBEDDINGS_URL": outside.url,
+            "STORAGE_FLUSH_EVERY": "PT0.1S",
         }
         suite = vendored_suite(world, (), folder=folder, nats_url=nats_url, **settings)
         async with suite as client:

@@ -1,4 +1,4 @@
-"""What searches by meaning compare; the worker finds which assets are to have it."""
+"""What searches by meaning compare; every asset that is searched for waits for it."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -39,6 +39,10 @@ def upgrade() -> None:
             primary_key=True,
         ),
         sa.Column("vector", sa.LargeBinary, nullable=False),
+    )
+    op.execute(
+        "INSERT INTO asset_meanings (asset_id, tenant) "
+        "SELECT id, tenant FROM assets WHERE state = 'stored' AND parent_id = ''"
     )
 
 
