@@ -4,10 +4,9 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from services.common.errors import ServiceError
 from services.common.telemetry import get_logger
 from services.orchestrator.domain.films.choosing import ModelChoice
 from services.orchestrator.domain.films.film import Film
@@ -19,7 +18,6 @@ from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.ports import ModelsPort
 
 _log = get_logger(__name__)
-_PATIENCE_SECONDS = 60.0
 
 Preview: TypeAlias = Callable[[str], Awaitable[None]]
 """Look whether a film, by its id, has something new to look at. Raises nothing."""
@@ -37,13 +35,13 @@ class MakePreview:
     works: WorkPort
     models: ModelsPort
     now: Callable[[], datetime]
+    patience: timedelta = timedelta(minutes=1)
 
     async def __call__(self, film_id: str) -> None:
         """See `Preview`."""
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                await self._grow(await self.films.read(film_id))
-        except (ServiceError, TimeoutError) as error:
+            await self._grow(await self.films.read(film_id))
+        except Exception as error:
             _log.info("preview_missing", film=film_id, error=repr(error))
 
     async def _grow(self, film: Film) -> None:
@@ -69,10 +67,19 @@ class MakePreview:
             max_price_micros=0,
             labels={"film": film.id, "task": "preview"},
         )
-        newest: WorkView = await self.works.create(order)
-        async for view in self.works.watch(film.tenant, newest.name, 0):
-            newest = view
-        return newest.piece
+        return (await self._followed(order)).piece
+
+    async def _followed(self, order: WorkOrder) -> WorkView:
+        """The cut when it has ended. Raises TimeoutError for one that takes long, and stops it."""
+        try:
+            async with asyncio.timeout(self.patience.total_seconds()):
+                newest = await self.works.create(order)
+                async for view in self.works.watch(order.tenant, newest.name, 0):
+                    newest = view
+        except TimeoutError:
+            await self.works.cancel(order.tenant, order.request_id)
+            raise
+        return newest
 
     async def _keep(self, film_id: str, piece: Piece | None, count: int) -> None:
         moment = self.now()

@@ -1,9 +1,12 @@
 """Kinds of tasks besides the usual ones: found clips, larger clips, a still; and the preview."""
 
+import asyncio
 import itertools
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from services.common.errors import Internal
 from services.orchestrator.adapters.messages import load_texts
@@ -17,7 +20,10 @@ from services.orchestrator.domain.films.strategy import VisualApproach
 from services.orchestrator.domain.films.tasks import Piece, TaskState
 from services.orchestrator.domain.models import Model
 from services.orchestrator.domain.prices import Price
-from tests.fakes.film_parts import ScriptedWorks, Shelf
+from services.orchestrator.flows.film import make_film
+from tests.fakes.film_parts import MemoryFilms, ScriptedWorks, Shelf
+from tests.fakes.journal import Journal
+from tests.fakes.logs import logged
 from tests.unit.orchestrator.films.films import MODELS, Studio, film, local, shots
 
 LARGER = local("here_larger", "upscale")
@@ -164,6 +170,39 @@ async def test_a_preview_that_fails_costs_nothing_but_itself():
     studio = Studio.of(film(4), works=works)
     made = await studio.make()
     assert (made.state, made.warnings, made.rough) == (FilmState.SUCCEEDED, (), None)
+
+
+class AwayFilms(MemoryFilms):
+    """Films in a database that is away."""
+
+    async def read(self, film_id):
+        raise OperationalError("SELECT", {}, ConnectionError())
+
+
+async def test_a_database_that_is_away_ends_a_preview_and_nothing_else():
+    preview = replace(Studio.of(film(4)).flow().running.preview, films=AwayFilms())
+    with logged() as events:
+        await preview("f1")
+    assert [event["event"] for event in events] == ["preview_missing"]
+
+
+class Endless(ScriptedWorks):
+    """A generator whose rough cuts never end."""
+
+    async def watch(self, tenant, name, after):
+        if "/preview/" in name:
+            await asyncio.Event().wait()
+        async for view in super().watch(tenant, name, after):
+            yield view
+
+
+async def test_a_preview_that_takes_long_is_stopped():
+    studio = Studio.of(film(4), works=Endless())
+    running = studio.flow().running
+    steps = replace(running, preview=replace(running.preview, patience=timedelta(0)))
+    await make_film("f1.1", replace(studio.flow(), running=steps), Journal())
+    assert studio.films.films["f1"].state is FilmState.SUCCEEDED
+    assert studio.works.cancelled == set(previews(studio)) != set()
 
 
 async def test_no_preview_is_ever_paid_for():
