@@ -149,8 +149,25 @@ class PlainPrompts:
         return Compiled(replace(order.wanted, prompt=words), (f"compiled for {order.model.id}",))
 
 
+THEIRS = {"provider": "vendor"}
+# As the generator tells them: what it does not blame on a provider is its own trouble.
+FAULTS = {
+    "fail": Failure(reason="GENERATION_FAILED", message="no", metadata=THEIRS),
+    "moderated": Failure(reason="MODERATED", message="refused", metadata=THEIRS),
+    "unreachable": Failure(
+        reason="UNAVAILABLE",
+        message="the vendor was not reached",
+        retryable=True,
+        metadata={"delivered": "no"} | THEIRS,
+    ),
+    "again": Failure(reason="UNAVAILABLE", message="restart", retryable=True),
+    "lost": Failure(reason="DATA_LOSS", message="the answer was lost before it was stored"),
+    "not stored": Failure(reason="PERMISSION_DENIED", message="storage lets nobody in"),
+}
+
+
 class ScriptedGenerator:
-    """Answers each attempt as `script` says by its id, as in `faults` below, or "ok", "hang".
+    """Answers each attempt as `script` says by its id: a key of `FAULTS`, "ok", "hang", "refused".
 
     Counts how often each attempt was begun: a second `create` with the same id begins nothing.
     `cost` is what an attempt that has ended reports, `estimate` what it must be allowed to cost.
@@ -200,19 +217,8 @@ class ScriptedGenerator:
         outcome = self.script(identifier)
         if outcome == "hang":
             raise Unavailable
-        faults = {
-            "fail": Failure(reason="GENERATION_FAILED", message="no"),
-            "again": Failure(reason="UNAVAILABLE", message="restart", retryable=True),
-            "moderated": Failure(reason="MODERATED", message="refused"),
-            "unreachable": Failure(
-                reason="UNAVAILABLE",
-                message="the vendor was not reached",
-                retryable=True,
-                metadata={"delivered": "no", "provider": "vendor"},
-            ),
-        }
-        state = "failed" if outcome in faults else "succeeded"
-        yield self._view(identifier, state, next(steps), error=faults.get(outcome))
+        state = "failed" if outcome in FAULTS else "succeeded"
+        yield self._view(identifier, state, next(steps), error=FAULTS.get(outcome))
 
     async def cancel(self, tenant: str, request_id: str) -> GenerationView | None:
         self._maybe_away()

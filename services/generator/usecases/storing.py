@@ -14,7 +14,7 @@ from services.common.errors import DataLoss, Moderated, ServiceError, StorageFul
 from services.generator.domain.anomaly import outlandish
 from services.generator.domain.facts import NOTHING, Cost, Output
 from services.generator.domain.models import ChargesOnModeration, Lifecycle, Model
-from services.generator.domain.ports import Entry, Made
+from services.generator.domain.ports import Content, Entry, Made
 from services.generator.domain.pricing import estimate_micros
 from services.generator.domain.sentences import Said, said
 from services.generator.domain.storage_port import AssetStorage, Stored
@@ -96,20 +96,25 @@ class Storing:
         if made.asset:
             found = await self._storage.look(entry, made.asset)
             return replace(found, output=_completed(found.output, made, entry))
-        async with made.opened() as content:
-            cost = self.cost(entry, made)
-            model = self._model(entry.generation.model)
-            told = replace(
-                content,
-                cost_micros=cost.micros if cost else 0,
-                untrained=not model.trained,
-                shown_outside=model.lifecycle is not Lifecycle.SELF_HOSTED,
-            )
-            stored = await self._storage.upload(entry, told)
+        try:
+            async with made.opened() as content:
+                stored = await self._storage.upload(entry, self._told(entry, made, content))
+        except DataLoss as error:  # what it delivered is no whole clip
+            error.metadata.setdefault("provider", entry.generation.identity.provider)
+            raise
         if content.sha256 and stored.output.sha256 != content.sha256:
             message = "storage holds other bytes than were made"
             raise DataLoss(message, metadata={"asset": stored.asset})
         return replace(stored, output=_completed(stored.output, made, entry))
+
+    def _told(self, entry: Entry, made: Made, content: Content) -> Content:
+        cost, model = self.cost(entry, made), self._model(entry.generation.model)
+        return replace(
+            content,
+            cost_micros=cost.micros if cost else 0,
+            untrained=not model.trained,
+            shown_outside=model.lifecycle is not Lifecycle.SELF_HOSTED,
+        )
 
 
 def _completed(output: Output, made: Made, entry: Entry) -> Output:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.common.errors import (
+    DataLoss,
     ProviderRefused,
     RateLimited,
     ServiceError,
@@ -139,7 +140,8 @@ class HostedBackend:
         if job == SPOOLED:
             return await self._at.spool.made(work.id)
         if self._at.adapter.at_once:
-            return self._told(work, job, _LOST_ANSWER)
+            gone = Failure.of(DataLoss(_LOST_ANSWER.message))  # by us: no vendor is to blame
+            return Lost(gone, cost_of_failure(work, _LOST_ANSWER))
         job = self._job(work, job)
         with self._watched():
             update = await self._at.client.poll(job)

@@ -10,7 +10,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Literal
 
 from services.common.errors import BudgetExceeded, DeadlineExceeded, ServiceError
 from services.orchestrator.domain.cache.policy import CACHED_CONTENT
@@ -31,22 +30,21 @@ from services.orchestrator.usecases.compiling import (
     turned_away,
 )
 from services.orchestrator.usecases.following import views_to_the_end
-from services.orchestrator.usecases.moving import moved
+from services.orchestrator.usecases.moving import begun, moved
 from services.orchestrator.usecases.newest import newest
 from services.orchestrator.usecases.ordering import order_of
 from services.orchestrator.usecases.patience import (
+    Verdict,
     failure,
     in_vain,
     may_be_paid,
-    ours,
-    passing,
+    never_taken,
     patiently,
     rest,
+    verdict_on,
 )
 from services.orchestrator.usecases.spend import Spending
 
-# What a step tells the flow: leave the variation alone, try the next model, or the same once more.
-Verdict = Literal["done", "next", "again"]
 _KINDS = {
     "succeeded": "result_stored",
     "failed": "attempt_failed",
@@ -94,15 +92,15 @@ class AttemptVideo:
         begin = self._begin(identifier, iteration, model, made)
         job = await self.jobs.change(job_id, "attempt_started", begin, known=job)
         known = job.attempt(identifier)
-        if known is None:
-            return Submitted()
-        if known.state.ended:  # it was refused, and the process died before it said so
+        if known is None or known.state.ended:  # refused, before the process died
             return Submitted(verdict=_after_refusal(job, known))
-        try:
-            view = await self._create(job, known, fault)
-        except ServiceError as error:
-            return await self._refused(job, known, error, asked=fault is None)
-        return Submitted(view.name)
+        if not self._left(job):
+            return Submitted(verdict=await self._give_up(job, identifier))
+        answer = fault or await self._create(job, known)
+        if isinstance(answer, ServiceError):
+            free = answer is fault or never_taken(answer)
+            return await self._refused(job, known, answer, free=free)
+        return Submitted(answer.name)
 
     async def follow(self, job_id: str, iteration: int, number: int, generation: str) -> Verdict:
         """Put down every change of a generation until it ends, across restarts of the generator."""
@@ -111,7 +109,7 @@ class AttemptVideo:
         if not _ended(job, identifier):
             watch = partial(self.generator.watch, job.tenant, generation)
             try:
-                async with asyncio.timeout(self._left(job)):
+                async with asyncio.timeout(self._left(job)) as limit:
                     async with (
                         aclosing(views_to_the_end(watch)) as views,
                         aclosing(newest(views, lambda view: view.ended)) as shown,
@@ -119,17 +117,17 @@ class AttemptVideo:
                         async for view in shown:
                             job = await self._advance(job, identifier, view)
             except TimeoutError:
+                if not limit.expired():
+                    raise  # somebody else's time was up: a connection's
                 return await self._give_up(job, identifier)
         known = job.attempt(identifier)
         if known is not None and known.clip is not None:
             await self.cache.keep(job, known)
             return "done"
-        if known is None or job.state is not JobState.RUNNING or may_be_paid(known):
-            return "done"
-        if known.error is None or not ours(known.error):
-            return "next"
-        await self.rest(in_vain(job, known))
-        return "again"
+        verdict = verdict_on(job, known)
+        if verdict == "again" and known is not None:
+            await self.rest(in_vain(job, known))
+        return verdict
 
     async def _ready(self, job: Job, model: str) -> tuple[Compiled | None, ServiceError | None]:
         """What the model is sent (None: as it was understood), or why nobody may be sent it."""
@@ -138,28 +136,32 @@ class AttemptVideo:
         except ServiceError as error:
             return None, error
 
-    async def _create(
-        self, job: Job, attempt: Attempt, fault: ServiceError | None
-    ) -> GenerationView:
-        """Hold the money, then ask; what is held is the most that the attempt may cost."""
-        if fault is not None:
-            raise fault
-        most = await self.spending.hold(job, attempt)
-        try:
-            return await self._ask(order_of(job, attempt, most))
-        except BudgetExceeded as error:
-            most = await self.spending.hold_more(job, attempt, error)
-            return await self._ask(order_of(job, attempt, most))
+    async def _create(self, job: Job, attempt: Attempt) -> GenerationView | ServiceError:
+        """Hold the money, then ask; what is held is the most that the attempt may cost.
 
-    async def _ask(self, order: GenerationOrder) -> GenerationView:
+        Returns why it was not taken; raises what keeps the ledger from holding, which passes.
+        """
+        try:
+            most = await self.spending.hold(job, attempt)
+            answer = await self._ask(order_of(job, attempt, most))
+            if isinstance(answer, BudgetExceeded):
+                most = await self.spending.hold_more(job, attempt, answer)
+                answer = await self._ask(order_of(job, attempt, most))
+        except BudgetExceeded as error:
+            return error
+        return answer
+
+    async def _ask(self, order: GenerationOrder) -> GenerationView | ServiceError:
         left = self._left(order.job)
-        return await patiently(lambda: self.generator.create(order), seconds=left)
+        try:
+            return await patiently(lambda: self.generator.create(order), seconds=left)
+        except ServiceError as error:
+            return error
 
     async def _refused(
-        self, job: Job, attempt: Attempt, error: ServiceError, *, asked: bool
+        self, job: Job, attempt: Attempt, error: ServiceError, *, free: bool
     ) -> Submitted:
-        """What a refusal leads to. A generator that stays away may have sent: the hold is kept."""
-        free = not (asked and passing(error))
+        """What a refusal leads to. Where it is not known to be `free` the hold is kept."""
         if free:
             await self.spending.release(job, attempt)
         job = await self._fail(job.id, attempt.id, failure(error), free=free)
@@ -173,18 +175,7 @@ class AttemptVideo:
         def begin(job: Job) -> Job | None:
             if job.attempt(identifier) is not None or job.state is not JobState.RUNNING:
                 return None
-            chosen = job.decision.chosen if job.decision else ()
-            provider = next((c.provider for c in chosen if c.model == model), "")
-            attempt = Attempt(
-                id=identifier,
-                iteration=iteration,
-                model=model,
-                provider=provider,
-                asked=model,
-                charged_to=provider,
-                state=AttemptState.SUBMITTING,
-                start_time=moment,
-            )
+            attempt = begun(job, model, identifier, iteration=iteration, moment=moment)
             return noted(job, model, made).attempting(moment, attempt)
 
         return begin

@@ -11,7 +11,7 @@ from services.orchestrator.domain.films.works import WorkOrder, WorkView
 from services.orchestrator.domain.money.budgets import exceeded
 from services.orchestrator.domain.money.ledger import Charge, Ledger
 from services.orchestrator.usecases.following import views_to_the_end
-from services.orchestrator.usecases.patience import passing, patiently
+from services.orchestrator.usecases.patience import never_taken, patiently
 
 # How long an order is followed whose call was not answered, where it can be done without.
 UNANSWERED = timedelta(minutes=10)
@@ -51,7 +51,7 @@ class Buying:
                 lambda: self.works.create(order), seconds=self.deadline.total_seconds()
             )
         except ServiceError as error:
-            if not passing(error):  # it was never sent
+            if never_taken(error):
                 await self.ledger.release(charge)
             raise
 
@@ -76,6 +76,8 @@ class Buying:
                     newest = view
                     limit.reschedule(self._until(view, limit.when(), last))
         except TimeoutError:
+            if not limit.expired():
+                raise  # somebody else's time was up: a connection's
             await self.works.cancel(order.tenant, order.request_id)
             raise self._overdue(order, newest) from None
         return newest

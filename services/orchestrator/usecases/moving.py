@@ -1,8 +1,9 @@
-"""An attempt as its generation's newest state makes it."""
+"""An attempt as it begins, and as its generation's newest state makes it."""
 
 from dataclasses import replace
 from datetime import datetime
 
+from services.orchestrator.domain.job import Job
 from services.orchestrator.domain.ports import GenerationView
 from services.orchestrator.domain.values import Attempt, AttemptState
 
@@ -12,6 +13,22 @@ _STATES = {
     "cancelled": AttemptState.CANCELLED,
     "unknown_outcome": AttemptState.UNKNOWN_OUTCOME,
 }
+
+
+def begun(job: Job, model: str, identifier: str, *, iteration: int, moment: datetime) -> Attempt:
+    """A try of one variation on a model that the job's decision has chosen."""
+    chosen = job.decision.chosen if job.decision else ()
+    provider = next((c.provider for c in chosen if c.model == model), "")
+    return Attempt(
+        id=identifier,
+        iteration=iteration,
+        model=model,
+        provider=provider,
+        asked=model,
+        charged_to=provider,
+        state=AttemptState.SUBMITTING,
+        start_time=moment,
+    )
 
 
 def moved(known: Attempt, view: GenerationView, moment: datetime, charged: int) -> Attempt:

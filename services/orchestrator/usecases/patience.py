@@ -2,17 +2,41 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from services.common.errors import ServiceError
-from services.orchestrator.domain.job import Job
+from services.common.errors import (
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    ResourceExhausted,
+    ServiceError,
+    Unauthenticated,
+    Unimplemented,
+)
+from services.orchestrator.domain.job import Job, JobState
 from services.orchestrator.domain.values import Attempt, Failure
 
 T = TypeVar("T")
 Rest: TypeAlias = Callable[[int], Awaitable[None]]
 """Wait before the same is tried again, given how often it was tried in vain, from 1."""
+
+# What a step tells the flow: leave the variation alone, try the next model, or the same once more.
+Verdict = Literal["done", "next", "again"]
+
+# What is answered before an order is put down. Anything else (INTERNAL, CANCELLED, an id that was
+# used before) may come from a stream or a proxy that broke after it was.
+_REFUSALS = (
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    ResourceExhausted,
+    Unauthenticated,
+    Unimplemented,
+)
 
 # Eight tries outlast a part of ours that is away for half a minute: it starts again in less.
 _FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 0.1, 20.0
@@ -24,6 +48,11 @@ def passing(error: BaseException) -> bool:
     An error that names a provider is that provider's: the next model beats waiting.
     """
     return isinstance(error, ServiceError) and error.retryable and "provider" not in error.metadata
+
+
+def never_taken(error: ServiceError) -> bool:
+    """Whether the answer to an order proves that nothing was ordered, and nothing will be."""
+    return "provider" in error.metadata or (isinstance(error, _REFUSALS) and not error.retryable)
 
 
 async def patiently(call: Callable[[], Awaitable[T]], *, seconds: float) -> T:
@@ -49,7 +78,11 @@ async def rest(tries: int) -> None:
 
 def ours(fault: Failure) -> bool:
     """Whether an attempt failed by a trouble of our own that will pass; see `passing`."""
-    return fault.retryable and "provider" not in fault.metadata
+    return fault.retryable and not _theirs(fault)
+
+
+def _theirs(fault: Failure) -> bool:
+    return "provider" in fault.metadata
 
 
 def may_repeat(fault: Failure, cost_micros: int | None) -> bool:
@@ -62,9 +95,19 @@ def may_repeat(fault: Failure, cost_micros: int | None) -> bool:
 
 
 def may_be_paid(attempt: Attempt | None) -> bool:
-    """Whether a trouble of ours has ended what may have been paid for: nobody is paid again."""
+    """Whether a trouble of ours has ended what may have been paid for: nobody is paid again.
+
+    It need not pass: what we have lost, or storage would not take, is lost with every model.
+    """
     fault = attempt.error if attempt else None
-    return bool(attempt and fault and ours(fault) and not may_repeat(fault, attempt.known_cost))
+    return bool(attempt and fault and not _theirs(fault) and attempt.known_cost != 0)
+
+
+def verdict_on(job: Job, attempt: Attempt | None) -> Verdict:
+    """What an attempt that was followed to its end, and made nothing, leads to."""
+    if attempt is None or job.state is not JobState.RUNNING or may_be_paid(attempt):
+        return "done"
+    return "again" if attempt.error and ours(attempt.error) else "next"
 
 
 def failure(error: ServiceError) -> Failure:

@@ -58,9 +58,11 @@ class Twins:
             wait=wait_random_exponential(multiplier=0.1, max=2.0),
         )
         try:
-            async with asyncio.timeout(max(left, 0.0)):
+            async with asyncio.timeout(max(left, 0.0)) as limit:
                 return bool(await waiting(self._look, job_id, iteration, choice))
         except TimeoutError:
+            if not limit.expired():
+                raise  # somebody else's time was up: a connection's
             return False  # the attempt that follows finds the time up, and says so
 
     async def _look(self, job_id: str, iteration: int, choice: Choice) -> bool | None:

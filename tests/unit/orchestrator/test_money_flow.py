@@ -239,9 +239,10 @@ async def test_what_may_have_been_paid_for_is_never_asked_for_again(cost):
 async def test_a_generator_that_stays_away_may_have_sent_and_nobody_else_is_asked():
     ledger, generator = MemoryLedger(), ScriptedGenerator()
     jobs, steps = parts(queued(), generator, ledger=ledger)
-    steps = replace(steps, attempting=replace(steps.attempting, deadline=timedelta()))
+    short = replace(steps.attempting, deadline=timedelta(milliseconds=1))
+    steps = replace(steps, attempting=short)
     await steps.prepare("j1")
-    generator.away = 1
+    generator.away = 1_000_000
     sent = await steps.submit("j1", 1, 1, "a")
     assert sent == await steps.submit("j1", 1, 1, "a") == {"generation": "", "verdict": "done"}
     assert ledger.sums("acme", TENANT) == (PRICE, 0), "it is asked about later"

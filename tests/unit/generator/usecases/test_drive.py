@@ -296,6 +296,16 @@ async def test_damaged_bytes_are_not_a_success(plant) -> None:
     done = await plant.drive(entry())
     assert done.failure is not None
     assert done.failure.reason == "DATA_LOSS"
+    assert done.failure.metadata == {"provider": "vendor"}, "it is the vendor who has delivered it"
+
+
+async def test_an_answer_that_was_lost_here_is_blamed_on_no_vendor(plant) -> None:
+    """It was paid for: who blamed the vendor would have the next one paid as well."""
+    sent = entry().generation.submitting(START)
+    done = await plant.resume(Entry(sent.accepted("", "", at=START), entry().order))
+    assert done.failure is not None
+    assert (done.failure.reason, done.failure.metadata) == ("DATA_LOSS", {})
+    assert done.cost == Cost(micros=250_000, source="catalogue")
 
 
 async def test_a_deadline_stops_the_work(plant) -> None:

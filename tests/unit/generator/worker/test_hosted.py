@@ -11,7 +11,8 @@ from services.common.errors import ProviderRefused, Unavailable
 from services.common.url_policy import UrlPolicy
 from services.generator.domain.addresses import CallbackAddresses
 from services.generator.domain.circuit import Circuits
-from services.generator.domain.ports import Accepted, Made, Work
+from services.generator.domain.facts import Cost
+from services.generator.domain.ports import Accepted, Lost, Made, Work
 from services.generator.domain.tasks import Media, SpeechTask, VideoTask
 from services.generator.providers.client import Client
 from services.generator.providers.download import Downloader
@@ -118,6 +119,16 @@ async def test_a_vendor_that_is_not_reached_is_named(replica: Replica) -> None:
             await HostedBackend(away).take_in(work(), Media(data=b"GIF"))
     assert never_sent.value.metadata == {"delivered": "no", "provider": "runway"}
     assert never_taken_in.value.metadata == {"provider": "runway"}
+
+
+async def test_an_answer_that_was_lost_here_is_blamed_on_no_vendor(replica: Replica) -> None:
+    """It was paid for: who blamed the vendor would have the next one paid as well."""
+    at, adapter = replica.backend._at, ElevenLabs(api_key="key-of-elevenlabs")
+    speaking = HostedBackend(replace(at, adapter=adapter))
+    lost = await speaking.look(replace(work(), task=SpeechTask(text="Habari")), "j1")
+    assert isinstance(lost, Lost)
+    assert (lost.failure.reason, lost.failure.metadata) == ("DATA_LOSS", {})
+    assert lost.cost == Cost(micros=250_000, source="catalogue")
 
 
 async def test_a_rate_limit_rests_nobody(replica: Replica) -> None:
