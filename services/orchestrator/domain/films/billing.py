@@ -1,4 +1,10 @@
-"""What the tasks of a film are charged: each order of theirs once, whatever became of it."""
+"""What the tasks of a film are charged: each order of theirs once, whatever became of it.
+
+A clip's money has two names, and every micro-dollar one of them. What the flow of its video job has
+put down with the job's attempts is billed by the job's id, when the job has ended. What comes later
+changes no job: it is billed by the attempt's id, and only where the job's own attempt says nothing
+of a cost. So an attempt is never in the bill of its job and in one of its own.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

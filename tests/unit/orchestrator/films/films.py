@@ -19,7 +19,7 @@ from services.orchestrator.domain.money.ledger import charge_of
 from services.orchestrator.domain.money.scopes import Scope, ScopeKind
 from services.orchestrator.domain.prices import Price
 from services.orchestrator.domain.routing import Router
-from services.orchestrator.domain.values import Clip, Decision, Failure
+from services.orchestrator.domain.values import AttemptState, Clip, Decision, Failure
 from services.orchestrator.flows.film import cancel_film, make_film
 from services.orchestrator.usecases.accept import AcceptVideo
 from services.orchestrator.usecases.afford import Affording
@@ -180,7 +180,7 @@ class EndingJobs(MemoryJobs):
             duration_seconds=job.request.duration_seconds or 5.0,
             placeholder=stand_in,
         )
-        made = replace(tried, clip=clip, state="succeeded")
+        made = replace(tried, clip=clip, state=AttemptState.SUCCEEDED)
         moved = running.advanced(NOW, made, stage=Stage.STORING, source="steps", eta=None)
         return moved.ended(NOW, JobState.SUCCEEDED)
 

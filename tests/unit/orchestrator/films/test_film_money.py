@@ -148,6 +148,29 @@ async def test_late_money_is_counted_in_the_film_once():
     assert (told.state, told.progress_percent) == (made.state, 100)
 
 
+class QuickJobs(EndingJobs):
+    """Jobs that say what they have cost before the books do, as late money may find them."""
+
+    async def accept(self, job):
+        self.accepted.append(job.request_id)
+        self.jobs[job.id] = self._ended(job)
+        for tried in self.jobs[job.id].attempts:
+            await self.ledger.hold(charge_of(self.jobs[job.id], tried), tried.cost_micros)
+        return self.jobs[job.id], False
+
+
+async def test_an_attempt_is_never_in_the_bill_of_its_job_and_in_one_of_its_own():
+    studio = Studio.of(film(1), jobs=QuickJobs())
+    await studio.make()
+    assert studio.booked() == (CLIP, 0)
+    late = settling(studio)
+    late.generator = cast(GeneratorPort, LateVendor(cost=CLIP))
+    await late()
+    assert studio.booked() == (CLIP, CLIP)
+    [job] = studio.jobs.jobs
+    assert studio.films.films["f1"].task("s1.animation").billed == (job,)
+
+
 class LostFilms(MemoryFilms):
     """A database that goes away in the middle: the next change of a film is lost."""
 
