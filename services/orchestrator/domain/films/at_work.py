@@ -31,13 +31,14 @@ def dropped(before: Sequence[FilmTask], after: Sequence[FilmTask]) -> tuple[Drop
 def gone_on_with(task: FilmTask, before: Sequence[Shot], after: Sequence[Shot]) -> FilmTask:
     """The task as it knows shots that are told otherwise from now on.
 
-    What is at work was ordered by how they were told first: one request id has one body.
+    They are the same shots in the same order. What is at work was ordered by how they were told
+    first: one request id has one body.
     """
     if task.state is not TaskState.RUNNING or before is after:
         return task
     known = {shot.shot_id for shot in task.told}
-    fresh = (shot for shot in before if shot not in after and shot.shot_id not in known)
-    return replace(task, told=(*task.told, *fresh))
+    retold = (old for old, new in zip(before, after, strict=True) if old != new)
+    return replace(task, told=(*task.told, *(old for old in retold if old.shot_id not in known)))
 
 
 def as_told(task: FilmTask, shots: tuple[Shot, ...]) -> tuple[Shot, ...]:
