@@ -51,10 +51,12 @@ def _take(*, again: bool) -> Update:
         .order_by(_M.try_after, _M.asset_id)
         .limit(_LIMIT)
         .with_for_update(skip_locked=True)
+        # As a subquery it might be asked, and lock, once for every row.
+        .cte("due")
     )
     return (
         update(meanings)
-        .where(_M.asset_id.in_(due))
+        .where(_M.asset_id.in_(select(due.c.asset_id)))
         .values(tries=_M.tries + 1, try_after=_UNTIL)
         .returning(_M.asset_id, _M.tenant, _M.tries)
     )

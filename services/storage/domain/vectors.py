@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Vector = Sequence[float]
 
 # What any model reads; of a longer text the beginning says what it is about.
-MAX_TEXT = 6000
+MAX_TEXT = 4000
 # How much the likeness of vectors counts beside the share of the question's words.
 NEARNESS = 0.7
 

@@ -23,6 +23,8 @@ BATCH = 64
 _CAUGHT_UP = 1000
 # Taken by every embedder: what it refuses beside this is to blame for it.
 _HARMLESS = "film"
+# Characters that every model has room for, of a text that is refused as a whole.
+_SHORT = 500
 
 log = get_logger(__name__)
 
@@ -107,6 +109,8 @@ class Embed:
             if len(texts) > 1:
                 half = len(texts) // 2
                 return [*await self._embedded(texts[:half]), *await self._embedded(texts[half:])]
+            if len(texts[0]) > _SHORT:
+                return await self._embedded([texts[0][:_SHORT]])
             await self._takes_anything(error)
             return [()]
 

@@ -1,5 +1,6 @@
 """What keepers of vectors promise, on SQLite and on PostgreSQL without any extension."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -153,6 +154,17 @@ async def test_what_was_taken_is_off_others_until_its_time_is_over_and_the_try_c
     assert await near(kept, EAST) == [], "it is another's by now"
     await kept.keep({asset.id: EAST}, "e", taken_until=UNTIL + timedelta(minutes=10))
     assert await near(kept, EAST) == [(asset.id, 1.0)]
+
+
+async def test_of_many_at_once_each_takes_others_and_no_more_than_it_asked_for(
+    store: SqlAssets, kept: SqlVectors
+) -> None:
+    assets = [await stored(store, f"r{number}") for number in range(12)]
+    taken = await asyncio.gather(*(kept.take(NOW, UNTIL, 3, again=False) for _ in range(6)))
+    assert all(len(some) <= 3 for some in taken)
+    found = [each.asset_id for some in taken for each in some]
+    rest = [each.asset_id for each in await kept.take(NOW, UNTIL, 12, again=False)]
+    assert sorted(found + rest) == sorted(asset.id for asset in assets), "each once"
 
 
 async def test_what_is_put_back_waits_as_told(store: SqlAssets, kept: SqlVectors) -> None:

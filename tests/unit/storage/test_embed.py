@@ -120,6 +120,13 @@ async def test_a_text_that_is_refused_keeps_no_other_from_its_vector(house: Hous
     assert poison.id not in await house.found()
 
 
+async def test_of_a_text_that_is_too_long_for_a_model_the_beginning_is_read(house: House) -> None:
+    asset = await house.stored("snow " * 200 + POISON)
+    assert await house.all_done() == 1
+    assert await house.found() == {asset.id}
+    assert len(house.reader.read[-1][0]) == 500
+
+
 async def test_an_embedder_that_refuses_everything_is_away_and_no_text_is_to_blame(
     house: House,
 ) -> None:
