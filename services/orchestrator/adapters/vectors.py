@@ -26,7 +26,6 @@ _SAME = (
     & (_ROWS.shape == sa.bindparam("shape"))
     & (_ROWS.embedder == sa.bindparam("embedder"))
     & (_ROWS.expire_time > sa.bindparam("now", type_=_ROWS.expire_time.type))
-    & _ROWS.vector.is_not(None)
 )
 
 
@@ -50,7 +49,7 @@ class PgVectors:
             f'SELECT document, 1 - (vector::{vector} OPERATOR("{schema}".<=>)'  # noqa: S608 - see above
             f" CAST(:wanted AS {vector})) AS similarity FROM cache_entries"
             " WHERE tenant = :tenant AND shape = :shape AND embedder = :embedder"
-            " AND expire_time > :now AND vector IS NOT NULL"
+            " AND expire_time > :now AND cardinality(vector) = :numbers"
             " ORDER BY similarity DESC, create_time DESC LIMIT :size"
         )
 
@@ -71,7 +70,9 @@ class ScannedVectors:
         """`packed`: vectors are bytes in the table, as on SQLite."""
         # PostgreSQL's own binary form: a million numbers are not made into objects one by one.
         column = _ROWS.vector if packed else sa.func.array_send(_ROWS.vector)
-        newest = sa.select(_ROWS.id, column.label("vector")).where(_SAME)
+        size = sa.func.length(column) / 4 if packed else sa.func.cardinality(_ROWS.vector)
+        alike = _SAME & (size == sa.bindparam("numbers"))
+        newest = sa.select(_ROWS.id, column.label("vector")).where(alike)
         self._read = newest.order_by(_ROWS.create_time.desc()).limit(SCANNED)
         self._unpacked = bytes if packed else _from_array
 
@@ -118,7 +119,9 @@ def _matrix(packed: bytes, rows: int) -> Any:
 
 def _values(search: Search, now: datetime) -> dict[str, Any]:
     names = ("tenant", "shape", "embedder")
-    return {name: getattr(search, name) for name in names} | {"now": now}
+    # Another model under the same name may give vectors of another length.
+    more = {"now": now, "numbers": len(search.vector)}
+    return {name: getattr(search, name) for name in names} | more
 
 
 async def vectors_of(database: Database) -> Vectors:

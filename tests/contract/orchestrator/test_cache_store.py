@@ -272,6 +272,15 @@ async def test_the_nearest_come_first_and_only_from_the_same_corner(searching):
     assert near[0].entry == replace(entry(1, vector=direction(0)), vector=())
 
 
+async def test_vectors_of_another_length_are_not_compared_whatever_their_embedder_is_called(
+    searching,
+):
+    await searching.put(entry(1, vector=direction(0)))
+    await searching.put(entry(2, vector=(1.0, 0.0)))
+    for vector, key in ((direction(0), "key1"), ((1.0, 0.0), "key2")):
+        assert [n.entry.key for n in await searching.nearest(search(vector), 9)] == [key]
+
+
 async def test_every_search_agrees_with_the_arithmetic(searching):
     chance = random.Random(7)
     oracle = MemoryCache(NOW)
