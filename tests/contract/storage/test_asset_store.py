@@ -30,7 +30,7 @@ MIGRATIONS = Path("services/storage/adapters/migrations")
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    async with Database(database_url, schema="storage") as database:
+    async with Database(database_url, schema="storage", synchronous="OFF") as database:
         await migrate(database, MIGRATIONS)
         yield database
 
@@ -141,7 +141,7 @@ async def test_committing_what_was_given_up_is_aborted(store: SqlAssets) -> None
 async def test_many_writers_of_one_creative_in_one_second_get_distinct_iterations(
     store: SqlAssets, database_url: str
 ) -> None:
-    async with Database(database_url, schema="storage") as another:
+    async with Database(database_url, schema="storage", synchronous="OFF") as another:
         replica = SqlAssets(another, now=lambda: NOW)
         stores = (store, replica)
         claims = await asyncio.gather(

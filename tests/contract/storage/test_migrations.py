@@ -39,7 +39,7 @@ def revision(name: str) -> Any:
 async def test_every_revision_goes_down_and_up_and_leaves_the_schema_as_it_was(
     database_url: str,
 ) -> None:
-    async with Database(database_url, schema="storage") as database:
+    async with Database(database_url, schema="storage", synchronous="OFF") as database:
         await migrate(database, MIGRATIONS)
         store = SqlAssets(database, now=lambda: NOW)
         asset = await stored(store, "r1", facets=Facets(mood="calm"), cost_micros=7)
@@ -81,7 +81,7 @@ def _schema(connection: Any) -> dict[str, Any]:
 
 
 async def test_assets_are_found_after_down_and_up(database_url: str) -> None:
-    async with Database(database_url, schema="storage") as database:
+    async with Database(database_url, schema="storage", synchronous="OFF") as database:
         await migrate(database, MIGRATIONS)
         store = SqlAssets(database, now=lambda: NOW)
         facets = Facets(characters=("emma",), landscapes=("attic",), mood="calm")
@@ -111,7 +111,7 @@ async def test_assets_are_found_after_down_and_up(database_url: str) -> None:
 
 
 async def test_what_was_stored_before_waits_for_its_vector(database_url: str) -> None:
-    async with Database(database_url, schema="storage") as database:
+    async with Database(database_url, schema="storage", synchronous="OFF") as database:
         await migrate(database, MIGRATIONS)
         store, step = SqlAssets(database, now=lambda: NOW), revision("0026")
         old, gone = await stored(store, "r1"), await stored(store, "r2")
@@ -129,7 +129,7 @@ async def test_what_was_stored_before_waits_for_its_vector(database_url: str) ->
 
 
 async def test_what_was_used_before_savings_were_kept_has_saved_its_cost(database_url: str) -> None:
-    async with Database(database_url, schema="storage") as database:
+    async with Database(database_url, schema="storage", synchronous="OFF") as database:
         await migrate(database, MIGRATIONS)
         store = SqlAssets(database, now=lambda: NOW)
         parent = await stored(store, "r1", cost_micros=250_000)

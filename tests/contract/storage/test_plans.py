@@ -82,7 +82,7 @@ def read(made: list[Asset]) -> list[dict[str, Any]]:
 
 @pytest.fixture
 async def library(database_url: str) -> AsyncIterator[Database]:
-    async with Database(database_url, schema="storage") as database:
+    async with Database(database_url, schema="storage", synchronous="OFF") as database:
         await migrate(database, MIGRATIONS)
         made = [one(number) for number in range(COUNT)]
         made += [one(number, f"tenant {number % 4}") for number in range(OTHERS)]

@@ -44,7 +44,7 @@ QUESTIONS = [
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    async with Database(database_url, schema="storage") as database:
+    async with Database(database_url, schema="storage", synchronous="OFF") as database:
         await migrate(database, MIGRATIONS)
         yield database
 

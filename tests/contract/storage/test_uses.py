@@ -18,8 +18,8 @@ pytestmark = pytest.mark.timeout(60)
 
 async def test_a_use_that_many_tell_of_from_two_replicas_counts_once(database_url: str) -> None:
     async with (
-        Database(database_url, schema="storage") as one,
-        Database(database_url, schema="storage") as other,
+        Database(database_url, schema="storage", synchronous="OFF") as one,
+        Database(database_url, schema="storage", synchronous="OFF") as other,
     ):
         await migrate(one, Path(MIGRATIONS))
         store = SqlAssets(one, now=lambda: NOW)
@@ -46,7 +46,7 @@ async def test_a_use_that_many_tell_of_from_two_replicas_counts_once(database_ur
 
 
 async def test_what_is_known_of_the_uses_of_an_asset_goes_with_it(database_url: str) -> None:
-    async with Database(database_url, schema="storage") as database:
+    async with Database(database_url, schema="storage", synchronous="OFF") as database:
         await migrate(database, Path(MIGRATIONS))
         store, uses = SqlAssets(database, now=lambda: NOW), SqlUses(database)
         asset, second = await stored(store, "r1"), await stored(store, "r2")
