@@ -64,15 +64,19 @@ class SqlVectors:
             await connection.execute(sql.FORGET, {"identifiers": list(found)})
 
     async def catch_up(self, embedder: str, limit: int) -> int:
-        """Let assets wait that were stored by an earlier release, or embedded by another model."""
+        """Let assets wait that were stored by an earlier release, or embedded by another model.
+
+        What an earlier release has deleted meanwhile loses its vector here.
+        """
         asked = {"by_embedder": embedder, "at_most": limit}
         async with told_when_away(), self._database.begin() as connection:
             missing = await connection.execute(sql.ADD_MISSING[self._dialect], {"at_most": limit})
+            gone = await connection.execute(sql.DROP_GONE, {"at_most": limit})
             rows = await connection.execute(sql.OUTDATED, asked)
             outdated = list(rows.scalars())
             for statement in (sql.FORGET_VECTORS, sql.LET_WAIT):
                 await connection.execute(statement, {"identifiers": outdated})
-        return missing.rowcount + len(outdated)
+        return missing.rowcount + gone.rowcount + len(outdated)
 
     async def nearest(self, question: Question, facets: Facets, limit: int) -> Sequence[str]:
         """Choose by signs."""

@@ -94,6 +94,13 @@ ADD_MISSING: Mapping[str, Any] = {
         ("sqlite", sqlite.insert(meanings)),
     )
 }
+# Left by a replica of an earlier release that deleted the asset and knew of no vector.
+_GONE = (
+    select(_M.asset_id)
+    .where(~exists().where(assets.c.id == _M.asset_id, assets.c.state == AssetState.STORED.value))
+    .limit(_LIMIT)
+)
+DROP_GONE = delete(meanings).where(_M.asset_id.in_(_GONE))
 # Not "other than", which no index finds.
 OUTDATED = (
     select(_M.asset_id)

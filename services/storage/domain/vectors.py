@@ -70,7 +70,10 @@ class Vectors(Protocol):
         """Wait no longer for assets that are not there."""
 
     async def catch_up(self, embedder: str, limit: int) -> int:
-        """Let up to ``limit`` assets wait that this embedder has not read; returns how many."""
+        """Let up to ``limit`` assets wait that this embedder has not read; returns how many.
+
+        Vectors of assets that are not there (any more) go, and count.
+        """
 
     async def nearest(self, question: Question, facets: Facets, limit: int) -> Sequence[str]:
         """Return about the nearest assets that have the facets, nearest first."""

@@ -7,14 +7,14 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from services.common.database import Database
 from services.common.migrate import migrate
 from services.storage.adapters import sign_index
 from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.adapters.sql_vectors import SqlVectors
-from services.storage.adapters.tables import meanings, vectors
+from services.storage.adapters.tables import assets, meanings, vectors
 from services.storage.domain.assets import Asset
 from services.storage.domain.facets import Facets
 from services.storage.domain.vectors import Question
@@ -241,14 +241,27 @@ async def test_what_an_earlier_release_stored_is_embedded_too(
     assert await kept.catch_up("e", 9) == 0
 
 
+async def test_what_an_earlier_release_deleted_keeps_no_vector(
+    store: SqlAssets, kept: SqlVectors, database: Database
+) -> None:
+    gone, there = await stored(store, "r1"), await stored(store, "r2")
+    await embedded(kept, {gone.id: EAST, there.id: EAST})
+    async with database.begin() as connection:
+        deleted = update(assets).where(assets.c.id == gone.id).values(state="deleted")
+        await connection.execute(deleted)
+    assert await kept.catch_up("e", 9) == 1
+    assert await left(database) == (1, 1)
+    assert await kept.catch_up("e", 9) == 0
+
+
 async def test_the_newest_are_looked_at_where_there_are_too_many(
     store: SqlAssets, kept: SqlVectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assets: list[Asset] = sorted(
+    found_in: list[Asset] = sorted(
         [await stored(store, f"r{number}") for number in range(4)], key=lambda asset: asset.id
     )
-    await embedded(kept, {asset.id: EAST for asset in assets})
+    await embedded(kept, {asset.id: EAST for asset in found_in})
     for bound in ("COUNTED_BY_US", "COUNTED_BY_POSTGRES"):
         monkeypatch.setattr(sign_index, bound, 3)
     found = {key for key, _ in await near(kept, EAST)}
-    assert found == {asset.id for asset in assets[1:]}
+    assert found == {asset.id for asset in found_in[1:]}
