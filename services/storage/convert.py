@@ -135,6 +135,7 @@ def asset(found: Asset, storage_url: str) -> asset_pb2.Asset:
         provenance=_provenance(found.provenance),
         saving=_money(found.saving_micros),
         return_percent=found.return_percent,
+        state_reason=found.state_reason,
     )
 
 

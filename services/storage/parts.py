@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from services.common import clock
 from services.common.embedders.chosen import chosen
@@ -29,8 +29,15 @@ if TYPE_CHECKING:
 
     from services.common.database import Database
     from services.common.embedders.chosen import OpenEmbedder
-    from services.storage.domain.ports import BlobStore
+    from services.storage.domain.ports import BlobStore, Clock
     from services.storage.settings import Settings
+
+
+class _Shared(TypedDict):
+    assets: SqlAssets
+    blobs: BlobStore
+    spool: FolderSpool | None
+    now: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +77,8 @@ async def open_parts(settings: Settings, database: Database, stack: AsyncExitSta
         summed=settings.on_s3,
     )
     spool = _spool(settings, disk)
-    keeper = Keeper(
-        assets=assets,
-        blobs=blobs,
-        spool=spool,
-        policies=settings.policies,
-        on_stored=stored.set,
-        now=clock.now,
-    )
+    shared: _Shared = {"assets": assets, "blobs": blobs, "spool": spool, "now": clock.now}
+    keeper = Keeper(**shared, policies=settings.policies, on_stored=stored.set)
     return Parts(
         settings=settings,
         disk=disk,
@@ -90,7 +91,7 @@ async def open_parts(settings: Settings, database: Database, stack: AsyncExitSta
         staging=staging,
         keeper=keeper,
         ingest=_ingest(settings, lookers, assets, staging, keeper),
-        library=Library(assets=assets, blobs=blobs, now=clock.now, on_deleted=deleted.set),
+        library=Library(**shared, on_deleted=deleted.set),
         spool=spool,
         stored=stored,
         deleted=deleted,
@@ -121,7 +122,9 @@ def _ingest(
 def _spool(settings: Settings, disk: Disk) -> FolderSpool | None:
     if not (settings.on_s3 and settings.spool_max_bytes):
         return None
-    return FolderSpool(settings.data_dir / "spool", disk, max_bytes=settings.spool_max_bytes)
+    room = settings.spool_max_bytes
+    share = room * settings.spool_share_percent // 100
+    return FolderSpool(settings.data_dir / "spool", disk, max_bytes=room, share_bytes=share)
 
 
 def _embedder(settings: Settings, stack: AsyncExitStack) -> OpenEmbedder | None:

@@ -94,6 +94,7 @@ class StorageServicer(StorageServiceServicer):
             current_identity().tenant,
             convert.page_request(request),
             creative_id=request.creative_id,
+            waiting=request.waiting,
         )
         return pb.ListAssetsResponse(assets=map(self._message, found), next_page_token=token)
 

@@ -80,6 +80,8 @@ class Settings(EmbeddingSettings):
     """Whether what a model made is labelled so in its file (IPTC digital source type)."""
     spool_max_bytes: int = Field(default=8 * 1024**3, ge=0)
     """Bytes that may wait on the local disk while S3 is away; 0 is no spool."""
+    spool_share_percent: int = Field(default=50, ge=1, le=100)
+    """How much of the spool the files of one tenant may take."""
     flush_every: timedelta = timedelta(seconds=5)
     """How often the spool is tried, the bus for deletions not told of, and assets are embedded."""
     sweep_every: timedelta = timedelta(minutes=5)

@@ -38,7 +38,7 @@ class Asset(_message.Message):
         STATE_UNSPECIFIED: Asset._State.ValueType  # 0
         """Never sent."""
         STATE_WRITING: Asset._State.ValueType  # 1
-        """Bytes are arriving; not readable."""
+        """Bytes are arriving, or wait in the spool for the object store; not readable."""
         STATE_STORED: Asset._State.ValueType  # 2
         """Whole, hashed and readable."""
         STATE_DELETED: Asset._State.ValueType  # 3
@@ -50,7 +50,7 @@ class Asset(_message.Message):
     STATE_UNSPECIFIED: Asset.State.ValueType  # 0
     """Never sent."""
     STATE_WRITING: Asset.State.ValueType  # 1
-    """Bytes are arriving; not readable."""
+    """Bytes are arriving, or wait in the spool for the object store; not readable."""
     STATE_STORED: Asset.State.ValueType  # 2
     """Whole, hashed and readable."""
     STATE_DELETED: Asset.State.ValueType  # 3
@@ -119,6 +119,7 @@ class Asset(_message.Message):
     PROVENANCE_FIELD_NUMBER: _builtins.int
     SAVING_FIELD_NUMBER: _builtins.int
     RETURN_PERCENT_FIELD_NUMBER: _builtins.int
+    STATE_REASON_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Output only. "assets/{id}"."""
     tenant_name: _builtins.str
@@ -147,6 +148,10 @@ class Asset(_message.Message):
     """Output only. While true nobody can delete it and it does not expire."""
     return_percent: _builtins.int
     """Output only. Return on investment: saving in percent of what it cost; 0 for what cost nothing."""
+    state_reason: _builtins.str
+    """Output only. Why it is in its state, where there is more to say: what a file that is safe in the
+    spool waits for, or why one that waited was given up. Empty otherwise.
+    """
     @_builtins.property
     def media(self) -> Global___MediaInfo:
         """Output only. Measured facts of the media."""
@@ -211,10 +216,11 @@ class Asset(_message.Message):
         provenance: Global___Provenance | None = ...,
         saving: _money_pb2.Money | None = ...,
         return_percent: _builtins.int = ...,
+        state_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "facets", b"facets", "lineage", b"lineage", "media", b"media", "provenance", b"provenance", "saving", b"saving"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "create_time", b"create_time", "creative_id", b"creative_id", "derived", b"derived", "expire_time", b"expire_time", "facets", b"facets", "iteration", b"iteration", "key", b"key", "labels", b"labels", "legal_hold", b"legal_hold", "lineage", b"lineage", "media", b"media", "name", b"name", "placeholder", b"placeholder", "provenance", b"provenance", "return_percent", b"return_percent", "reuse_count", b"reuse_count", "saving", b"saving", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "storage_url", b"storage_url", "tenant_name", b"tenant_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "create_time", b"create_time", "creative_id", b"creative_id", "derived", b"derived", "expire_time", b"expire_time", "facets", b"facets", "iteration", b"iteration", "key", b"key", "labels", b"labels", "legal_hold", b"legal_hold", "lineage", b"lineage", "media", b"media", "name", b"name", "placeholder", b"placeholder", "provenance", b"provenance", "return_percent", b"return_percent", "reuse_count", b"reuse_count", "saving", b"saving", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "state_reason", b"state_reason", "storage_url", b"storage_url", "tenant_name", b"tenant_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -173,7 +173,8 @@ class StorageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteAsset(self, request, context):
-        """Deletes the bytes and what was derived from them. Doing it twice is no error. Errors: NOT_FOUND.
+        """Deletes the bytes and what was derived from them; what waits in the spool is dropped. Doing it
+        twice is no error. Errors: NOT_FOUND, FAILED_PRECONDITION (legal hold, or bytes are arriving).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -58,7 +58,9 @@ class StorageServiceStub:
     Errors: NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION (the film has no HLS rendition).
     """
     DeleteAsset: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.DeleteAssetRequest, _storage_service_pb2.DeleteAssetResponse]
-    """Deletes the bytes and what was derived from them. Doing it twice is no error. Errors: NOT_FOUND."""
+    """Deletes the bytes and what was derived from them; what waits in the spool is dropped. Doing it
+    twice is no error. Errors: NOT_FOUND, FAILED_PRECONDITION (legal hold, or bytes are arriving).
+    """
     SetLegalHold: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.SetLegalHoldRequest, _storage_service_pb2.SetLegalHoldResponse]
     """Holds an asset against deletion and expiry, or lets it go. For administrators.
     Errors: NOT_FOUND, FAILED_PRECONDITION (deleted already).
@@ -102,7 +104,9 @@ class StorageServiceAsyncStub(StorageServiceStub):
     Errors: NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION (the film has no HLS rendition).
     """
     DeleteAsset: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.DeleteAssetRequest, _storage_service_pb2.DeleteAssetResponse]  # type: ignore[assignment]
-    """Deletes the bytes and what was derived from them. Doing it twice is no error. Errors: NOT_FOUND."""
+    """Deletes the bytes and what was derived from them; what waits in the spool is dropped. Doing it
+    twice is no error. Errors: NOT_FOUND, FAILED_PRECONDITION (legal hold, or bytes are arriving).
+    """
     SetLegalHold: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.SetLegalHoldRequest, _storage_service_pb2.SetLegalHoldResponse]  # type: ignore[assignment]
     """Holds an asset against deletion and expiry, or lets it go. For administrators.
     Errors: NOT_FOUND, FAILED_PRECONDITION (deleted already).
@@ -203,7 +207,9 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _storage_service_pb2.DeleteAssetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_storage_service_pb2.DeleteAssetResponse, _abc.Awaitable[_storage_service_pb2.DeleteAssetResponse]]:
-        """Deletes the bytes and what was derived from them. Doing it twice is no error. Errors: NOT_FOUND."""
+        """Deletes the bytes and what was derived from them; what waits in the spool is dropped. Doing it
+        twice is no error. Errors: NOT_FOUND, FAILED_PRECONDITION (legal hold, or bytes are arriving).
+        """
 
     @_abc_1.abstractmethod
     def SetLegalHold(

@@ -120,6 +120,7 @@ def from_row(row: Mapping[str, Any], derived: Mapping[str, str] | None = None) -
         fingerprint=row["fingerprint"],
         attempt=row["attempt"],
         spool=row["spool"],
+        state_reason=row["state_reason"],
         create_time=moment_of(row["create_time"]),
         size_bytes=row["size_bytes"],
         sha256=row["sha256"],

@@ -18,7 +18,6 @@ from services.storage.adapters.asset_rows import (
     to_row,
     whole_columns,
 )
-from services.storage.adapters.sql_chores import SqlChores
 from services.storage.adapters.sql_steps import (
     at,
     free_key,
@@ -29,6 +28,7 @@ from services.storage.adapters.sql_steps import (
     tell,
     use,
 )
+from services.storage.adapters.sql_waits import SqlWaits
 from services.storage.adapters.vector_statements import DROP, WAIT
 from services.storage.adapters.word_index import WORD_INDEXES
 from services.storage.domain.assets import Asset, AssetState
@@ -49,12 +49,11 @@ if TYPE_CHECKING:
 _CLAIM_ATTEMPTS = 5
 
 
-class SqlAssets(SqlChores):
+class SqlAssets(SqlWaits):
     """Implements the asset store; see the port for what each method promises."""
 
     def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
-        super().__init__(database)
-        self._now = now
+        super().__init__(database, now=now)
         self._insert_new = sql.INSERT_NEW[database.engine.dialect.name]
         self._words = WORD_INDEXES[database.engine.dialect.name]
 
@@ -81,13 +80,6 @@ class SqlAssets(SqlChores):
             done = await connection.execute(sql.CHANGE_WRITING, {"which": asset.id, **changes})
         return at(asset, key) if done.rowcount else await self._ended(asset)
 
-    async def spooled(self, asset: Asset) -> bool:
-        """Note size, digest and media of a WRITING record whose bytes wait in a spool."""
-        changes = {**whole_columns(asset), "spool": "local", "update_time": micros(self._now())}
-        async with self._statement(writes=True) as connection:
-            done = await connection.execute(sql.CHANGE_WRITING, {"which": asset.id, **changes})
-        return bool(done.rowcount)
-
     async def used(self, tenant: str) -> int:
         """Return the bytes that the tenant has in storage."""
         async with self._statement() as connection:
@@ -95,12 +87,13 @@ class SqlAssets(SqlChores):
 
     async def commit(self, asset: Asset, *, quota_bytes: int = 0) -> Asset:
         """Turn WRITING into STORED; the first of several twins wins, and its record is returned."""
-        stored = replace(asset, state=AssetState.STORED, spool="")
+        stored = replace(asset, state=AssetState.STORED, spool="", state_reason="")
         changes = {
             **whole_columns(stored),
             **key_columns(stored.key),
             "state": stored.state.value,
             "spool": "",
+            "state_reason": "",
             "update_time": micros(self._now()),
         }
         async with self._begin() as connection:

@@ -26,10 +26,6 @@ class SqlChores:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def waiting(self, identifiers: Iterable[str]) -> Sequence[Asset]:
-        """Return those of the records that are WRITING with bytes in a spool, oldest first."""
-        return await self._fetch(sql.WAITING, identifiers=list(identifiers))
-
     async def give_up_stale(self, before: datetime) -> None:
         """Turn every WRITING record that is not spooled nor touched since ``before`` GIVEN_UP."""
         async with self._statement(writes=True) as connection:
@@ -45,12 +41,11 @@ class SqlChores:
             await connection.execute(sql.FORGET, {"which": asset.id})
 
     async def not_purged(
-        self, before: datetime, limit: int, but: Iterable[str] = ()
+        self, before: datetime, stale: datetime, limit: int, but: Iterable[str] = ()
     ) -> Sequence[Asset]:
-        """Return DELETED records of every tenant, older than ``before``, not yet purged."""
-        return await self._fetch(
-            sql.NOT_PURGED, moment=micros(before), at_most=limit, but=list(but)
-        )
+        """Return DELETED records of every tenant, not yet purged; see the port."""
+        old = {"moment": micros(before), "stale": micros(stale)}
+        return await self._fetch(sql.NOT_PURGED, **old, at_most=limit, but=list(but))
 
     async def underived(self, moment: datetime, limit: int) -> Sequence[Asset]:
         """Return STORED pictures and films of every tenant that wait for derived files."""

@@ -78,10 +78,8 @@ _OF_ATTEMPT = (
 )
 ABANDON = delete(assets).where(_OF_ATTEMPT)
 # Nobody was told the id of what was never stored: no caller can send this request id.
-_LET_GO = {
-    "state": AssetState.GIVEN_UP.value,
-    "request_id": literal("given up ") + assets.c.id,
-}
+RELEASED = literal("given up ") + assets.c.id
+_LET_GO = {"state": AssetState.GIVEN_UP.value, "request_id": RELEASED}
 GIVE_UP = update(assets).where(_OF_ATTEMPT).values(_LET_GO)
 GIVE_UP_STALE = (
     update(assets)
@@ -146,9 +144,6 @@ EVERYTHING = (
 
 # The worker's questions, over every tenant; what it was refused in this round is left out.
 _NOT_BUT = assets.c.id.not_in(bindparam("but", expanding=True))
-WAITING = _EVERY.where(
-    assets.c.id.in_(bindparam("identifiers", expanding=True)), _WRITING, assets.c.spool != ""
-).order_by(assets.c.id)
 GIVEN_UP = _EVERY.where(_GIVEN_UP, _UNPURGED, _NOT_BUT).limit(LIMIT)
 UNDERIVED = (
     _EVERY.where(
@@ -179,8 +174,15 @@ PUT_OFF = (
 )
 # In the order of an index, which is read then: a database that takes the proofs of deletions for
 # due would read the whole table and find next to nothing.
+# What was dropped from a spool may be on its way for much longer.
 NOT_PURGED = (
-    _EVERY.where(_DELETED, assets.c.update_time < MOMENT, _UNPURGED, _NOT_BUT)
+    _EVERY.where(
+        _DELETED,
+        assets.c.update_time < MOMENT,
+        or_(assets.c.spool == "", assets.c.update_time < bindparam("stale", type_=BigInteger)),
+        _UNPURGED,
+        _NOT_BUT,
+    )
     .order_by(assets.c.update_time)
     .limit(LIMIT)
 )

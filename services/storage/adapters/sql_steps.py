@@ -111,11 +111,12 @@ async def tell(connection: AsyncConnection, proof: Asset) -> None:
 
 def page_of(query: Query, words: WordIndex) -> Select[Any]:
     """Return the select of one page."""
-    wanted = select(assets).where(
-        assets.c.tenant == query.tenant,
-        assets.c.state == AssetState.STORED.value,
-        assets.c.parent_id == "",
-    )
+    wanted = select(assets).where(assets.c.tenant == query.tenant)
+    if query.waiting:
+        wanted = wanted.where(assets.c.state == AssetState.WRITING.value, assets.c.spool != "")
+    else:
+        stored = assets.c.state == AssetState.STORED.value
+        wanted = wanted.where(stored, assets.c.parent_id == "")
     if query.before:
         wanted = wanted.where(assets.c.id < query.before)
     if query.creative_id:

@@ -56,7 +56,10 @@ assets = Table(
     Column("parent_id", String(64), nullable=False),
     Column("role", String(32), nullable=False),
     Column("attempt", String(64), nullable=False),
+    # What a file waits for in a spool ("": in none), why, and since when that is known.
     Column("spool", Text, nullable=False),
+    Column("state_reason", Text, nullable=False, server_default=""),
+    Column("reason_time", BigInteger, nullable=False, server_default="0"),
     Column("create_time", BigInteger, nullable=False),
     Column("update_time", BigInteger, nullable=False),
     Column("expire_time", BigInteger),

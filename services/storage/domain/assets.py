@@ -179,6 +179,7 @@ class Asset:
     create_time: datetime
     attempt: str = ""
     spool: str = ""
+    state_reason: str = ""
     size_bytes: int = 0
     sha256: str = ""
     media: MediaInfo | None = None

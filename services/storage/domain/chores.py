@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 class Chores(Protocol):
     """The worker's part of the asset store. Every method is one transaction."""
 
-    async def waiting(self, identifiers: Iterable[str]) -> Sequence[Asset]:
-        """Return those of the records that are WRITING with bytes in a spool, oldest first."""
-
     async def give_up_stale(self, before: datetime) -> None:
         """Turn every WRITING record that is not spooled nor touched since ``before`` GIVEN_UP."""
 
@@ -30,9 +27,12 @@ class Chores(Protocol):
         """Remove a GIVEN_UP record: its object is gone, its key is free."""
 
     async def not_purged(
-        self, before: datetime, limit: int, but: Iterable[str] = ()
+        self, before: datetime, stale: datetime, limit: int, but: Iterable[str] = ()
     ) -> Sequence[Asset]:
-        """Return DELETED records of every tenant, from ``before``, whose bytes may be there."""
+        """Return DELETED records of every tenant, from ``before``, whose bytes may be there.
+
+        Of those that were dropped from a spool, the ones from before ``stale``.
+        """
 
     async def underived(self, moment: datetime, limit: int) -> Sequence[Asset]:
         """Return STORED pictures and films of every tenant that wait for derived files.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from services.storage.domain.chores import Chores
+from services.storage.domain.waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -146,7 +147,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """One page of a tenant's assets, newest first; ``before`` is the last id of the page before."""
+    """One page of a tenant's assets, newest first; ``before`` is the last id of the page before.
+
+    STORED ones and nothing derived, or with ``waiting`` whatever waits in a spool.
+    """
 
     tenant: str
     limit: int
@@ -154,9 +158,10 @@ class Query:
     creative_id: str = ""
     facets: Facets | None = None
     labels: Mapping[str, str] | None = None
+    waiting: bool = False
 
 
-class AssetStore(Chores, Protocol):
+class AssetStore(Chores, Waits, Protocol):
     """Records of assets. Every method is one transaction."""
 
     async def claim(self, asset: Asset) -> Claim:
@@ -171,12 +176,6 @@ class AssetStore(Chores, Protocol):
         """Give a WRITING record the next free iteration after its present one.
 
         Returns the record of a twin that was faster. Raises ``Aborted`` when it was given up.
-        """
-
-    async def spooled(self, asset: Asset) -> bool:
-        """Note size, digest and media of a WRITING record whose bytes wait in a spool.
-
-        Whichever attempt it is of now. False when there is no WRITING record (any more).
         """
 
     async def used(self, tenant: str) -> int:

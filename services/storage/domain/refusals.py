@@ -30,8 +30,13 @@ class StoreAwayError(Exception):
         """Return what a caller is told whose file could be kept nowhere: to come again."""
         return Unavailable(self.error.message, self.error.retry_after or _RETRY_AFTER)
 
-    def waiting(self) -> Unavailable:
-        """Return what a caller is told whose file waits in the spool."""
+    def without_room(self) -> Unavailable:
+        """Return what a caller is told whose file has no room in the spool either."""
+        text = f"{self.error.message}; the spool has no room for the file"
+        return Unavailable(text, self.error.retry_after or _RETRY_AFTER)
+
+    def waiting(self, name: str) -> Unavailable:
+        """Return what a caller is told whose file waits in the spool, as the asset ``name``."""
         safe = "the file is safe in the spool and stored as soon as that is over"
         text = f"{self.error.message}; {safe}"
-        return Unavailable(text, _RETRY_AFTER, metadata={"spooled": "true"})
+        return Unavailable(text, _RETRY_AFTER, metadata={"spooled": "true", "asset": name})

@@ -1,7 +1,8 @@
-"""Where files wait while the blob store is away."""
+"""Where files wait while the blob store is away, and what for."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -12,14 +13,37 @@ if TYPE_CHECKING:
     from services.storage.domain.ports import StagedFile
 
 
+class Wait(StrEnum):
+    """What a file in a spool waits for; "" is a record without a file in any.
+
+    STORE: the blob store takes it, however long that lasts. ROOM: its tenant has room again.
+    NEW_BYTES: somebody sends it once more, for it was damaged. The last two end some day.
+    """
+
+    STORE = "local"
+    ROOM = "no_room"
+    NEW_BYTES = "damaged"
+
+
+class DamagedError(Exception):
+    """The file in the spool is no longer the one that was put there; it was set aside."""
+
+
 class SpoolRoom(Protocol):
     """Keeps files on the local disk while the blob store is away."""
 
     async def keep(self, asset: Asset, staged: StagedFile) -> bool:
-        """Keep the file; false when there is no room for it."""
+        """Keep the file; false when there is no room for it, or none that its tenant may take."""
 
-    async def find(self, asset: Asset) -> StagedFile | None:
-        """Return the file of the asset when it waits here."""
+    async def holds(self, asset: Asset) -> bool:
+        """Whether the file of the asset waits here."""
+
+    async def whole(self, asset: Asset) -> StagedFile:
+        """Return the asset's file once every byte of it was looked at.
+
+        Raises ``FileNotFoundError`` when it is not here, ``DamagedError`` when the bytes are not
+        what they were.
+        """
 
     async def drop(self, asset: Asset) -> None:
         """Forget the file."""

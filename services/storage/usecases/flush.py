@@ -11,6 +11,7 @@ from services.common import clock
 from services.common.errors import FailedPrecondition, ServiceError, Unavailable
 from services.common.telemetry import get_logger
 from services.storage.domain.refusals import StoreAwayError
+from services.storage.domain.spooling import DamagedError, Wait
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,6 +58,9 @@ class Flush:
         stored, failed = 0, list[str]()
         with contextlib.suppress(Unavailable):
             ids = await self._due()
+            if ids and await self._away():
+                # Known without reading a whole file first.
+                return 0
             for start in range(0, len(ids), BATCH):
                 for asset in await self._waiting(ids[start : start + BATCH]):
                     stored += await self._store(asset, failed)
@@ -87,12 +91,14 @@ class Flush:
 
         Raises ``Unavailable`` when the store is away for every other file as well.
         """
-        staged = await self.spool.find(asset)
-        if staged is None:
+        if not await self.spool.holds(asset):
             # A later attempt brought other bytes, to another replica.
             return False
         try:
-            await self.keeper.send(asset, staged)
+            await self.keeper.send(asset)
+        except DamagedError:
+            # The keeper has told, and set it aside.
+            return False
         except StoreAwayError as away:
             await self._trouble(asset, away.error, failed)
         except ServiceError as error:
@@ -109,6 +115,7 @@ class Flush:
             raise error
         if isinstance(error, (Unavailable, FailedPrecondition)):
             failed.append(asset.id)
+            await self.assets.waits_for(asset, Wait.STORE, error.message)
         # Whatever else it is (the quota is used up), others fare better: a retry says why.
         self._rest(asset.id)
         log.warning(
@@ -120,10 +127,13 @@ class Flush:
         )
 
     async def _away(self) -> bool:
+        """Whether the store is; one that is set up wrongly refuses file by file."""
         try:
             await self.keeper.blobs.check()
-        except ServiceError:
+        except Unavailable:
             return True
+        except ServiceError:
+            return False
         return False
 
     def _failures(self, key: str) -> int:

@@ -112,10 +112,11 @@ class Ingest:
         claim = await self.assets.claim(record)
         if claim.replayed:
             return claim.asset
-        if claim.asset.spool and (waiting := await self.keeper.waiting(claim.asset)):
-            return await self.keeper.resume(claim.asset, waiting)
+        if claim.asset.spool and (found := await self.keeper.resume(claim.asset)):
+            return found
         async with AsyncExitStack() as stack:
             try:
+                await self._check_room(intake, claim.asset)
                 finished, media = await self._received(intake, source, stack)
             except BaseException:
                 # Also when cancelled: a record without bytes must not wait for the sweeper. One
@@ -133,7 +134,6 @@ class Ingest:
         stack: AsyncExitStack,
     ) -> tuple[Finished, MediaInfo | None]:
         """Return the whole file, inspected; it lies in the staging area until ``stack`` closes."""
-        await self._check_room(intake)
         chunks = await stack.enter_async_context(source)
         stage = await stack.enter_async_context(self.staging.receive(self._cap(intake)))
         await self.inspector.expect(intake.description)
@@ -171,11 +171,17 @@ class Ingest:
             origin = replace(origin, manifest=Manifest.LOST)
         return replace(found, provenance=origin)
 
-    async def _check_room(self, intake: Intake) -> None:
-        """Refuse before the transfer what cannot fit; the commit decides for good."""
+    async def _check_room(self, intake: Intake, record: Asset) -> None:
+        """Refuse before the transfer what cannot fit; the commit decides for good.
+
+        What waits in a spool is to fit as well: it was there first.
+        """
         quota = self.policies.of(intake.tenant).quota_bytes
-        used = await self.assets.used(intake.tenant) if quota else 0
-        if quota and used + max(1, intake.size_bytes) > quota:
+        if not quota:
+            return
+        used = await self.assets.used(intake.tenant)
+        used += await self.assets.waiting_bytes(intake.tenant, but=record.id)
+        if used + max(1, intake.size_bytes) > quota:
             raise quota_exceeded(intake.tenant, quota)
 
     def _cap(self, intake: Intake) -> int:

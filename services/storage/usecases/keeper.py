@@ -10,32 +10,33 @@ from weakref import WeakValueDictionary
 
 from services.common.errors import (
     Aborted,
-    DataLoss,
-    FailedPrecondition,
     ResourceExhausted,
     StorageFull,
     Unavailable,
 )
+from services.common.telemetry import get_logger
 from services.storage.domain.assets import AssetState
-from services.storage.domain.metadata import object_metadata
 from services.storage.domain.policies import Policies, quota_exceeded
-from services.storage.domain.ports import KeyTakenError, ObjectFacts, nothing
-from services.storage.domain.refusals import NotCopiedError, StoreAwayError
+from services.storage.domain.ports import nothing
+from services.storage.domain.refusals import StoreAwayError
+from services.storage.domain.spooling import DamagedError, Wait
 from services.storage.usecases.clear import clear
+from services.storage.usecases.publish import Publish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine
     from typing import Any
 
     from services.storage.domain.assets import Asset
-    from services.storage.domain.keys import ObjectKey
     from services.storage.domain.ports import AssetStore, BlobStore, Clock, StagedFile
     from services.storage.domain.spooling import SpoolRoom
 
 R = TypeVar("R")
 
-_MAX_MOVES = 1000
+log = get_logger(__name__)
+
 _RETRY_AFTER = 5.0
+_DAMAGED = "the file was damaged in the spool and has to be sent again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,42 +62,51 @@ class Keeper:
         """
         return await _to_the_end(self._keep(asset, staged))
 
-    async def waiting(self, asset: Asset) -> StagedFile | None:
-        """Return the asset's file in the spool of this replica, ``None`` when it is not there."""
-        return None if self.spool is None else await self.spool.find(asset)
-
-    async def resume(self, asset: Asset, staged: StagedFile) -> Asset:
+    async def resume(self, asset: Asset) -> Asset | None:
         """Take a spooled file to the store for a caller; ``Unavailable`` while that is not taken.
 
-        Else as ``send``.
+        ``None`` when the file is not in the spool of this replica, or no longer whole: its bytes
+        have to come anew. Else as ``send``.
         """
+        if self.spool is None or not await self.spool.holds(asset):
+            return None
         try:
-            return await self.send(asset, staged)
+            return await self.send(asset)
+        except DamagedError:
+            return None
         except StoreAwayError as away:
-            raise away.waiting() from away
+            raise away.waiting(asset.name) from away
 
-    async def send(self, asset: Asset, staged: StagedFile) -> Asset:
-        """Take a spooled file to the store; raises ``StoreAwayError`` when that does not take it.
+    async def send(self, asset: Asset) -> Asset:
+        """Take a spooled file to the store.
 
-        A file for which the tenant has no room (any more) is not sent: it would be again and again.
+        Raises ``StoreAwayError`` when that does not take it, ``DamagedError`` when it is no longer
+        what was put there, and is never stored. One for which the tenant has no room (any more) is
+        not sent: it would be again and again.
         """
         quota = self.policies.of(asset.tenant).quota_bytes
         if quota and await self.assets.used(asset.tenant) + asset.size_bytes > quota:
-            raise quota_exceeded(asset.tenant, quota)
-        return await _to_the_end(self._resumed(asset, staged))
+            full = quota_exceeded(asset.tenant, quota)
+            await self.assets.waits_for(asset, Wait.ROOM, full.message)
+            raise full
+        return await _to_the_end(self._resumed(asset))
 
-    async def _resumed(self, asset: Asset, staged: StagedFile) -> Asset:
+    async def _resumed(self, asset: Asset) -> Asset:
         """Store the file and forget it: a retry and the flush come for it, one after the other."""
+        spool = self.spool
         async with self._turns.setdefault(asset.id, asyncio.Lock()):
-            if await self.waiting(asset) is None:
+            if spool is None or not await spool.holds(asset):
                 return await self._taken(asset)
             try:
-                stored = await self._store(asset, staged)
+                stored = await self._store(asset, await spool.whole(asset))
             except FileNotFoundError:
                 # Somebody else was faster who does not share our turns: a sweep, say.
                 return await self._taken(asset)
-            if self.spool is not None:
-                await self.spool.drop(asset)
+            except DamagedError:
+                await self.assets.waits_for(asset, Wait.NEW_BYTES, _DAMAGED)
+                log.error("spooled_file_damaged", asset=asset.name, tenant=asset.tenant)
+                raise
+            await spool.drop(asset)
             return stored
 
     async def _taken(self, asset: Asset) -> Asset:
@@ -111,16 +121,31 @@ class Keeper:
         try:
             return await self._store(asset, staged)
         except StoreAwayError as away:
-            if self.spool is None or not await self.spool.keep(asset, staged):
+            if self.spool is None:
                 raise away.told() from away
-            if not await self.assets.spooled(asset):
+            await self._check_room(asset)
+            if not await self.spool.keep(asset, staged):
+                raise away.without_room() from away
+            if not await self.assets.spooled(asset, away.error.message):
                 # Stored by a twin, or given up: nothing would ever come for the file.
                 await self.spool.drop(asset)
                 raise away.told() from away
-            raise away.waiting() from away
+            raise away.waiting(asset.name) from away
+
+    async def _check_room(self, asset: Asset) -> None:
+        """Refuse to let wait what does not fit in the end: others wait before it."""
+        quota = self.policies.of(asset.tenant).quota_bytes
+        if not quota:
+            return
+        waits = await self.assets.waiting_bytes(asset.tenant, but=asset.id)
+        if waits + await self.assets.used(asset.tenant) + asset.size_bytes > quota:
+            # What is visible all the same goes with the record, once the store is back.
+            await self.assets.give_up(asset)
+            raise quota_exceeded(asset.tenant, quota)
 
     async def _store(self, asset: Asset, staged: StagedFile) -> Asset:
-        published = await self._publish(asset, staged)
+        publishing = Publish(assets=self.assets, blobs=self.blobs, now=self.now)
+        published = await publishing.publish(asset, staged)
         if published.state != AssetState.WRITING:
             return published
         stored = await self._commit(published)
@@ -147,72 +172,6 @@ class Keeper:
         except Aborted:
             await clear(self.blobs, asset)
             raise
-
-    async def _publish(self, asset: Asset, staged: StagedFile) -> Asset:
-        """Make the bytes visible under the first free iteration from the record's own on.
-
-        Returns the record of a twin that was faster, without an object of ours.
-        """
-        twin = await self.assets.twin(asset.tenant, asset.sha256, asset.size_bytes)
-        for _ in range(_MAX_MOVES):
-            if await self._published(asset, staged, twin) or await self._is_ours(asset):
-                return asset
-            asset = await self.assets.move(asset)
-            if asset.state != AssetState.WRITING:
-                return asset
-        msg = "no free object key was found"
-        raise Aborted(msg)
-
-    async def _published(self, asset: Asset, staged: StagedFile, twin: ObjectKey | None) -> bool:
-        """Publish under the asset's key; false when an object lies there."""
-        facts = self._facts(asset)
-        try:
-            with _told_apart():
-                if twin is None or not await self._cloned(twin, asset, facts):
-                    await self.blobs.publish(staged, str(asset.key), facts)
-        except KeyTakenError:
-            return False
-        return True
-
-    async def _cloned(self, twin: ObjectKey, asset: Asset, facts: ObjectFacts) -> bool:
-        """Copy the same bytes of the same tenant inside the store, if they are there and it can.
-
-        The good bytes are still here: a twin that is not what its record says is not trusted.
-        """
-        there = await self.blobs.head(str(twin))
-        if there is None or there.size_bytes != asset.size_bytes:
-            return False
-        if there.metadata.get("sha256") != asset.sha256:
-            return False
-        try:
-            await self.blobs.clone(str(twin), str(asset.key), facts)
-        except (DataLoss, NotCopiedError):
-            return False
-        return True
-
-    async def _is_ours(self, asset: Asset) -> bool:
-        """Whether the object in the way is this asset, published before an answer was lost."""
-        with _told_apart():
-            there = await self.blobs.head(str(asset.key))
-        if there is None:
-            return False
-        known = there.metadata.get("asset"), there.metadata.get("sha256")
-        return known == (asset.name, asset.sha256) and there.size_bytes == asset.size_bytes
-
-    def _facts(self, asset: Asset) -> ObjectFacts:
-        return ObjectFacts(asset.description.content_type, object_metadata(asset, self.now()))
-
-
-@contextlib.contextmanager
-def _told_apart() -> Iterator[None]:
-    """Tell what the blob store says from what records and disks say: only it has a stand-in.
-
-    Bytes that are damaged are no better in a spool, and a full store is told as that.
-    """
-    try:
-        yield
-    except (Unavailable, FailedPrecondition) as error:
-        raise StoreAwayError(error) from error
 
 
 async def _to_the_end(work: Coroutine[Any, Any, R]) -> R:

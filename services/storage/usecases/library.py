@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from services.storage.domain.facets import Facets
     from services.storage.domain.paging import PageRequest
     from services.storage.domain.ports import AssetStore, BlobStore, Clock
+    from services.storage.domain.spooling import SpoolRoom
 
 KIND = "asset"
 DEFAULT_LIFETIME = timedelta(hours=1)
@@ -35,6 +36,7 @@ class Library:
     blobs: BlobStore
     now: Clock
     on_deleted: Callable[[], None] = nothing
+    spool: SpoolRoom | None = None
 
     async def get(self, tenant: str, name: str) -> Asset:
         """Return the asset in whatever state; raises ``NotFound``."""
@@ -51,10 +53,12 @@ class Library:
         creative_id: str = "",
         facets: Facets | None = None,
         labels: Mapping[str, str] | None = None,
+        waiting: bool = False,
     ) -> tuple[Sequence[Asset], str]:
         """Return one page, newest first, and the token of the next ("" on the last)."""
         bounded("creative_id", creative_id, MAX_ID_TEXT)
-        scope = (tenant, creative_id, facets, sorted((labels or {}).items()))
+        only = ["waiting"] if waiting else []
+        scope = (tenant, creative_id, facets, sorted((labels or {}).items()), *only)
         size, before = read_page(request, scope)
         query = Query(
             tenant=tenant,
@@ -63,6 +67,7 @@ class Library:
             creative_id=creative_id,
             facets=facets,
             labels=labels,
+            waiting=waiting,
         )
         found = await self.assets.page(query)
         token = next_token(found[size - 1].id, scope) if len(found) > size else ""
@@ -103,16 +108,27 @@ class Library:
     async def delete(self, tenant: str, name: str) -> Asset:
         """Delete bytes, derived files and index rows; the record stays as proof.
 
-        Deleting again is no error. Raises ``NotFound``, and ``FailedPrecondition`` under legal
-        hold.
+        Deleting again is no error. What waits in a spool is dropped, and a retry begins anew.
+        Raises ``NotFound``, and ``FailedPrecondition`` under legal hold or while bytes arrive.
         """
         asset = await self.get(tenant, name)
+        if asset.spool and (proof := await self._drop(asset)):
+            return proof
+        if asset.spool:
+            asset = await self.get(tenant, name)
         if asset.state == AssetState.DELETED:
             return asset
         if asset.state == AssetState.WRITING:
             msg = "the asset is still being written"
             raise FailedPrecondition(msg, metadata={"state": asset.state})
         return await self.erase(asset)
+
+    async def _drop(self, asset: Asset) -> Asset | None:
+        """Drop what waits; where it waits on another replica, its bytes go with the next sweep."""
+        proof = await self.assets.drop(asset, "deleted while it waited in the spool")
+        if proof is not None and self.spool is not None:
+            await self.spool.forget(asset.id)
+        return proof
 
     async def hold(self, tenant: str, name: str, *, held: bool) -> Asset:
         """Hold the asset against deletion and expiry, with what was derived from it.

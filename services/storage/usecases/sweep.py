@@ -13,7 +13,7 @@ from services.storage.domain.assets import AssetState
 from services.storage.usecases.clear import remove
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 
     from services.storage.domain.assets import Asset
     from services.storage.domain.ports import AssetStore, BlobStore, Clock, StagingArea
@@ -27,6 +27,8 @@ BATCH = 200
 MOST_REFUSED = 1000
 # A deletion in flight marks its record seconds after; only older ones were cut off.
 PURGE_AFTER = timedelta(minutes=2)
+# So many times as long as an upload: a replica that is away for days comes back with its spool.
+LOST_AFTER = 7
 
 
 @dataclass(slots=True)
@@ -35,6 +37,7 @@ class SweepReport:
 
     parts: int = 0
     spooled: int = 0
+    waited_out: int = 0
     uploads: int = 0
     given_up: int = 0
     purged: int = 0
@@ -66,6 +69,7 @@ class Sweep:
         return SweepReport(
             parts=await _tried("parts", partial(self.staging.sweep, self.stale_after)),
             spooled=await _tried("spooled", self._unspool),
+            waited_out=await _tried("waited_out", self._end_waiting),
             uploads=await _tried("uploads", partial(self.blobs.sweep, self.stale_after)),
             given_up=await _tried("given_up", self._give_up),
             purged=await _tried("purged", self._purge),
@@ -83,10 +87,15 @@ class Sweep:
         return await _each("given_up", partial(self.assets.given_up, BATCH), forget)
 
     async def _purge(self) -> int:
-        cut_off = partial(self.assets.not_purged, self.now() - PURGE_AFTER, BATCH)
+        now = self.now()
+        cut_off = partial(self.assets.not_purged, now - PURGE_AFTER, now - self.stale_after, BATCH)
 
         async def purge(asset: Asset) -> None:
-            await self.blobs.delete(str(asset.key))
+            if asset.spool:
+                # Never stored; an attempt at that may have left its object all the same.
+                await remove(self.blobs, asset)
+            else:
+                await self.blobs.delete(str(asset.key))
             await self.assets.mark_purged(asset, self.now())
 
         return await _each("purged", cut_off, purge)
@@ -100,18 +109,37 @@ class Sweep:
         return await _each("expired", partial(self.assets.expired, self.now(), BATCH), expire)
 
     async def _unspool(self) -> int:
-        """Forget spooled files that nothing waits for: stored, and then came a crash."""
+        """Forget spooled files that nothing waits for: dropped, or stored before a crash."""
         if self.spool is None:
             return 0
         removed = 0
-        old = await self.spool.old(self.stale_after)
-        for start in range(0, len(old), BATCH):
-            some = old[start : start + BATCH]
+        for some in _batches(await self.spool.ids()):
+            removed += await self._forget(await self.assets.dropped(some))
+        for some in _batches(await self.spool.old(self.stale_after)):
             waiting = {asset.id for asset in await self.assets.waiting(some)}
-            for identifier in set(some) - waiting:
-                await self.spool.forget(identifier)
-                removed += 1
+            removed += await self._forget(set(some) - waiting)
         return removed
+
+    async def _forget(self, gone: Collection[str]) -> int:
+        if self.spool is not None:
+            for identifier in gone:
+                await self.spool.forget(identifier)
+        return len(gone)
+
+    async def _end_waiting(self) -> int:
+        """Give up what waits for its tenant or its caller, and what was lost with its spool.
+
+        What waits for the store is never given up while a replica vouches for it.
+        """
+        now = self.now()
+        for some in _batches(await self.spool.ids()) if self.spool is not None else ():
+            await self.assets.vouch(some)
+        ended = await self.assets.give_up_waiting(now - self.stale_after)
+        return ended + await self.assets.give_up_lost(now - LOST_AFTER * self.stale_after)
+
+
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
 
 
 async def _tried(chore: str, work: Callable[[], Awaitable[int]]) -> int:

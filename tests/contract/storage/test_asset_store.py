@@ -268,9 +268,10 @@ async def test_a_deleted_asset_is_no_longer_found_and_stays_as_proof(store: SqlA
     assert (proof.state, proof.delete_time, proof.sha256) == (AssetState.DELETED, NOW, asset.sha256)
     assert await store.page(Query(tenant="acme", limit=10)) == []
     assert await store.page(Query(tenant="acme", limit=10, facets=Facets(mood="calm"))) == []
-    assert await store.not_purged(NOW + timedelta(seconds=1), 10) == [proof]
+    later = NOW + timedelta(seconds=1)
+    assert await store.not_purged(later, NOW, 10) == [proof]
     await store.mark_purged(proof, NOW)
-    assert await store.not_purged(NOW + timedelta(seconds=1), 10) == []
+    assert await store.not_purged(later, NOW, 10) == []
 
 
 async def test_using_an_asset_again_is_counted(store: SqlAssets) -> None:
@@ -299,7 +300,7 @@ async def test_what_nobody_finished_is_given_up_once_it_is_old_and_its_request_i
 ) -> None:
     asset = (await store.claim(record("r1"))).asset
     waiting = (await store.claim(record("r2"))).asset
-    await store.spooled(waiting)
+    await store.spooled(waiting, "away")
     await store.give_up_stale(NOW)
     assert await store.given_up(10) == []
     await store.give_up_stale(NOW + timedelta(seconds=1))
@@ -313,7 +314,7 @@ async def test_what_nobody_finished_is_given_up_once_it_is_old_and_its_request_i
         await store.commit(asset)
     with pytest.raises(Aborted):
         await store.move(asset)
-    assert not await store.spooled(asset)
+    assert not await store.spooled(asset, "away")
     await store.forget(found[0])
     await store.forget(again.asset)
     assert await store.given_up(10) == []
@@ -326,7 +327,7 @@ async def test_an_attempt_gives_up_only_what_is_its_own_and_waits_in_no_spool(
     first = (await store.claim(record("r1"))).asset
     second = (await store.claim(record("r1"))).asset
     assert not await store.give_up(first)
-    assert await store.spooled(replace(first, size_bytes=3, sha256="11" * 32))
+    assert await store.spooled(replace(first, size_bytes=3, sha256="11" * 32), "away")
     assert not await store.give_up(second)
     await store.abandon(second)
     found = await store.get("acme", first.id)
@@ -341,7 +342,7 @@ async def test_what_a_twin_has_stored_is_not_moved(store: SqlAssets) -> None:
     winner = await store.commit(replace(first, sha256="11" * 32, size_bytes=1))
     assert await store.move(first) == winner
     assert await store.get("acme", first.id) == winner
-    assert not await store.spooled(first)
+    assert not await store.spooled(first, "away")
 
 
 async def test_what_is_derived_from_a_held_asset_is_held_as_well(store: SqlAssets) -> None:

@@ -16,6 +16,7 @@ from services.common.database import Database
 from services.common.ids import new_id
 from services.common.migrate import migrate
 from services.storage.adapters import sql_statements as sql
+from services.storage.adapters import sql_waits as waits
 from services.storage.adapters import vector_statements as vectors
 from services.storage.adapters.asset_rows import micros, to_row
 from services.storage.adapters.sql_steps import page_of
@@ -131,18 +132,23 @@ PAGES = [
     (Query(tenant="acme", limit=51, facets=Facets(mood="calm")), "assets_p"),
     (Query(tenant="acme", limit=51), "assets_p"),
     (Query(tenant="acme", limit=51, before=DEEP), "assets_p"),
+    (Query(tenant="acme", limit=51, waiting=True), "assets_"),
     (Query(tenant="acme", limit=51, creative_id="creative 3"), "assets_creative"),
     (Query(tenant="acme", limit=51, creative_id="creative 3", before=DEEP), "assets_creative"),
     (Query(tenant="tenant 3", limit=51, before=DEEP), "assets_p"),
 ]
 DUE = {"moment": micros(NOW), "at_most": 200}
 BUT = {"but": ["1", "2"]}
+GONE = {"moment": micros(NOW), "delete_time": 1, "update_time": 1}
 CHORES: list[tuple[Any, dict[str, Any], str]] = [
     (sql.UNDERIVED, DUE, "assets_underived"),
     (sql.EXPIRED, {**DUE, **BUT}, "assets_due"),
-    (sql.NOT_PURGED, {**DUE, **BUT}, "assets_age"),
+    (sql.NOT_PURGED, {**DUE, **BUT, "stale": micros(NOW)}, "assets_age"),
     (sql.GIVEN_UP, {"at_most": 200, **BUT}, "assets_age"),
     (sql.GIVE_UP_STALE, {"moment": micros(NOW)}, "assets_age"),
+    (waits.GIVE_UP_WAITING, GONE, "assets_age"),
+    (waits.GIVE_UP_LOST, GONE, "assets_age"),
+    (waits.WAITING_BYTES, {"of_tenant": "acme", "which": ""}, "assets_p"),
     (sql.WITH_ROLE, {**DUE, "of_role": "preview", "due": micros(NOW)}, "assets_role"),
     (vectors.TAKE[False], {**DUE, "until": SOON}, "asset_meanings_waiting"),
     (vectors.TAKE[True], {**DUE, "until": SOON}, "asset_meanings_waiting"),

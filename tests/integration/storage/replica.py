@@ -65,6 +65,7 @@ class Replica:
     folder: Path
     name: str = "one"
     quota_bytes: int = 0
+    share_bytes: int = 1 << 30
     clock: list[datetime] = field(default_factory=lambda: [datetime(2026, 11, 1, tzinfo=UTC)])
 
     on_stored: Callable[[], None] = nothing
@@ -75,7 +76,9 @@ class Replica:
         self.blobs = Watched(store)
         self.assets = Watched(SqlAssets(self.database, now=self.now))
         mine = self.folder / self.name
-        self.spool = FolderSpool(mine / "spool", self.disk, max_bytes=1 << 30)
+        self.spool = FolderSpool(
+            mine / "spool", self.disk, max_bytes=1 << 30, share_bytes=self.share_bytes
+        )
         self.lookers = Lookers(self.disk)
         self.staging = FolderStaging(mine / "staging", self.disk, new_id=new_id)
 
@@ -96,7 +99,7 @@ class Replica:
 
     @property
     def library(self) -> Library:
-        return Library(**self.shared)
+        return Library(**self.shared, spool=self.spool)
 
     async def upload(
         self, data: bytes = b"the bytes", then: Then | None = None, **facts: Any
@@ -122,20 +125,21 @@ class Replica:
             now=self.now,
             new_id=new_id,
             max_bytes=1 << 20,
+            policies=Policies(Policy(self.quota_bytes)),
         )
         told = Description(content_type="text/plain")
-        asked = {"request_id": "r1", "stem": "acme/c", **facts}
-        return await ingest.receive(Intake(tenant="acme", description=told, **asked), source())
+        asked = {"tenant": "acme", "request_id": "r1", "stem": "acme/c", **facts}
+        return await ingest.receive(Intake(description=told, **asked), source())
 
     async def sweep(self) -> None:
         """Sweep when every upload so far has been left alone for too long."""
         self.clock[0] += timedelta(days=2)
         await self.sweep_now()
 
-    async def sweep_now(self) -> None:
+    async def sweep_now(self, stale_after: timedelta = timedelta(days=1)) -> None:
         """Sweep without letting time go by."""
         shared = {**self.shared, "staging": self.staging, "library": self.library}
-        await Sweep(**shared, spool=self.spool, stale_after=timedelta(days=1)).once()
+        await Sweep(**shared, spool=self.spool, stale_after=stale_after).once()
 
     async def flush(self) -> int:
         """Take the spool to the store."""

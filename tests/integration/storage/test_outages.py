@@ -208,20 +208,27 @@ async def test_what_waits_is_never_swept_however_old(
         assert await acme.download((await acme.upload(b"", "r1")).name) == CLIP
 
 
-async def test_a_spooled_file_without_room_for_it_is_not_sent_again_and_again(
+async def test_a_spooled_file_without_room_for_it_is_not_sent_says_so_and_can_be_dropped(
     proxied: Settings, proxy: TcpProxy, s3: Bucket
 ) -> None:
-    full = proxied.model_copy(update={"quota_bytes": len(CLIP) + 10})
-    async with running(full) as address, client_of(address) as acme:
+    async with running(proxied) as address, client_of(address) as acme:
         proxy.leave()
         for request in ("r1", "r2"):
-            with pytest.raises(Unavailable, match="safe in the spool"):
+            with pytest.raises(Unavailable, match="safe in the spool") as caught:
                 await acme.upload(CLIP, request)
-        proxy.away = False
+    assert caught.value.metadata["asset"].startswith("assets/")
+    proxy.away = False
+    full = proxied.model_copy(update={"quota_bytes": len(CLIP) + 10})
+    async with running(full) as address, client_of(address) as acme:
         await until(lambda: spooled(proxied) == 1)
         with pytest.raises(ResourceExhausted, match="quota"):
             await acme.upload(b"", "r2")
         assert len(s3.client().list_objects_v2(Bucket=s3.bucket)["Contents"]) == 1
+        [waits] = (await acme.stub.ListAssets(pb.ListAssetsRequest(waiting=True))).assets
+        assert (waits.name, waits.state) == (caught.value.metadata["asset"], waits.STATE_WRITING)
+        assert "quota" in waits.state_reason
+        assert (await acme.delete(waits.name)).state == waits.STATE_DELETED
+        assert spooled(proxied) == 0
 
 
 async def test_a_full_spool_keeps_nothing_and_says_so(proxied: Settings, proxy: TcpProxy) -> None:

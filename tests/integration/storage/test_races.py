@@ -25,6 +25,7 @@ from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.domain.assets import Asset, AssetState, Description
 from services.storage.domain.keys import ObjectKey
 from services.storage.domain.ports import Query
+from services.storage.domain.spooling import Wait
 from tests.fakes.logs import logged
 from tests.integration.storage.replica import Replica, away, left, refused, spooled
 
@@ -40,26 +41,24 @@ async def test_a_retry_that_meets_the_flush_gets_the_asset_and_sends_nothing_twi
     one: Replica,
 ) -> None:
     asset = await spooled(one)
-    keeper, staged, sent = one.keeper, await one.spool.find(asset), []
-    assert staged is not None
+    keeper, sent = one.keeper, []
 
     async def counted() -> None:
         sent.append(asset.id)
         one.blobs.before["publish"] = counted
 
     one.blobs.before["publish"] = counted
-    found = await asyncio.gather(*(keeper.resume(asset, staged) for _ in range(2)))
-    assert [each.state for each in found] == ["stored"] * 2
+    found = await asyncio.gather(*(keeper.resume(asset) for _ in range(2)))
+    stored = [each for each in found if each is not None]
+    assert [each.state for each in stored] == ["stored"] * 2
     assert (len(sent), await one.spool.used()) == (1, 0)
-    assert await one.read(found[1]) == b"the bytes"
+    assert await one.read(stored[1]) == b"the bytes"
 
 
 async def test_a_retry_whose_file_the_flush_takes_away_gets_the_stored_asset(
     one: Replica,
 ) -> None:
     asset = await spooled(one)
-    staged = await one.spool.find(asset)
-    assert staged is not None
 
     async def flushed() -> None:
         assert await one.flush() == 1
@@ -67,24 +66,24 @@ async def test_a_retry_whose_file_the_flush_takes_away_gets_the_stored_asset(
         raise FileNotFoundError
 
     one.blobs.before["publish"] = flushed
-    assert (await one.keeper.resume(asset, staged)).state == AssetState.STORED
+    found = await one.keeper.resume(asset)
+    assert found is not None
+    assert found.state == AssetState.STORED
 
 
 async def test_a_file_that_left_the_spool_unstored_is_asked_for_again(one: Replica) -> None:
     asset = await spooled(one)
-    staged = await one.spool.find(asset)
-    assert staged is not None
     await one.spool.forget(asset.id)
     with pytest.raises(Unavailable, match="send it again"):
-        await one.keeper.resume(asset, staged)
+        await one.keeper.send(asset)
+    assert await one.keeper.resume(asset) is None
+    assert await one.read(await one.upload()) == b"the bytes"
 
 
 async def test_a_caller_that_is_cancelled_twice_does_not_stop_what_is_half_done(
     one: Replica,
 ) -> None:
     asset = await spooled(one)
-    staged = await one.spool.find(asset)
-    assert staged is not None
     hanging, back = asyncio.Event(), asyncio.Event()
 
     async def hang() -> None:
@@ -92,7 +91,7 @@ async def test_a_caller_that_is_cancelled_twice_does_not_stop_what_is_half_done(
         await back.wait()
 
     one.blobs.before["publish"] = hang
-    resuming = asyncio.create_task(one.keeper.resume(asset, staged))
+    resuming = asyncio.create_task(one.keeper.resume(asset))
     await hanging.wait()
     for _ in range(2):
         resuming.cancel()
@@ -180,7 +179,7 @@ async def test_files_that_lie_elsewhere_or_have_no_room_do_not_stop_the_others(
     assert await one.flush() == 3
     assert len(await one.spool.ids()) == 3, "what has no room waits on"
     one.quota_bytes = 0
-    one.blobs.before |= {"publish": away, "check": away}
+    one.blobs.before["check"] = away
     assert await one.flush() == 0, "the first outage ends it"
     assert await one.flush() == 3
 
@@ -475,7 +474,7 @@ async def test_records_that_are_away_are_told_as_such_by_every_step(tmp_path: Pa
         store = SqlAssets(database, now=lambda: datetime.now(UTC))
         now = datetime.now(UTC)
         steps: list[tuple[Callable[..., Awaitable[object]], tuple[object, ...]]] = [
-            (store.claim, (asset,)), (store.move, (asset,)), (store.spooled, (asset,)),
+            (store.claim, (asset,)), (store.move, (asset,)), (store.spooled, (asset, "away")),
             (store.commit, (asset,)), (store.abandon, (asset,)), (store.give_up, (asset,)),
             (store.forget, (asset,)), (store.children, (asset,)), (store.used, ("acme",)),
             (store.get, ("acme", "1")), (store.many, ("acme", ["1"])),
@@ -483,11 +482,15 @@ async def test_records_that_are_away_are_told_as_such_by_every_step(tmp_path: Pa
             (store.mark_deleted, (asset, now)), (store.mark_purged, (asset, now)),
             (store.mark_derived, (asset, now)), (store.everything, ("acme", "", 1)),
             (partial(store.hold, held=True), (asset,)), (store.waiting, (["1"],)),
-            (store.give_up_stale, (now,)), (store.given_up, (1,)), (store.not_purged, (now, 1)),
+            (store.give_up_stale, (now,)), (store.given_up, (1,)),
+            (store.not_purged, (now, now, 1)),
             (store.underived, (now, 1)), (partial(store.with_role, moment=now), ("r", now, 1)),
             (store.begin_try, (asset, now, now)),
             (partial(store.put_off, counted=True, ours=now), (asset, now)),
-            (store.expired, (now, 1)),
+            (store.expired, (now, 1)), (store.waits_for, (asset, Wait.ROOM, "full")),
+            (store.waiting_bytes, ("acme",)), (store.vouch, (["1"],)), (store.dropped, (["1"],)),
+            (store.drop, (asset, "no more")), (store.give_up_waiting, (now,)),
+            (store.give_up_lost, (now,)),
         ]  # fmt: skip
         for step, told in steps:
             with pytest.raises(Unavailable, match="database"):

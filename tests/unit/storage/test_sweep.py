@@ -46,6 +46,7 @@ class Record:
     key: str = "acme/1"
     name: str = "assets/1"
     state: str = "stored"
+    spool: str = ""
 
 
 @dataclass
@@ -60,13 +61,21 @@ class Records:
         self.asked.append(limit)
         return [record for record in self.due[kind] if record.id not in but][:limit]
 
+    async def give_up_waiting(self, _moment: datetime) -> int:
+        return 0
+
+    async def give_up_lost(self, _moment: datetime) -> int:
+        return 0
+
     async def give_up_stale(self, _moment: datetime) -> None:
         """They are given up already."""
 
     async def given_up(self, limit: int, but: Iterable[str]) -> list[Record]:
         return self._first("left", limit, but)
 
-    async def not_purged(self, _moment: datetime, limit: int, but: Iterable[str]) -> list[Record]:
+    async def not_purged(
+        self, _moment: datetime, _stale: datetime, limit: int, but: Iterable[str]
+    ) -> list[Record]:
         return self._first("deleted", limit, but)
 
     async def expired(self, _moment: datetime, limit: int, but: Iterable[str]) -> list[Record]:
