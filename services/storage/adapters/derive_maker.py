@@ -23,7 +23,10 @@ _TYPES = {".jpg": "image/jpeg", ".mp4": "video/mp4", ".m3u8": PLAYLIST_TYPE}
 
 
 class DeriveMaker:
-    """One child process, one file at a time; a child that hangs or dies is replaced."""
+    """One child process, one file at a time; a child that hangs or dies is replaced.
+
+    One that has said nothing for ``timeout`` seconds hangs.
+    """
 
     def __init__(self, *, timeout: float = 120.0) -> None:
         self._timeout = timeout

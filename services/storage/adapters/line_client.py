@@ -61,7 +61,7 @@ async def begin(module: str) -> Child:
 
 
 async def ask(child: Child, question: Mapping[str, Any], seconds: float) -> Any:
-    """Return the answer; raises ``UnansweredError``.
+    """Return the answer; raises ``UnansweredError`` when nothing is heard for so many seconds.
 
     Whoever leaves before the answer has ended the process: it would come for the next question.
     """
@@ -69,8 +69,8 @@ async def ask(child: Child, question: Mapping[str, Any], seconds: float) -> Any:
         async with asyncio.timeout(seconds):
             child.stdin.write(json.dumps(question).encode() + b"\n")
             await child.stdin.drain()
-            return json.loads(await child.stdout.readline())
-    except (TimeoutError, OSError, RuntimeError, ValueError) as error:
+        return await _heard(child, seconds)
+    except (TimeoutError, OSError, RuntimeError, TypeError, ValueError) as error:
         # One that is ending by itself keeps the status that it ends with.
         status = await asyncio.shield(_killed(child))
         late = isinstance(error, TimeoutError)
@@ -78,6 +78,15 @@ async def ask(child: Child, question: Mapping[str, Any], seconds: float) -> Any:
     except asyncio.CancelledError:
         await asyncio.shield(_killed(child))
         raise
+
+
+async def _heard(child: Child, seconds: float) -> Any:
+    """Return the answer, however long it takes while the process says that it gets on."""
+    answer: Any = {"alive": True}
+    while "alive" in answer:
+        async with asyncio.timeout(seconds):
+            answer = json.loads(await child.stdout.readline())
+    return answer
 
 
 def place(path: Path) -> str:

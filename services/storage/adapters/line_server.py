@@ -2,7 +2,8 @@
 
 One object per line comes in and one goes out: what ``work`` returns, or ``error``, ``message`` and
 ``kind``: "media" is damaged, "memory" and "full" (the disk) are used up, the "disk" fails, and
-"other" is what nobody has foreseen, with a ``trace``. Ends with its standard input, that is, with
+"other" is what nobody has foreseen, with a ``trace``. Before it, lines with ``alive`` may tell that
+work which takes long gets on. Ends with its standard input, that is, with
 the service.
 """
 
@@ -12,6 +13,7 @@ import errno
 import json
 import os
 import sys
+import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,8 @@ from services.storage.adapters.process_limits import CPU_SECONDS, FULL, allow_ti
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_TOLD_SECONDS = 1.0
+
 
 def serve(work: Callable[..., dict[str, Any]]) -> None:
     """Answer until standard input ends; a question's ``cpu_seconds`` are what it may take."""
@@ -30,8 +34,27 @@ def serve(work: Callable[..., dict[str, Any]]) -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         allow_time(asked.pop("cpu_seconds", CPU_SECONDS))
-        sys.stdout.write(json.dumps(answered(work, asked)) + "\n")
-        sys.stdout.flush()
+        _say(answered(work, asked))
+
+
+class Progress:
+    """Tells once a second that work gets on: it may take, and compute, as long as it does."""
+
+    def __init__(self) -> None:
+        self._told = time.monotonic()
+
+    def __call__(self) -> None:
+        """Say so, if it was not said within the last second."""
+        now = time.monotonic()
+        if now - self._told >= _TOLD_SECONDS:
+            self._told = now
+            allow_time()
+            _say({"alive": True})
+
+
+def _say(told: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()
 
 
 def answered(work: Callable[..., dict[str, Any]], asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,18 @@ async def test_a_file_that_takes_too_long_may_be_tried_again_and_the_next_is_dra
     await maker.close()
 
 
+async def test_a_long_film_may_take_as_long_as_it_gets_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.storage.adapters.derive_maker._MODULE", "tests.fakes.slow_drawer")
+    maker = DeriveMaker(timeout=50)
+    await maker.make(tmp_path, tmp_path, frames=0, roles=["preview"])
+    maker._timeout, begun = 2, asyncio.get_running_loop().time()
+    await maker.make(tmp_path, tmp_path, frames=12, roles=["preview"])
+    assert asyncio.get_running_loop().time() - begun > maker._timeout
+    await maker.close()
+
+
 async def test_the_death_of_the_process_says_nothing_of_the_file(
     maker: DeriveMaker, tmp_path: Path
 ) -> None:

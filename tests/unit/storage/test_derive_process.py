@@ -2,6 +2,7 @@
 
 import subprocess
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -64,3 +65,59 @@ def test_pixels_that_are_not_square_are_stretched(tmp_path: Path) -> None:
     assert seen(made["preview"])[0] == (214, 90)
     bomb = film(tmp_path / "bomb.mp4", pixel=Fraction(60_000))
     assert seen(make(str(bomb), str(tmp_path), 4, ["poster"])["poster"])[0] == (160, 90)
+
+
+def told_apart(path: Path, *, frames: int, gop: int, index: bool = True) -> Path:
+    """A film whose frames get lighter, each as bright as its number tells."""
+    options = {"movflags": "+faststart"} if index else {}
+    with av.open(str(path), "w", options=options) as target:
+        stream = target.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.gop_size = gop
+        stream.options = {"x264-params": "scenecut=0:bframes=0"}
+        for number in range(frames):
+            picture = np.full((48, 64, 3), number, dtype=np.uint8)
+            target.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        target.mux(stream.encode(None))
+    return path
+
+
+def light(path: str) -> int:
+    """The number of the frame that a picture shows, more or less."""
+    with av.open(path) as shown:
+        return round(float(next(shown.decode(video=0)).to_ndarray(format="rgb24").mean()))
+
+
+@pytest.mark.parametrize(
+    ("name", "gop", "face"), [("film.mp4", 20, 99), ("film.mkv", 20, 99), ("film.mp4", 200, 6)]
+)
+def test_the_stills_of_a_long_film_are_sought_and_not_read_up_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, gop: int, face: int
+) -> None:
+    path = told_apart(tmp_path / name, frames=198, gop=gop)
+    read = list[int]()
+    whole = make(str(path), str(tmp_path), 198, ["poster"], lambda: read.append(1))
+    assert light(whole["poster"]) == pytest.approx(99, abs=3)
+    assert len(read) == 188, "nearly all of a short film"
+    near = 12 if gop == 20 else 6
+    monkeypatch.setattr("services.storage.adapters.derive_stills.QUICK_PIXELS", 9 * near * 64 * 48)
+    read.clear()
+    roles = ["poster", "contact_sheet"]
+    made = make(str(path), str(tmp_path), 198, roles, lambda: read.append(1))
+    assert len(read) <= 9 * near
+    assert light(made["poster"]) == pytest.approx(face, abs=12)
+    with av.open(made["contact_sheet"]) as sheet:
+        tiles = next(sheet.decode(video=0)).to_ndarray(format="gray")
+    found = [round(float(row[10 + 66 * column])) for row in tiles[10::50] for column in range(3)]
+    assert found == sorted(found), "in the order of the film"
+    if gop == 20:
+        assert len({*found}) >= 8, "spread over it"
+        assert 160 <= found[-1] <= 198
+
+
+def test_what_is_made_of_a_film_tells_that_it_gets_on(tmp_path: Path) -> None:
+    path = told_apart(tmp_path / "film.mp4", frames=20, gop=5)
+    for role in ("poster", "preview", "hls"):
+        told = list[int]()
+        make(str(path), str(tmp_path), 20, [role], partial(told.append, 1))
+        assert len(told) >= 15, role
