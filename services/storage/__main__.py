@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -22,12 +23,16 @@ from services.common.telemetry import Metrics, configure_logging
 from services.common.url_policy import UrlPolicy
 from services.storage.adapters.bus_events import BusEvents
 from services.storage.adapters.derive_maker import DeriveMaker
+from services.storage.adapters.derive_metrics import DeriveMetrics
 from services.storage.adapters.sql_outbox import SqlOutbox
 from services.storage.adapters.store_metrics import StoreMetrics
 from services.storage.adapters.url_source import UrlSource
+from services.storage.domain.deriving import Step
+from services.storage.domain.ports import nothing
 from services.storage.parts import Parts, open_parts
 from services.storage.servicer import StorageServicer, UseCases
 from services.storage.settings import Settings
+from services.storage.usecases.catch_up import CatchUp
 from services.storage.usecases.compress import Compress
 from services.storage.usecases.derive import Derive
 from services.storage.usecases.embed import Embed
@@ -52,7 +57,9 @@ from services.storage.worker import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+
+    from services.storage.usecases.trying import Outcome
 
 MIGRATIONS = Path(__file__).parent / "adapters" / "migrations"
 SCOPES = {
@@ -73,8 +80,8 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         if settings.migrate_at_start:
             await migrate(database, MIGRATIONS)
         parts = await open_parts(settings, database, stack)
-        await _start_work(parts, stack, SqlOutbox(database))
         metrics = Metrics(settings.service)
+        await _start_work(parts, stack, SqlOutbox(database), metrics)
         readiness = Readiness()
         readiness.add("database", database.ping)
         readiness.add("objects", _health(parts, metrics).ready)
@@ -131,22 +138,26 @@ def _health(parts: Parts, metrics: Metrics) -> Health:
     )
 
 
-async def _start_work(parts: Parts, stack: AsyncExitStack, outbox: SqlOutbox) -> None:
+async def _start_work(
+    parts: Parts, stack: AsyncExitStack, outbox: SqlOutbox, metrics: Metrics
+) -> None:
     settings = parts.settings
-    maker = DeriveMaker()
-    stack.push_async_callback(maker.close)
     bus = BusEvents(settings.nats_url, credentials=settings.nats_credentials)
     stack.push_async_callback(bus.close)
-    derive = _derive(parts, maker)
+    left, told = asyncio.Event(), DeriveMetrics(metrics).told
+    long = _derive(parts, stack, Step.LONG, told=told)
+    quick = _derive(parts, stack, Step.QUICK, told=told, on_long=left.set)
+    catch_up = CatchUp(assets=parts.assets, now=clock.now, roles=settings.roles)
     tell = Tell(outbox=outbox, publisher=bus)
     works = [
         sweeping(_sweep(parts), settings.sweep_every),
-        deriving(derive, settings.sweep_every, parts.stored),
+        deriving(quick, settings.sweep_every, parts.stored, catch_up=catch_up),
+        deriving(long, settings.sweep_every, left),
         telling(tell, settings.flush_every, parts.deleted),
     ]
     if after := settings.preview_compress_after:
         shrink = Compress(
-            assets=parts.assets, derive=derive, library=parts.library, now=clock.now, after=after
+            assets=parts.assets, derive=long, library=parts.library, now=clock.now, after=after
         )
         works.append(compressing(shrink, settings.sweep_every))
     if parts.embedder is not None:
@@ -176,7 +187,17 @@ def _sweep(parts: Parts) -> Sweep:
     )
 
 
-def _derive(parts: Parts, maker: DeriveMaker) -> Derive:
+def _derive(
+    parts: Parts,
+    stack: AsyncExitStack,
+    step: Step,
+    *,
+    told: Callable[[Step, Outcome], None],
+    on_long: Callable[[], None] = nothing,
+) -> Derive:
+    """Return what derives in one step, with a process of its own that begins when needed."""
+    maker = DeriveMaker()
+    stack.push_async_callback(maker.close)
     return Derive(
         assets=parts.assets,
         blobs=parts.blobs,
@@ -186,6 +207,9 @@ def _derive(parts: Parts, maker: DeriveMaker) -> Derive:
         maker=maker,
         roles=parts.settings.roles,
         now=clock.now,
+        step=step,
+        on_long=on_long,
+        told=told,
     )
 
 

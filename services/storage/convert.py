@@ -131,6 +131,7 @@ def asset(found: Asset, storage_url: str) -> asset_pb2.Asset:
         create_time=timestamp(found.create_time),
         expire_time=None if found.expire_time is None else timestamp(found.expire_time),
         derived=found.derived,
+        missing={role: why.reason for role, why in found.missing.items()},
         legal_hold=found.legal_hold,
         provenance=_provenance(found.provenance),
         saving=_money(found.saving_micros),

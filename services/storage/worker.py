@@ -15,6 +15,7 @@ from services.common.telemetry import get_logger
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from services.storage.usecases.catch_up import CatchUp
     from services.storage.usecases.compress import Compress
     from services.storage.usecases.derive import Derive
     from services.storage.usecases.embed import Embed
@@ -49,14 +50,19 @@ def sweeping(sweep: Sweep, every: timedelta) -> Work:
     return Work("sweep", swept, every)
 
 
-def deriving(derive: Derive, every: timedelta, wake: asyncio.Event) -> Work:
-    """Return the work of making derived files; ``wake`` is set when an asset was stored."""
+def deriving(
+    derive: Derive, every: timedelta, wake: asyncio.Event, *, catch_up: CatchUp | None = None
+) -> Work:
+    """Return the work of making derived files; ``wake`` is set when there is something to do.
+
+    Once nothing waits, ``catch_up`` finds what else is to be done.
+    """
 
     async def derived() -> None:
-        while await derive.once():
+        while await derive.once() or (catch_up and await catch_up.once()):
             continue
 
-    return Work("derive", derived, every, wake)
+    return Work(f"derive {derive.step}", derived, every, wake)
 
 
 def compressing(compress: Compress, every: timedelta) -> Work:

@@ -15,6 +15,7 @@ from services.storage.domain.assets import (
     MediaInfo,
     Provenance,
 )
+from services.storage.domain.deriving import Missing
 from services.storage.domain.facets import Facets
 from services.storage.domain.keys import ObjectKey
 
@@ -103,6 +104,11 @@ def document(asset: Asset) -> dict[str, Any]:
     }
 
 
+def missing_columns(missing: Mapping[str, Missing]) -> dict[str, list[Any]]:
+    """Return the column of what is not there: by role why, and whether it is tried again."""
+    return {role: [why.reason, why.again] for role, why in missing.items()}
+
+
 def _plain(flat: Any) -> dict[str, Any]:
     """Return the fields of a dataclass that holds no other; ``asdict`` would copy every value."""
     return {item.name: getattr(flat, item.name) for item in fields(flat)}
@@ -134,6 +140,7 @@ def from_row(row: Mapping[str, Any], derived: Mapping[str, str] | None = None) -
         parent_id=row["parent_id"],
         role=row["role"],
         derived=dict(derived or {}),
+        missing={role: Missing(*why) for role, why in (row["missing"] or {}).items()},
     )
 
 

@@ -187,10 +187,6 @@ class SqlAssets(SqlWaits):
         """Note that the bytes of a DELETED asset are gone."""
         await self._set(asset, purge_time=micros(moment))
 
-    async def mark_derived(self, asset: Asset, moment: datetime) -> None:
-        """Note that there is nothing more to derive from the asset."""
-        await self._set(asset, derive_time=micros(moment))
-
     async def children(self, asset: Asset) -> Sequence[Asset]:
         """Return the STORED assets derived from this one."""
         return await self._fetch(sql.CHILDREN, of_tenant=asset.tenant, which=asset.id)

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from services.common.database import told_when_away
 from services.storage.adapters import sql_statements as sql
-from services.storage.adapters.asset_rows import from_row, micros
+from services.storage.adapters.asset_rows import from_row, micros, missing_columns
 from services.storage.adapters.sql_steps import derived
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from services.common.database import Database
     from services.storage.domain.assets import Asset
+    from services.storage.domain.deriving import Missing, Standing, Step
 
 
 class SqlChores:
@@ -47,9 +48,54 @@ class SqlChores:
         old = {"moment": micros(before), "stale": micros(stale)}
         return await self._fetch(sql.NOT_PURGED, **old, at_most=limit, but=list(but))
 
-    async def underived(self, moment: datetime, limit: int) -> Sequence[Asset]:
-        """Return STORED pictures and films of every tenant that wait for derived files."""
-        return await self._fetch(sql.UNDERIVED, moment=micros(moment), at_most=limit)
+    async def underived(self, step: Step, moment: datetime, *, after: str) -> Asset | None:
+        """Return the next tenant's first asset that waits for this step; see the port."""
+        asked = {"of_step": step.value, "moment": micros(moment), "after": after}
+        found = await self._fetch(sql.UNDERIVED, **asked)
+        return found[0] if found else None
+
+    async def roles_made(self, asset: Asset) -> frozenset[str]:
+        """Return the roles that were ever derived from the asset, also what is deleted since."""
+        async with self._statement() as connection:
+            rows = await connection.scalars(sql.ROLES_MADE, {"which": asset.id})
+            return frozenset(rows.all())
+
+    async def derive_next(self, asset: Asset, standing: Standing) -> None:
+        """Note what is to be derived next from the asset, and when."""
+        values = {
+            "which": asset.id,
+            "derive_step": standing.step.value,
+            "try_after": micros(standing.until),
+            "tries": standing.tries,
+            "derive_roles": standing.roles,
+            "missing": missing_columns(standing.missing),
+        }
+        async with self._statement(writes=True) as connection:
+            await connection.execute(sql.CHANGE, values)
+
+    async def mark_derived(
+        self, asset: Asset, moment: datetime, *, missing: Mapping[str, Missing], roles: str
+    ) -> None:
+        """Note that there is nothing more to derive from the asset of these ``roles``."""
+        values = {
+            "which": asset.id,
+            "derive_time": micros(moment),
+            "derive_roles": roles,
+            "missing": missing_columns(missing),
+        }
+        async with self._statement(writes=True) as connection:
+            await connection.execute(sql.CHANGE, values)
+
+    async def derive_again(self, roles: str, before: str, limit: int) -> tuple[int, str]:
+        """Let assets wait that were looked through for other roles; see the port."""
+        async with self._begin() as connection:
+            page = await connection.scalars(
+                sql.IDS_BEFORE if before else sql.NEWEST_IDS, {"which": before, "at_most": limit}
+            )
+            ids = list(page.all())
+            asked = {"identifiers": ids, "of_roles": roles}
+            count = (await connection.execute(sql.DERIVE_AGAIN, asked)).rowcount if ids else 0
+            return count, ids[-1] if len(ids) == limit else ""
 
     async def with_role(
         self, role: str, before: datetime, limit: int, *, moment: datetime

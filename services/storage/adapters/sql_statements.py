@@ -147,10 +147,32 @@ _NOT_BUT = assets.c.id.not_in(bindparam("but", expanding=True))
 GIVEN_UP = _EVERY.where(_GIVEN_UP, _UNPURGED, _NOT_BUT).limit(LIMIT)
 UNDERIVED = (
     _EVERY.where(
-        assets.c.derive_time.is_(None), _state(AssetState.STORED), assets.c.try_after <= MOMENT
+        assets.c.derive_time.is_(None),
+        _state(AssetState.STORED),
+        assets.c.derive_step == bindparam("of_step"),
+        assets.c.tenant > bindparam("after"),
+        assets.c.try_after <= MOMENT,
     )
-    .order_by(assets.c.try_after, assets.c.id)
-    .limit(LIMIT)
+    .order_by(assets.c.tenant, assets.c.try_after, assets.c.id)
+    .limit(1)
+)
+ROLES_MADE = (
+    select(assets.c.role)
+    .where(assets.c.parent_id == WHICH, assets.c.state.in_(["stored", "deleted"]))
+    .distinct()
+)
+NEWEST_IDS = select(assets.c.id).order_by(assets.c.id.desc()).limit(LIMIT)
+IDS_BEFORE = NEWEST_IDS.where(assets.c.id < WHICH)
+# Those that were looked through once; they wait behind what was never tried.
+DERIVE_AGAIN = (
+    update(assets)
+    .where(
+        assets.c.id.in_(bindparam("identifiers", expanding=True)),
+        _state(AssetState.STORED),
+        assets.c.derive_roles != bindparam("of_roles"),
+        or_(assets.c.derive_time > 0, assets.c.derive_roles != ""),
+    )
+    .values(derive_time=None, derive_step="quick", derive_roles="", tries=0, try_after=1)
 )
 # Ours if nobody is at it: the try is counted before it begins, so that a crash counts as well.
 BEGIN_TRY = (

@@ -67,6 +67,11 @@ assets = Table(
     Column("purge_time", BigInteger),
     # When the derived files were made; 0 where there are none to make.
     Column("derive_time", BigInteger),
+    # What is made of it next, which roles were configured when it was last looked through, and why
+    # which are not there.
+    Column("derive_step", String(8), nullable=False, server_default="quick"),
+    Column("derive_roles", Text, nullable=False, server_default=""),
+    Column("missing", JSON),
     # Tries of what the worker does with it, and until when it is left alone: while one is at it,
     # or because one has failed.
     Column("tries", Integer, nullable=False, server_default="0"),
@@ -80,7 +85,12 @@ assets = Table(
     Index("assets_parent", "parent_id"),
     Index("assets_role", "role", "state", "create_time"),
     _partial(
-        "assets_underived", "try_after", "id", rows="state = 'stored' AND derive_time IS NULL"
+        "assets_underived",
+        "derive_step",
+        "tenant",
+        "try_after",
+        "id",
+        rows="state = 'stored' AND derive_time IS NULL",
     ),
     _partial(
         "assets_due",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime, timedelta
 
+    from services.storage.domain.deriving import Missing
     from services.storage.domain.keys import ObjectKey
 
 UNHASHED = "unhashed"
@@ -192,6 +193,7 @@ class Asset:
     parent_id: str = ""
     role: str = ""
     derived: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, Missing] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from services.storage.domain.assets import Asset
+    from services.storage.domain.deriving import Missing, Standing, Step
 
 
 class Chores(Protocol):
@@ -34,10 +35,29 @@ class Chores(Protocol):
         Of those that were dropped from a spool, the ones from before ``stale``.
         """
 
-    async def underived(self, moment: datetime, limit: int) -> Sequence[Asset]:
-        """Return STORED pictures and films of every tenant that wait for derived files.
+    async def underived(self, step: Step, moment: datetime, *, after: str) -> Asset | None:
+        """Return a STORED picture or film that waits for this step, of the next tenant.
 
-        Never tried ones come first, oldest first; then those whose next try is due.
+        That is the first one behind the tenant ``after``. Of a tenant never tried ones come first,
+        oldest first; then those that are made up for; then those whose next try is due.
+        """
+
+    async def roles_made(self, asset: Asset) -> frozenset[str]:
+        """Return the roles that were ever derived from the asset, also what is deleted since."""
+
+    async def derive_next(self, asset: Asset, standing: Standing) -> None:
+        """Note what is to be derived next from the asset, and when."""
+
+    async def mark_derived(
+        self, asset: Asset, moment: datetime, *, missing: Mapping[str, Missing], roles: str
+    ) -> None:
+        """Note that there is nothing more to derive from the asset of these ``roles``."""
+
+    async def derive_again(self, roles: str, before: str, limit: int) -> tuple[int, str]:
+        """Let assets wait that were looked through for other roles: of the newest ``limit`` ids.
+
+        Only ids before ``before`` are looked at ("": all). Returns how many wait now, and the last
+        id that was looked at, "" when there are no more. They wait behind what is new.
         """
 
     async def begin_try(self, asset: Asset, moment: datetime, until: datetime) -> int:

@@ -223,9 +223,6 @@ class AssetStore(Chores, Waits, Protocol):
     async def mark_purged(self, asset: Asset, moment: datetime) -> None:
         """Note that the bytes of a DELETED asset are gone."""
 
-    async def mark_derived(self, asset: Asset, moment: datetime) -> None:
-        """Note that there is nothing more to derive from the asset."""
-
     async def children(self, asset: Asset) -> Sequence[Asset]:
         """Return the STORED assets that were derived from this one."""
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from services.common.errors import DataLoss
+from services.common.errors import DataLoss, ResourceExhausted, StorageFull
 from services.storage.domain.assets import AssetState, Description, Lineage
+from services.storage.domain.deriving import STILLS, Missing, Standing, Step, rested, roles_of
 from services.storage.domain.facets import Facets
 from services.storage.domain.media_ports import UndrawnError
 from services.storage.domain.policies import PREVIEWS
+from services.storage.domain.ports import nothing
 from services.storage.domain.streaming import MEDIA, PLAYLIST, pointed_at
 from services.storage.usecases.ingest import Intake
-from services.storage.usecases.trying import Outcome, Trying
+from services.storage.usecases.trying import TRIES, Outcome, Trying
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
+    from services.common.errors import ServiceError
     from services.storage.domain.assets import Asset
     from services.storage.domain.media_ports import DerivedFile, Maker
     from services.storage.domain.ports import (
@@ -33,18 +36,28 @@ if TYPE_CHECKING:
     from services.storage.usecases.library import Library
 
 BATCH = 20
-_PICTURE_ROLES = frozenset({"thumbnail"})
-# What is drawn from a few frames, and done before what has to read the whole film.
-_STILLS = frozenset({"thumbnail", "poster", "contact_sheet"})
 _FILMS = frozenset({*PREVIEWS, MEDIA})
+
+
+_LEFT_OUT = Missing("it cannot be made without encoding again what players of HLS do not know")
+_TAKEN_ALONG = Missing("given up: the service ended each time while it was made", again=True)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """The tenant that was served last: the next one comes next, however much each has waiting."""
+
+    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derive:
     """Derives what is missing; of several replicas one takes each asset, each file is stored once.
 
-    What cannot be drawn is tried again later, a few times; what waits behind it does not wait for
-    that.
+    One of these does what is quick, another what is long, and says so by ``step``: nobody's stills
+    wait for a long film to be encoded. ``on_long`` is called when there is work for the other, and
+    ``told`` with the outcome of every try. What cannot be drawn is tried again later, a few times,
+    then ever more seldom; what waits behind it does not wait for that.
     """
 
     assets: AssetStore
@@ -55,21 +68,75 @@ class Derive:
     maker: Maker
     now: Clock
     roles: Sequence[str]
+    step: Step = Step.QUICK
+    on_long: Callable[[], None] = nothing
+    told: Callable[[Step, Outcome], None] = lambda _step, _outcome: None
+    _turn: _Turn = field(default_factory=_Turn, init=False, repr=False, compare=False)
 
     async def once(self) -> int:
-        """Derive from the oldest assets that wait for it; returns how many were looked at."""
-        waiting = await self.assets.underived(self.now(), BATCH) if self.roles else ()
+        """Derive from assets that wait for it, by turns; returns how many were looked at."""
         trying = Trying(assets=self.assets, now=self.now, name="derive")
-        for asset in waiting:
-            outcome = await trying.of(asset, partial(self._derive, asset))
+        for number in range(BATCH if self.roles else 0):
+            asset = await self._next()
+            if asset is None:
+                return number
+            missing: dict[str, Missing] = {}
+            outcome = await trying.of(asset, partial(self._derive, asset, missing))
+            self.told(self.step, outcome)
             if outcome != Outcome.LATER:
-                await self.assets.mark_derived(asset, self.now())
-        return len(waiting)
+                await self._end(asset, outcome, missing)
+        return BATCH if self.roles else 0
 
-    async def _derive(self, asset: Asset) -> None:
-        roles = [role for role in self.roles if _fits(role, asset) and role not in asset.derived]
-        if roles:
-            await self.add(asset, asset, roles)
+    async def _next(self) -> Asset | None:
+        after = [self._turn.tenant, ""] if self._turn.tenant else [""]
+        for tenant in after:
+            found = await self.assets.underived(self.step, self.now(), after=tenant)
+            if found is not None:
+                self._turn.tenant = found.tenant
+                return found
+        return None
+
+    async def _derive(self, asset: Asset, missing: dict[str, Missing]) -> None:
+        """Make what belongs to this step; what is not there at the end is told in ``missing``."""
+        missing.clear()
+        if roles := await self._lacking(asset, self.step):
+            failed = await self._added(asset, asset, roles)
+            missing |= {role: _why(error) for role, error in failed.items()}
+            _raise_worst(failed)
+            left = await self._lacking(asset, self.step)
+            missing |= dict.fromkeys(left, _LEFT_OUT)
+
+    async def _lacking(self, asset: Asset, step: Step) -> list[str]:
+        """Return what was never made, though configured: what was deleted since stays deleted."""
+        made = await self.assets.roles_made(asset)
+        return [role for role in roles_of(step, asset, self.roles) if role not in made]
+
+    async def _end(self, asset: Asset, outcome: Outcome, found: Mapping[str, Missing]) -> None:
+        """Leave the asset to the next step, to another day, or alone."""
+        made = await self.assets.roles_made(asset)
+        lacking = await self._lacking(asset, self.step)
+        if outcome == Outcome.GIVEN_UP and not found:
+            found = dict.fromkeys(lacking, _TAKEN_ALONG)
+        known = {**asset.missing, **found}
+        missing = {role: why for role, why in known.items() if role in {*self.roles} - made}
+        moment, roles = self.now(), ",".join(sorted(self.roles))
+        if self.step == Step.QUICK and await self._lacking(asset, Step.LONG):
+            tries = TRIES - 1 if any(why.again for why in asset.missing.values()) else 0
+            standing = Standing(step=Step.LONG, until=moment, missing=missing, tries=tries)
+            await self.assets.derive_next(asset, standing)
+            self.on_long()
+        elif any(why.again for why in missing.values()):
+            # One try is enough then.
+            standing = Standing(
+                step=Step.QUICK,
+                until=rested(asset, moment),
+                missing=missing,
+                tries=TRIES - 1,
+                roles=roles,
+            )
+            await self.assets.derive_next(asset, standing)
+        else:
+            await self.assets.mark_derived(asset, moment, missing=missing, roles=roles)
 
     async def add(
         self, asset: Asset, source: Asset, roles: Sequence[str], *, since: datetime | None = None
@@ -77,9 +144,16 @@ class Derive:
         """Give ``asset`` files that are made from the bytes of ``source``, itself or one of them.
 
         ``since`` is when their life begins, now if it is not said. Raises ``DataLoss`` when the
-        bytes cannot be read, and ``UndrawnError`` once what could be drawn is stored.
+        bytes cannot be read, ``UndrawnError`` and ``ResourceExhausted`` (the tenant's quota) once
+        what could be made is stored.
         """
-        failed: list[DataLoss | UndrawnError] = []
+        _raise_worst(await self._added(asset, source, roles, since=since))
+
+    async def _added(
+        self, asset: Asset, source: Asset, roles: Sequence[str], *, since: datetime | None = None
+    ) -> dict[str, ServiceError]:
+        """Make and store the files; returns why those are not there that are not."""
+        failed: dict[str, ServiceError] = {}
         async with self.staging.receive(source.size_bytes) as stage:
             async for chunk in self.blobs.read(str(source.key)):
                 await stage.write(chunk)
@@ -89,11 +163,11 @@ class Derive:
                 try:
                     async with self._drawn(staged.path, frames, some) as made:
                         await self._keep(asset, made, since)
-                except (DataLoss, UndrawnError) as error:
-                    failed.append(error)
-        if failed:
-            # What may work another time is worth another time.
-            raise min(failed, key=lambda error: isinstance(error, DataLoss))
+                except StorageFull:
+                    raise
+                except (DataLoss, UndrawnError, ResourceExhausted) as error:
+                    failed |= dict.fromkeys(some, error)
+        return failed
 
     @asynccontextmanager
     async def _drawn(
@@ -123,14 +197,22 @@ class Derive:
             await self.library.erase(child)
 
 
-def _fits(role: str, asset: Asset) -> bool:
-    return asset.description.content_type.startswith("video/") or role in _PICTURE_ROLES
+def _why(error: ServiceError) -> Missing:
+    if isinstance(error, DataLoss):
+        return Missing(error.message)
+    return Missing(f"given up after {TRIES} tries: {error.message}", again=True)
+
+
+def _raise_worst(failed: Mapping[str, ServiceError]) -> None:
+    """Raise one of the errors, if there are any: what may work another time is worth that."""
+    if failed:
+        raise min(failed.values(), key=lambda error: isinstance(error, DataLoss))
 
 
 def _in_turn(roles: Sequence[str]) -> list[list[str]]:
     """Return what is drawn together: stills first, then each that reads the whole film alone."""
-    stills = [role for role in roles if role in _STILLS]
-    return [each for each in (stills, *([role] for role in roles if role not in _STILLS)) if each]
+    stills = [role for role in roles if role in STILLS]
+    return [each for each in (stills, *([role] for role in roles if role not in STILLS)) if each]
 
 
 def _intake(asset: Asset, file: DerivedFile, since: datetime | None) -> Intake:

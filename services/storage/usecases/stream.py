@@ -30,7 +30,9 @@ class Stream:
         """
         film = await self.library.stored(tenant, name)
         if not {PLAYLIST, MEDIA} <= film.derived.keys():
-            msg = f"{name} has no HLS rendition (yet); STORAGE_DERIVE must name hls"
+            why = film.missing.get(PLAYLIST)
+            told = why.reason if why else "there is none yet, or STORAGE_DERIVE does not name hls"
+            msg = f"{name} has no HLS rendition: {told}"
             raise FailedPrecondition(msg, metadata={"derived": ",".join(sorted(film.derived))})
         media = film.derived[MEDIA]
         url, expires = await self.library.sign(tenant, media, lifetime=lifetime, download_name="")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -14,7 +15,7 @@ from services.common.telemetry import get_logger
 from services.storage.domain.media_ports import UndrawnError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from datetime import datetime
 
     from services.storage.domain.assets import Asset
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from services.storage.domain.ports import Clock
 
 TRIES = 4
-# Longer than a try takes, so that no other replica begins the same; doubled after every failure.
+# For so long no other replica begins the same, and again while it lasts; doubled after failures.
 LEASE = timedelta(minutes=10)
 # After something that is not the asset's fault: the store is away, the disk is full.
 PAUSE = timedelta(minutes=1)
@@ -39,19 +40,29 @@ class Outcome(StrEnum):
     GIVEN_UP = "given up"
 
 
+@dataclass(slots=True)
+class _Lease:
+    """Until when an asset is ours."""
+
+    asset: Asset
+    until: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trying:
     """Tries work on assets, one at a time; what fails on one does not keep others from theirs.
 
     A try is counted before it begins: one that takes the whole service along counts as well.
     ``name`` is what the log calls the work; what is given up or cannot be read is left alone for
-    ``rest`` then, if that is said.
+    ``rest`` then, if that is said. What takes longer than a lease keeps the asset by renewing it
+    every ``renew``.
     """
 
     assets: Chores
     now: Clock
     name: str
     rest: timedelta | None = None
+    renew: timedelta = LEASE / 3
 
     async def of(self, asset: Asset, work: Callable[[], Awaitable[None]]) -> Outcome:
         """Do the work and tell how it ended.
@@ -63,38 +74,67 @@ class Trying:
         number = await self.assets.begin_try(asset, moment, moment + LEASE)
         if not number:
             return Outcome.LATER
-        outcome = await self._leased(asset, work, number, moment)
+        lease = _Lease(asset, moment + LEASE)
+        outcome = await self._leased(lease, work, number)
         if self.rest and outcome in {Outcome.UNREADABLE, Outcome.GIVEN_UP}:
             later = self.now() + self.rest
-            await self.assets.put_off(asset, later, counted=True, ours=moment + LEASE)
+            await self.assets.put_off(asset, later, counted=True, ours=lease.until)
         return outcome
 
     async def _leased(
-        self, asset: Asset, work: Callable[[], Awaitable[None]], number: int, moment: datetime
+        self, lease: _Lease, work: Callable[[], Awaitable[None]], number: int
     ) -> Outcome:
         if number > TRIES:
-            log.error("work_given_up", work=self.name, asset=asset.name, tries=TRIES)
+            log.error("work_given_up", work=self.name, asset=lease.asset.name, tries=TRIES)
             return Outcome.GIVEN_UP
-        ours = moment + LEASE
         try:
-            return await self._tried(asset, work, number, ours)
+            return await self._tried(lease, work, number)
         except asyncio.CancelledError:
             # The service ends: another may take over at once.
-            await asyncio.shield(self.assets.put_off(asset, moment, counted=False, ours=ours))
+            await asyncio.shield(self._put_off(lease, self.now(), counted=False))
             raise
 
-    async def _tried(
-        self, asset: Asset, work: Callable[[], Awaitable[None]], number: int, ours: datetime
-    ) -> Outcome:
+    async def _put_off(self, lease: _Lease, until: datetime, *, counted: bool) -> None:
+        await self.assets.put_off(lease.asset, until, counted=counted, ours=lease.until)
+
+    @asynccontextmanager
+    async def _kept(self, lease: _Lease) -> AsyncIterator[None]:
+        """Renew the lease until the block ends."""
+        ended = asyncio.Event()
+        renewing = asyncio.create_task(self._renewed(lease, ended))
         try:
-            await work()
+            yield
+        finally:
+            ended.set()
+            await asyncio.shield(renewing)
+
+    async def _renewed(self, lease: _Lease, ended: asyncio.Event) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.renew.total_seconds()):
+                    await ended.wait()
+                return
+            later = self.now() + LEASE
+            try:
+                await self._put_off(lease, later, counted=True)
+                lease.until = later
+            except ServiceError as error:
+                log.warning("lease_not_renewed", asset=lease.asset.name, message=error.message)
+
+    async def _tried(
+        self, lease: _Lease, work: Callable[[], Awaitable[None]], number: int
+    ) -> Outcome:
+        asset = lease.asset
+        try:
+            async with self._kept(lease):
+                await work()
         except DataLoss as error:
             told = {"work": self.name, "asset": asset.name, "message": error.message}
             log.warning("asset_unreadable", **told)
             return Outcome.UNREADABLE
         except Exception as error:
             if _hits_all(error):
-                await self.assets.put_off(asset, self.now() + PAUSE, counted=False, ours=ours)
+                await self._put_off(lease, self.now() + PAUSE, counted=False)
                 raise
             foreseen = isinstance(error, ServiceError)
             log.warning(
@@ -107,14 +147,13 @@ class Trying:
             )
         else:
             return Outcome.DONE
-        return await self._failed(asset, number, ours)
+        return await self._failed(lease, number)
 
-    async def _failed(self, asset: Asset, number: int, ours: datetime) -> Outcome:
+    async def _failed(self, lease: _Lease, number: int) -> Outcome:
         if number >= TRIES:
-            log.error("work_given_up", work=self.name, asset=asset.name, tries=number)
+            log.error("work_given_up", work=self.name, asset=lease.asset.name, tries=number)
             return Outcome.GIVEN_UP
-        later = self.now() + LEASE * 2 ** (number - 1)
-        await self.assets.put_off(asset, later, counted=True, ours=ours)
+        await self._put_off(lease, self.now() + LEASE * 2 ** (number - 1), counted=True)
         return Outcome.LATER
 
 

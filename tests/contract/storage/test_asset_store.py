@@ -18,6 +18,7 @@ from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.adapters.tables import assets
 from services.storage.adapters.word_index import WORD_INDEXES
 from services.storage.domain.assets import Asset, AssetState, Description, Lineage, MediaInfo
+from services.storage.domain.deriving import Missing, Standing, Step
 from services.storage.domain.facets import Facets
 from services.storage.domain.keys import KeyLayout, ObjectKey
 from services.storage.domain.ports import Query
@@ -407,9 +408,10 @@ async def test_work_on_an_asset_is_taken_by_one_and_counted_before_it_begins(
     lease = NOW + timedelta(minutes=10)
     takers = (store.begin_try(first, NOW, lease) for _ in range(4))
     assert sorted(await asyncio.gather(*takers)) == [0, 0, 0, 1]
-    assert [item.id for item in await store.underived(NOW, 10)] == [second.id]
-    waiting = await store.underived(lease, 10)
-    assert [item.id for item in waiting] == [second.id, first.id], "never tried ones come first"
+    for moment in (NOW, lease):
+        waiting = await store.underived(Step.QUICK, moment, after="")
+        assert waiting is not None
+        assert waiting.id == second.id, "never tried ones come first"
     assert await store.begin_try(first, lease, lease) == 2
     await store.put_off(first, NOW, counted=False, ours=lease)
     assert await store.begin_try(first, NOW, lease) == 2, "the last one was taken back"
@@ -419,7 +421,52 @@ async def test_work_on_an_asset_is_taken_by_one_and_counted_before_it_begins(
         await store.put_off(first, NOW, counted=counted, ours=lease)
     assert await store.begin_try(first, lease, later) == 0, "another has taken it since"
     assert await store.begin_try(first, later, later) == 4, "and its try was not taken back"
-    await store.mark_derived(first, NOW)
+    await store.mark_derived(first, NOW, missing={}, roles="thumbnail")
     assert await store.begin_try(first, later, later) == 0, "nothing is left to do"
     await store.mark_deleted(second, NOW)
     assert await store.begin_try(second, NOW, lease) == 0
+
+
+async def test_assets_wait_for_a_step_and_their_tenants_take_turns(store: SqlAssets) -> None:
+    first, second = await stored(store, "r1"), await stored(store, "r2")
+    other = await stored(store, "r3", tenant="zebra")
+
+    async def waiting(step: Step, after: str) -> str:
+        found = await store.underived(step, NOW, after=after)
+        return "" if found is None else found.id
+
+    assert [await waiting(Step.QUICK, after) for after in ("", "acme", "zebra")] == [
+        first.id, other.id, "",
+    ]  # fmt: skip
+    why = {"preview": Missing("it took too long", again=True)}
+    later = Standing(step=Step.LONG, until=NOW, missing=why, tries=3, roles="preview")
+    await store.derive_next(first, later)
+    assert [await waiting(step, "") for step in Step] == [second.id, first.id]
+    found = await store.get("acme", first.id)
+    assert found is not None
+    assert found.missing == why
+    assert await store.begin_try(first, NOW, NOW) == 4
+    await store.mark_derived(first, NOW, missing={}, roles="preview")
+    found = await store.get("acme", first.id)
+    assert found is not None
+    assert (found.missing, await waiting(Step.LONG, "")) == ({}, "")
+
+
+async def test_what_was_looked_through_for_other_roles_waits_again_behind_what_is_new(
+    store: SqlAssets,
+) -> None:
+    made = [await stored(store, f"r{number}") for number in range(4)]
+    for asset, roles in zip(made, ("hls,preview", "preview", "preview", ""), strict=True):
+        if roles:
+            await store.mark_derived(asset, NOW, missing={}, roles=roles)
+    count, before = await store.derive_again("hls,preview", "", 3)
+    assert (count, before) == (2, made[1].id), "not what waits anyway"
+    assert await store.derive_again("hls,preview", before, 3) == (0, "")
+    assert await store.derive_again("hls,preview", "", 9) == (0, "")
+    order = list[str]()
+    while found := await store.underived(Step.QUICK, NOW, after=""):
+        order.append(found.id)
+        await store.mark_derived(found, NOW, missing={}, roles="hls,preview")
+    assert order == [made[3].id, made[1].id, made[2].id]
+    await store.mark_deleted(made[0], NOW)
+    assert await store.derive_again("thumbnail", "", 9) == (3, ""), "and what is deleted does not"

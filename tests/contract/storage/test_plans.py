@@ -141,7 +141,8 @@ DUE = {"moment": micros(NOW), "at_most": 200}
 BUT = {"but": ["1", "2"]}
 GONE = {"moment": micros(NOW), "delete_time": 1, "update_time": 1}
 CHORES: list[tuple[Any, dict[str, Any], str]] = [
-    (sql.UNDERIVED, DUE, "assets_underived"),
+    (sql.UNDERIVED, {**DUE, "of_step": "quick", "after": "acme"}, "assets_underived"),
+    (sql.IDS_BEFORE, {"which": DEEP, "at_most": 200}, "assets_"),
     (sql.EXPIRED, {**DUE, **BUT}, "assets_due"),
     (sql.NOT_PURGED, {**DUE, **BUT, "stale": micros(NOW)}, "assets_age"),
     (sql.GIVEN_UP, {"at_most": 200, **BUT}, "assets_age"),

@@ -8,11 +8,13 @@ import pytest
 
 from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
+from services.common.errors import FailedPrecondition
 from services.storage.__main__ import running
 from services.storage.settings import Settings
 from tests.integration.storage.conftest import Client, client_of
 from tests.integration.storage.test_assets import files_of
 from tests.unit.storage.clips import mp4, png
+from tests.unit.storage.test_stowaways import FORMATS, streamed
 
 pytestmark = pytest.mark.timeout(60)
 LABEL = b"digitalsourcetype/trainedAlgorithmicMedia"
@@ -76,7 +78,18 @@ async def test_what_was_missed_while_nobody_drew_is_made_up_for(settings: Settin
     async with running(settings) as address, client_of(address) as acme:
         captions = await acme.upload(b"WEBVTT\n", "r0", content_type="text/vtt")
         name = (await acme.upload(mp4(), "r1")).name
-    later = settings.model_copy(update={"derive": "thumbnail"})
-    async with running(later) as address, client_of(address) as acme:
-        assert set((await derived(acme, name, 1)).derived) == {"thumbnail"}
-        assert not (await acme.get(captions.name)).derived
+        other = await acme.upload(streamed(*FORMATS["video/webm"]), "r2", content_type="video/webm")
+    for roles, count in (("thumbnail", 1), ("thumbnail,hls", 3)):
+        later = settings.model_copy(update={"derive": roles})
+        async with running(later) as address, client_of(address) as acme:
+            assert len((await derived(acme, name, count)).derived) == count
+            film = await derived(acme, other.name, 1)
+            while count > 1 and not film.missing:
+                film = await acme.get(film.name)
+            assert (set(film.derived), set(film.missing)) == (
+                ({"thumbnail"}, set() if count == 1 else {"hls"})
+            )
+            assert not (await acme.get(captions.name)).derived
+            if count > 1:
+                with pytest.raises(FailedPrecondition, match="without encoding again"):
+                    await acme.stub.SignPlaylist(pb.SignPlaylistRequest(name=film.name))

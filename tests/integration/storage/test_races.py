@@ -23,6 +23,7 @@ from services.common.errors import (
 )
 from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.domain.assets import Asset, AssetState, Description
+from services.storage.domain.deriving import Standing, Step
 from services.storage.domain.keys import ObjectKey
 from services.storage.domain.ports import Query
 from services.storage.domain.spooling import Wait
@@ -480,11 +481,15 @@ async def test_records_that_are_away_are_told_as_such_by_every_step(tmp_path: Pa
             (store.get, ("acme", "1")), (store.many, ("acme", ["1"])),
             (store.page, (Query(tenant="acme", limit=1),)), (store.twin, ("acme", "0", 1)),
             (store.mark_deleted, (asset, now)), (store.mark_purged, (asset, now)),
-            (store.mark_derived, (asset, now)), (store.everything, ("acme", "", 1)),
+            (partial(store.mark_derived, missing={}, roles=""), (asset, now)),
+            (store.roles_made, (asset,)), (store.derive_again, ("", "", 1)),
+            (store.derive_next, (asset, Standing(step=Step.LONG, until=now, missing={}))),
+            (store.everything, ("acme", "", 1)),
             (partial(store.hold, held=True), (asset,)), (store.waiting, (["1"],)),
             (store.give_up_stale, (now,)), (store.given_up, (1,)),
             (store.not_purged, (now, now, 1)),
-            (store.underived, (now, 1)), (partial(store.with_role, moment=now), ("r", now, 1)),
+            (partial(store.underived, after=""), (Step.LONG, now)),
+            (partial(store.with_role, moment=now), ("r", now, 1)),
             (store.begin_try, (asset, now, now)),
             (partial(store.put_off, counted=True, ours=now), (asset, now)),
             (store.expired, (now, 1)), (store.waits_for, (asset, Wait.ROOM, "full")),

@@ -18,6 +18,7 @@ from services.common.errors import DataLoss, StorageFull
 from services.common.migrate import migrate
 from services.storage.__main__ import MIGRATIONS
 from services.storage.domain.assets import Asset, AssetState, Description
+from services.storage.domain.deriving import Step
 from services.storage.domain.media_ports import DerivedFile, UndrawnError
 from services.storage.parts import Parts, open_parts
 from services.storage.settings import Settings
@@ -50,7 +51,7 @@ class Drawer:
             if role in self.failing:
                 raise self.failing[role]
             path = folder / role
-            path.write_bytes(CLIP)
+            await asyncio.to_thread(path.write_bytes, CLIP)
             made.append(DerivedFile(role, "video/mp4", path))
         return made
 
@@ -70,7 +71,7 @@ class Room:
             after=timedelta(hours=1),
         )
 
-    def deriving(self) -> Derive:
+    def deriving(self, step: Step = Step.QUICK, drawer: Drawer | None = None) -> Derive:
         parts = self.parts
         return Derive(
             assets=parts.assets,
@@ -78,9 +79,10 @@ class Room:
             staging=parts.staging,
             ingest=parts.ingest,
             library=parts.library,
-            maker=self.drawer,
+            maker=drawer or self.drawer,
             now=lambda: self.moment,
             roles=self.roles,
+            step=step,
         )
 
     async def film(self, request_id: str, tenant: str = "acme") -> Asset:
@@ -94,9 +96,12 @@ class Room:
         return await self.parts.ingest.receive(told, aclosing(self.parts.staging.read(path)))
 
     async def derived(self, film: Asset) -> dict[str, str]:
+        return dict((await self.found(film)).derived)
+
+    async def found(self, film: Asset) -> Asset:
         found = await self.parts.assets.get(film.tenant, film.id)
         assert found is not None
-        return dict(found.derived)
+        return found
 
 
 @pytest.fixture
