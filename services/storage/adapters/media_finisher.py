@@ -59,13 +59,11 @@ def finish(path: Path, content_type: str, source: str) -> Finish:
 
 
 def manifest_in(path: Path, content_type: str) -> Manifest:
-    """Return whether the file carries a signed manifest."""
+    """Return whether the file carries a signed manifest; wherever, in what has no boxes."""
     if content_type in {"video/mp4", "video/quicktime", "audio/mp4"}:
         found = any(box.extension == C2PA_BOX for box in top_level_boxes(path))
-    elif content_type.startswith(("image/", "audio/")):
-        found = _contains(path, _C2PA_STORE)
     else:
-        found = False
+        found = _contains(path, _C2PA_STORE)
     return Manifest.KEPT if found else Manifest.ABSENT
 
 

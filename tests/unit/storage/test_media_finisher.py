@@ -17,6 +17,7 @@ from tests.fakes.looking import LookingHere
 from tests.unit.storage.clips import mp4, png
 from tests.unit.storage.recordings import KINDS, sound
 from tests.unit.storage.test_staging import largest_file
+from tests.unit.storage.test_stowaways import FILM, encoded
 
 MODEL_MADE = Lineage(model="google_veo")
 SIGNATURE = (24 + 100).to_bytes(4, "big") + b"uuid" + C2PA_BOX + bytes(100)
@@ -133,6 +134,37 @@ async def test_a_signed_recording_is_not_touched(finisher: MediaFinisher, tmp_pa
     found = await finisher.finish(file, description, by_model=True)
     assert (found.staged, found.provenance.manifest) == (file, Manifest.KEPT)
     assert hashlib.sha256(file.path.read_bytes()).hexdigest() == file.sha256
+
+
+async def test_a_signed_wave_is_not_touched(finisher: MediaFinisher, tmp_path: Path) -> None:
+    """C2PA keeps the manifest of a RIFF file in a chunk of its own."""
+    plain = sound("wav", "pcm_s16le")
+    chunk = b"C2PA" + (60).to_bytes(4, "little") + _C2PA_STORE.ljust(60, b"\0")
+    whole = b"RIFF" + (len(plain) + len(chunk) - 8).to_bytes(4, "little") + plain[8:] + chunk
+    file = staged(tmp_path, whole)
+    assert measure(file.path, "audio/wav").audio_codec == "pcm_s16le"
+    description = Description(content_type="audio/wav", lineage=MODEL_MADE)
+    found = await finisher.finish(file, description, by_model=True)
+    assert (found.staged, found.provenance.manifest) == (file, Manifest.KEPT)
+
+
+@pytest.mark.parametrize("kind", ["video/x-matroska", "video/webm"])
+async def test_a_signed_film_of_elements_is_not_touched(
+    finisher: MediaFinisher, tmp_path: Path, kind: str
+) -> None:
+    """C2PA has no place of its own in Matroska: wherever a manifest lies, it is one."""
+    store, path = tmp_path / "manifest", tmp_path / "film"
+    store.write_bytes(_C2PA_STORE.ljust(60, b"\0"))
+    attached = ["-attach", str(store), "-metadata:s:t", "mimetype=application/c2pa"]
+    film = [FILM, "-c:v", "libvpx"]
+    file = staged(tmp_path, encoded(path, "matroska", [*film, *attached]))
+    assert measure(file.path, kind).frames == 8
+    found = await finisher.finish(file, Description(content_type=kind), by_model=True)
+    assert (found.staged, found.provenance.manifest) == (file, Manifest.KEPT)
+    assert not found.provenance.labelled
+    plain = staged(tmp_path, encoded(path, "matroska", film))
+    found = await finisher.finish(plain, Description(content_type=kind), by_model=False)
+    assert found.provenance.manifest == Manifest.ABSENT
 
 
 @pytest.mark.parametrize("kind", KINDS)
