@@ -243,4 +243,5 @@ def _media(found: MediaInfo) -> asset_pb2.MediaInfo:
         fps=found.fps,
         duration=length,
         frames=found.frames,
+        index_last=found.index_last,
     )

@@ -7,7 +7,7 @@ alone to the byte, because the signature covers it.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -17,7 +17,7 @@ from services.common.errors import DataLoss
 from services.storage.adapters.labels.writing import write_label
 from services.storage.adapters.media_formats import MP4, TITLES, opened
 from services.storage.adapters.media_inspector import measure
-from services.storage.adapters.mp4_boxes import C2PA_BOX, begins_with_index, top_level_boxes
+from services.storage.adapters.mp4_boxes import C2PA_BOX, ends_with_index, top_level_boxes
 from services.storage.adapters.process_limits import FULL
 from services.storage.domain.assets import Manifest
 
@@ -27,16 +27,21 @@ if TYPE_CHECKING:
 # C2PA 2.x: how a manifest store begins in a file that has no boxes.
 _C2PA_STORE = b"jumdc2pa" + bytes.fromhex("00110010800000aa00389b71")
 _IN_FRONT = {"movflags": "+faststart"}
+_TIMECODE = "timecode"
 _COPIED = frozenset({"video", "audio", "subtitle"})
 _BLOCK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """What became of a file: ``size_bytes`` and ``sha256`` are said where its bytes are others."""
+    """What became of a file: ``size_bytes`` and ``sha256`` are said where its bytes are others.
+
+    ``moved`` says that its index was, to the front.
+    """
 
     manifest: Manifest
     labelled: bool = False
+    moved: bool = False
     size_bytes: int = 0
     sha256: str = ""
 
@@ -55,7 +60,7 @@ def finish(path: Path, content_type: str, source: str) -> Finish:
         return Finish(manifest)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Finish(manifest, labelled, path.stat().st_size, digest)
+    return Finish(manifest, labelled, moved, path.stat().st_size, digest)
 
 
 def manifest_in(path: Path, content_type: str) -> Manifest:
@@ -79,13 +84,11 @@ def _contains(path: Path, wanted: bytes) -> bool:
 
 def _index_first(path: Path) -> bool:
     """Move the index of a film to its front; a film that cannot be copied whole stays as it is."""
-    boxes = top_level_boxes(path)
-    fragmented = any(box.kind == b"moof" for box in boxes)
-    if begins_with_index(boxes) or fragmented:
+    if not ends_with_index(top_level_boxes(path)):
         return False
     moved = path.with_name(f"{path.stem}.moved.part")
     try:
-        whole = _copied(path, moved) and measure(moved, "video/mp4") == measure(path, "video/mp4")
+        whole = _copied(path, moved) and _same(path, moved)
         if whole:
             moved.replace(path)
     except (DataLoss, FFmpegError, ValueError) as error:
@@ -97,19 +100,46 @@ def _index_first(path: Path) -> bool:
     return whole
 
 
+def _same(path: Path, moved: Path) -> bool:
+    """Whether both show the same, and count it by the same timecode."""
+    facts = replace(measure(path, "video/mp4"), index_last=False)
+    return measure(moved, "video/mp4") == facts and _timecodes(moved) == _timecodes(path)
+
+
+def _timecodes(path: Path) -> list[tuple[str, list[tuple[bytes, int]]]]:
+    """Return every track of time codes: where it begins, and its packets with their times."""
+    with opened(path, MP4) as film:
+        tracks = [stream for stream in film.streams if _is_timecode(stream)]
+        found: dict[int, list[tuple[bytes, int]]] = {stream.index: [] for stream in tracks}
+        for packet in film.demux(tracks) if tracks else ():
+            if packet.dts is not None:
+                found[packet.stream.index].append((bytes(packet), packet.pts))
+        return [(stream.metadata[_TIMECODE], found[stream.index]) for stream in tracks]
+
+
+def _is_timecode(stream: Any) -> bool:
+    return stream.type == "data" and _TIMECODE in stream.metadata
+
+
 def _copied(path: Path, target: Path) -> bool:
-    """Copy every packet; false when there is a stream that would not come along."""
+    """Copy every packet; false when there is a stream that would not come along.
+
+    A track of time codes does: the muxer makes it from what the picture says of it.
+    """
     with (
         opened(path, MP4) as film,
         av.open(str(target), "w", format="mp4", options=_IN_FRONT, metadata_errors=TITLES) as copy,
     ):
-        if any(stream.type not in _COPIED for stream in film.streams):
+        wanted = [stream for stream in film.streams if not _is_timecode(stream)]
+        if any(stream.type not in _COPIED for stream in wanted):
             return False
         streams: dict[int, Any] = {
-            stream.index: copy.add_stream_from_template(stream) for stream in film.streams
+            stream.index: copy.add_stream_from_template(stream) for stream in wanted
         }
+        for stream in wanted:
+            streams[stream.index].metadata.update(stream.metadata)
         copy.metadata.update(film.metadata)
-        for packet in film.demux():
+        for packet in film.demux(wanted):
             if packet.dts is not None:
                 packet.stream = streams[packet.stream.index]
                 copy.mux(packet)

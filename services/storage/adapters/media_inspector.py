@@ -5,6 +5,7 @@ Measures media and refuses what is damaged, cut off, or something else than it s
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from av.error import FFmpegError
 from services.common.errors import DataLoss
 from services.storage.adapters.ebml_elements import refuse_after_segment
 from services.storage.adapters.media_formats import MAX_PIXELS, MP4, Format, found_in, opened
-from services.storage.adapters.mp4_boxes import C2PA_BOX, top_level_boxes
+from services.storage.adapters.mp4_boxes import C2PA_BOX, ends_with_index, top_level_boxes
 from services.storage.adapters.picture_structure import Picture, picture_in
 from services.storage.adapters.stowaways import (
     refuse_after_riff,
@@ -55,7 +56,10 @@ def measure(path: Path, content_type: str) -> MediaInfo:
     try:
         with opened(path, found, _options(picture, found)) as container:
             open_ended = found.container == "wav" and sent_as_made(path)
-            return _measure(container, found, open_ended=open_ended)
+            facts = _measure(container, found, open_ended=open_ended)
+            return replace(
+                facts, index_last=found is MP4 and ends_with_index(top_level_boxes(path))
+            )
     except (FFmpegError, ValueError) as error:
         if isinstance(error, MemoryError):
             raise

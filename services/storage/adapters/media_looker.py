@@ -68,7 +68,7 @@ class MediaFinisher:
         labelled = found["labelled"]
         provenance = replace(provenance, labelled=labelled, source_sha256=staged.sha256)
         facts = {"size_bytes": found["size_bytes"], "sha256": found["sha256"], "part_crcs": ()}
-        return Finished(replace(staged, **facts), provenance)
+        return Finished(replace(staged, **facts), provenance, moved=found["moved"])
 
     async def look(self, staged: StagedFile, description: Description) -> Provenance:
         """Return the provenance of a file that is to stay as it is."""

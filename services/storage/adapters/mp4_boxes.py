@@ -79,6 +79,12 @@ def _walk(file: BinaryIO, end: int) -> Iterator[Box]:
     raise DataLoss(_DAMAGED + "it has too many boxes")
 
 
+def ends_with_index(boxes: list[Box]) -> bool:
+    """Whether a player has to fetch the end before it can start; films in fragments have no end."""
+    fragmented = any(box.kind == b"moof" for box in boxes)
+    return not fragmented and not begins_with_index(boxes)
+
+
 def begins_with_index(boxes: list[Box]) -> bool:
     """Whether a player can start before the whole file is there: ``moov`` lies before ``mdat``."""
     order = [box.kind for box in boxes if box.kind in {b"moov", b"mdat"}]

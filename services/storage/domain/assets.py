@@ -93,7 +93,7 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaInfo:
-    """What a demuxer measured; zero and empty where the file has no such stream."""
+    """What a demuxer measured; zero, empty and false where the file has no such stream or index."""
 
     container: str = ""
     video_codec: str = ""
@@ -103,6 +103,7 @@ class MediaInfo:
     fps: float = 0.0
     duration: timedelta | None = None
     frames: int = 0
+    index_last: bool = False
 
 
 class Manifest(StrEnum):

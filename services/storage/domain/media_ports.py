@@ -27,10 +27,11 @@ class DerivedFile:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A staged file after finishing."""
+    """A staged file after finishing; ``moved`` where its index came last and comes first now."""
 
     staged: StagedFile
     provenance: Provenance
+    moved: bool = False
 
 
 class UndrawnError(Unavailable):

@@ -209,6 +209,8 @@ class Ingest:
 
 def _whole(record: Asset, finished: Finished, media: MediaInfo | None) -> Asset:
     staged = finished.staged
+    if media is not None and finished.moved:
+        media = replace(media, index_last=False)
     return replace(
         record,
         size_bytes=staged.size_bytes,

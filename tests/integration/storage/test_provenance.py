@@ -60,6 +60,8 @@ async def test_bytes_that_are_announced_by_their_digest_are_kept_as_they_are(acm
     asset = await acme.upload(clip, "r1", lineage=MODEL_MADE, sha256=digest)
     assert await acme.download(asset.name) == clip
     assert asset.provenance == Provenance(manifest=Provenance.MANIFEST_ABSENT)
+    assert asset.media.index_last
+    assert not (await acme.upload(clip, "r2", lineage=MODEL_MADE)).media.index_last
 
 
 async def test_a_signature_is_kept_and_its_loss_in_what_is_made_from_it_is_told(

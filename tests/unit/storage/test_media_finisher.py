@@ -1,10 +1,13 @@
 """Films are finished without being encoded again, and signed ones are not touched."""
 
 import hashlib
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import av
 import pytest
+from imageio_ffmpeg import get_ffmpeg_exe
 
 from services.common.errors import StorageFull
 from services.storage.adapters.media_finisher import _C2PA_STORE
@@ -39,6 +42,13 @@ def packets(path: Path) -> list[bytes]:
         return [bytes(packet) for packet in film.demux() if packet.size]
 
 
+def described(path: Path) -> list[tuple[str, str, str]]:
+    """Kind, timecode and language of the streams."""
+    with av.open(str(path)) as shown:
+        told = [(stream.type, stream.metadata) for stream in shown.streams]
+        return [(kind, said["timecode"], said["language"]) for kind, said in told]
+
+
 def film(lineage: Lineage = MODEL_MADE) -> Description:
     return Description(content_type="video/mp4", lineage=lineage)
 
@@ -48,11 +58,13 @@ async def test_the_index_comes_first_and_not_one_packet_changes(
 ) -> None:
     file = staged(tmp_path, mp4(faststart=False, sound=True, seconds=1))
     before, facts = packets(file.path), measure(file.path, "video/mp4")
+    assert facts.index_last
     assert not begins_with_index(top_level_boxes(file.path))
     found = await finisher.finish(file, film(Lineage()), by_model=False)
     assert begins_with_index(top_level_boxes(file.path))
     assert sorted(packets(file.path)) == sorted(before)
-    assert measure(file.path, "video/mp4") == facts
+    assert measure(file.path, "video/mp4") == replace(facts, index_last=False)
+    assert found.moved
     data = file.path.read_bytes()
     assert (found.staged.size_bytes, found.staged.sha256) == (
         len(data),
@@ -60,6 +72,40 @@ async def test_the_index_comes_first_and_not_one_packet_changes(
     )
     assert found.provenance.source_sha256 == file.sha256
     assert list(tmp_path.iterdir()) == [file.path]
+
+
+def made(path: Path, *told: str) -> StagedFile:
+    """A film of a second by FFmpeg's own program, its index at its end."""
+    command = [get_ffmpeg_exe(), "-v", "error", "-y", "-f", "lavfi", "-i", FILM, *told]
+    subprocess.run([*command, "-c:v", "libx264", "-f", "mp4", str(path)], check=True)
+    return staged(path.parent, path.read_bytes())
+
+
+async def test_the_timecode_of_a_camera_comes_along(
+    finisher: MediaFinisher, tmp_path: Path
+) -> None:
+    options = ["-timecode", "01:02:03:04", "-write_tmcd", "1", "-metadata:s:v", "language=swa"]
+    file = made(tmp_path / "film.mp4", *options)
+    told, before = described(file.path), packets(file.path)
+    assert told[0][1].startswith("01:02:03:")
+    assert len(before) == 9, "eight of the film and one of its timecode"
+    assert measure(file.path, "video/mp4").index_last
+    found = await finisher.finish(file, film(), by_model=True)
+    assert (found.moved, found.provenance.labelled) == (True, True)
+    assert not measure(file.path, "video/mp4").index_last
+    assert sorted(packets(file.path)) == sorted(before)
+    assert described(file.path) == told
+
+
+async def test_a_film_that_a_copy_would_cut_short_stays_and_says_that_its_index_is_last(
+    finisher: MediaFinisher, tmp_path: Path
+) -> None:
+    chapters = tmp_path / "chapters"
+    chapters.write_text(";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1\nSTART=0\nEND=1\ntitle=one\n")
+    file = made(tmp_path / "film.mp4", "-i", str(chapters), "-map_chapters", "1")
+    found = await finisher.finish(file, film(), by_model=False)
+    assert (found.staged, found.moved) == (file, False)
+    assert measure(file.path, "video/mp4").index_last
 
 
 async def test_a_film_that_a_model_made_says_so_in_its_metadata(
