@@ -143,6 +143,8 @@ GONE = {"moment": micros(NOW), "delete_time": 1, "update_time": 1}
 CHORES: list[tuple[Any, dict[str, Any], str]] = [
     (sql.UNDERIVED, {**DUE, "of_step": "quick", "after": "acme"}, "assets_underived"),
     (sql.IDS_BEFORE, {"which": DEEP, "at_most": 200}, "assets_"),
+    (sql.ROLES_MADE, {"which": "1"}, "assets_parent"),
+    (sql.DERIVE_AGAIN, {"identifiers": ["1", "2"], "of_roles": "hls"}, "assets_"),
     (sql.EXPIRED, {**DUE, **BUT}, "assets_due"),
     (sql.NOT_PURGED, {**DUE, **BUT, "stale": micros(NOW)}, "assets_age"),
     (sql.GIVEN_UP, {"at_most": 200, **BUT}, "assets_age"),

@@ -11,6 +11,7 @@ import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 
 from services.storage.adapters.derive_process import make
+from tests.unit.storage.test_stowaways import FORMATS, streamed
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -121,3 +122,15 @@ def test_what_is_made_of_a_film_tells_that_it_gets_on(tmp_path: Path) -> None:
         told = list[int]()
         make(str(path), str(tmp_path), 20, [role], partial(told.append, 1))
         assert len(told) >= 15, role
+
+
+@pytest.mark.parametrize("kind", ["image/gif", "video/webm", "video/x-matroska"])
+def test_a_long_film_without_an_index_has_stills_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    muxer, told = FORMATS[kind]
+    path = tmp_path / "film"
+    path.write_bytes(streamed(muxer, ["testsrc=size=64x48:rate=8:duration=5", *told[1:]]))
+    monkeypatch.setattr("services.storage.adapters.derive_stills.QUICK_PIXELS", 9 * 2 * 64 * 48)
+    made = make(str(path), str(tmp_path), 40, ["thumbnail", "contact_sheet"])
+    assert made.keys() == {"thumbnail", "contact_sheet"}
