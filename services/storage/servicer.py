@@ -75,7 +75,7 @@ class StorageServicer(StorageServiceServicer):
     ) -> pb.ImportAssetResponse:
         """Fetch a URL into storage."""
         intake = convert.import_intake(current_identity().tenant, request)
-        source = self._cases.fetch.fetch(intake.tenant, request.uri)
+        source = self._cases.fetch.fetch(intake.tenant, request.uri, intake.answer)
         stored = await self._cases.ingest.receive(intake, source)
         return pb.ImportAssetResponse(asset=self._message(stored))
 

@@ -20,6 +20,7 @@ class FileServer:
     data: bytes = b""
     port: int = 0
     etag: str = '"v1"'
+    content_type: str = ""
     later_etag: str = ""
     later_data: bytes = b""
     modified: str = ""
@@ -72,6 +73,7 @@ class FileServer:
         start += self.shift if start else 0
         data, size = self.data, len(self.data) * self.repeat
         told = {"ETag": self.etag, "Last-Modified": self.modified, "Date": self.date}
+        told["Content-Type"] = self.content_type
         if self.announces_length:
             told["Content-Length"] = str(size - start)
         if start:

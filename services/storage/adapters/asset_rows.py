@@ -52,7 +52,7 @@ def to_row(asset: Asset) -> dict[str, Any]:
         "creative_id": told.creative_id,
         "request_id": asset.request_id,
         "fingerprint": asset.fingerprint,
-        "content_type": told.content_type,
+        **type_columns(asset),
         "placeholder": told.placeholder,
         "size_bytes": asset.size_bytes,
         "sha256": asset.sha256,
@@ -65,12 +65,17 @@ def to_row(asset: Asset) -> dict[str, Any]:
         "role": asset.role,
         "attempt": asset.attempt,
         "spool": "",
-        "derive_time": None if asset.derivable else 0,
         "create_time": micros(asset.create_time),
         "update_time": micros(asset.create_time),
         "expire_time": None if asset.expire_time is None else micros(asset.expire_time),
         "delete_time": None if asset.delete_time is None else micros(asset.delete_time),
     }
+
+
+def type_columns(asset: Asset) -> dict[str, Any]:
+    """Return the columns that follow from the media type."""
+    derive_time = None if asset.derivable else 0
+    return {"content_type": asset.description.content_type, "derive_time": derive_time}
 
 
 def key_columns(key: ObjectKey) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import av
 
 from services.common.errors import DataLoss
+from services.storage.domain.containers import CARRIES, HEAD_BYTES, container_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 # 64 megapixels, 8K twice over: what unpacks to more is meant to exhaust memory.
 MAX_PIXELS = 1 << 26
 _SAFE = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
-_SNIFF_BYTES = 16
 TITLES = "surrogateescape"
 """How titles and comments are read and written: not all are UTF-8, and they stay as they are."""
 
@@ -34,25 +34,20 @@ class Format:
     types: frozenset[str]
 
 
-MP4 = Format("mov", "mp4", frozenset({"video/mp4", "video/quicktime", "audio/mp4"}))
+_DEMUXERS = {
+    "mp4": "mov", "webm": "matroska", "png": "png_pipe", "jpeg": "jpeg_pipe", "webp": "webp_pipe",
+}  # fmt: skip
 _FORMATS = {
-    "webm": Format("matroska", "webm", frozenset({"video/webm", "video/x-matroska"})),
-    "png": Format("png_pipe", "png", frozenset({"image/png"})),
-    "jpeg": Format("jpeg_pipe", "jpeg", frozenset({"image/jpeg"})),
-    "gif": Format("gif", "gif", frozenset({"image/gif"})),
-    "webp": Format("webp_pipe", "webp", frozenset({"image/webp"})),
-    "wav": Format("wav", "wav", frozenset({"audio/wav", "audio/x-wav"})),
-    "flac": Format("flac", "flac", frozenset({"audio/flac"})),
-    "ogg": Format("ogg", "ogg", frozenset({"audio/ogg", "audio/opus"})),
-    "mp3": Format("mp3", "mp3", frozenset({"audio/mpeg"})),
-    "aac": Format("aac", "aac", frozenset({"audio/aac"})),
+    container: Format(_DEMUXERS.get(container, container), container, frozenset(types))
+    for container, types in CARRIES.items()
 }
+MP4 = _FORMATS["mp4"]
 
 
 def found_in(path: Path) -> Format | None:
     """Return the container that the first bytes of the file belong to."""
     with path.open("rb") as file:
-        return _sniff(file.read(_SNIFF_BYTES))
+        return _FORMATS.get(container_of(file.read(HEAD_BYTES)))
 
 
 def opened(
@@ -72,31 +67,3 @@ def opened(
         options={**_SAFE, **(options or {})},
         metadata_errors=TITLES,
     )
-
-
-def _sniff(head: bytes) -> Format | None:
-    """Return the format that the first bytes belong to."""
-    if head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"styp"}:
-        return MP4
-    if head[:4] == b"RIFF":
-        return _FORMATS.get({b"WAVE": "wav", b"WEBP": "webp"}.get(head[8:12], ""))
-    for magic, name in _MAGIC:
-        if head.startswith(magic):
-            return _FORMATS[name]
-    return None
-
-
-_MAGIC = (
-    (b"\x1a\x45\xdf\xa3", "webm"),
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"\xff\xd8\xff", "jpeg"),
-    (b"GIF8", "gif"),
-    (b"fLaC", "flac"),
-    (b"OggS", "ogg"),
-    (b"ID3", "mp3"),
-    (b"\xff\xfb", "mp3"),
-    (b"\xff\xf3", "mp3"),
-    (b"\xff\xf2", "mp3"),
-    (b"\xff\xf1", "aac"),
-    (b"\xff\xf9", "aac"),
-)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import IntegrityError
 
@@ -16,20 +16,20 @@ from services.storage.adapters.asset_rows import (
     key_columns,
     micros,
     to_row,
+    type_columns,
     whole_columns,
 )
 from services.storage.adapters.sql_steps import (
     at,
     free_key,
-    give_back,
     held_as_parent,
+    marked_deleted,
     page_of,
     reused,
-    tell,
     use,
 )
 from services.storage.adapters.sql_waits import SqlWaits
-from services.storage.adapters.vector_statements import DROP, WAIT
+from services.storage.adapters.vector_statements import WAIT
 from services.storage.adapters.word_index import WORD_INDEXES
 from services.storage.domain.assets import Asset, AssetState
 from services.storage.domain.keys import ObjectKey
@@ -37,11 +37,10 @@ from services.storage.domain.policies import under_legal_hold
 from services.storage.domain.ports import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Delete, Update
-    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from services.common.database import Database
     from services.storage.domain.ports import Query
@@ -74,9 +73,17 @@ class SqlAssets(SqlWaits):
 
     async def move(self, asset: Asset) -> Asset:
         """Give a WRITING record the next free iteration; return a faster twin's as it is."""
+        return await self._placed(asset, asset.key.next(), {})
+
+    async def retype(self, asset: Asset) -> Asset:
+        """Give a WRITING record another media type, and a key that ends like it; as ``move``."""
+        key = replace(asset.key, extension=asset.description.extension)
+        return await self._placed(asset, key, type_columns(asset))
+
+    async def _placed(self, asset: Asset, wanted: ObjectKey, more: Mapping[str, Any]) -> Asset:
         async with self._begin() as connection:
-            key = await free_key(connection, asset.key.next())
-            changes = {**key_columns(key), "update_time": micros(self._now())}
+            key = await free_key(connection, wanted)
+            changes = {**key_columns(key), **more, "update_time": micros(self._now())}
             done = await connection.execute(sql.CHANGE_WRITING, {"which": asset.id, **changes})
         return at(asset, key) if done.rowcount else await self._ended(asset)
 
@@ -144,32 +151,16 @@ class SqlAssets(SqlWaits):
     async def mark_deleted(self, asset: Asset, moment: datetime) -> Asset:
         """Turn the record and those derived from it into proofs; what is searchable goes."""
         async with self._begin() as connection:
-            proof = await self._marked(connection, asset, moment)
+            proof = await marked_deleted(connection, self._words, asset, moment)
             if proof is None:
                 return await self._not_deletable(asset, moment)
             mine = {"of_tenant": asset.tenant, "which": asset.id}
             for child in await self._found(connection, sql.CHILDREN, **mine):
-                if await self._marked(connection, child, moment) is None:
+                if await marked_deleted(connection, self._words, child, moment) is None:
                     # Deleted by another since we looked, which is as well, or held.
                     left = await self._found(connection, sql.CHILDREN, **mine)
                     if any(each.id == child.id for each in left):
                         raise under_legal_hold()
-        return proof
-
-    async def _marked(
-        self, connection: AsyncConnection, asset: Asset, moment: datetime
-    ) -> Asset | None:
-        """Return the proof that the asset was there; ``None`` when it is held, or not STORED."""
-        proof = replace(asset, state=AssetState.DELETED, delete_time=moment)
-        changes = {"delete_time": micros(moment), "update_time": micros(moment)}
-        gone = {"which": asset.id, "state": proof.state.value, **changes}
-        if not (await connection.execute(sql.DELETE_STORED, gone)).rowcount:
-            return None
-        await self._words.remove(connection, asset)
-        await connection.execute(DROP, {"which": asset.id})
-        await connection.execute(sql.FORGET_REUSES, {"which": asset.id})
-        await give_back(connection, asset)
-        await tell(connection, proof)
         return proof
 
     async def hold(self, asset: Asset, *, held: bool) -> None:

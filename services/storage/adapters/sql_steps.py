@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, bindparam, select, text
 from services.storage.adapters import sql_statements as sql
 from services.storage.adapters.asset_rows import micros
 from services.storage.adapters.tables import assets
+from services.storage.adapters.vector_statements import DROP
 from services.storage.adapters.word_index import token
 from services.storage.domain.assets import AssetState
 from services.storage.domain.keys import ObjectKey
@@ -17,6 +18,7 @@ from services.storage.domain.policies import quota_exceeded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from sqlalchemy import Select
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -93,6 +95,23 @@ async def give_back(connection: AsyncConnection, asset: Asset) -> None:
     """Take the asset out of what its tenant has."""
     less = {"of_tenant": asset.tenant, "bytes": asset.size_bytes}
     await connection.execute(sql.GIVE_BACK, less)
+
+
+async def marked_deleted(
+    connection: AsyncConnection, words: WordIndex, asset: Asset, moment: datetime
+) -> Asset | None:
+    """Turn the record into the proof that it was there; ``None`` when it is held, or not STORED."""
+    proof = replace(asset, state=AssetState.DELETED, delete_time=moment)
+    changes = {"delete_time": micros(moment), "update_time": micros(moment)}
+    gone = {"which": asset.id, "state": proof.state.value, **changes}
+    if not (await connection.execute(sql.DELETE_STORED, gone)).rowcount:
+        return None
+    await words.remove(connection, asset)
+    await connection.execute(DROP, {"which": asset.id})
+    await connection.execute(sql.FORGET_REUSES, {"which": asset.id})
+    await give_back(connection, asset)
+    await tell(connection, proof)
+    return proof
 
 
 async def tell(connection: AsyncConnection, proof: Asset) -> None:

@@ -65,6 +65,11 @@ def validator(response: httpx.Response) -> str:
     return str(modified) if age is not None and age >= 1 else ""
 
 
+def media_type(response: httpx.Response) -> str:
+    """Return the media type that is told, in lower case and without parameters, "" for none."""
+    return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+
 def _retry_after(response: httpx.Response) -> float | None:
     """Return the seconds of ``Retry-After``, which may be a number or a date."""
     told = response.headers.get("retry-after", "")

@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponen
 from services.common.errors import DataLoss, ServiceError, Unavailable
 from services.common.fetching import fetching_client
 from services.common.url_policy import open_url
-from services.storage.adapters.url_answers import accept, changed, extent, validator
+from services.storage.adapters.url_answers import accept, changed, extent, media_type, validator
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
     from services.common.url_policy import UrlPolicy
+    from services.storage.domain.media_ports import Answer
 
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 # Seconds: what a source may ask us to wait; whoever asks for more is left to our caller.
@@ -45,6 +46,7 @@ class _Progress:
     total: int | None = None
     validator: str = ""
     crc: int = 0
+    content_type: str = ""
 
     @property
     def whole(self) -> bool:
@@ -67,6 +69,7 @@ class _Progress:
         (start, total), version = extent(response), validator(response)
         if not self.received:
             self.validator, self.total = version, total
+            self.content_type = media_type(response)
         # A date that was too young to tell versions apart may have come of age since.
         same_version = not self.validator or version == self.validator
         if not same_version or (None not in {self.total, total} and self.total != total):
@@ -106,13 +109,13 @@ class UrlSource:
         await self._client.aclose()
 
     @asynccontextmanager
-    async def fetch(self, uri: str) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def fetch(self, uri: str, answer: Answer) -> AsyncIterator[AsyncIterator[bytes]]:
         """Open the URL; see the port. A URL that can never work is refused here, before any I/O."""
         self._policy.check(uri)
-        async with aclosing(self._chunks(uri)) as chunks:
+        async with aclosing(self._chunks(uri, answer)) as chunks:
             yield chunks
 
-    async def _chunks(self, uri: str) -> AsyncGenerator[bytes]:
+    async def _chunks(self, uri: str, answer: Answer) -> AsyncGenerator[bytes]:
         progress = _Progress()
         tries = AsyncRetrying(
             retry=retry_if_exception_type((Unavailable, _EndedEarlyError)),
@@ -125,6 +128,7 @@ class UrlSource:
             with attempt:
                 async with aclosing(self._read(uri, progress)) as chunks:
                     async for chunk in chunks:
+                        answer.content_type = progress.content_type
                         progress.take(chunk)
                         yield chunk
 

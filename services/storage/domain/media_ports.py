@@ -76,11 +76,18 @@ class Finisher(Protocol):
         """Return what the file says about its origin; changes nothing."""
 
 
+@dataclass(slots=True)
+class Answer:
+    """What a source says of the file that it sends, once the first byte is there; "" is nothing."""
+
+    content_type: str = ""
+
+
 class Source(Protocol):
     """Fetches from URLs."""
 
-    def fetch(self, uri: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Open the URL and yield its bytes.
+    def fetch(self, uri: str, answer: Answer) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Open the URL and yield its bytes; ``answer`` is filled in.
 
         Raises ``InvalidArgument``, ``PermissionDenied`` or ``Unavailable``.
         """

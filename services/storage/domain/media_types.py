@@ -32,6 +32,7 @@ _KNOWN = {
     "application/zip": ("zip", "other"),
     "application/octet-stream": ("bin", "other"),
 }
+PLAIN = "application/octet-stream"
 _TOKEN = re.compile(r"^[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}\Z")
 
 # What a browser may show inside a page of ours; everything else is offered as a download.
@@ -63,11 +64,16 @@ def shown_inline(content_type: str) -> bool:
 
 def served_as(content_type: str) -> str:
     """Return the type to serve bytes with: types that could run as a page become plain bytes."""
-    return content_type if content_type in _KNOWN else "application/octet-stream"
+    return content_type if content_type in _KNOWN else PLAIN
+
+
+def is_known(content_type: str) -> bool:
+    """Whether storage knows the type."""
+    return content_type in _KNOWN
 
 
 def guessed_from_path(url: str) -> str:
     """Return the media type that the extension of a URL's path stands for, else plain bytes."""
     suffix = url.partition("#")[0].partition("?")[0].rpartition(".")[2].lower()
     found = (kind for kind, (known, _) in _KNOWN.items() if known == suffix)
-    return next(found, "application/octet-stream")
+    return next(found, PLAIN)

@@ -178,6 +178,9 @@ class AssetStore(Chores, Waits, Protocol):
         Returns the record of a twin that was faster. Raises ``Aborted`` when it was given up.
         """
 
+    async def retype(self, asset: Asset) -> Asset:
+        """Give a WRITING record the type of ``asset`` and a key that ends so; else as ``move``."""
+
     async def used(self, tenant: str) -> int:
         """Return the bytes that the tenant has in storage."""
 

@@ -13,7 +13,7 @@ from services.common.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
-    from services.storage.domain.media_ports import Source
+    from services.storage.domain.media_ports import Answer, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,14 @@ class Fetch:
     )
 
     @asynccontextmanager
-    async def fetch(self, tenant: str, uri: str) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def fetch(
+        self, tenant: str, uri: str, answer: Answer
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
         """Open the URL when it is the tenant's turn; raises what the source does, and too slow."""
         turn = self._turns.setdefault(tenant, asyncio.Semaphore(self.at_once))
         async with (
             turn,
-            self.source.fetch(uri) as chunks,
+            self.source.fetch(uri, answer) as chunks,
             aclosing(self.pace.keep(chunks)) as paced,
         ):
             yield paced

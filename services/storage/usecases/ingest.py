@@ -21,8 +21,9 @@ from services.storage.domain.assets import (
     fingerprint,
     made_by_model,
 )
+from services.storage.domain.containers import HEAD_BYTES, found_type
 from services.storage.domain.keys import KeyLayout, ObjectKey
-from services.storage.domain.media_ports import Finished
+from services.storage.domain.media_ports import Answer, Finished
 from services.storage.domain.policies import Policies, quota_exceeded
 from services.storage.domain.texts import bounded
 
@@ -47,7 +48,11 @@ MAX_REQUEST_ID = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """A file that a caller wants to be kept; ``size_bytes`` 0 and ``sha256`` "" mean not known."""
+    """A file that a caller wants to be kept; ``size_bytes`` 0 and ``sha256`` "" mean not known.
+
+    ``origin`` is the address that it is fetched from, without what a vendor signs anew; ``guessed``
+    tells that no caller has said the media type, and ``answer`` is what the source says of it.
+    """
 
     tenant: str
     request_id: str
@@ -60,6 +65,8 @@ class Intake:
     role: str = ""
     stem: str = ""
     since: datetime | None = None
+    guessed: bool = False
+    answer: Answer = field(default_factory=Answer)
 
     def __post_init__(self) -> None:
         """Raise ``InvalidArgument`` for what can never work."""
@@ -77,8 +84,8 @@ class Intake:
     def fingerprint(self) -> str:
         """Digest of what makes it the same file over again.
 
-        Neither where it was fetched from nor its price does: vendors sign a new address for the
-        same result, and price lists change.
+        Neither the signature of the address that it is fetched from nor its price does: vendors
+        sign a new one for the same result, and price lists change.
         """
         lineage = replace(self.description.lineage, original_url="", cost_micros=0)
         description = replace(self.description, lineage=lineage)
@@ -117,7 +124,7 @@ class Ingest:
         async with AsyncExitStack() as stack:
             try:
                 await self._check_room(intake, claim.asset)
-                finished, media = await self._received(intake, source, stack)
+                whole, staged = await self._received(intake, claim.asset, source, stack)
             except BaseException:
                 # Also when cancelled: a record without bytes must not wait for the sweeper. One
                 # that was taken over may have bytes, in the store or on another replica.
@@ -125,24 +132,43 @@ class Ingest:
                     await self._abandon(claim.asset)
                 raise
             # From here on the record stays, whatever happens: an object may be visible.
-            return await self.keeper.keep(_whole(claim.asset, finished, media), finished.staged)
+            return await self.keeper.keep(whole, staged)
 
     async def _received(
         self,
         intake: Intake,
+        record: Asset,
         source: AbstractAsyncContextManager[AsyncIterator[bytes]],
         stack: AsyncExitStack,
-    ) -> tuple[Finished, MediaInfo | None]:
+    ) -> tuple[Asset, StagedFile]:
         """Return the whole file, inspected; it lies in the staging area until ``stack`` closes."""
         chunks = await stack.enter_async_context(source)
         stage = await stack.enter_async_context(self.staging.receive(self._cap(intake)))
         await self.inspector.expect(intake.description)
+        head = b""
         async for chunk in chunks:
+            head += chunk[: HEAD_BYTES - len(head)]
             await stage.write(chunk)
         staged = await stage.finish()
         _verify(intake, staged)
-        media = await self.inspector.inspect(staged, intake.description)
-        return await self._finish(intake, staged, media), media
+        record = await self._typed(intake, record, head)
+        media = await self.inspector.inspect(staged, record.description)
+        finished = await self._finish(intake, record.description, staged, media)
+        return _whole(record, finished, media), finished.staged
+
+    async def _typed(self, intake: Intake, record: Asset, head: bytes) -> Asset:
+        """Return the record with the media type that the file has, where no caller has said it.
+
+        One that an earlier attempt has found stays: the same request does not bring another file.
+        """
+        told, guess = record.description, intake.description.content_type
+        if not intake.guessed or told.content_type != guess:
+            return record
+        found = found_type(head, (intake.answer.content_type, guess))
+        if found == guess:
+            return record
+        described = replace(told, content_type=found)
+        return await self.assets.retype(replace(record, description=described))
 
     async def _abandon(self, record: Asset) -> None:
         # When the records are away or full as well, the sweeper does it: what the caller has to be
@@ -151,12 +177,11 @@ class Ingest:
             await asyncio.shield(self.assets.abandon(record))
 
     async def _finish(
-        self, intake: Intake, staged: StagedFile, media: MediaInfo | None
+        self, intake: Intake, told: Description, staged: StagedFile, media: MediaInfo | None
     ) -> Finished:
         """Finish media, unless its caller has said by a digest that these very bytes are wanted."""
         if media is None:
             return Finished(staged, Provenance())
-        told = intake.description
         parents = {name.removeprefix("assets/") for name in told.lineage.parents}
         parents |= {intake.parent_id} - {""}
         made_from = await self.assets.many(intake.tenant, parents) if parents else ()

@@ -60,9 +60,70 @@ async def test_a_url_becomes_an_asset_without_the_secrets_of_its_address(
 async def test_the_same_request_is_not_fetched_twice(acme: Client, vendor: FileServer) -> None:
     asset = await fetch(acme, vendor.url)
     assert await fetch(acme, vendor.url) == asset
+    assert await fetch(acme, vendor.url + "&signed=anew") == asset
     assert len(vendor.paths) == 1
     with pytest.raises(AlreadyExists):
-        await fetch(acme, vendor.url + "&other=1")
+        await fetch(acme, vendor.url.replace("clip", "other"))
+
+
+@pytest.mark.parametrize("settings", ["folder"], indirect=True)
+@pytest.mark.parametrize(
+    ("path", "told", "content_type", "ending"),
+    [
+        ("clip", "", "video/mp4", "mp4"),
+        ("get?file=clip.mp4", "binary/octet-stream", "video/mp4", "mp4"),
+        ("clip", "Video/QuickTime; x=y", "video/quicktime", "mov"),
+        ("clip.webm", "text/plain", "video/mp4", "mp4"),
+        ("clip.mov", "", "video/quicktime", "mov"),
+    ],
+)
+async def test_a_film_whose_caller_names_no_type_is_looked_at_whatever_its_address_says(
+    acme: Client, vendor: FileServer, path: str, told: str, content_type: str, ending: str
+) -> None:
+    vendor.content_type = told
+    uri = f"http://127.0.0.1:{vendor.port}/{path}"
+    answer = await acme.stub.ImportAsset(pb.ImportAssetRequest(uri=uri, request_id="r1"))
+    assert answer.asset.content_type == content_type
+    assert answer.asset.media.video_codec == "h264"
+    assert answer.asset.facets.asset_type == "video"
+    assert answer.asset.key.endswith(f".{ending}")
+    assert await acme.get(answer.asset.name) == answer.asset
+    assert await acme.download(answer.asset.name) == CLIP
+    vendor.break_after = [1] * 9
+    again = await acme.stub.ImportAsset(pb.ImportAssetRequest(uri=uri, request_id="r1"))
+    assert again == answer
+    cut = pb.ImportAssetRequest(uri=uri, request_id="r2")
+    vendor.break_after, vendor.data = [], CLIP[: len(CLIP) // 2]
+    with pytest.raises(DataLoss):
+        await acme.stub.ImportAsset(cut)
+
+
+@pytest.mark.parametrize("settings", ["folder"], indirect=True)
+@pytest.mark.parametrize(
+    ("path", "told", "content_type"),
+    [
+        ("words", "text/plain; charset=utf-8", "text/plain"),
+        ("words.json", "", "application/json"),
+        ("words", "x/unheard-of", "application/octet-stream"),
+    ],
+)
+async def test_what_is_no_medium_has_the_type_that_its_source_says(
+    acme: Client, vendor: FileServer, path: str, told: str, content_type: str
+) -> None:
+    vendor.content_type, vendor.data = told, b"{}"
+    uri = f"http://127.0.0.1:{vendor.port}/{path}"
+    answer = await acme.stub.ImportAsset(pb.ImportAssetRequest(uri=uri, request_id="r1"))
+    assert (answer.asset.content_type, answer.asset.HasField("media")) == (content_type, False)
+
+
+@pytest.mark.parametrize("settings", ["folder"], indirect=True)
+@pytest.mark.parametrize("told", ["text/html", "text/plain", ""])
+async def test_a_page_at_the_address_of_a_film_is_not_kept(
+    acme: Client, vendor: FileServer, told: str
+) -> None:
+    vendor.content_type, vendor.data = told, b"<html>log in</html>"
+    with pytest.raises(DataLoss):
+        await acme.stub.ImportAsset(pb.ImportAssetRequest(uri=vendor.url, request_id="r1"))
 
 
 @pytest.mark.parametrize("settings", ["folder"], indirect=True)

@@ -8,6 +8,7 @@ import pytest
 from services.common.errors import DataLoss, ServiceError, Unavailable
 from services.common.url_policy import UrlPolicy
 from services.storage.adapters.url_source import UrlSource
+from services.storage.domain.media_ports import Answer
 from tests.fakes.file_server import FileServer
 
 pytestmark = pytest.mark.timeout(60)
@@ -32,7 +33,7 @@ async def fetched(vendor: FileServer, *, resumes: int = 4) -> tuple[bytes, list[
     policy = UrlPolicy(allowed_hosts=frozenset({f"127.0.0.1:{vendor.port}"}))
     source = UrlSource(policy, resumes=resumes, sleep=rested)
     try:
-        async with source.fetch(vendor.url) as chunks:
+        async with source.fetch(vendor.url, Answer()) as chunks:
             return b"".join([chunk async for chunk in chunks]), rests
     finally:
         await source.close()

@@ -8,8 +8,11 @@ import pytest
 
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from services.common.errors import Unavailable
+from services.storage.domain.media_ports import Answer
 from services.storage.servicer import uploaded
 from services.storage.usecases.fetch import Fetch, Pace
+
+SAID = Answer()
 
 
 class Endless:
@@ -20,7 +23,7 @@ class Endless:
         self._silent = silent
 
     @asynccontextmanager
-    async def fetch(self, uri: str) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def fetch(self, uri: str, answer: Answer) -> AsyncIterator[AsyncIterator[bytes]]:
         self.open.append(uri)
         try:
             yield self._drip()
@@ -38,15 +41,17 @@ async def test_a_tenant_with_slow_sources_keeps_no_other_from_its_imports() -> N
     fetching = Fetch(source=source, at_once=2)
     async with AsyncExitStack() as stack:
         for number in range(2):
-            await stack.enter_async_context(fetching.fetch("acme", f"slow {number}"))
-        third = asyncio.create_task(stack.enter_async_context(fetching.fetch("acme", "third")))
-        async with fetching.fetch("other", "quick") as chunks:
+            await stack.enter_async_context(fetching.fetch("acme", f"slow {number}", SAID))
+        third = asyncio.create_task(
+            stack.enter_async_context(fetching.fetch("acme", "third", SAID))
+        )
+        async with fetching.fetch("other", "quick", SAID) as chunks:
             assert await anext(chunks) == b"x"
             assert not third.done()
             assert source.open == ["slow 0", "slow 1", "quick"]
         third.cancel()
         await asyncio.wait([third])
-    async with fetching.fetch("acme", "fourth"):
+    async with fetching.fetch("acme", "fourth", SAID):
         assert source.open == ["fourth"], "the turns were given back"
 
 
@@ -56,7 +61,9 @@ async def test_a_source_that_is_silent_or_drips_is_left(silent: bool) -> None:
     pace = Pace(least_bytes=1 << 40, within=0.05)
 
     async def take() -> None:
-        async with Fetch(source=source, at_once=1, pace=pace).fetch("acme", "u") as chunks:
+        async with Fetch(source=source, at_once=1, pace=pace).fetch(
+            "acme", "u", Answer()
+        ) as chunks:
             async for _ in chunks:
                 pass
 
