@@ -50,25 +50,32 @@ async def stored_at(address: str, api_key: str) -> AsyncIterator[StorageServiceA
 
 @dataclass(slots=True)
 class _Folder:
-    """An export on disk: a line per asset once its bytes are whole, files by their own names."""
+    """An export on disk: a line per asset once its bytes are whole, files by their own names.
+
+    An asset that is deleted later has a second line, which is the proof, and no file any more.
+    """
 
     path: Path
     count: int = 0
 
-    def known(self) -> set[str]:
-        """Return the assets that are here already; a line that was cut off is cut off whole."""
+    def known(self) -> dict[str, str]:
+        """Return the assets that are here already, with their states.
+
+        A line that was cut off is cut off whole.
+        """
         index = self.path / INDEX
         if not index.is_file():
-            return set()
+            return {}
         with index.open("r+b") as lines:
-            names: set[str] = set()
+            states: dict[str, str] = {}
             for line in lines:
                 if not line.endswith(b"\n"):
                     lines.seek(-len(line), os.SEEK_END)
                     lines.truncate()
                     break
-                names.add(str(json.loads(line)["name"]))
-        return names
+                told = json.loads(line)
+                states[told["name"]] = told["state"]
+        return states
 
     async def take(self, asset: asset_pb2.Asset, storage: StorageServiceAsyncStub) -> None:
         """Bring its bytes and note it; raises ``DataLoss`` when they are not those stored."""
@@ -83,6 +90,9 @@ class _Folder:
                 msg = f"the bytes of {asset.name} are not those that were stored"
                 raise DataLoss(msg, metadata={"asset": asset.name})
             half.replace(self.path / _file_name(asset))
+        else:
+            # First the file, then the line: cut off in between, the next export does both.
+            (self.path / _file_name(asset)).unlink(missing_ok=True)
         with (self.path / INDEX).open("a", encoding="utf-8") as index:
             told = json_format.MessageToDict(asset)
             index.write(json.dumps(told, ensure_ascii=False) + "\n")
@@ -115,7 +125,7 @@ def export(
         async with stored_at(address, api_key) as storage:
             # All records each time: what was begun before another may be stored long after it.
             async for part in storage.ExportAssets(pb.ExportAssetsRequest(records_only=True)):
-                if part.asset.name not in known:
+                if known.get(part.asset.name) != asset_pb2.Asset.State.Name(part.asset.state):
                     # Deleted since it was listed: its proof comes with the next export.
                     with contextlib.suppress(NotFound):
                         await target.take(part.asset, storage)

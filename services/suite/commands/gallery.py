@@ -42,6 +42,9 @@ def assets(
     Example: reelmesh assets "Emma in an old attic" --with shot_type=close-up
     """
     told = _told(having or [])
+    if question and told.labels:
+        message = f"{', '.join(sorted(told.labels))}: a question knows facets alone; leave it out"
+        raise typer.BadParameter(message, param_hint="--with")
 
     async def work() -> pb.FindAssetsResponse:
         async with stored_at(address, api_key) as storage:
@@ -92,7 +95,7 @@ async def _derived(storage: StorageServiceAsyncStub, name: str, role: str) -> st
 async def _found(
     storage: StorageServiceAsyncStub, question: str, told: pb.FindAssetsRequest, limit: int
 ) -> pb.FindAssetsResponse:
-    """Return up to ``limit`` assets; labels restrict lists only, searches know facets alone."""
+    """Return up to ``limit`` assets."""
     if question:
         wanted = pb.SearchAssetsRequest(query=question, limit=limit, facets=told.facets)
         hits = (await storage.SearchAssets(wanted)).hits

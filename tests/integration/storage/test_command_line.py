@@ -61,6 +61,25 @@ async def test_an_export_is_a_folder_of_files_and_an_index(mine: Settings, tmp_p
     assert files[3].read_bytes() == mp4(seed=9)
 
 
+async def test_what_is_deleted_after_an_export_leaves_the_next_one_with_its_proof(
+    mine: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "everything"
+    async with running(mine) as address, client_of(address, "default") as client:
+        (gone, _), (kept, clip) = await stored(client, 2)
+        assert (await typed("export", str(folder), "--address", address)).exit_code == 0
+        await client.delete(gone)
+        for _ in range(2):
+            answer = await typed("export", str(folder), "--address", address)
+            assert answer.exit_code == 0, answer.output
+    lines = [json.loads(line) for line in (folder / "assets.jsonl").read_text().splitlines()]
+    told = [(line["name"], line["state"]) for line in lines]
+    assert told == [
+        (gone, "STATE_STORED"), (kept, "STATE_STORED"), (gone, "STATE_DELETED"),
+    ]  # fmt: skip
+    assert [path.read_bytes() for path in folder.glob("*.mp4")] == [clip]
+
+
 async def test_an_export_goes_on_where_the_machine_stopped_in_the_middle_of_a_line(
     mine: Settings, tmp_path: Path
 ) -> None:
@@ -134,6 +153,9 @@ async def test_what_is_there_is_listed_found_searched_and_shared(mine: Settings)
         assert one.removeprefix("assets/") in table.output
         wrong = await typed("assets", "--with", "mood", "--address", address)
         assert wrong.exit_code == 2
+        unheard = await typed("assets", "a shore", "--with", "campaign=x", "--address", address)
+        assert unheard.exit_code == 2
+        assert "campaign" in unheard.output, "never a label that is passed over"
         while not (await client.get(one)).derived:  # noqa: ASYNC110 - it is made by another process
             await asyncio.sleep(0.05)
         whole = await typed("link", one, "--address", address)
