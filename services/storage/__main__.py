@@ -24,9 +24,11 @@ from services.common.url_policy import UrlPolicy
 from services.storage.adapters.bus_events import BusEvents
 from services.storage.adapters.derive_maker import DeriveMaker
 from services.storage.adapters.derive_metrics import DeriveMetrics
+from services.storage.adapters.disk import Disk
 from services.storage.adapters.sql_outbox import SqlOutbox
 from services.storage.adapters.store_metrics import StoreMetrics
 from services.storage.adapters.url_source import UrlSource
+from services.storage.back_end import open_blobs
 from services.storage.domain.deriving import Step
 from services.storage.domain.ports import nothing
 from services.storage.parts import Parts, open_parts
@@ -97,6 +99,18 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         )
         listening = await stack.enter_async_context(serving)
         yield listening.address
+
+
+async def check_objects(settings: Settings) -> None:
+    """Raise what keeps the place where bytes are kept from being used; changes nothing.
+
+    ``Unavailable`` when it does not answer in time, ``FailedPrecondition`` when it refuses us.
+    """
+    async with AsyncExitStack() as stack:
+        disk = Disk()
+        stack.push_async_callback(asyncio.to_thread, disk.close)
+        blobs = await open_blobs(settings, disk, stack)
+        await blobs.check()
 
 
 def _servicer(parts: Parts, stack: AsyncExitStack) -> StorageServicer:

@@ -67,7 +67,7 @@ def doctor(
             Finding("ok", "ffmpeg", imageio_ffmpeg.get_ffmpeg_exe()),
             _folder(settings.data_dir),
             await _database(),
-            _objects(),
+            await _objects(),
             _prompts(),
             _access(settings),
             *_vendors(settings),
@@ -120,11 +120,18 @@ async def _database() -> Finding:
     return Finding("ok", "database", "PostgreSQL at DATABASE_URL answers")
 
 
-def _objects() -> Finding:
+async def _objects() -> Finding:
     settings = StorageSettings(auth=False)
-    if settings.on_s3:
-        return Finding("ok", "objects", f"S3 bucket {settings.bucket}")
-    return Finding("ok", "objects", "a folder, served by the gateway; S3 with S3_BUCKET_NAME")
+    if not settings.on_s3:
+        return Finding("ok", "objects", "a folder, served by the gateway; S3 with S3_BUCKET_NAME")
+    from services.storage.__main__ import check_objects  # noqa: PLC0415 - only here, and slow to import
+
+    bucket = f"S3 bucket {settings.bucket}"
+    try:
+        await check_objects(settings)
+    except ServiceError as error:
+        return Finding("bad", "objects", f"{bucket}: {error.message}")
+    return Finding("ok", "objects", f"{bucket} answers")
 
 
 def _prompts() -> Finding:
