@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,9 +22,10 @@ from reelmesh.orchestrator.v1.video_service_pb2 import (
 from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
-from services.common.errors import DataLoss, InvalidArgument, NotFound
+from services.common.errors import InvalidArgument, NotFound
 from services.suite.channel import channel_to
 from services.suite.commands.session import EXIT_CODES, ApiKey, err, print_json, run
+from services.suite.commands.transfer import file_name, taken
 from services.suite.settings import ClientSettings
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceAsyncStub
 
 INDEX = "assets.jsonl"
-_HALF = ".part"
 
 Address = Annotated[
     str, typer.Option("--address", help="host:port of the storage service [env: STORAGE_ADDRESS]")
@@ -80,27 +79,14 @@ class _Folder:
     async def take(self, asset: asset_pb2.Asset, storage: StorageServiceAsyncStub) -> None:
         """Bring its bytes and note it; raises ``DataLoss`` when they are not those stored."""
         if asset.state == asset_pb2.Asset.STATE_STORED:
-            half = self.path / f"{_file_name(asset)}{_HALF}"
-            digest = hashlib.sha256()
-            with half.open("wb") as file:
-                async for part in storage.DownloadAsset(pb.DownloadAssetRequest(name=asset.name)):
-                    digest.update(part.chunk)
-                    file.write(part.chunk)
-            if digest.hexdigest() != asset.sha256:
-                msg = f"the bytes of {asset.name} are not those that were stored"
-                raise DataLoss(msg, metadata={"asset": asset.name})
-            half.replace(self.path / _file_name(asset))
+            await taken(storage, asset, self.path / file_name(asset))
         else:
             # First the file, then the line: cut off in between, the next export does both.
-            (self.path / _file_name(asset)).unlink(missing_ok=True)
+            (self.path / file_name(asset)).unlink(missing_ok=True)
         with (self.path / INDEX).open("a", encoding="utf-8") as index:
             told = json_format.MessageToDict(asset)
             index.write(json.dumps(told, ensure_ascii=False) + "\n")
         self.count += 1
-
-
-def _file_name(asset: asset_pb2.Asset) -> str:
-    return PurePosixPath(asset.key).name
 
 
 def named(asset: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import mimetypes
 from enum import StrEnum
 from pathlib import Path
@@ -14,18 +13,16 @@ import typer
 from reelmesh.orchestrator.v1 import video_service_pb2
 from reelmesh.orchestrator.v1.video_service_pb2 import GetVideoJobRequest, VideoInput
 from reelmesh.storage.v1 import asset_pb2
-from reelmesh.storage.v1 import storage_service_pb2 as pb
 from services.common.errors import FailedPrecondition, NotFound, Unavailable
 from services.suite.commands.assets import named, stored_at
 from services.suite.commands.session import job_name
+from services.suite.commands.transfer import brought
 from services.suite.settings import ClientSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from reelmesh.orchestrator.v1.video_service_pb2_grpc import VideoServiceAsyncStub
-
-_CHUNK = 256 * 1024
 
 
 class Work(StrEnum):
@@ -115,32 +112,10 @@ async def _brought(path: Path, api_key: str, *, bring: bool) -> str:
     if not content_type.startswith("video/"):
         message = f"{path.name!r} is no clip by its name, such as clip.mp4 or clip.webm"
         raise typer.BadParameter(message, param_hint="--video")
-    digest = await asyncio.to_thread(_digest, path)
-    facets = asset_pb2.Facets(asset_type="video")
-    header = pb.UploadHeader(
-        asset=asset_pb2.Asset(content_type=content_type, facets=facets),
-        request_id=f"clip-{digest}-{path.suffix[1:].lower()}",
-        sha256=digest,
-    )
+    told = asset_pb2.Asset(content_type=content_type, facets=asset_pb2.Facets(asset_type="video"))
     try:
         async with stored_at("", api_key) as storage:
-            asset = (await storage.UploadAsset(_parts(header, path))).asset
-            while asset.state == asset_pb2.Asset.STATE_DELETED:
-                header.request_id = f"clip-{digest[:40]}-{asset.name.partition('/')[2]}"
-                asset = (await storage.UploadAsset(_parts(header, path))).asset
+            return (await brought(storage, path, told, kind="clip")).name
     except Unavailable as error:
         error.metadata["storage"] = ClientSettings().storage_address
         raise
-    return asset.name
-
-
-def _parts(header: pb.UploadHeader, path: Path) -> Iterator[pb.UploadAssetRequest]:
-    yield pb.UploadAssetRequest(header=header)
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            yield pb.UploadAssetRequest(chunk=chunk)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceAsyncStub
 
+_MOST_IN_A_PAGE = 200
 _AXES = "characters, landscapes, styles, mood, time_of_day, shot_type, asset_type, or a label"
 
 
@@ -30,7 +31,7 @@ def assets(
         list[str] | None,
         typer.Option("--with", help=f"NAME=VALUE, all of which it must have: {_AXES}."),
     ] = None,
-    limit: Annotated[int, typer.Option(help="Most that are shown.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Most that are shown.")] = 20,
     as_json: AsJson = False,
     address: Address = "",
     api_key: ApiKey = "",
@@ -100,8 +101,15 @@ async def _found(
         wanted = pb.SearchAssetsRequest(query=question, limit=limit, facets=told.facets)
         hits = (await storage.SearchAssets(wanted)).hits
         return pb.FindAssetsResponse(assets=[hit.asset for hit in hits])
-    told.page_size = limit
-    return await storage.FindAssets(told)
+    found = pb.FindAssetsResponse()
+    while len(found.assets) < limit:
+        told.page_size = min(limit - len(found.assets), _MOST_IN_A_PAGE)
+        page = await storage.FindAssets(told)
+        found.assets.extend(page.assets)
+        told.page_token = page.next_page_token
+        if not told.page_token:
+            break
+    return found
 
 
 def _told(pairs: Sequence[str]) -> pb.FindAssetsRequest:

@@ -17,6 +17,8 @@ from reelmesh.storage.v1 import asset_pb2
 from services.storage.__main__ import running
 from services.storage.settings import Settings
 from services.suite.cli import app
+from services.suite.commands import gallery
+from tests.fakes.file_server import FileServer
 from tests.integration.storage.conftest import Client, client_of
 from tests.unit.storage.clips import mp4
 
@@ -168,6 +170,56 @@ async def test_what_is_there_is_listed_found_searched_and_shared(mine: Settings)
         unmade = await typed("link", one, "--playlist", "--address", address)
         assert unmade.exit_code == 4
         assert "no HLS rendition" in unmade.output
+
+
+async def test_a_file_is_put_in_held_taken_out_and_deleted(mine: Settings, tmp_path: Path) -> None:
+    clip = tmp_path / "attic.mp4"
+    clip.write_bytes(mp4())
+    async with running(mine) as address, client_of(address, "default") as client:
+
+        async def done(*words: str, code: int = 0) -> str:
+            answer = await typed(*words, "--address", address)
+            assert answer.exit_code == code, answer.output
+            return answer.output
+
+        async def put(*words: str) -> str:
+            told = (await done("upload", str(clip), *words)).splitlines()
+            return next(line for line in told if line.startswith("assets/"))
+
+        name = await put("--label", "who=emma", "--creative", "c")
+        assert await put("--label", "who=emma", "--creative", "c") == name, "brought once"
+        assert await put() != name
+        found = await client.get(name)
+        assert (dict(found.labels), found.creative_id) == ({"who": "emma"}, "c")
+        assert "NAME=VALUE" in await done("upload", str(clip), "--label", "who", code=2)
+        assert "no file" in await done("upload", str(tmp_path / "none.mp4"), code=2)
+        target = tmp_path / "out.mp4"
+        await done("download", name.removeprefix("assets/"), "--to", str(target))
+        assert target.read_bytes() == clip.read_bytes()
+        assert "there already" in await done("download", name, "--to", str(target), code=2)
+        await done("hold", name)
+        assert (await client.get(name)).legal_hold
+        assert "legal hold" in await done("delete", name, "--yes", code=4)
+        await done("hold", name, "--release")
+        await done("delete", name, "--yes")
+        assert (await client.get(name)).state == asset_pb2.Asset.STATE_DELETED
+        again = await put("--label", "who=emma", "--creative", "c")
+        assert (await client.get(again)).state == asset_pb2.Asset.STATE_STORED
+
+
+async def test_an_address_is_fetched_and_lists_may_be_longer_than_a_page(
+    mine: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery, "_MOST_IN_A_PAGE", 2)
+    async with FileServer(data=mp4()).serving() as vendor:
+        hosts = frozenset({f"127.0.0.1:{vendor.port}"})
+        fetching = mine.model_copy(update={"import_allowed_hosts": hosts})
+        async with running(fetching) as address:
+            for _ in range(4):
+                assert (await typed("upload", vendor.url, "--address", address)).exit_code == 0
+            answer = await typed("assets", "--json", "--limit", "3", "--address", address)
+            every = await typed("assets", "--json", "--limit", "9", "--address", address)
+    assert (answer.stdout.count('"sha256"'), every.stdout.count('"sha256"')) == (3, 4)
 
 
 async def test_a_service_that_is_not_there_is_told(mine: Settings, tmp_path: Path) -> None:

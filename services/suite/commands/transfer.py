@@ -1,0 +1,68 @@
+"""Bytes between a file here and storage, in either direction."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from reelmesh.storage.v1 import asset_pb2
+from reelmesh.storage.v1 import storage_service_pb2 as pb
+from services.common.errors import DataLoss
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceAsyncStub
+
+_CHUNK = 256 * 1024
+_HALF = ".part"
+
+
+async def taken(storage: StorageServiceAsyncStub, asset: asset_pb2.Asset, target: Path) -> None:
+    """Write the asset's bytes to ``target``, whole or not at all.
+
+    Raises ``DataLoss`` when they are not those that were stored.
+    """
+    half, digest = target.with_name(f"{target.name}{_HALF}"), hashlib.sha256()
+    with half.open("wb") as file:
+        async for part in storage.DownloadAsset(pb.DownloadAssetRequest(name=asset.name)):
+            digest.update(part.chunk)
+            file.write(part.chunk)
+    if digest.hexdigest() != asset.sha256:
+        msg = f"the bytes of {asset.name} are not those that were stored"
+        raise DataLoss(msg, metadata={"asset": asset.name})
+    half.replace(target)
+
+
+async def brought(
+    storage: StorageServiceAsyncStub, path: Path, told: asset_pb2.Asset, *, kind: str
+) -> asset_pb2.Asset:
+    """Return the file as an asset; the same file is brought once, unless it was deleted."""
+    digest = await asyncio.to_thread(_digest, path)
+    wanted = f"{kind}-{digest}-{path.suffix[1:].lower()}"
+    header = pb.UploadHeader(asset=told, request_id=wanted, sha256=digest)
+    asset = (await storage.UploadAsset(_parts(header, path))).asset
+    while asset.state == asset_pb2.Asset.STATE_DELETED:
+        header.request_id = f"{kind}-{digest[:40]}-{asset.name.partition('/')[2]}"
+        asset = (await storage.UploadAsset(_parts(header, path))).asset
+    return asset
+
+
+def file_name(asset: asset_pb2.Asset) -> str:
+    """Return the last part of the asset's key."""
+    return PurePosixPath(asset.key).name
+
+
+def _parts(header: pb.UploadHeader, path: Path) -> Iterator[pb.UploadAssetRequest]:
+    yield pb.UploadAssetRequest(header=header)
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield pb.UploadAssetRequest(chunk=chunk)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
