@@ -23,9 +23,9 @@ from services.storage.domain.assets import (
     without_secrets,
 )
 from services.storage.domain.facets import Facets
+from services.storage.domain.intake import Intake
 from services.storage.domain.media_types import guessed_from_path
 from services.storage.domain.paging import PageRequest
-from services.storage.usecases.ingest import Intake
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

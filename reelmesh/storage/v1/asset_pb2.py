@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1freelmesh/storage/v1/asset.proto\x12\x13reelmesh.storage.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xba\x07\n\x05\x41sset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0btenant_name\x18\x02 \x01(\t\x12/\n\x05state\x18\x03 \x01(\x0e\x32 .reelmesh.storage.v1.Asset.State\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\x12\x12\n\nsize_bytes\x18\x05 \x01(\x03\x12\x0e\n\x06sha256\x18\x06 \x01(\t\x12\x0b\n\x03key\x18\x07 \x01(\t\x12\x13\n\x0bstorage_url\x18\x08 \x01(\t\x12-\n\x05media\x18\t \x01(\x0b\x32\x1e.reelmesh.storage.v1.MediaInfo\x12+\n\x06\x66\x61\x63\x65ts\x18\n \x01(\x0b\x32\x1b.reelmesh.storage.v1.Facets\x12\x36\n\x06labels\x18\x0b \x03(\x0b\x32&.reelmesh.storage.v1.Asset.LabelsEntry\x12-\n\x07lineage\x18\x0c \x01(\x0b\x32\x1c.reelmesh.storage.v1.Lineage\x12\x13\n\x0b\x63reative_id\x18\r \x01(\t\x12\x11\n\titeration\x18\x0e \x01(\x05\x12\x13\n\x0bplaceholder\x18\x0f \x01(\x08\x12\x13\n\x0breuse_count\x18\x10 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x07\x64\x65rived\x18\x13 \x03(\x0b\x32\'.reelmesh.storage.v1.Asset.DerivedEntry\x12\x12\n\nlegal_hold\x18\x14 \x01(\x08\x12\x33\n\nprovenance\x18\x15 \x01(\x0b\x32\x1f.reelmesh.storage.v1.Provenance\x12\"\n\x06saving\x18\x16 \x01(\x0b\x32\x12.google.type.Money\x12\x16\n\x0ereturn_percent\x18\x17 \x01(\x03\x12\x14\n\x0cstate_reason\x18\x19 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0c\x44\x65rivedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"V\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_WRITING\x10\x01\x12\x10\n\x0cSTATE_STORED\x10\x02\x12\x11\n\rSTATE_DELETED\x10\x03\"\xd2\x01\n\nProvenance\x12:\n\x08manifest\x18\x01 \x01(\x0e\x32(.reelmesh.storage.v1.Provenance.Manifest\x12\x10\n\x08labelled\x18\x02 \x01(\x08\x12\x15\n\rsource_sha256\x18\x03 \x01(\t\"_\n\x08Manifest\x12\x18\n\x14MANIFEST_UNSPECIFIED\x10\x00\x12\x13\n\x0fMANIFEST_ABSENT\x10\x01\x12\x11\n\rMANIFEST_KEPT\x10\x02\x12\x11\n\rMANIFEST_LOST\x10\x03\"\xa5\x01\n\nAssetEvent\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x13\n\x0btenant_name\x18\x02 \x01(\t\x12.\n\nevent_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12:\n\rasset_deleted\x18\x04 \x01(\x0b\x32!.reelmesh.storage.v1.AssetDeletedH\x00\x42\x07\n\x05\x65vent\"\x1e\n\x0c\x41ssetDeleted\x12\x0e\n\x06sha256\x18\x01 \x01(\t\"\xb1\x01\n\tMediaInfo\x12\x11\n\tcontainer\x18\x01 \x01(\t\x12\x13\n\x0bvideo_codec\x18\x02 \x01(\t\x12\x13\n\x0b\x61udio_codec\x18\x03 \x01(\t\x12\r\n\x05width\x18\x04 \x01(\x05\x12\x0e\n\x06height\x18\x05 \x01(\x05\x12\x0b\n\x03\x66ps\x18\x06 \x01(\x01\x12+\n\x08\x64uration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x66rames\x18\x08 \x01(\x03\"\x8a\x01\n\x06\x46\x61\x63\x65ts\x12\x12\n\ncharacters\x18\x01 \x03(\t\x12\x12\n\nlandscapes\x18\x02 \x03(\t\x12\x0e\n\x06styles\x18\x03 \x03(\t\x12\x0c\n\x04mood\x18\x04 \x01(\t\x12\x13\n\x0btime_of_day\x18\x05 \x01(\t\x12\x11\n\tshot_type\x18\x06 \x01(\t\x12\x12\n\nasset_type\x18\x07 \x01(\t\"\xa8\x02\n\x07Lineage\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x10\n\x08provider\x18\x04 \x01(\t\x12\x0e\n\x06prompt\x18\x05 \x01(\t\x12\x11\n\x04seed\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12\x0f\n\x07parents\x18\x07 \x03(\t\x12\x14\n\x0coriginal_url\x18\x08 \x01(\t\x12\x0f\n\x07licence\x18\t \x01(\t\x12 \n\x04\x63ost\x18\n \x01(\x0b\x32\x12.google.type.Money\x12+\n\nparameters\x18\x0b \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x11\n\tuntrained\x18\x0c \x01(\x08\x12\x15\n\rshown_outside\x18\r \x01(\x08\x42\x07\n\x05_seedb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1freelmesh/storage/v1/asset.proto\x12\x13reelmesh.storage.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xa4\x08\n\x05\x41sset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0btenant_name\x18\x02 \x01(\t\x12/\n\x05state\x18\x03 \x01(\x0e\x32 .reelmesh.storage.v1.Asset.State\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\x12\x12\n\nsize_bytes\x18\x05 \x01(\x03\x12\x0e\n\x06sha256\x18\x06 \x01(\t\x12\x0b\n\x03key\x18\x07 \x01(\t\x12\x13\n\x0bstorage_url\x18\x08 \x01(\t\x12-\n\x05media\x18\t \x01(\x0b\x32\x1e.reelmesh.storage.v1.MediaInfo\x12+\n\x06\x66\x61\x63\x65ts\x18\n \x01(\x0b\x32\x1b.reelmesh.storage.v1.Facets\x12\x36\n\x06labels\x18\x0b \x03(\x0b\x32&.reelmesh.storage.v1.Asset.LabelsEntry\x12-\n\x07lineage\x18\x0c \x01(\x0b\x32\x1c.reelmesh.storage.v1.Lineage\x12\x13\n\x0b\x63reative_id\x18\r \x01(\t\x12\x11\n\titeration\x18\x0e \x01(\x05\x12\x13\n\x0bplaceholder\x18\x0f \x01(\x08\x12\x13\n\x0breuse_count\x18\x10 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x07\x64\x65rived\x18\x13 \x03(\x0b\x32\'.reelmesh.storage.v1.Asset.DerivedEntry\x12\x12\n\nlegal_hold\x18\x14 \x01(\x08\x12\x33\n\nprovenance\x18\x15 \x01(\x0b\x32\x1f.reelmesh.storage.v1.Provenance\x12\"\n\x06saving\x18\x16 \x01(\x0b\x32\x12.google.type.Money\x12\x16\n\x0ereturn_percent\x18\x17 \x01(\x03\x12\x14\n\x0cstate_reason\x18\x19 \x01(\t\x12\x38\n\x07missing\x18\x1a \x03(\x0b\x32\'.reelmesh.storage.v1.Asset.MissingEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0c\x44\x65rivedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a.\n\x0cMissingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"V\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_WRITING\x10\x01\x12\x10\n\x0cSTATE_STORED\x10\x02\x12\x11\n\rSTATE_DELETED\x10\x03\"\xd2\x01\n\nProvenance\x12:\n\x08manifest\x18\x01 \x01(\x0e\x32(.reelmesh.storage.v1.Provenance.Manifest\x12\x10\n\x08labelled\x18\x02 \x01(\x08\x12\x15\n\rsource_sha256\x18\x03 \x01(\t\"_\n\x08Manifest\x12\x18\n\x14MANIFEST_UNSPECIFIED\x10\x00\x12\x13\n\x0fMANIFEST_ABSENT\x10\x01\x12\x11\n\rMANIFEST_KEPT\x10\x02\x12\x11\n\rMANIFEST_LOST\x10\x03\"\xa5\x01\n\nAssetEvent\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x13\n\x0btenant_name\x18\x02 \x01(\t\x12.\n\nevent_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12:\n\rasset_deleted\x18\x04 \x01(\x0b\x32!.reelmesh.storage.v1.AssetDeletedH\x00\x42\x07\n\x05\x65vent\"\x1e\n\x0c\x41ssetDeleted\x12\x0e\n\x06sha256\x18\x01 \x01(\t\"\xc5\x01\n\tMediaInfo\x12\x11\n\tcontainer\x18\x01 \x01(\t\x12\x13\n\x0bvideo_codec\x18\x02 \x01(\t\x12\x13\n\x0b\x61udio_codec\x18\x03 \x01(\t\x12\r\n\x05width\x18\x04 \x01(\x05\x12\x0e\n\x06height\x18\x05 \x01(\x05\x12\x0b\n\x03\x66ps\x18\x06 \x01(\x01\x12+\n\x08\x64uration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06\x66rames\x18\x08 \x01(\x03\x12\x12\n\nindex_last\x18\t \x01(\x08\"\x8a\x01\n\x06\x46\x61\x63\x65ts\x12\x12\n\ncharacters\x18\x01 \x03(\t\x12\x12\n\nlandscapes\x18\x02 \x03(\t\x12\x0e\n\x06styles\x18\x03 \x03(\t\x12\x0c\n\x04mood\x18\x04 \x01(\t\x12\x13\n\x0btime_of_day\x18\x05 \x01(\t\x12\x11\n\tshot_type\x18\x06 \x01(\t\x12\x12\n\nasset_type\x18\x07 \x01(\t\"\xa8\x02\n\x07Lineage\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x10\n\x08provider\x18\x04 \x01(\t\x12\x0e\n\x06prompt\x18\x05 \x01(\t\x12\x11\n\x04seed\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12\x0f\n\x07parents\x18\x07 \x03(\t\x12\x14\n\x0coriginal_url\x18\x08 \x01(\t\x12\x0f\n\x07licence\x18\t \x01(\t\x12 \n\x04\x63ost\x18\n \x01(\x0b\x32\x12.google.type.Money\x12+\n\nparameters\x18\x0b \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x11\n\tuntrained\x18\x0c \x01(\x08\x12\x15\n\rshown_outside\x18\r \x01(\x08\x42\x07\n\x05_seedb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,26 +39,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ASSET_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_ASSET_DERIVEDENTRY']._loaded_options = None
   _globals['_ASSET_DERIVEDENTRY']._serialized_options = b'8\001'
+  _globals['_ASSET_MISSINGENTRY']._loaded_options = None
+  _globals['_ASSET_MISSINGENTRY']._serialized_options = b'8\001'
   _globals['_ASSET']._serialized_start=177
-  _globals['_ASSET']._serialized_end=1131
-  _globals['_ASSET_LABELSENTRY']._serialized_start=950
-  _globals['_ASSET_LABELSENTRY']._serialized_end=995
-  _globals['_ASSET_DERIVEDENTRY']._serialized_start=997
-  _globals['_ASSET_DERIVEDENTRY']._serialized_end=1043
-  _globals['_ASSET_STATE']._serialized_start=1045
-  _globals['_ASSET_STATE']._serialized_end=1131
-  _globals['_PROVENANCE']._serialized_start=1134
-  _globals['_PROVENANCE']._serialized_end=1344
-  _globals['_PROVENANCE_MANIFEST']._serialized_start=1249
-  _globals['_PROVENANCE_MANIFEST']._serialized_end=1344
-  _globals['_ASSETEVENT']._serialized_start=1347
-  _globals['_ASSETEVENT']._serialized_end=1512
-  _globals['_ASSETDELETED']._serialized_start=1514
-  _globals['_ASSETDELETED']._serialized_end=1544
-  _globals['_MEDIAINFO']._serialized_start=1547
-  _globals['_MEDIAINFO']._serialized_end=1724
-  _globals['_FACETS']._serialized_start=1727
-  _globals['_FACETS']._serialized_end=1865
-  _globals['_LINEAGE']._serialized_start=1868
-  _globals['_LINEAGE']._serialized_end=2164
+  _globals['_ASSET']._serialized_end=1237
+  _globals['_ASSET_LABELSENTRY']._serialized_start=1008
+  _globals['_ASSET_LABELSENTRY']._serialized_end=1053
+  _globals['_ASSET_DERIVEDENTRY']._serialized_start=1055
+  _globals['_ASSET_DERIVEDENTRY']._serialized_end=1101
+  _globals['_ASSET_MISSINGENTRY']._serialized_start=1103
+  _globals['_ASSET_MISSINGENTRY']._serialized_end=1149
+  _globals['_ASSET_STATE']._serialized_start=1151
+  _globals['_ASSET_STATE']._serialized_end=1237
+  _globals['_PROVENANCE']._serialized_start=1240
+  _globals['_PROVENANCE']._serialized_end=1450
+  _globals['_PROVENANCE_MANIFEST']._serialized_start=1355
+  _globals['_PROVENANCE_MANIFEST']._serialized_end=1450
+  _globals['_ASSETEVENT']._serialized_start=1453
+  _globals['_ASSETEVENT']._serialized_end=1618
+  _globals['_ASSETDELETED']._serialized_start=1620
+  _globals['_ASSETDELETED']._serialized_end=1650
+  _globals['_MEDIAINFO']._serialized_start=1653
+  _globals['_MEDIAINFO']._serialized_end=1850
+  _globals['_FACETS']._serialized_start=1853
+  _globals['_FACETS']._serialized_end=1991
+  _globals['_LINEAGE']._serialized_start=1994
+  _globals['_LINEAGE']._serialized_end=2290
 # @@protoc_insertion_point(module_scope)

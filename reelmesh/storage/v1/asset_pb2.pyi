@@ -96,6 +96,26 @@ class Asset(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class MissingEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     TENANT_NAME_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
@@ -120,6 +140,7 @@ class Asset(_message.Message):
     SAVING_FIELD_NUMBER: _builtins.int
     RETURN_PERCENT_FIELD_NUMBER: _builtins.int
     STATE_REASON_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Output only. "assets/{id}"."""
     tenant_name: _builtins.str
@@ -190,6 +211,12 @@ class Asset(_message.Message):
     def saving(self) -> _money_pb2.Money:
         """Output only. What using it again has saved, in all."""
 
+    @_builtins.property
+    def missing(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Output only. Derived files that are configured and not there: role to the reason, in words. What was
+        given up is tried again by itself, ever more seldom; roles that still wait are in neither map.
+        """
+
     def __init__(
         self,
         *,
@@ -217,10 +244,11 @@ class Asset(_message.Message):
         saving: _money_pb2.Money | None = ...,
         return_percent: _builtins.int = ...,
         state_reason: _builtins.str = ...,
+        missing: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "facets", b"facets", "lineage", b"lineage", "media", b"media", "provenance", b"provenance", "saving", b"saving"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "create_time", b"create_time", "creative_id", b"creative_id", "derived", b"derived", "expire_time", b"expire_time", "facets", b"facets", "iteration", b"iteration", "key", b"key", "labels", b"labels", "legal_hold", b"legal_hold", "lineage", b"lineage", "media", b"media", "name", b"name", "placeholder", b"placeholder", "provenance", b"provenance", "return_percent", b"return_percent", "reuse_count", b"reuse_count", "saving", b"saving", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "state_reason", b"state_reason", "storage_url", b"storage_url", "tenant_name", b"tenant_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_type", b"content_type", "create_time", b"create_time", "creative_id", b"creative_id", "derived", b"derived", "expire_time", b"expire_time", "facets", b"facets", "iteration", b"iteration", "key", b"key", "labels", b"labels", "legal_hold", b"legal_hold", "lineage", b"lineage", "media", b"media", "missing", b"missing", "name", b"name", "placeholder", b"placeholder", "provenance", b"provenance", "return_percent", b"return_percent", "reuse_count", b"reuse_count", "saving", b"saving", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "state_reason", b"state_reason", "storage_url", b"storage_url", "tenant_name", b"tenant_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -361,6 +389,7 @@ class MediaInfo(_message.Message):
     FPS_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int
     FRAMES_FIELD_NUMBER: _builtins.int
+    INDEX_LAST_FIELD_NUMBER: _builtins.int
     container: _builtins.str
     """Container, such as "mp4"."""
     video_codec: _builtins.str
@@ -375,6 +404,11 @@ class MediaInfo(_message.Message):
     """Frames per second."""
     frames: _builtins.int
     """Video frames."""
+    index_last: _builtins.bool
+    """True for an MP4 or MOV of which a player has to fetch the end before it can start. Storage puts the
+    index of an MP4 in front, except of one whose bytes are to stay: signed, announced by SHA-256, or with
+    tracks that a copy would lose.
+    """
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """Length."""
@@ -390,10 +424,11 @@ class MediaInfo(_message.Message):
         fps: _builtins.float = ...,
         duration: _duration_pb2.Duration | None = ...,
         frames: _builtins.int = ...,
+        index_last: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_codec", b"audio_codec", "container", b"container", "duration", b"duration", "fps", b"fps", "frames", b"frames", "height", b"height", "video_codec", b"video_codec", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_codec", b"audio_codec", "container", b"container", "duration", b"duration", "fps", b"fps", "frames", b"frames", "height", b"height", "index_last", b"index_last", "video_codec", b"video_codec", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -11,11 +11,11 @@ from services.common.errors import DataLoss, ResourceExhausted, StorageFull
 from services.storage.domain.assets import AssetState, Description, Lineage
 from services.storage.domain.deriving import STILLS, Missing, Standing, Step, rested, roles_of
 from services.storage.domain.facets import Facets
+from services.storage.domain.intake import Intake
 from services.storage.domain.media_ports import UndrawnError
 from services.storage.domain.policies import PREVIEWS
 from services.storage.domain.ports import nothing
 from services.storage.domain.streaming import MEDIA, PLAYLIST, pointed_at
-from services.storage.usecases.ingest import Intake
 from services.storage.usecases.trying import TRIES, Outcome, Trying
 
 if TYPE_CHECKING:

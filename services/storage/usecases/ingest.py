@@ -12,27 +12,25 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from services.common.errors import DataLoss, InvalidArgument, ServiceError
+from services.common.errors import ServiceError
 from services.storage.domain.assets import (
     Asset,
     AssetState,
     Manifest,
     Provenance,
-    fingerprint,
     made_by_model,
 )
 from services.storage.domain.containers import HEAD_BYTES, found_type
 from services.storage.domain.keys import KeyLayout, ObjectKey
-from services.storage.domain.media_ports import Answer, Finished
+from services.storage.domain.media_ports import Finished
 from services.storage.domain.policies import Policies, quota_exceeded
-from services.storage.domain.texts import bounded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from contextlib import AbstractAsyncContextManager
-    from datetime import datetime
 
     from services.storage.domain.assets import Description, MediaInfo
+    from services.storage.domain.intake import Intake
     from services.storage.domain.media_ports import Finisher, Inspector
     from services.storage.domain.ports import (
         AssetStore,
@@ -42,54 +40,6 @@ if TYPE_CHECKING:
         StagingArea,
     )
     from services.storage.usecases.keeper import Keeper
-
-MAX_REQUEST_ID = 128
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
-    """A file that a caller wants to be kept; ``size_bytes`` 0 and ``sha256`` "" mean not known.
-
-    ``origin`` is the address that it is fetched from, without what a vendor signs anew; ``guessed``
-    tells that no caller has said the media type, and ``answer`` is what the source says of it.
-    """
-
-    tenant: str
-    request_id: str
-    description: Description
-    size_bytes: int = 0
-    sha256: str = ""
-    max_bytes: int = 0
-    origin: str = ""
-    parent_id: str = ""
-    role: str = ""
-    stem: str = ""
-    since: datetime | None = None
-    guessed: bool = False
-    answer: Answer = field(default_factory=Answer)
-
-    def __post_init__(self) -> None:
-        """Raise ``InvalidArgument`` for what can never work."""
-        bounded("request_id", self.request_id, MAX_REQUEST_ID, least=1)
-        if self.size_bytes < 0 or self.max_bytes < 0:
-            name = "size_bytes"
-            raise InvalidArgument(name, "must not be negative")
-        digest = self.sha256.lower()
-        if digest and (len(digest) != 64 or not all(c in "0123456789abcdef" for c in digest)):
-            name = "sha256"
-            raise InvalidArgument(name, "must be 64 hexadecimal digits")
-        object.__setattr__(self, "sha256", digest)
-
-    @property
-    def fingerprint(self) -> str:
-        """Digest of what makes it the same file over again.
-
-        Neither the signature of the address that it is fetched from nor its price does: vendors
-        sign a new one for the same result, and price lists change.
-        """
-        lineage = replace(self.description.lineage, original_url="", cost_micros=0)
-        description = replace(self.description, lineage=lineage)
-        return fingerprint(description, self.size_bytes, self.sha256, self.origin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +100,7 @@ class Ingest:
             head += chunk[: HEAD_BYTES - len(head)]
             await stage.write(chunk)
         staged = await stage.finish()
-        _verify(intake, staged)
+        intake.verify(staged)
         record = await self._typed(intake, record, head)
         media = await self.inspector.inspect(staged, record.description)
         finished = await self._finish(intake, record.description, staged, media)
@@ -243,15 +193,3 @@ def _whole(record: Asset, finished: Finished, media: MediaInfo | None) -> Asset:
         media=media,
         provenance=finished.provenance,
     )
-
-
-def _verify(intake: Intake, staged: StagedFile) -> None:
-    if staged.size_bytes == 0:
-        name = "chunk"
-        raise InvalidArgument(name, "the file is empty")
-    if intake.size_bytes and intake.size_bytes != staged.size_bytes:
-        msg = f"{intake.size_bytes} bytes were announced and {staged.size_bytes} arrived"
-        raise DataLoss(msg)
-    if intake.sha256 and intake.sha256 != staged.sha256:
-        msg = "the bytes that arrived have another SHA-256 than announced"
-        raise DataLoss(msg)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.common.errors import InvalidArgument
+from services.storage.domain.intake import MAX_REQUEST_ID
 from services.storage.domain.texts import bounded
 from services.storage.domain.uses import Use
-from services.storage.usecases.ingest import MAX_REQUEST_ID
 
 if TYPE_CHECKING:
     from services.storage.domain.assets import Asset

@@ -21,10 +21,11 @@ from services.storage.adapters.media_looker import MediaFinisher, MediaInspector
 from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.adapters.staging import FolderStaging
 from services.storage.domain.assets import Asset, Description
+from services.storage.domain.intake import Intake
 from services.storage.domain.policies import Policies, Policy
 from services.storage.domain.ports import AssetStore, BlobStore, nothing
 from services.storage.usecases.flush import Flush
-from services.storage.usecases.ingest import Ingest, Intake
+from services.storage.usecases.ingest import Ingest
 from services.storage.usecases.keeper import Keeper
 from services.storage.usecases.library import Library
 from services.storage.usecases.sweep import Sweep

@@ -19,12 +19,12 @@ from services.common.migrate import migrate
 from services.storage.__main__ import MIGRATIONS
 from services.storage.domain.assets import Asset, AssetState, Description
 from services.storage.domain.deriving import Step
+from services.storage.domain.intake import Intake
 from services.storage.domain.media_ports import DerivedFile, UndrawnError
 from services.storage.parts import Parts, open_parts
 from services.storage.settings import Settings
 from services.storage.usecases.compress import Compress
 from services.storage.usecases.derive import Derive
-from services.storage.usecases.ingest import Intake
 from services.storage.usecases.trying import LEASE, PAUSE, TRIES
 from tests.unit.storage.clips import mp4
 

@@ -17,11 +17,11 @@ from services.storage.domain.assets import (
     without_secrets,
 )
 from services.storage.domain.facets import Facets, checked_labels
+from services.storage.domain.intake import Intake
 from services.storage.domain.keys import ObjectKey
 from services.storage.domain.media_types import guessed_from_path, served_as, shown_inline
 from services.storage.domain.metadata import ascii_safe, object_metadata
 from services.storage.domain.paging import PageRequest, next_token, read_page
-from services.storage.usecases.ingest import Intake
 
 NOW = datetime(2025, 8, 12, 14, 30, 52, tzinfo=UTC)
 KEPT = st.text(

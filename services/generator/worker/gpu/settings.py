@@ -33,7 +33,7 @@ class BucketSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
     name: str = Field(validation_alias="S3_BUCKET_NAME", min_length=3)
-    """Bucket of storage, and of the results of RunPod's workers; unset keeps storage in a folder."""
+    """Bucket of storage and of RunPod's results; unset keeps storage in a folder."""
     prefix: str = Field("", validation_alias="S3_VIDEO_PREFIX")
     """First folders of every key in it."""
 
