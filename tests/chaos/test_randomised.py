@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from services.orchestrator.flows.generate_video import MAX_REPEATS
+from services.orchestrator.domain.values import MAX_REPEATS
 from tests.stack import Client, Stack, Watcher
 
 JOBS = 40

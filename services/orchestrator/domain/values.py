@@ -5,6 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+# Tries for one variation; their slots are taken up front, because variations run side by side.
+MAX_TRIES = 20
+# Tries of one model whose failure was ours and passes: a restart of the generator in the middle.
+# They cost nothing, so that a bad day of restarts does not end a job.
+MAX_REPEATS = 8
+
 
 class AttemptState(StrEnum):
     """Life of one try on one model."""

@@ -3,13 +3,8 @@
 import asyncio
 from typing import Any, Protocol
 
+from services.orchestrator.domain.values import MAX_REPEATS, MAX_TRIES
 from services.orchestrator.flows.runner import Runner, Slot
-
-# Tries for one variation; their slots are taken up front, because variations run side by side.
-MAX_TRIES = 20
-# Tries of one model whose failure was ours and passes: a restart of the generator in the middle.
-# They cost nothing, so that a bad day of restarts does not end a job.
-MAX_REPEATS = 8
 
 
 class VideoSteps(Protocol):

@@ -16,6 +16,8 @@ from services.orchestrator.domain.cache.entries import CacheStore
 from services.orchestrator.domain.cache.policy import Choice, anew, drawn, in_stages, missing
 from services.orchestrator.domain.job import Job, JobState
 from services.orchestrator.domain.ports import JobStore
+from services.orchestrator.domain.values import MAX_REPEATS, MAX_TRIES, Attempt
+from services.orchestrator.usecases.patience import in_vain, verdict_on
 from services.orchestrator.usecases.reuse import Reuse
 
 TWIN = "twin"
@@ -101,5 +103,19 @@ class Twins:
         if job.state.terminal or job.keys is None or key not in job.keys.exact:
             return True
         last = job.last_attempt(job.keys.exact.index(key) + 1)
-        models = [c.model for c in job.decision.chosen] if job.decision else []
-        return last is not None and last.error is not None and last.model == models[-1]
+        return last is not None and _tries_no_more(job, last)
+
+
+def _tries_no_more(job: Job, last: Attempt) -> bool:
+    """Whether the flow makes no other try of the variation after its last one."""
+    if not last.state.ended or last.clip is not None:
+        return False
+    verdict = verdict_on(job, last)
+    tries = sum(1 for each in job.attempts if each.iteration == last.iteration)
+    if verdict == "done" or tries == MAX_TRIES:
+        return True
+    # What was refused, and so has no generation, is not asked for again.
+    if verdict == "again" and last.generation and in_vain(job, last) < MAX_REPEATS:
+        return False
+    chosen = job.decision.chosen if job.decision else ()
+    return not chosen or (last.asked or last.model) == chosen[-1].model

@@ -11,11 +11,8 @@ from services.orchestrator.adapters.messages import load_messages, load_texts
 from services.orchestrator.domain.job import JobState
 from services.orchestrator.domain.options import Routing
 from services.orchestrator.domain.routing import Router
-from services.orchestrator.flows.generate_video import (
-    MAX_REPEATS,
-    cancel_video,
-    generate_video,
-)
+from services.orchestrator.domain.values import MAX_REPEATS
+from services.orchestrator.flows.generate_video import cancel_video, generate_video
 from services.orchestrator.usecases.afford import Affording
 from services.orchestrator.usecases.attempt import AttemptVideo
 from services.orchestrator.usecases.compiling import CompilePrompt
