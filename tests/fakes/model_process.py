@@ -1,7 +1,8 @@
 """A process that speaks as the one that holds models does, and does what its prompts say.
 
 Run as `python -m tests.fakes.model_process`: "die" ends it, "slow" works until it is cancelled,
-"freeze" never comes to a step, "refuse" cannot be made; anything else is made at once.
+"freeze" never comes to a step, "refuse" cannot be made, "close" closes its end and stays; anything
+else is made at once.
 """
 
 import json
@@ -46,7 +47,9 @@ def answer(message: dict[str, Any], stops: dict[str, threading.Event]) -> None:
     say({"id": name, "progress": 0.25})
     if prompt == "die":
         os._exit(9)
-    if prompt == "freeze":
+    if prompt == "close":
+        os.close(1)
+    if prompt in {"close", "freeze"}:
         threading.Event().wait()
     if prompt == "slow":
         stop.wait()

@@ -96,8 +96,6 @@ class ModelProcess:
         answers: asyncio.Queue[Answer] = asyncio.Queue()
         self._asked[identifier] = answers
         try:
-            if self._reader is None or self._reader.done():  # it would tell of the end no more
-                raise Unavailable("the model process died before it began")
             await self._tell({"id": identifier, "order": order, "path": path})
             while True:
                 answer = await answers.get()
@@ -155,8 +153,11 @@ class ModelProcess:
             hello.exception()  # whoever waits is told; nobody may be waiting
 
     async def _tell(self, message: Answer) -> None:
-        if self._child is None:
+        """Say it. Raises Unavailable where nobody hears it, or could answer any more."""
+        if self._child is None or self._reader is None:
             raise Unavailable("the model process has not begun")
+        if self._reader.done():  # it would tell of the end no more
+            raise Unavailable("the model process died before it began")
         try:
             self._child.stdin.write(json.dumps(message).encode() + b"\n")
             await self._child.stdin.drain()

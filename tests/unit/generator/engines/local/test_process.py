@@ -69,6 +69,18 @@ async def test_a_process_that_dies_fails_its_work_and_the_next_begins_another(
     assert sorted(each.name for each in tmp_path.iterdir()) == ["first.mp4", "second.mp4"]
 
 
+async def test_nobody_waits_for_a_process_that_has_closed_its_end_and_stays(
+    engine, process, tmp_path
+) -> None:
+    with pytest.raises(Unavailable, match="died"):
+        await make(engine, tmp_path, "close")
+    async with asyncio.timeout(30):
+        with pytest.raises(Unavailable, match="died"):
+            await process.state()
+        await make(engine, tmp_path, "next")
+        assert (await process.state())["used"] == 1
+
+
 async def test_a_kill_between_orders_is_not_noticed_by_the_next(engine, process, tmp_path) -> None:
     await make(engine, tmp_path, "first")
     os.kill(process.pid, signal.SIGKILL)
