@@ -63,7 +63,9 @@ class Spending:
 async def close(ledger: Ledger, charge: Charge, view: GenerationView) -> int:
     """Settle what the ended generation cost, whatever became of it; else release.
 
-    A success whose cost nobody knows is charged what was held: an unknown price is not zero.
+    A success whose cost nobody knows is charged what was held: an unknown price is not zero. A
+    failure of which nobody says a price frees what was held, for a vendor's own failure costs
+    nothing (decision 0005); it stays unsettled, so that late money asks again and a bill corrects.
     """
     if view.cost_micros or view.state == "succeeded":
         return await ledger.settle(charge, view.cost_micros)

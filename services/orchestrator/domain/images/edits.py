@@ -93,8 +93,9 @@ class ImageEdit:
     `parent` is an asset or an address, "" for a picture of words alone; `preview` is the id of the
     preview that this one makes in full; `description` is what the subject looks like from then on,
     "" for as before. `price_micros` is the most that it may cost. `place` is its place in the
-    queue: smaller goes first. `attempt` counts the tries: more than one where a restart of ours
-    has interrupted the one before.
+    queue: smaller goes first. `attempt` counts the tries: more than one where trouble of ours
+    has ended the one before, which is known to have cost nothing. `cost_micros` is what the step
+    that ended it knew; what it has cost by now the ledger says.
     """
 
     id: str
@@ -156,7 +157,7 @@ class ImageEdit:
         return replace(self, state=EditState.RUNNING)
 
     def again(self) -> Self:
-        """The same under another id: a restart of ours has ended the try."""
+        """The same under another id: trouble of ours has ended the try, for nothing."""
         return replace(self, attempt=self.attempt + 1)
 
     def failed(self, now: datetime, error: Failure, cost_micros: int = 0) -> Self:

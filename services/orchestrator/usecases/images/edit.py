@@ -151,17 +151,28 @@ class EditImages:
 
     async def get(self, tenant: str, name: str) -> ImageEdit:
         """One edit. Raises InvalidArgument, NotFound."""
-        return await self.edits.get(tenant, id_in(name, "imageEdits"))
+        edit = await self.edits.get(tenant, id_in(name, "imageEdits"))
+        return (await self._billed(tenant, [edit]))[0]
 
     async def list(self, tenant: str, size: int, token: str) -> tuple[Sequence[ImageEdit], str]:
         """One page, newest first, and the token of the next; "" on the last."""
-        return await paged(lambda most: self.edits.list(tenant, token, most), size, token)
+        found, rest = await paged(lambda most: self.edits.list(tenant, token, most), size, token)
+        return await self._billed(tenant, found), rest
+
+    async def _billed(self, tenant: str, edits: Sequence[ImageEdit]) -> Sequence[ImageEdit]:
+        """With what they have cost by now: late, after their end, or as a vendor's bill says."""
+        sums = await self.ledger.totals(tenant, [edit.id for edit in edits])
+        return [
+            replace(edit, cost_micros=sums[edit.id].cost_micros) if edit.id in sums else edit
+            for edit in edits
+        ]
 
     async def _known(
         self, tenant: str, request_id: str, wish: EditWish | CommitWish
     ) -> ImageEdit | None:
         check_text("request_id", request_id, MAX_REQUEST_ID)
-        return await self.edits.known(tenant, request_id, print_of(tenant, wish))
+        known = await self.edits.known(tenant, request_id, print_of(tenant, wish))
+        return None if known is None else (await self._billed(tenant, [known]))[0]
 
     async def _models(self, tenant: str, user: str) -> Sequence[Model]:
         """The catalogue as the key may use it."""

@@ -429,6 +429,33 @@ async def test_late_money_leaves_an_edit_in_work_alone_and_abandoned_ones_end():
     assert house.ledger.sums("acme", TENANT) == (0, 0)
 
 
+async def test_an_edit_tells_what_it_has_cost_by_now():
+    """Money that came after its end, and what a vendor's bill has put right."""
+    house = House()
+    house.works.script = lambda _: "hang"
+    edit = await house.use.preview("acme", EditWish(asset="assets/tree", prompt="in autumn"))
+    await house.edits.change(edit.id, lambda e: e.begun())
+    buying = Buying(works=house.works, ledger=house.ledger, deadline=house.worker.deadline)
+    await buying.begun(_order(edit), _charge(edit))
+    await house.worker.abandon(edit.id)
+    told = await house.use.get("acme", edit.name)
+    assert (told.state, told.cost_micros) == (EditState.FAILED, 0)
+    generator = ScriptedGenerator(lambda _: "fail", cost=lambda _: PRICE)
+    generator.begun.append(edit.order_id)
+    await SettleLate(
+        jobs=MemoryJobs(),
+        films=MemoryFilms(),
+        edits=house.edits,
+        ledger=house.ledger,
+        generator=generator,
+        now=lambda: NOW,
+    )()
+    assert (await house.use.get("acme", edit.name)).cost_micros == PRICE
+    await house.ledger.correct("acme", edit.order_id, PRICE // 2)
+    [listed], _ = await house.use.list("acme", 10, "")
+    assert listed.cost_micros == PRICE // 2
+
+
 class DyingEdits(MemoryEdits):
     """Edits whose process may die before or after any change of them is put down."""
 
