@@ -49,7 +49,8 @@ _DRIVER = frozenset(
 def away(error: BaseException) -> bool:
     """Return whether ``error`` says that the database cannot serve now, and may again soon."""
     if not isinstance(error, exc.DBAPIError):
-        return isinstance(error, ConnectionError | exc.TimeoutError) or _drivers(error)
+        plain = ConnectionError | TimeoutError | exc.TimeoutError  # the second: while it connects
+        return isinstance(error, plain) or _drivers(error)
     if isinstance(error.orig, sqlite3.Error):
         return "locked" in str(error.orig) or "busy" in str(error.orig)
     return not isinstance(error, _OURS)

@@ -36,6 +36,7 @@ def dbapi(kind: type[exc.DBAPIError], original: Exception) -> exc.DBAPIError:
     ("error", "expected"),
     [
         (ConnectionRefusedError(), True),
+        (TimeoutError("a connection that was not made in time"), True),
         (asyncpg.CannotConnectNowError(), True),
         (asyncpg.TooManyConnectionsError(), True),
         (exc.TimeoutError(), True),
