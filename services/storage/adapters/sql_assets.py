@@ -19,6 +19,7 @@ from services.storage.adapters.asset_rows import (
     type_columns,
     whole_columns,
 )
+from services.storage.adapters.sql_leftovers import SqlLeftovers, leave
 from services.storage.adapters.sql_steps import (
     at,
     free_key,
@@ -28,7 +29,6 @@ from services.storage.adapters.sql_steps import (
     reused,
     use,
 )
-from services.storage.adapters.sql_waits import SqlWaits
 from services.storage.adapters.vector_statements import WAIT
 from services.storage.adapters.word_index import WORD_INDEXES
 from services.storage.domain.assets import Asset, AssetState
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 _CLAIM_ATTEMPTS = 5
 
 
-class SqlAssets(SqlWaits):
+class SqlAssets(SqlLeftovers):
     """Implements the asset store; see the port for what each method promises."""
 
     def __init__(self, database: Database, *, now: Callable[[], datetime]) -> None:
@@ -85,6 +85,7 @@ class SqlAssets(SqlWaits):
             key = await free_key(connection, wanted)
             changes = {**key_columns(key), **more, "update_time": micros(self._now())}
             done = await connection.execute(sql.CHANGE_WRITING, {"which": asset.id, **changes})
+            await leave(connection, asset, [asset.key, key], self._now())
         return at(asset, key) if done.rowcount else await self._ended(asset)
 
     async def used(self, tenant: str) -> int:

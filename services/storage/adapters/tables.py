@@ -101,6 +101,16 @@ assets = Table(
     _partial("assets_age", "state", "update_time", rows="purge_time IS NULL"),
 )
 
+# Keys that an upload had before another one; what lies there and is nobody's goes.
+leftovers = Table(
+    "asset_leftovers",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("asset_id", String(64), primary_key=True),
+    Column("create_time", BigInteger, nullable=False),
+    Index("asset_leftovers_age", "create_time"),
+)
+
 # What a tenant has, kept in the transaction that changes it, so that a quota cannot be overshot.
 usage = Table(
     "tenant_usage",

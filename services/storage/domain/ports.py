@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from services.storage.domain.chores import Chores
+from services.storage.domain.leftovers import Leftovers
 from services.storage.domain.waits import Waits
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class Query:
     waiting: bool = False
 
 
-class AssetStore(Chores, Waits, Protocol):
+class AssetStore(Chores, Waits, Leftovers, Protocol):
     """Records of assets. Every method is one transaction."""
 
     async def claim(self, asset: Asset) -> Claim:
@@ -175,7 +176,8 @@ class AssetStore(Chores, Waits, Protocol):
     async def move(self, asset: Asset) -> Asset:
         """Give a WRITING record the next free iteration after its present one.
 
-        Returns the record of a twin that was faster. Raises ``Aborted`` when it was given up.
+        Both keys are noted as leftovers: an attempt may have published under either, and end under
+        the other. Returns a faster twin's record. Raises ``Aborted`` when it was given up.
         """
 
     async def retype(self, asset: Asset) -> Asset:

@@ -10,6 +10,7 @@ from services.storage.domain.assets import AssetState
 
 if TYPE_CHECKING:
     from services.storage.domain.assets import Asset
+    from services.storage.domain.leftovers import Leftover
     from services.storage.domain.ports import BlobInfo, BlobStore
 
 log = get_logger(__name__)
@@ -38,10 +39,15 @@ async def remove(blobs: BlobStore, asset: Asset) -> None:
     """
     there = await blobs.head(str(asset.key))
     half_left = there is None and asset.state == AssetState.GIVEN_UP
-    ours = there is not None and _names(there, asset)
-    if half_left or ours:
+    if half_left or _names(there, asset.name):
         await blobs.delete(str(asset.key))
 
 
-def _names(there: BlobInfo, asset: Asset) -> bool:
-    return there.metadata.get("asset") == asset.name
+async def remove_leftover(blobs: BlobStore, left: Leftover) -> None:
+    """Remove what an upload has left under a key that is not its record's."""
+    if not left.kept and _names(await blobs.head(left.key), left.name):
+        await blobs.delete(left.key)
+
+
+def _names(there: BlobInfo | None, name: str) -> bool:
+    return there is not None and there.metadata.get("asset") == name

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 from services.common.errors import (
     Aborted,
     ResourceExhausted,
+    ServiceError,
     StorageFull,
     Unavailable,
 )
@@ -154,8 +155,14 @@ class Keeper:
             # A twin of this request was faster and its copy is the asset, or was; or an earlier
             # attempt at it has published other bytes.
             if stored.state != AssetState.STORED or stored.key != left.key:
-                await clear(self.blobs, left)
+                await self._clear(left)
         return stored
+
+    async def _clear(self, left: Asset) -> None:
+        """Remove what is nobody's, or note it for the sweep."""
+        if not await clear(self.blobs, left):
+            with contextlib.suppress(ServiceError):
+                await self.assets.leave(left)
 
     async def _commit(self, asset: Asset) -> Asset:
         quota = self.policies.of(asset.tenant).quota_bytes
@@ -170,7 +177,7 @@ class Keeper:
                 await self.assets.forget(asset)
             raise
         except Aborted:
-            await clear(self.blobs, asset)
+            await self._clear(asset)
             raise
 
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from services.common.errors import ServiceError, Unavailable
 from services.common.telemetry import get_logger
 from services.storage.domain.assets import AssetState
-from services.storage.usecases.clear import remove
+from services.storage.usecases.clear import remove, remove_leftover
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 
     from services.storage.domain.assets import Asset
+    from services.storage.domain.leftovers import Leftover
     from services.storage.domain.ports import AssetStore, BlobStore, Clock, StagingArea
     from services.storage.domain.spooling import SpoolRoom
     from services.storage.usecases.library import Library
 
 log = get_logger(__name__)
+Due = TypeVar("Due", bound="Asset | Leftover")
 
 BATCH = 200
 # So many refusals are no single asset's own: the next sweep finds what is left.
@@ -40,6 +42,7 @@ class SweepReport:
     waited_out: int = 0
     uploads: int = 0
     given_up: int = 0
+    leftovers: int = 0
     purged: int = 0
     expired: int = 0
 
@@ -72,6 +75,7 @@ class Sweep:
             waited_out=await _tried("waited_out", self._end_waiting),
             uploads=await _tried("uploads", partial(self.blobs.sweep, self.stale_after)),
             given_up=await _tried("given_up", self._give_up),
+            leftovers=await _tried("leftovers", self._clear_leftovers),
             purged=await _tried("purged", self._purge),
             expired=await _tried("expired", self._expire),
         )
@@ -85,6 +89,16 @@ class Sweep:
             await self.assets.forget(asset)
 
         return await _each("given_up", partial(self.assets.given_up, BATCH), forget)
+
+    async def _clear_leftovers(self) -> int:
+        # Not before nobody can be publishing there any more.
+        before = self.now() - self.stale_after
+
+        async def cleared(left: Leftover) -> None:
+            await remove_leftover(self.blobs, left)
+            await self.assets.forget_leftover(left)
+
+        return await _each("leftovers", partial(self.assets.leftovers, before, BATCH), cleared)
 
     async def _purge(self) -> int:
         now = self.now()
@@ -155,8 +169,8 @@ async def _tried(chore: str, work: Callable[[], Awaitable[int]]) -> int:
 
 async def _each(
     chore: str,
-    due: Callable[[Sequence[str]], Awaitable[Sequence[Asset]]],
-    done: Callable[[Asset], Awaitable[None]],
+    due: Callable[[Sequence[str]], Awaitable[Sequence[Due]]],
+    done: Callable[[Due], Awaitable[None]],
 ) -> int:
     """Do it to all that is due, batch after batch; returns to how many it was done.
 
@@ -181,12 +195,12 @@ async def _each(
     return count
 
 
-def _left(chore: str, asset: Asset, error: ServiceError) -> None:
+def _left(chore: str, asset: Asset | Leftover, error: ServiceError) -> None:
     log.warning(
         "left_to_the_next_sweep",
         chore=chore,
         asset=asset.name,
-        tenant=asset.tenant,
+        key=str(asset.key),
         reason=error.reason,
         message=error.message,
     )

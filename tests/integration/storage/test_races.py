@@ -5,6 +5,7 @@ What happens in between is placed exactly: before or after a call of the blob st
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -25,10 +26,11 @@ from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.domain.assets import Asset, AssetState, Description
 from services.storage.domain.deriving import Standing, Step
 from services.storage.domain.keys import ObjectKey
+from services.storage.domain.leftovers import Leftover
 from services.storage.domain.ports import Query
 from services.storage.domain.spooling import Wait
 from tests.fakes.logs import logged
-from tests.integration.storage.replica import Replica, away, left, refused, spooled
+from tests.integration.storage.replica import Replica, away, database_away, left, refused, spooled
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -372,11 +374,16 @@ async def test_what_cannot_be_cleared_up_after_a_commit_does_not_fail_it(one: Re
     heard = asyncio.Event()
     one.on_stored = heard.set
     one.blobs.before["delete"] = refused
+    one.assets.before["leave"] = database_away
     with logged() as told:
         asset = await one.upload(b"other bytes")
     assert await one.read(asset) == b"other bytes"
     assert heard.is_set()
     assert [line["event"] for line in told] == ["object_not_cleared"]
+    assert len(one.objects()) == 2
+    await one.sweep()
+    assert one.objects() == [str(asset.key)]
+    assert await one.read(asset) == b"other bytes"
 
 
 async def test_other_bytes_of_an_earlier_attempt_do_not_stay(one: Replica) -> None:
@@ -384,6 +391,45 @@ async def test_other_bytes_of_an_earlier_attempt_do_not_stay(one: Replica) -> No
     asset = await one.upload(b"other bytes")
     assert one.objects() == [str(asset.key)]
     assert await one.read(asset) == b"other bytes"
+
+
+async def test_of_two_attempts_that_have_moved_the_slower_leaves_nothing(
+    one: Replica, two: Replica
+) -> None:
+    await left(one)
+
+    async def older_ends() -> None:
+        # An attempt from before the move ends under the first key, and its store refuses the rest.
+        first = await one.assets.get("acme", await _id(one))
+        old = replace(first, key=ObjectKey("acme/c", 1, "txt"), attempt="old")
+        await one.assets.commit(replace(old, size_bytes=9, sha256="0" * 64))
+        two.blobs.before["delete"] = refused
+        two.assets.before["leave"] = database_away
+
+    two.blobs.after["publish"] = older_ends
+    stored = await two.upload(b"other bytes")
+    assert (stored.key.iteration, len(one.objects())) == (1, 2)
+    await one.sweep()
+    assert one.objects() == [str(stored.key)], "what the record has stays"
+
+
+async def test_an_object_that_a_deleted_asset_has_left_goes_with_the_sweep(
+    one: Replica, two: Replica
+) -> None:
+    async def stored_and_deleted() -> None:
+        await two.library.delete("acme", (await two.upload()).name)
+
+    one.blobs.before |= {"publish": stored_and_deleted, "delete": refused}
+    assert (await one.upload()).state == AssetState.DELETED
+    assert len(one.objects()) == 1
+    await one.sweep()
+    assert one.objects() == []
+
+
+async def _id(one: Replica) -> str:
+    async with one.database.read() as connection:
+        rows = await connection.exec_driver_sql("SELECT id FROM assets")
+        return str(rows.scalar_one())
 
 
 @pytest.mark.parametrize("damaged", [b"the byt", b"THE BYTES, and more", None])
@@ -495,7 +541,8 @@ async def test_records_that_are_away_are_told_as_such_by_every_step(tmp_path: Pa
             (store.expired, (now, 1)), (store.waits_for, (asset, Wait.ROOM, "full")),
             (store.waiting_bytes, ("acme",)), (store.vouch, (["1"],)), (store.dropped, (["1"],)),
             (store.drop, (asset, "no more")), (store.give_up_waiting, (now,)),
-            (store.give_up_lost, (now,)),
+            (store.give_up_lost, (now,)), (store.leave, (asset,)), (store.leftovers, (now, 1)),
+            (store.forget_leftover, (Leftover(key="k", asset_id="1", kept=False),)),
         ]  # fmt: skip
         for step, told in steps:
             with pytest.raises(Unavailable, match="database"):

@@ -47,6 +47,7 @@ class Record:
     name: str = "assets/1"
     state: str = "stored"
     spool: str = ""
+    kept: bool = False
 
 
 @dataclass
@@ -80,6 +81,12 @@ class Records:
 
     async def expired(self, _moment: datetime, limit: int, but: Iterable[str]) -> list[Record]:
         return self._first("expired", limit, but)
+
+    async def leftovers(self, _moment: datetime, limit: int, but: Iterable[str]) -> list[Record]:
+        return self._first("moved", limit, but) if "moved" in self.due else []
+
+    async def forget_leftover(self, record: Record) -> None:
+        self.due["moved"].remove(record)
 
     async def forget(self, record: Record) -> None:
         self.due["left"].remove(record)
