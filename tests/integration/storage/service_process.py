@@ -41,6 +41,13 @@ STEPS = {
     "before the bytes are deleted": ("BLOBS", "BLOBS", "delete", "before"),
     "once the bytes are deleted": ("BLOBS", "BLOBS", "delete", "after"),
     "once marked as purged": ("sql_assets", "SqlAssets", "mark_purged", "after"),
+    "before it is spooled": ("folder_spool", "FolderSpool", "keep", "before"),
+    "once it lies in the spool": ("folder_spool", "FolderSpool", "keep", "after"),
+    "once it is known as spooled": ("sql_assets", "SqlAssets", "spooled", "after"),
+    "once it has moved": ("sql_assets", "SqlAssets", "move", "after"),
+    "once it is cloned": ("BLOBS", "BLOBS", "clone", "after"),
+    "once it is given up": ("sql_assets", "SqlAssets", "give_up", "after"),
+    "before it is forgotten": ("sql_assets", "SqlAssets", "forget", "before"),
 }
 
 

@@ -25,7 +25,10 @@ from tests.unit.storage.test_staging import largest_file
 
 pytestmark = pytest.mark.timeout(60)
 
-ELSEWHERE = ("deleted", "part", "drawing", "abandoned", "purged")
+ELSEWHERE = (
+    *("deleted", "part", "drawing", "abandoned", "purged"),
+    *("spool", "moved", "cloned", "given up", "forgotten"),
+)
 UPLOAD_STEPS = [step for step in STEPS if not any(word in step for word in ELSEWHERE)]
 UPLOAD_CASES = [
     *(("folder", step) for step in UPLOAD_STEPS),
@@ -101,6 +104,60 @@ async def test_what_a_killed_upload_leaves_is_swept(
             lambda: not (visible(settings, bucket) or any(settings.receiving_folder.glob("*.part")))
         )
         await until(lambda: not [*settings.asset_folder.rglob("*.json")])
+
+
+@pytest.mark.parametrize("settings", ["folder"], indirect=True)
+@pytest.mark.parametrize("step", ["once it has moved", "before the bytes are deleted"])
+async def test_what_a_killed_upload_leaves_under_another_key_is_swept(
+    settings: Settings, step: str
+) -> None:
+    other = mp4(seed=1)
+    for killed, clip in (("once published", CLIP), (step, other)):
+        async with forked(settings, killed) as service:
+            async with client_of(service.address) as acme:
+                with pytest.raises(ServiceError):
+                    await acme.upload(clip, "r1", creative_id="c")
+            assert await service.died() == signal.SIGKILL
+    async with running(settings) as address, client_of(address) as acme:
+        asset = await acme.upload(other, "r1", creative_id="c")
+    soon = settings.model_copy(
+        update={"stale_after": timedelta(0), "sweep_every": timedelta(milliseconds=20)}
+    )
+    async with running(soon) as address, client_of(address) as acme:
+        await until(lambda: visible(settings, None) == [asset.key])
+        assert await acme.download(asset.name) == other
+
+
+@pytest.mark.parametrize("settings", ["folder"], indirect=True)
+async def test_a_copy_inside_the_store_that_is_killed_is_made_once(settings: Settings) -> None:
+    async with forked(settings, "once it is cloned") as service:
+        async with client_of(service.address) as acme:
+            first = await acme.upload(CLIP, "r1", creative_id="c")
+            with pytest.raises(ServiceError):
+                await acme.upload(CLIP, "r2", creative_id="c")
+        assert await service.died() == signal.SIGKILL
+    async with running(settings) as address, client_of(address) as acme:
+        second = await acme.upload(CLIP, "r2", creative_id="c")
+        assert sorted(visible(settings, None)) == sorted([first.key, second.key])
+        assert await acme.download(second.name) == CLIP
+
+
+@pytest.mark.parametrize("settings", ["folder"], indirect=True)
+@pytest.mark.parametrize("step", ["once it is given up", "before it is forgotten"])
+async def test_an_upload_over_the_quota_that_is_killed_leaves_nothing(
+    settings: Settings, step: str
+) -> None:
+    tight = settings.model_copy(update={"quota_bytes": 10})
+    async with forked(tight, step) as service:
+        async with client_of(service.address) as acme:
+            with pytest.raises(ServiceError):
+                await acme.upload(CLIP, "r1", creative_id="c")
+        assert await service.died() == signal.SIGKILL
+    soon = settings.model_copy(update={"sweep_every": timedelta(milliseconds=20)})
+    async with running(soon) as address, client_of(address) as acme:
+        await until(lambda: not visible(settings, None))
+        asset = await acme.upload(CLIP, "r1", creative_id="c")
+        assert visible(settings, None) == [asset.key]
 
 
 async def nobody_is_at_it(settings: Settings) -> None:

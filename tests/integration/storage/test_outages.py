@@ -182,6 +182,32 @@ async def test_a_crash_while_the_spool_is_emptied_leaves_nothing_in_it(
     assert len(s3.client().list_objects_v2(Bucket=s3.bucket)["Contents"]) == 1
 
 
+SPOOLING = ["before it is spooled", "once it lies in the spool", "once it is known as spooled"]
+
+
+@pytest.mark.parametrize("step", SPOOLING)
+async def test_an_upload_killed_on_its_way_into_the_spool_can_be_sent_again_and_exists_once(
+    proxied: Settings, proxy: TcpProxy, s3: Bucket, step: str
+) -> None:
+    proxy.leave()
+    async with forked(proxied, step) as service:
+        async with client_of(service.address) as acme:
+            with pytest.raises(ServiceError):
+                await acme.upload(CLIP, "r1", creative_id="c")
+        assert await service.died() == signal.SIGKILL
+    assert spooled(proxied) == (0 if step == SPOOLING[0] else 1)
+    proxy.away = False
+    async with running(proxied) as address, client_of(address) as acme:
+        asset = await acme.upload(CLIP, "r1", creative_id="c")
+    soon = proxied.model_copy(
+        update={"stale_after": timedelta(0), "sweep_every": timedelta(milliseconds=20)}
+    )
+    async with running(soon) as address, client_of(address) as acme:
+        await until(lambda: spooled(proxied) == 0)
+        assert await acme.download(asset.name) == CLIP
+    assert len(s3.client().list_objects_v2(Bucket=s3.bucket)["Contents"]) == 1
+
+
 async def test_what_waits_is_never_swept_however_old(
     proxied: Settings, proxy: TcpProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
