@@ -47,6 +47,7 @@ from services.storage.usecases.seek import Seek
 from services.storage.usecases.stream import Stream
 from services.storage.usecases.sweep import Sweep
 from services.storage.usecases.tell import Tell
+from services.storage.usecases.usage import Usage
 from services.storage.worker import (
     catching_up,
     compressing,
@@ -129,6 +130,7 @@ def _servicer(parts: Parts, stack: AsyncExitStack) -> StorageServicer:
         export=Export(assets=parts.assets, library=library),
         reuse=Reuse(library=library, uses=parts.uses),
         stream=Stream(library),
+        usage=Usage(parts.assets, settings.policies),
     )
     return StorageServicer(cases, storage_url=parts.blobs.url)
 

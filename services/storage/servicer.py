@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,10 +10,9 @@ from typing_extensions import override
 from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceServicer
-from services.common.errors import InvalidArgument, ServiceError
+from services.common.errors import ServiceError
 from services.common.identity import current_identity
-from services.storage import convert
-from services.storage.usecases.fetch import Pace
+from services.storage import convert, uploads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -29,10 +25,7 @@ if TYPE_CHECKING:
     from services.storage.usecases.reuse import Reuse
     from services.storage.usecases.seek import Seek
     from services.storage.usecases.stream import Stream
-
-MAX_CHUNK = 1024 * 1024
-_DRAIN_SECONDS = 30.0
-_PACE = Pace()
+    from services.storage.usecases.usage import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +39,7 @@ class UseCases:
     export: Export
     reuse: Reuse
     stream: Stream
+    usage: Usage
 
 
 class StorageServicer(StorageServiceServicer):
@@ -61,11 +55,11 @@ class StorageServicer(StorageServiceServicer):
     ) -> pb.UploadAssetResponse:
         """Store a stream of chunks."""
         try:
-            header = await _header(request_iterator)
+            header = await uploads.header(request_iterator)
             intake = convert.upload_intake(current_identity().tenant, header)
-            stored = await self._cases.ingest.receive(intake, uploaded(request_iterator))
+            stored = await self._cases.ingest.receive(intake, uploads.uploaded(request_iterator))
         except ServiceError:
-            await _drained(request_iterator)
+            await uploads.drained(request_iterator)
             raise
         return pb.UploadAssetResponse(asset=self._message(stored))
 
@@ -95,6 +89,7 @@ class StorageServicer(StorageServiceServicer):
             convert.page_request(request),
             creative_id=request.creative_id,
             waiting=request.waiting,
+            held=request.held,
         )
         return pb.ListAssetsResponse(assets=map(self._message, found), next_page_token=token)
 
@@ -206,44 +201,14 @@ class StorageServicer(StorageServiceServicer):
             else:
                 yield pb.ExportAssetsResponse(asset=self._message(part))
 
+    @override
+    async def GetUsage(self, request: pb.GetUsageRequest, context: object) -> pb.GetUsageResponse:
+        """Return what the tenant uses of its quota."""
+        used, policy = await self._cases.usage.of(current_identity().tenant)
+        told = pb.GetUsageResponse(size_bytes=used, quota_bytes=policy.quota_bytes)
+        if policy.retention is not None:
+            told.retention.FromTimedelta(policy.retention)
+        return told
+
     def _message(self, found: Asset) -> asset_pb2.Asset:
         return convert.asset(found, self._storage_url(str(found.key)))
-
-
-async def _header(requests: AsyncIterator[pb.UploadAssetRequest]) -> pb.UploadHeader:
-    async for request in requests:
-        if request.WhichOneof("part") == "header":
-            return request.header
-        break
-    field = "header"
-    raise InvalidArgument(field, "must be the first message")
-
-
-async def _drained(requests: AsyncIterator[pb.UploadAssetRequest]) -> None:
-    """Read what the caller is still sending, for a while, before it is told of an error.
-
-    A caller that writes when its call is over already gets INTERNAL from grpc.aio in place of the
-    error that ended it. A call that ends well is told so, whatever is still sent: nothing is read
-    of a file that is here already.
-    """
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_DRAIN_SECONDS):
-            async for _ in requests:
-                continue
-
-
-@asynccontextmanager
-async def uploaded(
-    requests: AsyncIterator[pb.UploadAssetRequest], pace: Pace = _PACE
-) -> AsyncIterator[AsyncIterator[bytes]]:
-    """Yield what a caller sends; raises ``InvalidArgument``, and what ``pace`` does."""
-
-    async def pieces() -> AsyncIterator[bytes]:
-        async for request in requests:
-            if request.WhichOneof("part") != "chunk" or len(request.chunk) > MAX_CHUNK:
-                field = "chunk"
-                raise InvalidArgument(field, f"must follow the header, at most {MAX_CHUNK} bytes")
-            yield request.chunk
-
-    async with aclosing(pace.keep(pieces())) as paced:
-        yield paced

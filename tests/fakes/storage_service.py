@@ -50,6 +50,7 @@ class FakeStorageService(storage_service_pb2_grpc.StorageServiceServicer):
 
     UploadAsset = ImportAsset = ListAssets = FindAssets = SearchAssets = _not_here
     SignAssetUrl = DeleteAsset = SetLegalHold = RecordReuse = SignPlaylist = _not_here
+    GetUsage = _not_here
 
     async def ExportAssets(self, request, context):
         raise Unimplemented("this fake only reads")

@@ -68,7 +68,7 @@ READS = {
     *("GeneratorService.GetCapacity", "VendorKeyService.ListVendorKeys"),
     *(f"StorageService.{n}" for n in ("GetAsset", "ListAssets", "FindAssets", "SearchAssets")),
     *(f"StorageService.{n}" for n in ("DownloadAsset", "SignAssetUrl", "ExportAssets")),
-    "StorageService.SignPlaylist",
+    *("StorageService.SignPlaylist", "StorageService.GetUsage"),
     *(f"PromptService.{n}" for n in ("AnalyzePrompt", "ListTemplates", "ListPresets")),
 }
 # In the contract and not served by this version. Who serves one takes it off this list.
@@ -288,6 +288,8 @@ async def test_lists_show_the_own_tenants_only(guarded: Guarded) -> None:
             found = await stub.FindAssets(storage_service_pb2.FindAssetsRequest(facets=facets))
             assert bool(listed.assets) == bool(assets)
             assert bool(found.assets) <= bool(assets)
+            usage = await stub.GetUsage(storage_service_pb2.GetUsageRequest())
+            assert bool(usage.size_bytes) == bool(assets)
 
 
 async def test_a_request_cannot_name_another_tenant(guarded: Guarded) -> None:

@@ -67,8 +67,13 @@ FILMS: tuple[Endpoint, ...] = (
 
 ASSETS: tuple[Endpoint, ...] = (
     Endpoint("GET", f"{API_PREFIX}/assets", "ListAssets"),
+    Endpoint("GET", f"{API_PREFIX}/assets:usage", "GetUsage"),
+    Endpoint("POST", f"{API_PREFIX}/assets:import", "ImportAsset", body="*"),
     Endpoint("POST", f"{API_PREFIX}/assets:find", "FindAssets", body="*"),
     Endpoint("POST", f"{API_PREFIX}/assets:search", "SearchAssets", body="*"),
+    Endpoint(
+        "POST", f"{API_PREFIX}/assets/{{id}}:hold", "SetLegalHold", body="*", collection="assets"
+    ),
     Endpoint("GET", f"{API_PREFIX}/assets/{{id}}:sign", "SignAssetUrl", collection="assets"),
     Endpoint("GET", f"{API_PREFIX}/assets/{{id}}:playlist", "SignPlaylist", collection="assets"),
     Endpoint("GET", f"{API_PREFIX}/assets/{{id}}", "GetAsset", collection="assets"),

@@ -138,6 +138,8 @@ def page_of(query: Query, words: WordIndex) -> Select[Any]:
         wanted = wanted.where(stored, assets.c.parent_id == "")
     if query.before:
         wanted = wanted.where(assets.c.id < query.before)
+    if query.held:
+        wanted = wanted.where(assets.c.legal_hold)
     if query.creative_id:
         wanted = wanted.where(assets.c.creative_id == query.creative_id)
     pairs = list(query.facets.pairs()) if query.facets else []

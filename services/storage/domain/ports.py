@@ -160,6 +160,7 @@ class Query:
     facets: Facets | None = None
     labels: Mapping[str, str] | None = None
     waiting: bool = False
+    held: bool = False
 
 
 class AssetStore(Chores, Waits, Leftovers, Protocol):

@@ -54,10 +54,11 @@ class Library:
         facets: Facets | None = None,
         labels: Mapping[str, str] | None = None,
         waiting: bool = False,
+        held: bool = False,
     ) -> tuple[Sequence[Asset], str]:
         """Return one page, newest first, and the token of the next ("" on the last)."""
         bounded("creative_id", creative_id, MAX_ID_TEXT)
-        only = ["waiting"] if waiting else []
+        only = [name for name, wanted in (("waiting", waiting), ("held", held)) if wanted]
         scope = (tenant, creative_id, facets, sorted((labels or {}).items()), *only)
         size, before = read_page(request, scope)
         query = Query(
@@ -68,6 +69,7 @@ class Library:
             facets=facets,
             labels=labels,
             waiting=waiting,
+            held=held,
         )
         found = await self.assets.page(query)
         token = next_token(found[size - 1].id, scope) if len(found) > size else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from google.protobuf.duration_pb2 import Duration
+from rich.filesize import decimal
 from rich.table import Table
 
 from reelmesh.storage.v1 import asset_pb2
@@ -31,6 +32,7 @@ def assets(
         list[str] | None,
         typer.Option("--with", help=f"NAME=VALUE, all of which it must have: {_AXES}."),
     ] = None,
+    held: Annotated[bool, typer.Option("--held", help="Only what is under legal hold.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="Most that are shown.")] = 20,
     as_json: AsJson = False,
     address: Address = "",
@@ -47,8 +49,14 @@ def assets(
         message = f"{', '.join(sorted(told.labels))}: a question knows facets alone; leave it out"
         raise typer.BadParameter(message, param_hint="--with")
 
+    if held and (question or having):
+        message = "lists all that is held: leave out question and --with"
+        raise typer.BadParameter(message, param_hint="--held")
+
     async def work() -> pb.FindAssetsResponse:
         async with stored_at(address, api_key) as storage:
+            if held:
+                return await _held(storage, limit)
             return await _found(storage, question, told, limit)
 
     answer = run(work, address or ClientSettings().storage_address)
@@ -85,6 +93,25 @@ def link(
     typer.echo(run(work, address or ClientSettings().storage_address))
 
 
+def usage(as_json: AsJson = False, address: Address = "", api_key: ApiKey = "") -> None:
+    """Say what you use of your storage quota, and how long what you store is kept.
+
+    Example: reelmesh usage
+    """
+
+    async def work() -> pb.GetUsageResponse:
+        async with stored_at(address, api_key) as storage:
+            return await storage.GetUsage(pb.GetUsageRequest())
+
+    told = run(work, address or ClientSettings().storage_address)
+    if as_json:
+        print_json(told)
+        return
+    most = f"of {decimal(told.quota_bytes)}" if told.quota_bytes else "without a quota"
+    kept = f"for {told.retention.ToTimedelta().days} days" if told.HasField("retention") else ""
+    out.print(f"{decimal(told.size_bytes)} {most}, kept {kept or 'until deleted'}")
+
+
 async def _derived(storage: StorageServiceAsyncStub, name: str, role: str) -> str:
     derived = (await storage.GetAsset(pb.GetAssetRequest(name=name))).asset.derived
     if role not in derived:
@@ -101,10 +128,19 @@ async def _found(
         wanted = pb.SearchAssetsRequest(query=question, limit=limit, facets=told.facets)
         hits = (await storage.SearchAssets(wanted)).hits
         return pb.FindAssetsResponse(assets=[hit.asset for hit in hits])
+    return await _pages(storage.FindAssets, told, limit)
+
+
+async def _held(storage: StorageServiceAsyncStub, limit: int) -> pb.FindAssetsResponse:
+    return await _pages(storage.ListAssets, pb.ListAssetsRequest(held=True), limit)
+
+
+async def _pages(ask: Any, told: Any, limit: int) -> pb.FindAssetsResponse:
+    """Return up to ``limit`` assets, page after page; a stub's methods and requests are ``Any``."""
     found = pb.FindAssetsResponse()
     while len(found.assets) < limit:
         told.page_size = min(limit - len(found.assets), _MOST_IN_A_PAGE)
-        page = await storage.FindAssets(told)
+        page = await ask(told)
         found.assets.extend(page.assets)
         told.page_token = page.next_page_token
         if not told.page_token:
@@ -149,5 +185,5 @@ def _table(found: Sequence[asset_pb2.Asset]) -> Table:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to ``app``."""
-    for command in (assets, link):
+    for command in (assets, link, usage):
         app.command(epilog=EXIT_CODES, rich_help_panel="Assets")(command)

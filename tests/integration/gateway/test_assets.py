@@ -67,6 +67,15 @@ async def test_a_gallery_is_paged_with_its_stills_searched_and_cleared(
     hits = await http.post("/assets:search", json={"query": "a loft"})
     assert [hit["asset"]["name"] for hit in hits.json()["hits"]] == names[:1]
     assert (await http.get(f"/{names[0]}:playlist")).status_code == 400, "no HLS was made"
+    held = await http.post(f"/{names[0]}:hold", json={"held": True})
+    assert held.json()["asset"]["legalHold"]
+    listed = (await http.get("/assets", params={"held": True})).json()
+    assert [each["name"] for each in listed["assets"]] == names[:1]
+    assert (await http.delete(f"/{names[0]}")).status_code == 400
+    await http.post(f"/{names[0]}:hold", json={"held": False})
+    assert int((await http.get("/assets:usage")).json()["sizeBytes"]) > 0
+    private = {"uri": "https://127.0.0.1/x.mp4", "request_id": "i1"}
+    assert (await http.post("/assets:import", json=private)).status_code == 403
     gone = await http.delete(f"/{names[0]}")
     assert gone.json()["asset"]["state"] == "STATE_DELETED"
     assert (await http.get(f"/{names[0]}:sign")).status_code == 404

@@ -197,12 +197,15 @@ async def test_a_file_is_put_in_held_taken_out_and_deleted(mine: Settings, tmp_p
         await done("download", name.removeprefix("assets/"), "--to", str(target))
         assert target.read_bytes() == clip.read_bytes()
         assert "there already" in await done("download", name, "--to", str(target), code=2)
+        assert name not in await done("assets", "--held", "--json")
         await done("hold", name)
         assert (await client.get(name)).legal_hold
+        assert (await done("assets", "--held", "--json")).count('"sha256"') == 1
         assert "legal hold" in await done("delete", name, "--yes", code=4)
         await done("hold", name, "--release")
         await done("delete", name, "--yes")
         assert (await client.get(name)).state == asset_pb2.Asset.STATE_DELETED
+        assert "without a quota, kept until deleted" in await done("usage")
         again = await put("--label", "who=emma", "--creative", "c")
         assert (await client.get(again)).state == asset_pb2.Asset.STATE_STORED
 

@@ -41,7 +41,14 @@ async def test_a_quota_cannot_be_overshot_by_uploads_at_once(settings: Settings)
 async def test_a_tenant_may_have_a_policy_of_its_own(settings: Settings) -> None:
     own = {"acme": TenantPolicy(quota_bytes=10), "other": TenantPolicy(retention=timedelta(days=1))}
     async with running(settings.model_copy(update={"tenants": own})) as address:
+        async with client_of(address, "other") as other:
+            usage = await other.stub.GetUsage(pb.GetUsageRequest())
+            assert (usage.size_bytes, usage.quota_bytes) == (0, 0)
+            assert usage.retention.ToTimedelta() == timedelta(days=1)
+            size = (await other.upload(CLIP, "counted")).size_bytes
+            assert (await other.stub.GetUsage(pb.GetUsageRequest())).size_bytes == size
         async with client_of(address) as acme:
+            assert (await acme.stub.GetUsage(pb.GetUsageRequest())).quota_bytes == 10
             with pytest.raises(ResourceExhausted):
                 await acme.upload(CLIP, "r1")
         async with client_of(address, "other") as other:

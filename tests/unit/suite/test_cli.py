@@ -23,7 +23,7 @@ COMMANDS = [
     ["keys", "create"], ["keys", "list"], ["keys", "revoke"],
     ["bill", "check"], ["bill", "fetch"], ["bill", "halted"], ["bill", "resume"],
     ["export"], ["recipe"], ["assets"], ["link"],
-    ["upload"], ["download"], ["hold"], ["delete"],
+    ["upload"], ["download"], ["hold"], ["delete"], ["usage"],
     ["vendor-keys", "add"], ["vendor-keys", "list"], ["vendor-keys", "remove"],
     ["vendor-keys", "secret"],
     ["templates", "create"], ["templates", "list"], ["templates", "presets"],
