@@ -13,6 +13,7 @@ from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceServicer
 from services.common.errors import ServiceError
 from services.common.identity import current_identity
 from services.storage import convert, uploads
+from services.storage.domain.ports import Query
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -84,13 +85,13 @@ class StorageServicer(StorageServiceServicer):
         self, request: pb.ListAssetsRequest, context: object
     ) -> pb.ListAssetsResponse:
         """Page through the tenant's assets."""
-        found, token = await self._cases.library.page(
-            current_identity().tenant,
-            convert.page_request(request),
+        wanted = Query(
+            tenant=current_identity().tenant,
             creative_id=request.creative_id,
             waiting=request.waiting,
             held=request.held,
         )
+        found, token = await self._cases.library.page(convert.page_request(request), wanted)
         return pb.ListAssetsResponse(assets=map(self._message, found), next_page_token=token)
 
     @override
@@ -98,12 +99,12 @@ class StorageServicer(StorageServiceServicer):
         self, request: pb.FindAssetsRequest, context: object
     ) -> pb.FindAssetsResponse:
         """Page through the assets that have every facet and label asked for."""
-        found, token = await self._cases.library.page(
-            current_identity().tenant,
-            convert.page_request(request),
+        wanted = Query(
+            tenant=current_identity().tenant,
             facets=convert.facets(request.facets),
             labels=dict(request.labels),
         )
+        found, token = await self._cases.library.page(convert.page_request(request), wanted)
         return pb.FindAssetsResponse(assets=map(self._message, found), next_page_token=token)
 
     @override

@@ -28,7 +28,7 @@ from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from reelmesh.storage.v1 import asset_pb2 as reelmesh_dot_storage_dot_v1_dot_asset__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)reelmesh/storage/v1/storage_service.proto\x12\x13reelmesh.storage.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1freelmesh/storage/v1/asset.proto\"b\n\x12UploadAssetRequest\x12\x33\n\x06header\x18\x01 \x01(\x0b\x32!.reelmesh.storage.v1.UploadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"q\n\x0cUploadHeader\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"@\n\x13UploadAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\"s\n\x12ImportAssetRequest\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12)\n\x05\x61sset\x18\x02 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x11\n\tmax_bytes\x18\x04 \x01(\x03\"@\n\x13ImportAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\"\x1f\n\x0fGetAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"=\n\x10GetAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\"`\n\x11ListAssetsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x13\n\x0b\x63reative_id\x18\x03 \x01(\t\x12\x0f\n\x07waiting\x18\x04 \x01(\x08\"Y\n\x12ListAssetsResponse\x12*\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xda\x01\n\x11\x46indAssetsRequest\x12+\n\x06\x66\x61\x63\x65ts\x18\x01 \x01(\x0b\x32\x1b.reelmesh.storage.v1.Facets\x12\x42\n\x06labels\x18\x02 \x03(\x0b\x32\x32.reelmesh.storage.v1.FindAssetsRequest.LabelsEntry\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Y\n\x12\x46indAssetsResponse\x12*\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"u\n\x13SearchAssetsRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x05\x12+\n\x06\x66\x61\x63\x65ts\x18\x03 \x01(\x0b\x32\x1b.reelmesh.storage.v1.Facets\x12\x13\n\x0bwords_alone\x18\x04 \x01(\x08\"Y\n\x14SearchAssetsResponse\x12,\n\x04hits\x18\x01 \x03(\x0b\x32\x1e.reelmesh.storage.v1.SearchHit\x12\x13\n\x0bwords_alone\x18\x02 \x01(\x08\"E\n\tSearchHit\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\r\n\x05score\x18\x02 \x01(\x01\"D\n\x14\x44ownloadAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x0e\n\x06length\x18\x03 \x01(\x03\"Q\n\x15\x44ownloadAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\r\n\x05\x63hunk\x18\x02 \x01(\x0c\"g\n\x13SignAssetUrlRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x08lifetime\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rdownload_name\x18\x03 \x01(\t\"T\n\x14SignAssetUrlResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"P\n\x13SignPlaylistRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x08lifetime\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"Y\n\x14SignPlaylistResponse\x12\x10\n\x08playlist\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\"\n\x12\x44\x65leteAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"@\n\x13\x44\x65leteAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\"1\n\x13SetLegalHoldRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04held\x18\x02 \x01(\x08\"A\n\x14SetLegalHoldResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\"Z\n\x12RecordReuseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\"\n\x06saving\x18\x03 \x01(\x0b\x32\x12.google.type.Money\"@\n\x13RecordReuseResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\":\n\x13\x45xportAssetsRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\t\x12\x14\n\x0crecords_only\x18\x02 \x01(\x08\"\\\n\x14\x45xportAssetsResponse\x12+\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.AssetH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part2\x96\n\n\x0eStorageService\x12\x62\n\x0bUploadAsset\x12\'.reelmesh.storage.v1.UploadAssetRequest\x1a(.reelmesh.storage.v1.UploadAssetResponse(\x01\x12`\n\x0bImportAsset\x12\'.reelmesh.storage.v1.ImportAssetRequest\x1a(.reelmesh.storage.v1.ImportAssetResponse\x12W\n\x08GetAsset\x12$.reelmesh.storage.v1.GetAssetRequest\x1a%.reelmesh.storage.v1.GetAssetResponse\x12]\n\nListAssets\x12&.reelmesh.storage.v1.ListAssetsRequest\x1a\'.reelmesh.storage.v1.ListAssetsResponse\x12]\n\nFindAssets\x12&.reelmesh.storage.v1.FindAssetsRequest\x1a\'.reelmesh.storage.v1.FindAssetsResponse\x12\x63\n\x0cSearchAssets\x12(.reelmesh.storage.v1.SearchAssetsRequest\x1a).reelmesh.storage.v1.SearchAssetsResponse\x12h\n\rDownloadAsset\x12).reelmesh.storage.v1.DownloadAssetRequest\x1a*.reelmesh.storage.v1.DownloadAssetResponse0\x01\x12\x63\n\x0cSignAssetUrl\x12(.reelmesh.storage.v1.SignAssetUrlRequest\x1a).reelmesh.storage.v1.SignAssetUrlResponse\x12\x63\n\x0cSignPlaylist\x12(.reelmesh.storage.v1.SignPlaylistRequest\x1a).reelmesh.storage.v1.SignPlaylistResponse\x12`\n\x0b\x44\x65leteAsset\x12\'.reelmesh.storage.v1.DeleteAssetRequest\x1a(.reelmesh.storage.v1.DeleteAssetResponse\x12\x63\n\x0cSetLegalHold\x12(.reelmesh.storage.v1.SetLegalHoldRequest\x1a).reelmesh.storage.v1.SetLegalHoldResponse\x12`\n\x0bRecordReuse\x12\'.reelmesh.storage.v1.RecordReuseRequest\x1a(.reelmesh.storage.v1.RecordReuseResponse\x12\x65\n\x0c\x45xportAssets\x12(.reelmesh.storage.v1.ExportAssetsRequest\x1a).reelmesh.storage.v1.ExportAssetsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)reelmesh/storage/v1/storage_service.proto\x12\x13reelmesh.storage.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1freelmesh/storage/v1/asset.proto\"b\n\x12UploadAssetRequest\x12\x33\n\x06header\x18\x01 \x01(\x0b\x32!.reelmesh.storage.v1.UploadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"q\n\x0cUploadHeader\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"@\n\x13UploadAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\"s\n\x12ImportAssetRequest\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12)\n\x05\x61sset\x18\x02 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x11\n\tmax_bytes\x18\x04 \x01(\x03\"@\n\x13ImportAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\"\x1f\n\x0fGetAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"=\n\x10GetAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\"n\n\x11ListAssetsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x13\n\x0b\x63reative_id\x18\x03 \x01(\t\x12\x0f\n\x07waiting\x18\x04 \x01(\x08\x12\x0c\n\x04held\x18\x05 \x01(\x08\"Y\n\x12ListAssetsResponse\x12*\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xda\x01\n\x11\x46indAssetsRequest\x12+\n\x06\x66\x61\x63\x65ts\x18\x01 \x01(\x0b\x32\x1b.reelmesh.storage.v1.Facets\x12\x42\n\x06labels\x18\x02 \x03(\x0b\x32\x32.reelmesh.storage.v1.FindAssetsRequest.LabelsEntry\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Y\n\x12\x46indAssetsResponse\x12*\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"u\n\x13SearchAssetsRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x05\x12+\n\x06\x66\x61\x63\x65ts\x18\x03 \x01(\x0b\x32\x1b.reelmesh.storage.v1.Facets\x12\x13\n\x0bwords_alone\x18\x04 \x01(\x08\"Y\n\x14SearchAssetsResponse\x12,\n\x04hits\x18\x01 \x03(\x0b\x32\x1e.reelmesh.storage.v1.SearchHit\x12\x13\n\x0bwords_alone\x18\x02 \x01(\x08\"E\n\tSearchHit\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\r\n\x05score\x18\x02 \x01(\x01\"D\n\x14\x44ownloadAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x0e\n\x06length\x18\x03 \x01(\x03\"Q\n\x15\x44ownloadAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\x12\r\n\x05\x63hunk\x18\x02 \x01(\x0c\"g\n\x13SignAssetUrlRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x08lifetime\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rdownload_name\x18\x03 \x01(\t\"T\n\x14SignAssetUrlResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"P\n\x13SignPlaylistRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x08lifetime\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"Y\n\x14SignPlaylistResponse\x12\x10\n\x08playlist\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\"\n\x12\x44\x65leteAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"@\n\x13\x44\x65leteAssetResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\"1\n\x13SetLegalHoldRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04held\x18\x02 \x01(\x08\"A\n\x14SetLegalHoldResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\"Z\n\x12RecordReuseRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\"\n\x06saving\x18\x03 \x01(\x0b\x32\x12.google.type.Money\"@\n\x13RecordReuseResponse\x12)\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.Asset\":\n\x13\x45xportAssetsRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\t\x12\x14\n\x0crecords_only\x18\x02 \x01(\x08\"\\\n\x14\x45xportAssetsResponse\x12+\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1a.reelmesh.storage.v1.AssetH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x11\n\x0fGetUsageRequest\"i\n\x10GetUsageResponse\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\x12\x13\n\x0bquota_bytes\x18\x02 \x01(\x03\x12,\n\tretention\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration2\xef\n\n\x0eStorageService\x12\x62\n\x0bUploadAsset\x12\'.reelmesh.storage.v1.UploadAssetRequest\x1a(.reelmesh.storage.v1.UploadAssetResponse(\x01\x12`\n\x0bImportAsset\x12\'.reelmesh.storage.v1.ImportAssetRequest\x1a(.reelmesh.storage.v1.ImportAssetResponse\x12W\n\x08GetAsset\x12$.reelmesh.storage.v1.GetAssetRequest\x1a%.reelmesh.storage.v1.GetAssetResponse\x12]\n\nListAssets\x12&.reelmesh.storage.v1.ListAssetsRequest\x1a\'.reelmesh.storage.v1.ListAssetsResponse\x12]\n\nFindAssets\x12&.reelmesh.storage.v1.FindAssetsRequest\x1a\'.reelmesh.storage.v1.FindAssetsResponse\x12\x63\n\x0cSearchAssets\x12(.reelmesh.storage.v1.SearchAssetsRequest\x1a).reelmesh.storage.v1.SearchAssetsResponse\x12h\n\rDownloadAsset\x12).reelmesh.storage.v1.DownloadAssetRequest\x1a*.reelmesh.storage.v1.DownloadAssetResponse0\x01\x12\x63\n\x0cSignAssetUrl\x12(.reelmesh.storage.v1.SignAssetUrlRequest\x1a).reelmesh.storage.v1.SignAssetUrlResponse\x12\x63\n\x0cSignPlaylist\x12(.reelmesh.storage.v1.SignPlaylistRequest\x1a).reelmesh.storage.v1.SignPlaylistResponse\x12`\n\x0b\x44\x65leteAsset\x12\'.reelmesh.storage.v1.DeleteAssetRequest\x1a(.reelmesh.storage.v1.DeleteAssetResponse\x12\x63\n\x0cSetLegalHold\x12(.reelmesh.storage.v1.SetLegalHoldRequest\x1a).reelmesh.storage.v1.SetLegalHoldResponse\x12`\n\x0bRecordReuse\x12\'.reelmesh.storage.v1.RecordReuseRequest\x1a(.reelmesh.storage.v1.RecordReuseResponse\x12\x65\n\x0c\x45xportAssets\x12(.reelmesh.storage.v1.ExportAssetsRequest\x1a).reelmesh.storage.v1.ExportAssetsResponse0\x01\x12W\n\x08GetUsage\x12$.reelmesh.storage.v1.GetUsageRequest\x1a%.reelmesh.storage.v1.GetUsageResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,49 +52,53 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETASSETRESPONSE']._serialized_start=686
   _globals['_GETASSETRESPONSE']._serialized_end=747
   _globals['_LISTASSETSREQUEST']._serialized_start=749
-  _globals['_LISTASSETSREQUEST']._serialized_end=845
-  _globals['_LISTASSETSRESPONSE']._serialized_start=847
-  _globals['_LISTASSETSRESPONSE']._serialized_end=936
-  _globals['_FINDASSETSREQUEST']._serialized_start=939
-  _globals['_FINDASSETSREQUEST']._serialized_end=1157
-  _globals['_FINDASSETSREQUEST_LABELSENTRY']._serialized_start=1112
-  _globals['_FINDASSETSREQUEST_LABELSENTRY']._serialized_end=1157
-  _globals['_FINDASSETSRESPONSE']._serialized_start=1159
-  _globals['_FINDASSETSRESPONSE']._serialized_end=1248
-  _globals['_SEARCHASSETSREQUEST']._serialized_start=1250
-  _globals['_SEARCHASSETSREQUEST']._serialized_end=1367
-  _globals['_SEARCHASSETSRESPONSE']._serialized_start=1369
-  _globals['_SEARCHASSETSRESPONSE']._serialized_end=1458
-  _globals['_SEARCHHIT']._serialized_start=1460
-  _globals['_SEARCHHIT']._serialized_end=1529
-  _globals['_DOWNLOADASSETREQUEST']._serialized_start=1531
-  _globals['_DOWNLOADASSETREQUEST']._serialized_end=1599
-  _globals['_DOWNLOADASSETRESPONSE']._serialized_start=1601
-  _globals['_DOWNLOADASSETRESPONSE']._serialized_end=1682
-  _globals['_SIGNASSETURLREQUEST']._serialized_start=1684
-  _globals['_SIGNASSETURLREQUEST']._serialized_end=1787
-  _globals['_SIGNASSETURLRESPONSE']._serialized_start=1789
-  _globals['_SIGNASSETURLRESPONSE']._serialized_end=1873
-  _globals['_SIGNPLAYLISTREQUEST']._serialized_start=1875
-  _globals['_SIGNPLAYLISTREQUEST']._serialized_end=1955
-  _globals['_SIGNPLAYLISTRESPONSE']._serialized_start=1957
-  _globals['_SIGNPLAYLISTRESPONSE']._serialized_end=2046
-  _globals['_DELETEASSETREQUEST']._serialized_start=2048
-  _globals['_DELETEASSETREQUEST']._serialized_end=2082
-  _globals['_DELETEASSETRESPONSE']._serialized_start=2084
-  _globals['_DELETEASSETRESPONSE']._serialized_end=2148
-  _globals['_SETLEGALHOLDREQUEST']._serialized_start=2150
-  _globals['_SETLEGALHOLDREQUEST']._serialized_end=2199
-  _globals['_SETLEGALHOLDRESPONSE']._serialized_start=2201
-  _globals['_SETLEGALHOLDRESPONSE']._serialized_end=2266
-  _globals['_RECORDREUSEREQUEST']._serialized_start=2268
-  _globals['_RECORDREUSEREQUEST']._serialized_end=2358
-  _globals['_RECORDREUSERESPONSE']._serialized_start=2360
-  _globals['_RECORDREUSERESPONSE']._serialized_end=2424
-  _globals['_EXPORTASSETSREQUEST']._serialized_start=2426
-  _globals['_EXPORTASSETSREQUEST']._serialized_end=2484
-  _globals['_EXPORTASSETSRESPONSE']._serialized_start=2486
-  _globals['_EXPORTASSETSRESPONSE']._serialized_end=2578
-  _globals['_STORAGESERVICE']._serialized_start=2581
-  _globals['_STORAGESERVICE']._serialized_end=3883
+  _globals['_LISTASSETSREQUEST']._serialized_end=859
+  _globals['_LISTASSETSRESPONSE']._serialized_start=861
+  _globals['_LISTASSETSRESPONSE']._serialized_end=950
+  _globals['_FINDASSETSREQUEST']._serialized_start=953
+  _globals['_FINDASSETSREQUEST']._serialized_end=1171
+  _globals['_FINDASSETSREQUEST_LABELSENTRY']._serialized_start=1126
+  _globals['_FINDASSETSREQUEST_LABELSENTRY']._serialized_end=1171
+  _globals['_FINDASSETSRESPONSE']._serialized_start=1173
+  _globals['_FINDASSETSRESPONSE']._serialized_end=1262
+  _globals['_SEARCHASSETSREQUEST']._serialized_start=1264
+  _globals['_SEARCHASSETSREQUEST']._serialized_end=1381
+  _globals['_SEARCHASSETSRESPONSE']._serialized_start=1383
+  _globals['_SEARCHASSETSRESPONSE']._serialized_end=1472
+  _globals['_SEARCHHIT']._serialized_start=1474
+  _globals['_SEARCHHIT']._serialized_end=1543
+  _globals['_DOWNLOADASSETREQUEST']._serialized_start=1545
+  _globals['_DOWNLOADASSETREQUEST']._serialized_end=1613
+  _globals['_DOWNLOADASSETRESPONSE']._serialized_start=1615
+  _globals['_DOWNLOADASSETRESPONSE']._serialized_end=1696
+  _globals['_SIGNASSETURLREQUEST']._serialized_start=1698
+  _globals['_SIGNASSETURLREQUEST']._serialized_end=1801
+  _globals['_SIGNASSETURLRESPONSE']._serialized_start=1803
+  _globals['_SIGNASSETURLRESPONSE']._serialized_end=1887
+  _globals['_SIGNPLAYLISTREQUEST']._serialized_start=1889
+  _globals['_SIGNPLAYLISTREQUEST']._serialized_end=1969
+  _globals['_SIGNPLAYLISTRESPONSE']._serialized_start=1971
+  _globals['_SIGNPLAYLISTRESPONSE']._serialized_end=2060
+  _globals['_DELETEASSETREQUEST']._serialized_start=2062
+  _globals['_DELETEASSETREQUEST']._serialized_end=2096
+  _globals['_DELETEASSETRESPONSE']._serialized_start=2098
+  _globals['_DELETEASSETRESPONSE']._serialized_end=2162
+  _globals['_SETLEGALHOLDREQUEST']._serialized_start=2164
+  _globals['_SETLEGALHOLDREQUEST']._serialized_end=2213
+  _globals['_SETLEGALHOLDRESPONSE']._serialized_start=2215
+  _globals['_SETLEGALHOLDRESPONSE']._serialized_end=2280
+  _globals['_RECORDREUSEREQUEST']._serialized_start=2282
+  _globals['_RECORDREUSEREQUEST']._serialized_end=2372
+  _globals['_RECORDREUSERESPONSE']._serialized_start=2374
+  _globals['_RECORDREUSERESPONSE']._serialized_end=2438
+  _globals['_EXPORTASSETSREQUEST']._serialized_start=2440
+  _globals['_EXPORTASSETSREQUEST']._serialized_end=2498
+  _globals['_EXPORTASSETSRESPONSE']._serialized_start=2500
+  _globals['_EXPORTASSETSRESPONSE']._serialized_end=2592
+  _globals['_GETUSAGEREQUEST']._serialized_start=2594
+  _globals['_GETUSAGEREQUEST']._serialized_end=2611
+  _globals['_GETUSAGERESPONSE']._serialized_start=2613
+  _globals['_GETUSAGERESPONSE']._serialized_end=2718
+  _globals['_STORAGESERVICE']._serialized_start=2721
+  _globals['_STORAGESERVICE']._serialized_end=4112
 # @@protoc_insertion_point(module_scope)

@@ -100,6 +100,11 @@ class StorageServiceStub:
                 request_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.ExportAssetsRequest.SerializeToString,
                 response_deserializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.ExportAssetsResponse.FromString,
                 _registered_method=True)
+        self.GetUsage = channel.unary_unary(
+                '/reelmesh.storage.v1.StorageService/GetUsage',
+                request_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.GetUsageRequest.SerializeToString,
+                response_deserializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.GetUsageResponse.FromString,
+                _registered_method=True)
 
 
 class StorageServiceServicer:
@@ -204,6 +209,13 @@ class StorageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetUsage(self, request, context):
+        """What the tenant uses of its quota, and how long what it stores is kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_StorageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -271,6 +283,11 @@ def add_StorageServiceServicer_to_server(servicer, server):
                     servicer.ExportAssets,
                     request_deserializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.ExportAssetsRequest.FromString,
                     response_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.ExportAssetsResponse.SerializeToString,
+            ),
+            'GetUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUsage,
+                    request_deserializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.GetUsageRequest.FromString,
+                    response_serializer=reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.GetUsageResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -625,6 +642,33 @@ class StorageService:
             '/reelmesh.storage.v1.StorageService/ExportAssets',
             reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.ExportAssetsRequest.SerializeToString,
             reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.ExportAssetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelmesh.storage.v1.StorageService/GetUsage',
+            reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.GetUsageRequest.SerializeToString,
+            reelmesh_dot_storage_dot_v1_dot_storage__service__pb2.GetUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

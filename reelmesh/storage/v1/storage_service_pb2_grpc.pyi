@@ -73,6 +73,8 @@ class StorageServiceStub:
     """Streams out everything that the tenant has, oldest first: each asset, then its bytes; deleted
     ones as proof, without bytes. Errors: INVALID_ARGUMENT, DATA_LOSS.
     """
+    GetUsage: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.GetUsageRequest, _storage_service_pb2.GetUsageResponse]
+    """What the tenant uses of its quota, and how long what it stores is kept."""
 
 @_typing.type_check_only
 class StorageServiceAsyncStub(StorageServiceStub):
@@ -119,6 +121,8 @@ class StorageServiceAsyncStub(StorageServiceStub):
     """Streams out everything that the tenant has, oldest first: each asset, then its bytes; deleted
     ones as proof, without bytes. Errors: INVALID_ARGUMENT, DATA_LOSS.
     """
+    GetUsage: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.GetUsageRequest, _storage_service_pb2.GetUsageResponse]  # type: ignore[assignment]
+    """What the tenant uses of its quota, and how long what it stores is kept."""
 
 class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps assets: bytes, metadata, index, signed URLs. Knows nothing about jobs."""
@@ -240,5 +244,13 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         """Streams out everything that the tenant has, oldest first: each asset, then its bytes; deleted
         ones as proof, without bytes. Errors: INVALID_ARGUMENT, DATA_LOSS.
         """
+
+    @_abc_1.abstractmethod
+    def GetUsage(
+        self,
+        request: _storage_service_pb2.GetUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_service_pb2.GetUsageResponse, _abc.Awaitable[_storage_service_pb2.GetUsageResponse]]:
+        """What the tenant uses of its quota, and how long what it stores is kept."""
 
 def add_StorageServiceServicer_to_server(servicer: StorageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -154,7 +154,7 @@ class Query:
     """
 
     tenant: str
-    limit: int
+    limit: int = 0
     before: str = ""
     creative_id: str = ""
     facets: Facets | None = None

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING
 from services.common.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound
 from services.storage.domain.assets import MAX_ID_TEXT, AssetState, asset_id
 from services.storage.domain.paging import next_token, read_page
-from services.storage.domain.ports import Query, nothing
+from services.storage.domain.ports import nothing
 from services.storage.domain.texts import bounded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from datetime import datetime
 
     from services.storage.domain.assets import Asset
-    from services.storage.domain.facets import Facets
     from services.storage.domain.paging import PageRequest
-    from services.storage.domain.ports import AssetStore, BlobStore, Clock
+    from services.storage.domain.ports import AssetStore, BlobStore, Clock, Query
     from services.storage.domain.spooling import SpoolRoom
 
 KIND = "asset"
@@ -45,33 +44,17 @@ class Library:
             raise NotFound(KIND, name)
         return found
 
-    async def page(
-        self,
-        tenant: str,
-        request: PageRequest,
-        *,
-        creative_id: str = "",
-        facets: Facets | None = None,
-        labels: Mapping[str, str] | None = None,
-        waiting: bool = False,
-        held: bool = False,
-    ) -> tuple[Sequence[Asset], str]:
-        """Return one page, newest first, and the token of the next ("" on the last)."""
-        bounded("creative_id", creative_id, MAX_ID_TEXT)
-        only = [name for name, wanted in (("waiting", waiting), ("held", held)) if wanted]
-        scope = (tenant, creative_id, facets, sorted((labels or {}).items()), *only)
+    async def page(self, request: PageRequest, wanted: Query) -> tuple[Sequence[Asset], str]:
+        """Return one page, newest first, and the token of the next ("" on the last).
+
+        Which one, and how long it is, says ``request`` alone.
+        """
+        bounded("creative_id", wanted.creative_id, MAX_ID_TEXT)
+        labels = sorted((wanted.labels or {}).items())
+        only = [name for name in ("waiting", "held") if getattr(wanted, name)]
+        scope = (wanted.tenant, wanted.creative_id, wanted.facets, labels, *only)
         size, before = read_page(request, scope)
-        query = Query(
-            tenant=tenant,
-            limit=size + 1,
-            before=before,
-            creative_id=creative_id,
-            facets=facets,
-            labels=labels,
-            waiting=waiting,
-            held=held,
-        )
-        found = await self.assets.page(query)
+        found = await self.assets.page(replace(wanted, limit=size + 1, before=before))
         token = next_token(found[size - 1].id, scope) if len(found) > size else ""
         return found[:size], token
 

@@ -7,6 +7,7 @@ import pytest
 from services.common.errors import FailedPrecondition, ResourceExhausted, Unavailable
 from services.storage.domain.assets import Asset, AssetState
 from services.storage.domain.paging import PageRequest
+from services.storage.domain.ports import Query
 from tests.fakes.logs import logged
 from tests.integration.storage.replica import Replica, away, refused, spooled
 
@@ -75,7 +76,7 @@ def damaged(one: Replica) -> None:
 
 async def waiting(one: Replica) -> list[tuple[str, str]]:
     """What a tenant is shown of its files in the spool: state and reason."""
-    page, _ = await one.library.page("acme", PageRequest(), waiting=True)
+    page, _ = await one.library.page(PageRequest(), Query(tenant="acme", waiting=True))
     return [(each.state.value, each.state_reason) for each in page]
 
 
