@@ -94,7 +94,11 @@ def probe_routes(readiness: Readiness, registry: CollectorRegistry) -> list[Rout
 
     async def readyz(_: Request) -> Response:
         failing = await readiness.failing()
-        body = {"status": "unavailable" if failing else "ok", "failing": list(failing)}
+        body = {
+            "status": "unavailable" if failing else "ok",
+            "failing": list(failing),
+            "remarks": dict(readiness.remarks),
+        }
         return JSONResponse(body, status_code=503 if failing else 200)
 
     async def metrics(_: Request) -> Response:

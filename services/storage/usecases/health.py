@@ -35,15 +35,21 @@ class Health:
     room_bytes: int
     told: Callable[[StoreHealth], None]
 
-    async def ready(self) -> bool:
+    async def ready(self) -> bool | str:
         """Whether the store is there, or the spool has room to stand in for it.
 
-        A store that is set up wrongly raises: no waiting helps, and no spool stands in for it.
+        In words where files wait, or would. A store that is set up wrongly raises: no waiting
+        helps, and no spool stands in for it.
         """
         used = 0 if self.spool is None else await self.spool.used()
         found = StoreHealth(up=await self._up(), spooled_bytes=used)
         self.told(found)
-        return found.up or (self.spool is not None and used < self.room_bytes)
+        if self.spool is None or (found.up and not used):
+            return found.up
+        waits = f"files {len(await self.spool.ids())}, bytes {used} of {self.room_bytes}"
+        if found.up:
+            return f"spooled: {waits}"
+        return used < self.room_bytes and f"degraded, the object store is away; spooled: {waits}"
 
     async def _up(self) -> bool:
         try:

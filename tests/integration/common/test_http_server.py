@@ -32,6 +32,9 @@ async def test_the_probes_follow_readiness() -> None:
         assert (away.status_code, away.json()["failing"]) == (503, ["bus"])
         readiness.add("bus", lambda: True)
         assert (await client.get("/readyz")).status_code == 200
+        readiness.add("bus", lambda: "degraded")
+        told = await client.get("/readyz")
+        assert (told.status_code, told.json()["remarks"]) == (200, {"bus": "degraded"})
         assert "reelmesh_jobs_total 1.0" in (await client.get("/metrics")).text
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -22,6 +23,7 @@ from tests.integration.storage.conftest import Client, client_of, until
 from tests.integration.storage.forked_service import forked
 from tests.integration.storage.test_crashes import padded
 from tests.servers import Bucket
+from tests.servers.process import free_ports
 from tests.unit.storage.clips import mp4
 
 pytestmark = [
@@ -57,14 +59,31 @@ async def listed(client: Client) -> int:
     return len((await client.stub.ListAssets(pb.ListAssetsRequest())).assets)
 
 
+async def told_of_one_file(url: str) -> None:
+    """Wait until metrics and readiness tell of it; the metrics do without being asked for both."""
+    async with httpx.AsyncClient(base_url=url) as anybody:
+        wanted = f"reelmesh_spool_bytes {float(len(CLIP))}"
+        while wanted not in (await anybody.get("/metrics")).text:  # noqa: ASYNC110 - others write it
+            await asyncio.sleep(0.05)
+        ready = await anybody.get("/readyz")
+    assert ready.status_code == 200
+    said = ready.json()["remarks"]["objects"]
+    assert said.startswith(
+        f"degraded, the object store is away; spooled: files 1, bytes {len(CLIP)}"
+    )
+
+
 async def test_a_file_waits_in_the_spool_and_is_stored_later(
     proxied: Settings, proxy: TcpProxy
 ) -> None:
-    async with running(proxied) as address, client_of(address) as acme:
+    [port] = free_ports(1)
+    watched = proxied.model_copy(update={"metrics_address": f"127.0.0.1:{port}"})
+    async with running(watched) as address, client_of(address) as acme:
         proxy.leave()
         with pytest.raises(Unavailable, match="safe in the spool") as caught:
             await acme.upload(CLIP, "r1", creative_id="c")
         assert caught.value.retry_after
+        await told_of_one_file(f"http://127.0.0.1:{port}")
         assert (spooled(proxied), await listed(acme)) == (1, 0)
         with pytest.raises(Unavailable, match="safe in the spool"):
             await acme.upload(b"", "r1", creative_id="c")

@@ -10,6 +10,8 @@ from services.common.telemetry import Metrics
 from services.storage.adapters.store_metrics import StoreMetrics
 from services.storage.usecases.health import Health
 
+AWAY = "degraded, the object store is away; spooled"
+
 
 class Store:
     """A blob store as far as its check goes."""
@@ -31,6 +33,9 @@ class Spool:
     async def used(self) -> int:
         return self._used
 
+    async def ids(self) -> list[str]:
+        return ["1", "2"] if self._used else []
+
 
 def health(store: Any, spool: Any, metrics: Metrics) -> Health:
     told = StoreMetrics(metrics).told
@@ -47,17 +52,23 @@ def shown(metrics: Metrics) -> list[str]:
     ("error", "spool", "ready", "up", "bytes_waiting"),
     [
         (None, None, True, "1.0", "0.0"),
-        (None, Spool(40), True, "1.0", "40.0"),
+        (None, Spool(0), True, "1.0", "0.0"),
+        (None, Spool(40), "spooled: files 2, bytes 40 of 100", "1.0", "40.0"),
         (Unavailable("away"), None, False, "0.0", "0.0"),
-        (Unavailable("away"), Spool(40), True, "0.0", "40.0"),
+        (Unavailable("away"), Spool(40), f"{AWAY}: files 2, bytes 40 of 100", "0.0", "40.0"),
+        (Unavailable("away"), Spool(0), f"{AWAY}: files 0, bytes 0 of 100", "0.0", "0.0"),
         (Unavailable("away"), Spool(100), False, "0.0", "100.0"),
     ],
 )
 async def test_a_spool_with_room_stands_in_for_the_store_and_both_are_shown(
-    error: ServiceError | None, spool: Spool | None, ready: bool, up: str, bytes_waiting: str
+    error: ServiceError | None,
+    spool: Spool | None,
+    ready: bool | str,
+    up: str,
+    bytes_waiting: str,
 ) -> None:
     metrics = Metrics("storage")
-    assert await health(Store(error), spool, metrics).ready() is ready
+    assert await health(Store(error), spool, metrics).ready() == ready
     assert shown(metrics) == [
         f"reelmesh_object_store_up {up}",
         f"reelmesh_spool_bytes {bytes_waiting}",
