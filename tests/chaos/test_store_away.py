@@ -14,7 +14,7 @@ from tests.servers.process import free_ports
 from tests.stack import Client, Stack
 from tests.stack.waiting import until
 
-pytestmark = [pytest.mark.stress, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture
@@ -67,11 +67,12 @@ async def metric(stack: Stack, name: str) -> float:
     return float(found[0].split()[-1]) if found else -1.0
 
 
+@pytest.mark.parametrize("count", [1, pytest.param(3, marks=pytest.mark.stress)])
 async def test_jobs_wait_to_be_stored_and_nothing_is_lost_or_made_twice(
-    stack: Stack, client: Client, proxy: TcpProxy, s3: Bucket
+    stack: Stack, client: Client, proxy: TcpProxy, s3: Bucket, count: int
 ) -> None:
     proxy.leave()
-    names = [await begin(client, 1) for _ in range(3)]
+    names = [await begin(client, 1) for _ in range(count)]
 
     async def all_wait() -> bool:
         jobs = [await client.get(name) for name in names]
@@ -92,7 +93,7 @@ async def test_jobs_wait_to_be_stored_and_nothing_is_lost_or_made_twice(
     assert {job.state for job in ended} == {ended[0].STATE_SUCCEEDED}
     keys = [item["Key"] for item in s3.client().list_objects_v2(Bucket=s3.bucket)["Contents"]]
     films = [key for key in keys if ".mp4" in key and ".preview" not in key]
-    assert len(films) == 3
+    assert len(films) == count
     assert {job.results[0].s3_url for job in ended} == {f"s3://{s3.bucket}/{k}" for k in films}
     for name in names:
         stack.evidence.assert_ended_once(name)
