@@ -125,12 +125,12 @@ class ImportAssetRequest(_message.Message):
     uri: _builtins.str
     """Required. http or https."""
     request_id: _builtins.str
-    """Required. The same id returns the same asset."""
+    """Required. The same id returns the same asset, also from an address that was signed anew."""
     max_bytes: _builtins.int
     """Optional. Largest size in bytes; 0 means the service's own limit."""
     @_builtins.property
     def asset(self) -> _asset_pb2.Asset:
-        """Optional. As in UploadHeader."""
+        """Optional. As in UploadHeader; without a content type the file itself tells it."""
 
     def __init__(
         self,

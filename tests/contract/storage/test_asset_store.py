@@ -171,6 +171,26 @@ async def test_a_moved_record_has_the_next_free_iteration(store: SqlAssets) -> N
     assert (await store.move(first)).key.iteration == 3
 
 
+async def test_a_record_of_another_type_has_a_key_that_ends_so_and_is_drawn_from(
+    store: SqlAssets,
+) -> None:
+    plain = Description(content_type="application/octet-stream")
+    told = record("r1")
+    first = replace(told, description=plain, key=replace(told.key, extension="bin"))
+    await store.claim(first)
+    await store.claim(record("r2"))
+    film = replace(first, description=replace(plain, content_type="video/mp4"))
+    typed = await store.retype(film)
+    assert (typed.key.extension, typed.key.iteration) == ("mp4", 2), "r2 has the first"
+    assert await store.get("acme", first.id) == typed
+    await store.commit(replace(typed, sha256="22" * 32, size_bytes=5))
+    found = await store.underived(Step.QUICK, NOW, after="")
+    assert found is not None
+    assert found.id == first.id
+    twin = await store.retype(replace(film, description=plain))
+    assert (twin.state, twin.description.content_type) == (AssetState.STORED, "video/mp4")
+
+
 async def test_pages_are_stable_while_assets_arrive(store: SqlAssets) -> None:
     before = [await stored(store, f"r{number}") for number in range(7)]
     newest_first = sorted((asset.id for asset in before), reverse=True)
