@@ -20,6 +20,8 @@ from PIL import Image
 
 from services.common.errors import DataLoss
 from services.storage.adapters.ebml_elements import element
+from services.storage.adapters.labels import sound as sounds
+from services.storage.adapters.labels.patches import Patch
 from services.storage.adapters.labels.statements import MODEL_MADE, PARTLY_MODEL_MADE, packet
 from services.storage.adapters.labels.writing import write_label
 from services.storage.adapters.media_inspector import measure
@@ -224,6 +226,15 @@ def _webm_without_padding() -> bytes:
     return data[:place] + b"\xbf" + data[place + 1 :]
 
 
+def _flac_that_lies(vendor: int) -> bytes:
+    """One block of comments, whose first length is a lie: FFmpeg warns of it, and plays on."""
+    data = sound("flac", "flac")
+    header, frames = data[4:42], data[data.index(b"\xff\xf8") :]
+    comments = struct.pack("<I", vendor) + bytes(60)
+    block = struct.pack(">I", 0x84 << 24 | len(comments)) + comments
+    return b"fLaC" + bytes([0]) + header[1:] + block + frames
+
+
 LEFT_ALONE = {
     "raw aac": ("audio/aac", lambda: sound("adts", "aac")),
     "png with a packet of another": ("image/png", _png_of_another),
@@ -239,6 +250,8 @@ LEFT_ALONE = {
     "wav that tells a wrong length": ("audio/wav", _wav_of_a_wrong_length),
     "mp3 with a tag of 1998": ("audio/mpeg", _mp3_with_an_old_tag),
     "unsynchronised mp3": ("audio/mpeg", _unsynchronised_mp3),
+    "flac that lies by a little": ("audio/flac", lambda: _flac_that_lies(60)),
+    "flac that lies by a lot": ("audio/flac", lambda: _flac_that_lies(1000)),
     "ogg with chapters": (
         "audio/ogg",
         lambda: repacked(sound("flac", "flac"), "ogg", CHAPTER000="00:00:00.000"),
@@ -261,6 +274,20 @@ def test_what_cannot_carry_it_or_says_something_itself_is_left_alone(
     assert not write_label(path, content_type, MODEL_MADE)
     assert path.read_bytes() == data
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_label_that_has_cost_a_sound_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However it came to that: an inspection counts no sounds, so they are compared."""
+    data = sound("flac", "flac")
+    path = written(tmp_path, data)
+    lost = data.index(b"\xff\xf8", data.index(b"\xff\xf8") + 1)
+    monkeypatch.setattr(
+        sounds, "in_flac", lambda _data, *, comment: [Patch(lost, lost + 100, comment)]
+    )
+    assert not write_label(path, "audio/flac", MODEL_MADE)
+    assert path.read_bytes() == data
 
 
 def test_a_recording_of_an_odd_length_is_filled_up_before_its_label(tmp_path: Path) -> None:

@@ -103,6 +103,8 @@ def in_flac(data: mmap.mmap, comment: bytes) -> list[Patch] | None:
         return None
     (vendor,) = struct.unpack_from("<I", data, start)
     place = start + 4 + vendor
+    if place + 4 > start + length:
+        return None
     (count,) = struct.unpack_from("<I", data, place)
     return [
         overwritten(start - 3, (length + len(entry)).to_bytes(3, "big")),

@@ -12,7 +12,7 @@ from av.error import FFmpegError
 
 from services.common.errors import DataLoss
 from services.storage.adapters.labels import films, patches, pictures, sound, statements
-from services.storage.adapters.labels.copies import copied
+from services.storage.adapters.labels.copies import copied, same_packets
 from services.storage.adapters.media_formats import MP4, found_in
 from services.storage.adapters.media_inspector import measure
 from services.storage.adapters.picture_structure import picture_in
@@ -102,5 +102,10 @@ def _edit(
 
 
 def _same(path: Path, target: Path, content_type: str) -> bool:
-    """Whether a demuxer finds in both the same, and neither damage nor anything appended."""
-    return measure(target, content_type) == measure(path, content_type)
+    """Whether a demuxer finds in both the same, and neither damage nor anything appended.
+
+    Nothing counts the pieces of a recording, so they are compared.
+    """
+    if measure(target, content_type) != measure(path, content_type):
+        return False
+    return not content_type.startswith("audio/") or same_packets(path, target)
