@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from services.common.errors import DataLoss
 from services.storage.adapters.line_server import serve
 
 GIB = 1024**3
@@ -52,6 +53,20 @@ class Mood:
     def stammer(self, _: Path) -> None:
         sys.stdout.write("no JSON\n")
         sys.stdout.flush()
+
+    def list(self, _: Path) -> None:
+        sys.stdout.write("[]\n")
+        sys.stdout.flush()
+
+    def rot(self, path: Path) -> None:
+        """Find damage in a file that the disk no longer gives: reading there is an error."""
+        path.unlink()
+        path.symlink_to("/proc/self/mem")
+        msg = "it ends early"
+        raise DataLoss(msg)
+
+    def slip(self, _: Path) -> None:
+        int("a mistake")
 
     def rewrite(self, path: Path) -> None:
         path.with_name(f"{path.stem}.moved.part").write_text("a beginning")

@@ -86,6 +86,9 @@ async def _heard(child: Child, seconds: float) -> Any:
     while "alive" in answer:
         async with asyncio.timeout(seconds):
             answer = json.loads(await child.stdout.readline())
+        if not isinstance(answer, dict):
+            msg = "an answer is an object"
+            raise TypeError(msg)
     return answer
 
 

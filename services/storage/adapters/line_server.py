@@ -81,6 +81,6 @@ def _kind(error: Exception) -> str:
         return "memory"
     if number in FULL:
         return "full"
-    if isinstance(error, (FFmpegError, DataLoss, ValueError)):
+    if isinstance(error, (FFmpegError, DataLoss)):
         return "media"
     return "disk" if isinstance(error, OSError) else "other"

@@ -95,12 +95,12 @@ class Lookers:
         """
         told = {**question, "path": place(staged.path)}
         async with self._turns:
-            answer = await self._answer(staged, told)
-        if "trace" in answer:
-            log.error("looking_failed", path=told["path"], **answer)
-        if "error" in answer:
-            raise failure(answer)
-        return answer
+            try:
+                return _found(await self._answer(staged, told), told["path"])
+            except DataLoss:
+                # What a disk does not give is the end of the file for FFmpeg.
+                await self._vouch(staged)
+                raise
 
     async def close(self) -> None:
         """End them all; who still looks is killed."""
@@ -121,10 +121,14 @@ class Lookers:
         except UnansweredError as first:
             if first.status in {None, _TOO_LONG}:
                 raise _meaning(first) from first
-        if await self._disk.move(_digest, staged.path) != staged.sha256:
-            msg = "a file was not finished to its end; send it again"
-            raise Unavailable(msg, _RETRY_AFTER)
+        await self._vouch(staged)
         return await self._asked_anew(staged, told)
+
+    async def _vouch(self, staged: StagedFile) -> None:
+        """Raise ``Unavailable`` unless the disk gives the very file that came."""
+        if await self._disk.move(_digest, staged.path) != staged.sha256:
+            msg = "a file is no longer as it came; send it again"
+            raise Unavailable(msg, _RETRY_AFTER)
 
     async def _asked_anew(self, staged: StagedFile, told: Mapping[str, Any]) -> Any:
         try:
@@ -189,6 +193,15 @@ def _meaning(error: UnansweredError) -> ServiceError:
     if error.status in _CRASHES:
         return DataLoss(f"the file is damaged: whoever reads it crashes ({error})")
     return Unavailable(f"the process that looks into files failed: {error}", _RETRY_AFTER)
+
+
+def _found(answer: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    """Return the answer; raises what it means where what was asked for is not in it."""
+    if "trace" in answer:
+        log.error("looking_failed", path=path, **answer)
+    if "error" in answer:
+        raise failure(answer)
+    return answer
 
 
 def failure(answer: Mapping[str, str]) -> ServiceError:

@@ -60,7 +60,7 @@ def measure(path: Path, content_type: str) -> MediaInfo:
             return replace(
                 facts, index_last=found is MP4 and ends_with_index(top_level_boxes(path))
             )
-    except (FFmpegError, ValueError) as error:
+    except FFmpegError as error:
         if isinstance(error, MemoryError):
             raise
         msg = f"the file is a damaged {content_type}: {type(error).__name__}"

@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,32 @@ async def test_what_fails_is_told_apart_and_no_path_of_ours_is_told(begun: Begun
         error = await refused(lookers, said(words))
         assert type(error) is kind
         assert "/a/path" not in error.message
+
+
+async def test_a_disk_that_fails_to_read_refuses_no_file(begun: Begun, said) -> None:
+    """FFmpeg takes what it cannot read for the end of the file, and calls the file damaged."""
+    inspector = MediaInspector(begun(look_process.__name__))
+    cut = said(mp4()[:-100])
+    with pytest.raises(DataLoss):
+        await inspector.inspect(cut, FILM)
+    came = hashlib.sha256(mp4()).hexdigest()
+    with pytest.raises(Unavailable, match="send it again"):
+        await inspector.inspect(replace(cut, sha256=came), FILM)
+    error = await refused(begun(), said("rot"))
+    assert isinstance(error, Unavailable)
+    assert os.strerror(errno.EIO) in error.message
+
+
+async def test_a_mistake_of_ours_is_no_damage(begun: Begun, said) -> None:
+    error = await refused(begun(), said("slip"))
+    assert isinstance(error, Internal)
+
+
+async def test_an_answer_that_is_no_object_ends_whoever_gave_it(begun: Begun, said) -> None:
+    lookers = begun()
+    error = await refused(lookers, said("list"))
+    assert isinstance(error, Unavailable)
+    assert lookers.pids == []
 
 
 async def test_a_file_that_was_changed_by_half_is_never_taken(begun: Begun, said) -> None:
