@@ -17,6 +17,7 @@ import httpx
 from typing_extensions import override
 
 from services.common.arriving import Arriving
+from services.common.cookies import no_cookies
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -35,7 +36,13 @@ def fetching_client(*, timeout: httpx.Timeout, ca_bundle: str = "") -> httpx.Asy
     own = ssl.create_default_context(cafile=ca_bundle) if ca_bundle else None
     context = own or httpx.create_ssl_context(trust_env=False)
     context.set_alpn_protocols(["http/1.1"])
-    return httpx.AsyncClient(timeout=timeout, transport=_Transport(context), trust_env=False)
+    return httpx.AsyncClient(
+        timeout=timeout,
+        transport=_Transport(context),
+        headers={"Connection": "close"},
+        cookies=no_cookies(),
+        trust_env=False,
+    )
 
 
 class _Transport(httpx.AsyncBaseTransport):

@@ -3,6 +3,8 @@
 import httpx
 from typing_extensions import override
 
+from services.common.cookies import no_cookies
+
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 PAID = "reelmesh_paid"
 """Marks a paid call among the extensions of a request."""
@@ -40,5 +42,10 @@ class _Lanes(httpx.AsyncBaseTransport):
 
 
 def vendor_http() -> httpx.AsyncClient:
-    """Return an HTTP client fit for vendors: no proxy or netrc of the machine, no redirects."""
-    return httpx.AsyncClient(timeout=TIMEOUT, transport=_Lanes(), trust_env=False)
+    """Return an HTTP client fit for vendors: no proxy or netrc of the machine, no redirects.
+
+    Nor cookies: tenants with keys of their own share it.
+    """
+    return httpx.AsyncClient(
+        timeout=TIMEOUT, transport=_Lanes(), cookies=no_cookies(), trust_env=False
+    )

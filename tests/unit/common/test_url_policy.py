@@ -268,3 +268,20 @@ async def test_a_redirect_to_nonsense_is_an_error_of_ours() -> None:
         policy = UrlPolicy(allowed_hosts=frozenset({"127.0.0.1"}))
         with pytest.raises(ServiceError):
             await fetch(f"http://127.0.0.1:{port}/", policy)
+
+
+async def test_what_one_host_hands_us_is_shown_to_no_other_and_no_connection_is_kept() -> None:
+    seen: list[dict[str, str]] = []
+
+    def handler(path: str, headers: dict[str, str]) -> tuple[str, dict[str, str], bytes]:
+        seen.append(headers)
+        return "200 OK", {"Set-Cookie": "sid=hers; Path=/; Max-Age=9999"}, b"clip"
+
+    hosts = frozenset({"vendor.test", "other.test"})
+    policy = UrlPolicy(allowed_hosts=hosts, resolve=answers("127.0.0.1"))
+    async with http_server(handler) as port, fetching_client(timeout=TIMEOUT) as client:
+        for host in ("vendor.test", "other.test", "vendor.test"):
+            async with open_url(client, f"http://{host}:{port}/", policy) as response:
+                await response.aread()
+    assert [headers.get("cookie") for headers in seen] == [None] * 3
+    assert {headers["connection"] for headers in seen} == {"close"}

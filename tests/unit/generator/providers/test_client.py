@@ -58,6 +58,16 @@ async def test_a_host_that_does_not_exist_was_reached_by_nothing(http: httpx.Asy
         await client(http, "http://nobody.invalid").submit(SUBMISSION)
 
 
+async def test_a_cookie_that_one_tenants_key_was_given_goes_with_no_other(
+    http: httpx.AsyncClient,
+) -> None:
+    reply = answer(b"", status="400 No", headers=("set-cookie: session=hers; path=/",))
+    async with raw_server(always(reply)) as server:
+        for _ in range(2):
+            await client(http, server.url).submit(SUBMISSION)
+    assert [request.headers.get("cookie") for request in server.requests] == [None, None]
+
+
 @pytest.mark.parametrize(
     "reply",
     [
