@@ -12,6 +12,7 @@ from typing import Any
 
 from services.common.errors import DataLoss
 from services.storage.adapters.line_server import serve
+from services.storage.domain.assets import Manifest
 
 GIB = 1024**3
 
@@ -23,10 +24,12 @@ class Mood:
         self.doomed = False
         self.hoard: list[mmap.mmap] = []
 
-    def look(self, path: str, **_: str) -> dict[str, Any]:
+    def look(self, path: str, task: str = "", **_: str) -> dict[str, Any]:
         """Do what the file says and answer with its words and with who read them."""
         if self.doomed:
             os.kill(os.getpid(), signal.SIGSEGV)
+        if task == "manifest":
+            return {"manifest": Manifest.ABSENT}
         words = Path(path).read_text(encoding="utf-8")
         getattr(self, words.split()[0], self.nothing)(Path(path), *words.split()[1:])
         return {"words": words, "pid": os.getpid()}
@@ -57,6 +60,17 @@ class Mood:
     def list(self, _: Path) -> None:
         sys.stdout.write("[]\n")
         sys.stdout.flush()
+
+    def damage(self, _: Path) -> None:
+        msg = "it makes no sense"
+        raise DataLoss(msg)
+
+    def grow(self, path: Path, then: str, *words: str) -> None:
+        """Begin a copy, append a label, and only then do something else."""
+        path.with_name(f"{path.stem}.moved.part").write_text("a beginning")
+        with path.open("a", encoding="utf-8") as file:
+            file.write("a label")
+        getattr(self, then)(path, *words)
 
     def rot(self, path: Path) -> None:
         """Find damage in a file that the disk no longer gives: reading there is an error."""

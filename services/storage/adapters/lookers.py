@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -97,7 +98,7 @@ class Lookers:
         async with self._turns:
             try:
                 return _found(await self._answer(staged, told), told["path"])
-            except DataLoss:
+            except (DataLoss, Internal):
                 # What a disk does not give is the end of the file for FFmpeg.
                 await self._vouch(staged)
                 raise
@@ -126,6 +127,7 @@ class Lookers:
 
     async def _vouch(self, staged: StagedFile) -> None:
         """Raise ``Unavailable`` unless the disk gives the very file that came."""
+        await self._disk.run(_tidy, staged)
         if await self._disk.move(_digest, staged.path) != staged.sha256:
             msg = "a file is no longer as it came; send it again"
             raise Unavailable(msg, _RETRY_AFTER)
@@ -153,7 +155,7 @@ class Lookers:
         finally:
             self._busy.discard(child)
             if child not in self._idle:
-                await asyncio.shield(self._disk.run(_tidy, staged.path))
+                await asyncio.shield(self._disk.run(_tidy, staged))
 
     async def _one(self, *, fresh: bool) -> Child:
         """Return one that has nothing to do, and is busy from now on."""
@@ -225,7 +227,11 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _tidy(path: Path) -> None:
-    """Remove what the process has begun beside the file and did not end."""
+def _tidy(staged: StagedFile) -> None:
+    """Remove what was begun beside the file, and cut off what was appended to it."""
+    path = staged.path
     for left in path.parent.glob(f"{path.stem}.*.part"):
         left.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):  # whoever has sent it may have left meanwhile
+        if path.stat().st_size > staged.size_bytes:
+            os.truncate(path, staged.size_bytes)

@@ -14,7 +14,7 @@ import av
 from av.error import FFmpegError
 
 from services.common.errors import DataLoss
-from services.storage.adapters.labels.writing import write_label
+from services.storage.adapters.labels.writing import labelled
 from services.storage.adapters.media_formats import MP4, TITLES, opened
 from services.storage.adapters.media_inspector import measure
 from services.storage.adapters.mp4_boxes import C2PA_BOX, ends_with_index, top_level_boxes
@@ -49,18 +49,32 @@ class Finish:
 def finish(path: Path, content_type: str, source: str) -> Finish:
     """Finish the file in its place; ``source`` is what its label says, "" for no label.
 
-    Raises ``DataLoss`` for damage, and ``OSError`` where there is no room for it.
+    Until all is done, what came is there as it was: a copy takes its place at the very end, and
+    what else is appended to it can be cut off. Raises ``DataLoss`` for damage, and ``OSError``
+    where there is no room for it.
     """
     manifest = manifest_in(path, content_type)
     if manifest == Manifest.KEPT:
         return Finish(manifest)
-    moved = content_type == "video/mp4" and _index_first(path)
-    labelled = bool(source) and write_label(path, content_type, source)
-    if not moved and not labelled:
-        return Finish(manifest)
-    with path.open("rb") as file:
+    copy = path.with_name(f"{path.stem}.moved.part")
+    try:
+        moved = content_type == "video/mp4" and _index_first(path, copy)
+        made = copy if moved else path
+        label = labelled(made, content_type, source) if source else None
+        if not moved and label is None:
+            return Finish(manifest)
+        return _placed(label or made, path, Finish(manifest, label is not None, moved))
+    finally:
+        for left in path.parent.glob(f"{path.stem}.*.part"):
+            left.unlink()
+
+
+def _placed(made: Path, path: Path, found: Finish) -> Finish:
+    with made.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Finish(manifest, labelled, moved, path.stat().st_size, digest)
+    size = made.stat().st_size
+    made.replace(path)
+    return replace(found, size_bytes=size, sha256=digest)
 
 
 def manifest_in(path: Path, content_type: str) -> Manifest:
@@ -82,22 +96,16 @@ def _contains(path: Path, wanted: bytes) -> bool:
     return False
 
 
-def _index_first(path: Path) -> bool:
-    """Move the index of a film to its front; a film that cannot be copied whole stays as it is."""
+def _index_first(path: Path, moved: Path) -> bool:
+    """Write a copy with the index at its front; false where it would not be the same film."""
     if not ends_with_index(top_level_boxes(path)):
         return False
-    moved = path.with_name(f"{path.stem}.moved.part")
     try:
-        whole = _copied(path, moved) and _same(path, moved)
-        if whole:
-            moved.replace(path)
+        return _copied(path, moved) and _same(path, moved)
     except (DataLoss, FFmpegError, ValueError) as error:
         if isinstance(error, OSError) and error.errno in FULL:
             raise
-        whole = False
-    finally:
-        moved.unlink(missing_ok=True)
-    return whole
+        return False
 
 
 def _same(path: Path, moved: Path) -> bool:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
+from services.common.errors import DataLoss, Internal
+from services.common.telemetry import get_logger
 from services.storage.adapters.labels.statements import MODEL_MADE, PARTLY_MODEL_MADE
 from services.storage.domain.assets import Manifest, MediaInfo, Provenance
 from services.storage.domain.media_ports import Finished
@@ -13,6 +15,8 @@ from services.storage.domain.media_ports import Finished
 if TYPE_CHECKING:
     from services.storage.domain.assets import Description
     from services.storage.domain.ports import StagedFile
+
+log = get_logger(__name__)
 
 
 class Looking(Protocol):
@@ -61,7 +65,12 @@ class MediaFinisher:
         """Return the finished file and its provenance; see the port."""
         source = _source(description) if self._label and by_model else ""
         told = {"content_type": description.content_type, "source": source}
-        found = await self._looking.ask(staged, {"task": "finish", **told})
+        try:
+            found = await self._looking.ask(staged, {"task": "finish", **told})
+        except (DataLoss, Internal) as error:
+            # It was found whole before: an index in front and a label are only nice to have.
+            log.warning("kept_as_it_came", path=str(staged.path), cause=error.message)
+            return Finished(staged, await self.look(staged, description))
         provenance = Provenance(manifest=Manifest(found["manifest"]))
         if not found["sha256"]:
             return Finished(staged, provenance)

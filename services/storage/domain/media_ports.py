@@ -69,6 +69,7 @@ class Finisher(Protocol):
     ) -> Finished:
         """Return the file, changed in place or as it was, and what it says about its origin.
 
+        What cannot be finished stays as it came; trouble of ours is ``Unavailable``.
         ``by_model`` tells that a trained model made it, or a part of it.
         """
 

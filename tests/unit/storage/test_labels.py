@@ -23,7 +23,7 @@ from services.storage.adapters.ebml_elements import element
 from services.storage.adapters.labels import sound as sounds
 from services.storage.adapters.labels.patches import Patch
 from services.storage.adapters.labels.statements import MODEL_MADE, PARTLY_MODEL_MADE, packet
-from services.storage.adapters.labels.writing import write_label
+from services.storage.adapters.labels.writing import labelled
 from services.storage.adapters.media_inspector import measure
 from services.storage.adapters.process_limits import FULL
 from tests.unit.storage.recordings import KINDS, film, picture, repacked, sound
@@ -37,6 +37,14 @@ def written(folder: Path, data: bytes) -> Path:
     path = folder / "file.part"
     path.write_bytes(data)
     return path
+
+
+def write_label(path: Path, content_type: str, source: str) -> bool:
+    """Label the file in its place."""
+    made = labelled(path, content_type, source)
+    if made is not None:
+        made.replace(path)
+    return made is not None
 
 
 def decoded(path: Path) -> list[tuple[object, ...]]:
@@ -110,9 +118,9 @@ def test_one_label_is_enough(tmp_path: Path, kind: str) -> None:
     content_type, make = KINDS[kind]
     path = written(tmp_path, make())
     assert write_label(path, content_type, MODEL_MADE)
-    labelled = path.read_bytes()
+    data = path.read_bytes()
     assert not write_label(path, content_type, PARTLY_MODEL_MADE)
-    assert path.read_bytes() == labelled
+    assert path.read_bytes() == data
 
 
 @pytest.mark.parametrize("kind", KINDS)

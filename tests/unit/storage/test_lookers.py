@@ -257,6 +257,34 @@ async def test_a_clip_is_measured_and_finished_by_the_real_one(begun: Begun, sai
     )
 
 
+FATAL = ("die SIGSEGV", "keep 5", "blunder", "damage", "grow die SIGSEGV", "grow blunder")
+
+
+async def test_a_film_that_cannot_be_finished_is_kept_as_it_came(begun: Begun, said) -> None:
+    """It was found whole: its index and its label are only nice to have."""
+    finisher = MediaFinisher(begun())
+    for words in FATAL:
+        staged = said(words)
+        found = await finisher.finish(staged, FILM, by_model=True)
+        assert (found.staged, found.moved, found.provenance.labelled) == (staged, False, False)
+        assert staged.path.read_text() == words
+    assert len(list(staged.path.parent.iterdir())) == len(FATAL)
+
+
+async def test_a_film_that_takes_too_long_to_finish_is_kept_as_it_came(begun: Begun, said) -> None:
+    staged = said("spin")
+    finisher = MediaFinisher(begun(seconds=1, patience=50))
+    assert (await finisher.finish(staged, FILM, by_model=True)).staged == staged
+
+
+async def test_whoever_is_killed_while_it_finishes_finishes_another_time(
+    begun: Begun, said
+) -> None:
+    for words in ("die SIGKILL", "rewrite"):
+        with pytest.raises(Unavailable):
+            await MediaFinisher(begun()).finish(said(words), FILM, by_model=True)
+
+
 async def test_the_real_one_has_bounds_and_nothing_of_ours(
     begun: Begun, said, monkeypatch: pytest.MonkeyPatch
 ) -> None:

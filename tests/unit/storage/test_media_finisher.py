@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import pytest
@@ -79,6 +80,31 @@ def made(path: Path, *told: str) -> StagedFile:
     command = [get_ffmpeg_exe(), "-v", "error", "-y", "-f", "lavfi", "-i", FILM, *told]
     subprocess.run([*command, "-c:v", "libx264", "-f", "mp4", str(path)], check=True)
     return staged(path.parent, path.read_bytes())
+
+
+@pytest.mark.parametrize("kind", ["mp4", "webm", "png"])
+async def test_the_file_is_as_it_came_until_all_is_done(
+    finisher: MediaFinisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Whoever works on it may die over any step; only then its bytes are not what anybody sent."""
+    content_type, make = KINDS[kind]
+    description, data, seen = Description(content_type=content_type), make(), list[bytes]()
+    other = tmp_path / "other"
+    other.mkdir()
+    done = await finisher.finish(staged(other, data), description, by_model=True)
+    file = staged(tmp_path, data)
+
+    def broken(made: BinaryIO, _name: str) -> None:
+        seen.extend((file.path.read_bytes(), made.read()))
+        msg = "a defect"
+        raise KeyError(msg)
+
+    monkeypatch.setattr(hashlib, "file_digest", broken)
+    found = await finisher.finish(file, description, by_model=True)
+    assert seen == [data, done.staged.path.read_bytes()]
+    assert (found.staged, found.provenance.labelled) == (file, False)
+    assert file.path.read_bytes() == data
+    assert list(tmp_path.glob("*.part")) == [file.path]
 
 
 async def test_the_timecode_of_a_camera_comes_along(

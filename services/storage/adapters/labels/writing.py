@@ -31,41 +31,41 @@ _PICTURES = {
 _DAMAGED = (DataLoss, FFmpegError, ValueError, ArithmeticError, IndexError, struct.error)
 
 
-def write_label(path: Path, content_type: str, source: str) -> bool:
-    """Write into the file that a model made it; ``source`` is IPTC's digital source type, as a URI.
+def labelled(path: Path, content_type: str, source: str) -> Path | None:
+    """Return the file with a label; ``source`` is IPTC's digital source type, as a URI.
 
-    False where the file stays as it was to the byte: it has such a statement, or an XMP packet, of
-    its own, its format has no place for one (raw AAC), or what comes out would not be the same
-    picture or recording. What carries a signed C2PA manifest is not to be given in here. Raises
+    It is a copy beside the file, or an MP4 itself, to whose end the label was appended. ``None``
+    where the file stays as it was to the byte: it has such a statement, or an XMP packet, of its
+    own, its format has no place for one (raw AAC), or what comes out would not be the same picture
+    or recording. What carries a signed C2PA manifest is not to be given in here. Raises
     ``OSError`` for a disk that is full, and leaves the file as it was then too.
     """
     target = path.with_name(f"{path.stem}.labelled.part")
+    done = None
     try:
         if found_in(path) is MP4:
             return _appended(path, statements.packet(source))
-        done = _written(path, target, source) and _same(path, target, content_type)
-        if done:
-            target.replace(path)
+        if _written(path, target, source) and _same(path, target, content_type):
+            done = target
     except _DAMAGED as error:
         if isinstance(error, OSError) and error.errno in FULL:
             raise
-        done = False
     except OSError as error:
         # Larger than what the process that looks into files may see at once.
         if error.errno != errno.ENOMEM:
             raise
-        done = False
     finally:
-        target.unlink(missing_ok=True)
+        if done is None:
+            target.unlink(missing_ok=True)
     return done
 
 
-def _appended(path: Path, packet: bytes) -> bool:
+def _appended(path: Path, packet: bytes) -> Path | None:
     box = films.box_for(path, packet)
     if box is None:
-        return False
+        return None
     patches.append(path, box)
-    return True
+    return path
 
 
 def _written(path: Path, target: Path, source: str) -> bool:
