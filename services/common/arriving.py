@@ -10,6 +10,8 @@ from typing_extensions import override
 
 # What one read of the loop returns at most; the source waits while as much is here.
 _HELD_BYTES = 256 * 1024
+# Pieces are joined up to this while they wait, so that few have to be read in one turn of the loop.
+_JOINED_BYTES = 4096
 
 
 class Arriving(asyncio.Protocol):
@@ -73,7 +75,10 @@ class Arriving(asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        self._pieces.append(data)
+        if self._pieces and len(self._pieces[-1]) + len(data) <= _JOINED_BYTES:
+            self._pieces[-1] += data
+        else:
+            self._pieces.append(data)
         was, self._held = self._held, self._held + len(data)
         if was < _HELD_BYTES <= self._held and self._transport:
             self._transport.pause_reading()

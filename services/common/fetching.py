@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _CONNECTIONS = 64
 _HEAD_BYTES = 100 * 1024
 _BODILESS = frozenset({204, 304})
+# Heads before the answer's own (103 and the like) that are read.
+_HINTS = 16
+# What is parsed before the loop turns to others, about a millisecond's worth.
+_IN_A_TURN = 128
 
 
 def fetching_client(*, timeout: httpx.Timeout, ca_bundle: str = "") -> httpx.AsyncClient:
@@ -105,6 +109,7 @@ class _Exchange(httpx.AsyncByteStream):
         self._room: asyncio.Semaphore | None = room
         self._times = request.extensions["timeout"]
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_BYTES)
+        self._parsed = 0
         # Bytes of the body that were announced, unless h11 has to find its end.
         self._length: int | None = None
 
@@ -122,15 +127,23 @@ class _Exchange(httpx.AsyncByteStream):
             return
 
     async def head(self) -> h11.Response:
-        """Return the beginning of the answer."""
-        while True:
+        """Return the beginning of the answer; all of it comes within the time of one read."""
+        with _told(httpx.ReadTimeout, httpx.ReadError):
+            async with asyncio.timeout(self._times["read"]):
+                head = await self._head()
+        self._length = _announced(self._request.method, head)
+        return head
+
+    async def _head(self) -> h11.Response:
+        for _ in range(_HINTS):
             event = await self._event()
             if isinstance(event, h11.Response):
-                self._length = _announced(self._request.method, event)
                 return event
             if not isinstance(event, h11.InformationalResponse):
                 msg = "the server closed the connection without an answer"
                 raise httpx.RemoteProtocolError(msg)
+        msg = f"the server says more than {_HINTS} things before it answers"
+        raise httpx.RemoteProtocolError(msg)
 
     @override
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -139,8 +152,11 @@ class _Exchange(httpx.AsyncByteStream):
             async for piece in self._announced_body(self._length):
                 yield piece
             return
-        while isinstance(event := await self._event(), h11.Data):
-            yield bytes(event.data)
+        ended = False
+        while not ended:
+            piece, ended = await self._found_body()
+            if piece:
+                yield piece
 
     @override
     async def aclose(self) -> None:
@@ -163,14 +179,26 @@ class _Exchange(httpx.AsyncByteStream):
             left -= min(left, len(piece))
             piece = b""
 
+    async def _found_body(self) -> tuple[bytes, bool]:
+        """Return what is here of the body, in however many chunks, and whether that was all."""
+        found, event = bytearray(), await self._event()
+        while isinstance(event, h11.Data):
+            found += event.data
+            event = await self._next()
+        return bytes(found), event is not h11.NEED_DATA
+
     async def _event(self) -> object:
-        while True:
-            with _understood():
-                event = self._http.next_event()
-            if event is not h11.NEED_DATA:
-                return event
+        while (event := await self._next()) is h11.NEED_DATA:
             with _understood():
                 self._http.receive_data(await self._read())
+        return event
+
+    async def _next(self) -> object:
+        self._parsed += 1
+        if self._parsed % _IN_A_TURN == 0:
+            await asyncio.sleep(0)
+        with _understood():
+            return self._http.next_event()
 
     async def _read(self) -> bytes:
         with _told(httpx.ReadTimeout, httpx.ReadError):
