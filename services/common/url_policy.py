@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 MAX_URL_LENGTH = 8192
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# The client looks at where a redirect leads also where it does not follow, and fails of some names.
+UNREACHED = (httpx.HTTPError, UnicodeError)
 _CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
 
 
@@ -77,10 +79,10 @@ class UrlPolicy:
             raise InvalidArgument(field_name, f"must be a URL of 1 to {MAX_URL_LENGTH} characters")
         try:
             url = httpx.URL(text)
-            port = url.port
+            host, port = url.host, url.port
         except (httpx.InvalidURL, ValueError) as error:
             raise InvalidArgument(field_name, "is not a URL") from error
-        named = bool(url.host) and " " not in url.host and "%" not in url.host
+        named = bool(host) and " " not in host and "%" not in host
         if url.scheme not in {"http", "https"} or not named:
             raise InvalidArgument(field_name, "must be a URL", allowed=("https", "http"))
         if url.userinfo:
@@ -166,7 +168,7 @@ async def open_url(
                 return
         finally:
             await response.aclose()
-        following = policy.check(str(_join(url, location)))
+        following = policy.check(str(joined(url, location)))
         if following.host != url.host or following.scheme != url.scheme:
             sent = {key: value for key, value in sent.items() if key.lower() not in _CREDENTIALS}
         url = following
@@ -174,7 +176,8 @@ async def open_url(
     raise PermissionDenied(msg)
 
 
-def _join(url: httpx.URL, location: str) -> httpx.URL:
+def joined(url: httpx.URL, location: str) -> httpx.URL:
+    """Return where a redirect leads, unchecked; raises ``Unavailable`` where that is no URL."""
     try:
         return url.join(location)
     except (httpx.InvalidURL, ValueError) as error:
@@ -196,7 +199,7 @@ async def _send(
     )
     try:
         return await client.send(request, stream=True, follow_redirects=False)
-    except httpx.HTTPError as error:
+    except UNREACHED as error:
         kind = type(error).__name__
         msg = f"the host {pinned.url.host!r} cannot be reached: {kind}"
         raise Unavailable(msg) from error

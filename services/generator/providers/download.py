@@ -8,7 +8,7 @@ from datetime import datetime
 import httpx
 
 from services.common.errors import DataLoss, PermissionDenied, ProviderRefused, Unavailable
-from services.common.url_policy import UrlPolicy
+from services.common.url_policy import UNREACHED, UrlPolicy, joined
 from services.generator.providers.adapter import Adapter, Output, media_type_of
 
 CHUNK = 256 * 1024
@@ -108,7 +108,9 @@ class _Transfer:
         response = await self._open({})
         length = response.headers.get("content-length", "")
         self._size = int(length) if length.isdigit() else None
-        self._etag = response.headers.get("etag", "")
+        etag = response.headers.get("etag", "")
+        # One that is not ASCII cannot be sent back as it came.
+        self._etag = etag if etag.isascii() else ""
         if self._size is not None and self._size > self._max_bytes:
             _lost(f"the result has {self._size} bytes, more than are allowed")
         stream = _chunked(response)
@@ -169,7 +171,7 @@ class _Transfer:
             if response.status_code not in REDIRECTS or not location:
                 return _usable(response)
             await self.close()
-            following = self._policy_url(str(url.join(location)))
+            following = self._policy_url(str(joined(url, location)))
             if (following.scheme, following.netloc) != (url.scheme, url.netloc):
                 headers = {}
             url = following
@@ -186,7 +188,7 @@ class _Transfer:
         )
         try:
             return await self._http.send(request, stream=True, follow_redirects=False)
-        except httpx.HTTPError as error:
+        except UNREACHED as error:
             message = f"the host {url.host!r} cannot be reached: {type(error).__name__}"
             raise Unavailable(message) from error
 

@@ -3,7 +3,7 @@
 import httpx
 
 from services.common.errors import ProviderRefused, Unavailable
-from services.common.url_policy import UrlPolicy
+from services.common.url_policy import UNREACHED, UrlPolicy
 from services.generator.domain.tasks import Media
 from services.generator.providers.adapter import Place
 
@@ -37,7 +37,7 @@ class Uploader:
         )
         try:
             response = await self._http.send(request, follow_redirects=False)
-        except httpx.HTTPError as error:
+        except UNREACHED as error:
             message = f"the host {url.host!r} cannot be reached: {type(error).__name__}"
             raise Unavailable(message) from error
         if response.status_code >= 500 or response.status_code == 429:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 KIND = "uri"
 _PARTIAL = 206
 _NOT_SATISFIABLE = 416
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+# Twenty digits, as h11 takes of a length, are more than any file has.
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,20})-[0-9]{1,20}/([0-9]{1,20}|\*)")
+# Seconds: who asks for a longer rest than a day says nothing that could be planned with.
+_LONGEST_REST = 24 * 3600.0
 
 
 def accept(response: httpx.Response, *, resumed: bool) -> None:
@@ -57,12 +60,13 @@ def validator(response: httpx.Response) -> str:
     A weak tag may stand for different bytes. A date tells versions apart when it lies at least a
     second before the answer's own (RFC 9110, 8.8.2.2).
     """
-    headers = response.headers
-    etag, modified = headers.get("etag", ""), headers.get("last-modified", "")
+    # What is not ASCII cannot be sent back as it came.
+    told = {name: text if text.isascii() else "" for name, text in response.headers.items()}
+    etag, modified = told.get("etag", ""), told.get("last-modified", "")
     if etag and not etag.startswith("W/"):
-        return str(etag)
-    age = _seconds_between(modified, headers.get("date", ""))
-    return str(modified) if age is not None and age >= 1 else ""
+        return etag
+    age = _seconds_between(modified, told.get("date", ""))
+    return modified if age is not None and age >= 1 else ""
 
 
 def media_type(response: httpx.Response) -> str:
@@ -74,13 +78,13 @@ def _retry_after(response: httpx.Response) -> float | None:
     """Return the seconds of ``Retry-After``, which may be a number or a date."""
     told = response.headers.get("retry-after", "")
     if told.isdecimal():
-        return float(told)
+        return min(float(told), _LONGEST_REST)
     seconds = _seconds_between(response.headers.get("date", ""), told)
-    return None if seconds is None else max(0.0, seconds)
+    return None if seconds is None else min(max(0.0, seconds), _LONGEST_REST)
 
 
 def _seconds_between(earlier: str, later: str) -> float | None:
     try:
         return (parsedate_to_datetime(later) - parsedate_to_datetime(earlier)).total_seconds()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

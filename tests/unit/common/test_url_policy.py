@@ -79,6 +79,7 @@ def test_addresses_that_are_public(address: str) -> None:
         "https://example.com:0/",
         "https://example.com:99999/",
         "https://exa mple.com/",
+        "https://xn--a/",
         "https://x/\n",
         "concat:https://a|https://b",
         "https://" + "a" * 9000,

@@ -5,7 +5,13 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from services.common.errors import DataLoss, PermissionDenied, ProviderRefused, Unavailable
+from services.common.errors import (
+    DataLoss,
+    PermissionDenied,
+    ProviderRefused,
+    ServiceError,
+    Unavailable,
+)
 from services.common.fetching import fetching_client
 from services.common.url_policy import UrlPolicy
 from services.generator.providers.adapter import Output, media_type_of
@@ -83,6 +89,33 @@ async def test_a_broken_connection_is_resumed_where_it_broke(
     async with raw_server(script) as server:
         assert (await fetched(downloader(http), Output(url=server.url)))[2] == MP4
     assert asked == [half]
+
+
+async def test_a_tag_that_cannot_be_sent_back_keeps_nobody_from_the_rest(
+    http: httpx.AsyncClient,
+) -> None:
+    half = 300_000
+
+    async def script(request: Request, writer: asyncio.StreamWriter) -> None:
+        if "range" not in request.headers:
+            writer.write(answer(MP4[:half], length=len(MP4), headers=('etag: "café"',)))
+            return
+        assert "if-range" not in request.headers
+        told = f"content-range: bytes {half}-{len(MP4) - 1}/{len(MP4)}"
+        writer.write(answer(MP4[half:], status="206 Partial", headers=(told,)))
+
+    async with raw_server(script) as server:
+        assert (await fetched(downloader(http), Output(url=server.url)))[2] == MP4
+
+
+@pytest.mark.parametrize("location", ["http://[x", "http://xn--a/", "http://127.0.0.1:x/"])
+async def test_a_redirect_to_nonsense_is_an_error_of_ours(
+    http: httpx.AsyncClient, location: str
+) -> None:
+    moved = answer(b"", status="302 Found", headers=(f"location: {location}",))
+    async with raw_server(always(moved)) as server:
+        with pytest.raises(ServiceError):
+            await fetched(downloader(http), Output(url=server.url))
 
 
 async def test_too_few_bytes_to_tell_what_they_are_are_tried_again(http: httpx.AsyncClient) -> None:
