@@ -12,6 +12,7 @@ import av
 from av.error import FFmpegError
 from av.filter import Graph
 
+from services.common.errors import DataLoss
 from services.storage.adapters.media_formats import MAX_PIXELS, opened
 from services.storage.domain.deriving import QUICK_PIXELS
 
@@ -63,7 +64,7 @@ def _pick(source: str, frames: int, alive: Alive) -> tuple[Any, list[Any]]:
             face = frame if tile <= _COUNT // 2 else face
     if face is None:
         msg = "no frame could be decoded"
-        raise ValueError(msg)
+        raise DataLoss(msg)
     return face, tiles + [tiles[-1]] * (_COUNT - len(tiles))
 
 

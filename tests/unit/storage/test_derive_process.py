@@ -11,6 +11,7 @@ import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 
 from services.storage.adapters.derive_process import make
+from services.storage.adapters.line_server import answered
 from tests.unit.storage.test_stowaways import FORMATS, streamed
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -134,3 +135,13 @@ def test_a_long_film_without_an_index_has_stills_as_well(
     monkeypatch.setattr("services.storage.adapters.derive_stills.QUICK_PIXELS", 9 * 2 * 64 * 48)
     made = make(str(path), str(tmp_path), 40, ["thumbnail", "contact_sheet"])
     assert made.keys() == {"thumbnail", "contact_sheet"}
+
+
+def test_a_film_without_a_picture_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    with av.open(str(path), "w", options={"movflags": "empty_moov"}) as target:
+        stream = target.add_stream("libx264", rate=8)
+        stream.width, stream.height = 160, 90
+        target.start_encoding()
+    asked = {"source": str(path), "folder": str(tmp_path), "frames": 1, "roles": ["poster"]}
+    assert answered(make, asked)["kind"] == "media"
