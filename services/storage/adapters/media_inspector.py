@@ -82,8 +82,13 @@ def _alone(path: Path, found: Format) -> Picture | None:
 
 
 def _decodable(picture: Picture, found: Format) -> bool:
-    """Whether it is small enough to be unpacked here; raises ``DataLoss`` for what never is."""
+    """Whether it is small enough to be unpacked here; raises ``DataLoss`` for what never is.
+
+    FFmpeg reads no frame of an animated WebP.
+    """
     _check_size(picture.width, picture.height, found)
+    if picture.animated:
+        return False
     in_all = picture.pixels * picture.frames
     return picture.pixels * picture.depth <= _DECODED_BYTES and in_all <= _DECODED_IN_ALL
 
@@ -101,7 +106,7 @@ def _check_size(width: int, height: int, found: Format) -> None:
 
 
 def _told(picture: Picture, found: Format) -> MediaInfo:
-    """What the structure tells of a large picture, whose damage shows when its files are drawn."""
+    """What the structure tells of a picture whose damage shows only when its files are drawn."""
     return MediaInfo(
         container=found.container,
         video_codec=_CODECS.get(found.container, found.container),

@@ -39,7 +39,7 @@ class Picture:
     """A picture as its header tells of it; ``end`` is where its bytes end.
 
     ``pixels`` are those of the largest picture in the file, and ``depth`` is the most bytes that
-    one of them takes unpacked.
+    one of them takes unpacked. ``animated`` is a WebP whose pictures lie in frames.
     """
 
     width: int
@@ -48,6 +48,7 @@ class Picture:
     pixels: int
     frames: int = 1
     depth: int = 4
+    animated: bool = False
 
 
 class _Elements:
@@ -199,7 +200,7 @@ def _webp(data: mmap.mmap) -> Picture:
     if position not in {end, end + 1}:
         msg = "its parts do not add up"
         raise ValueError(msg)
-    return Picture(width, height, end, pixels, max(1, frames))
+    return Picture(width, height, end, pixels, max(1, frames), animated=frames > 0)
 
 
 def _webp_size(data: mmap.mmap, start: int) -> tuple[int, int]:

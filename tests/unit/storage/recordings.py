@@ -113,6 +113,7 @@ KINDS: dict[str, tuple[str, Any]] = {
     "webp without loss": ("image/webp", lambda: picture("WEBP", lossless=True)),
     "transparent webp": ("image/webp", lambda: picture("WEBP", channels=4, lossless=True)),
     "extended webp": ("image/webp", lambda: picture("WEBP", channels=4)),
+    "webp that moves": ("image/webp", lambda: moving("WEBP")),
     "wav": ("audio/wav", lambda: sound("wav", "pcm_s16le")),
     "wav sent as it was made": ("audio/wav", sent_as_made),
     "mp3": ("audio/mpeg", lambda: sound("mp3", "libmp3lame")),

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import av
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from services.common.errors import DataLoss
 from services.storage.adapters.ebml_elements import element
@@ -49,6 +49,8 @@ def write_label(path: Path, content_type: str, source: str) -> bool:
 
 def decoded(path: Path) -> list[tuple[object, ...]]:
     """Every picture and every piece of sound, with the time at which it is shown or heard."""
+    if b"ANMF" in path.read_bytes():
+        return _unrolled(path)
     with av.open(str(path)) as container:
         return [
             (
@@ -58,6 +60,15 @@ def decoded(path: Path) -> list[tuple[object, ...]]:
             )
             for frame in container.decode()
         ]
+
+
+def _unrolled(path: Path) -> list[tuple[object, ...]]:
+    """The pictures of a WebP, which Pillow reads also where it moves."""
+    with Image.open(path) as found:
+        seen = [
+            (each.info.get("duration"), each.tobytes()) for each in ImageSequence.Iterator(found)
+        ]
+        return [*seen, (found.mode, found.info.get("loop"))]
 
 
 def packets(path: Path) -> list[tuple[object, ...]]:

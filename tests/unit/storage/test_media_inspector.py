@@ -14,7 +14,7 @@ from services.storage.adapters.media_inspector import measure
 from services.storage.adapters.mp4_boxes import begins_with_index, top_level_boxes
 from services.storage.domain.assets import MediaInfo
 from tests.unit.storage.clips import mp4, png
-from tests.unit.storage.recordings import repacked, sound
+from tests.unit.storage.recordings import moving, repacked, sound
 
 CLIP = mp4(sound=True, seconds=1)
 
@@ -72,6 +72,24 @@ def test_a_title_in_another_encoding_does_no_harm(tmp_path: Path) -> None:
 def test_a_picture_is_measured(tmp_path: Path) -> None:
     found = measure(written(tmp_path, png(size=(16, 12))), "image/png")
     assert (found.video_codec, found.width, found.height, found.fps) == ("png", 16, 12, 0)
+
+
+def test_a_webp_that_moves_is_measured_by_its_structure(tmp_path: Path) -> None:
+    """FFmpeg reads none of its frames."""
+    data = moving("WEBP")
+    found = measure(written(tmp_path, data), "image/webp")
+    assert found == MediaInfo(container="webp", video_codec="webp", width=17, height=11, frames=3)
+    for broken in (data[:-1], data[: len(data) // 2], data + b"more"):
+        with pytest.raises(DataLoss):
+            measure(written(tmp_path, broken), "image/webp")
+
+
+def test_a_webp_that_moves_and_is_very_large_is_refused(tmp_path: Path) -> None:
+    data = bytearray(moving("WEBP"))
+    assert data[12:16] == b"VP8X"
+    data[24:30] = b"\xff\xff\x00" * 2
+    with pytest.raises(DataLoss, match="65536 x 65536"):
+        measure(written(tmp_path, bytes(data)), "image/webp")
 
 
 @given(cut=st.integers(min_value=0, max_value=len(CLIP) - 1))
