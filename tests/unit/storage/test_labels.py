@@ -25,8 +25,9 @@ from services.storage.adapters.labels.patches import Patch
 from services.storage.adapters.labels.statements import MODEL_MADE, PARTLY_MODEL_MADE, packet
 from services.storage.adapters.labels.writing import labelled
 from services.storage.adapters.media_inspector import measure
+from services.storage.adapters.mp4_boxes import top_level_boxes
 from services.storage.adapters.process_limits import FULL
-from tests.unit.storage.recordings import KINDS, film, picture, repacked, sound
+from tests.unit.storage.recordings import KINDS, film, moving, picture, repacked, sound
 from tests.unit.storage.test_staging import largest_file
 
 NAME = "DigitalSourceType"
@@ -245,6 +246,44 @@ def _webm_without_padding() -> bytes:
     return data[:place] + b"\xbf" + data[place + 1 :]
 
 
+def _gif_with_a_packet_behind(mark: bytes, after: int) -> bytes:
+    data = moving("GIF")
+    place = data.rindex(mark) + after
+    packet = b"\x21\xff\x0bXMP DataXMP" + XMP_ELSEWHERE.encode()
+    return data[:place] + packet + bytes([1, *range(255, -1, -1), 0]) + data[place:]
+
+
+def _webm_with_a_sum() -> bytes:
+    """RFC 9559, 6.2: the first element tells the CRC-32 of all others in the segment."""
+    data = film("webm", "libvpx", "libopus")
+    start, padding = data.index(b"\x11\x4d\x9b\x74"), data.index(b"\xec\x01")
+    end = padding + 9 + int.from_bytes(data[padding + 2 : padding + 9], "big")
+    less = b"\xec\x01" + (end - padding - 15).to_bytes(7, "big") + bytes(end - padding - 15)
+    return data[:start] + b"\xbf\x84" + bytes(4) + data[start:padding] + less + data[end:]
+
+
+def _ogg_that_says_something_twice() -> bytes:
+    """Two titles, as Vorbis comments may have; FFmpeg makes one of both."""
+    data = bytearray(sound("ogg", "libopus", suffix=".opus"))
+    said, again = b"encoder=Lavf", b"TITLE=a soun"
+    page, place = data.index(b"OggS", 1), data.index(said)
+    data[place : place + len(said)] = again
+    data[page + 22 : page + 26] = bytes(4)
+    whole = data[page : data.index(b"OggS", page + 1)]
+    data[page + 22 : page + 26] = _ogg_sum(bytes(whole)).to_bytes(4, "little")
+    return bytes(data)
+
+
+def _ogg_sum(page: bytes) -> int:
+    """RFC 3533, 6: a CRC-32 that begins with zero and takes the highest bit first."""
+    found = 0
+    for byte in page:
+        found ^= byte << 24
+        for _ in range(8):
+            found = (found << 1) ^ (0x104C11DB7 if found & 0x80000000 else 0)
+    return found
+
+
 def _flac_that_lies(vendor: int) -> bytes:
     """One block of comments, whose first length is a lie: FFmpeg warns of it, and plays on."""
     data = sound("flac", "flac")
@@ -265,6 +304,12 @@ LEFT_ALONE = {
         "image/webp",
         lambda: picture("WEBP", xmp=XMP_ELSEWHERE.encode()),
     ),
+    "gif with a packet in its middle": (
+        "image/gif",
+        lambda: _gif_with_a_packet_behind(b"\x21\xf9\x04", 8),
+    ),
+    "gif with a packet at its end": ("image/gif", lambda: _gif_with_a_packet_behind(b"\x3b", 0)),
+    "webm with a sum of all that it holds": ("video/webm", _webm_with_a_sum),
     "several jpegs in one": ("image/jpeg", _two_jpegs),
     "wav that tells a wrong length": ("audio/wav", _wav_of_a_wrong_length),
     "mp3 with a tag of 1998": ("audio/mpeg", _mp3_with_an_old_tag),
@@ -275,6 +320,7 @@ LEFT_ALONE = {
         "audio/ogg",
         lambda: repacked(sound("flac", "flac"), "ogg", CHAPTER000="00:00:00.000"),
     ),
+    "ogg that says something twice": ("audio/ogg", _ogg_that_says_something_twice),
     "ogg of several streams": ("audio/ogg", lambda: film("ogg", "libvpx", "libopus")),
     "ogg with a page missing": ("audio/ogg", _ogg_with_a_gap),
     "two oggs one after the other": ("audio/ogg", _chained_ogg),
@@ -307,6 +353,22 @@ def test_a_label_that_has_cost_a_sound_is_not_kept(
     )
     assert not write_label(path, "audio/flac", MODEL_MADE)
     assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("movflags", ["frag_keyframe+empty_moov", "frag_keyframe+omit_tfhd_offset"])
+def test_the_index_of_a_film_in_pieces_stays_where_players_look_for_it(
+    tmp_path: Path, movflags: str
+) -> None:
+    """ISO 14496-12, 8.8.11: the last four bytes of the file tell how long it is."""
+    path = written(tmp_path, film("mp4", "libx264", "aac", movflags=movflags))
+    before, index = packets(path), top_level_boxes(path)[-1]
+    assert index.kind == b"mfra"
+    told = path.read_bytes()[index.start :]
+    assert write_label(path, "video/mp4", MODEL_MADE)
+    data = path.read_bytes()
+    assert data[-int.from_bytes(data[-4:], "big") :] == told
+    assert packets(path) == before
+    assert "trainedAlgorithmicMedia" in comments(path)["xmp"]
 
 
 def test_a_recording_of_an_odd_length_is_filled_up_before_its_label(tmp_path: Path) -> None:
@@ -422,6 +484,13 @@ def test_what_quicktime_says_inside_its_index_counts_as_well(tmp_path: Path) -> 
     path = written(tmp_path, data)
     assert not write_label(path, "video/quicktime", MODEL_MADE)
     assert path.read_bytes() == data
+
+
+def test_a_comment_with_a_semicolon_is_one_comment(tmp_path: Path) -> None:
+    tone = sound("ogg", "libopus", suffix=".opus")
+    path = written(tmp_path, repacked(tone, "ogg", title="one; two"))
+    assert write_label(path, "audio/ogg", MODEL_MADE)
+    assert b"title=one; two" in path.read_bytes()
 
 
 def test_a_comment_in_another_encoding_is_copied_byte_for_byte(tmp_path: Path) -> None:

@@ -11,8 +11,13 @@ from services.storage.adapters.labels.statements import NAME
 from services.storage.adapters.media_formats import TITLES, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+_BETWEEN = ";"
+"""What FFmpeg writes between comments of the same name."""
+_HEAD_BYTES = 1 << 20
+"""Comments come before all sound."""
 
 
 def copied(path: Path, target: Path, source: str) -> bool:
@@ -25,17 +30,26 @@ def copied(path: Path, target: Path, source: str) -> bool:
         streams = list(original.streams)
         if [stream.type for stream in streams] != ["audio"] or original.chapters():
             return False
-        if NAME.lower() in map(str.lower, streams[0].metadata):
+        said = streams[0].metadata
+        if NAME.lower() in map(str.lower, said) or _joined(path, said):
             return False
         with _written(target) as copy:
             into = copy.add_stream_from_template(streams[0])
-            into.metadata.update(streams[0].metadata)
+            into.metadata.update(said)
             into.metadata[NAME] = source
             for packet in original.demux():
                 if packet.dts is not None:
                     packet.stream = into
                     copy.mux(packet)
     return _alike(_told(path), _told(target))
+
+
+def _joined(path: Path, said: Mapping[str, str]) -> bool:
+    """Whether the file may say something twice: FFmpeg makes one comment of both."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES).lower()
+    texts = {name.lower().encode() + b"=" for name, text in said.items() if _BETWEEN in text}
+    return any(head.count(name) != 1 for name in texts)
 
 
 def same_packets(one: Path, other: Path) -> bool:

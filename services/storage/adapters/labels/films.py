@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO
 
 from services.storage.adapters.ebml_elements import element
-from services.storage.adapters.labels.patches import Patch, overwritten
+from services.storage.adapters.labels.patches import Patch, inserted, overwritten
 from services.storage.adapters.labels.statements import NAME
 from services.storage.adapters.media_formats import MP4, opened
 from services.storage.adapters.mp4_boxes import top_level_boxes
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 # The packet that QuickTime keeps inside its index is read as well, and no picture is.
 _METADATA = {"probesize": "32", "skip_frame": "all", "export_xmp": "1"}
-_SEGMENT, _CLUSTER, _VOID = 0x18538067, 0x1F43B675, 0xEC
+_SEGMENT, _CLUSTER, _VOID, _SUM = 0x18538067, 0x1F43B675, 0xEC, 0xBF
 _LONGEST = 127
 """Content from which on the size of an element takes more than a byte."""
 _LONG_SIZE = 9
@@ -27,9 +27,10 @@ _LONG_SIZE = 9
 _MAX_ELEMENTS = 1000
 
 
-def box_for(path: Path, packet: bytes) -> bytes | None:
-    """Return the box to append to an MP4, MOV or M4A; ``None`` where it has a packet, or no end.
+def in_mp4(path: Path, packet: bytes) -> Patch | None:
+    """As a box at the end of an MP4, MOV or M4A; ``None`` where it has a packet, or no end.
 
+    The index of a film in pieces stays last, where players look for it (ISO 14496-12, 8.8.11).
     QuickTime has a place of its own as well, inside the index; readers of it know the box too.
     """
     boxes = top_level_boxes(path)
@@ -38,20 +39,24 @@ def box_for(path: Path, packet: bytes) -> bytes | None:
     with opened(path, MP4, _METADATA) as film:
         if "xmp" in film.metadata:
             return None
-    return (24 + len(packet)).to_bytes(4, "big") + b"uuid" + _XMP_BOX + packet
+    box = (24 + len(packet)).to_bytes(4, "big") + b"uuid" + _XMP_BOX + packet
+    last = boxes[-1]
+    return inserted(last.start + (0 if last.kind == b"mfra" else last.size), box)
 
 
 def in_matroska(data: mmap.mmap, path: Path, source: bytes) -> list[Patch] | None:
     """As a tag (RFC 9559, 5.1.8), in the place of padding before the first picture.
 
     Anywhere else it would move what the index points to. FFmpeg leaves some ninety bytes, of which
-    the type by its alias takes no more than 83.
+    the type by its alias takes no more than 83. A sum of the whole segment would be wrong after.
     """
     with path.open("rb") as file:
         head = list(_before_pictures(file, len(data)))
     end = head[-1][1] if head else 0
     name = NAME.upper().encode()
     if data.find(name, 0, end) >= 0 or data.find(NAME.encode(), 0, end) >= 0:
+        return None
+    if any(kind == _SUM for _, _, kind in head):
         return None
     simple = _made(b"\x45\xa3", name) + _made(b"\x44\x87", source)
     tag = _made(b"\x63\xc0", b"") + _made(b"\x67\xc8", simple)

@@ -87,12 +87,15 @@ def _jpeg_segments(data: mmap.mmap) -> Iterator[tuple[int, int, int]]:
 
 
 def in_gif(data: mmap.mmap, packet: bytes, _picture: Picture) -> list[Patch] | None:
-    """As an application extension before the first picture; the version of 1989 has extensions."""
+    """As an application extension before the first picture; the version of 1989 has extensions.
+
+    One of another may lie anywhere.
+    """
+    if data.find(_GIF_KEYWORD) >= 0:
+        return None
     place, flags = 13, data[10]
     place += 3 << (flags & 7) + 1 if flags & _GIF_COLOURS else 0
     while data[place] == _GIF_EXTENSION and data[place + 1] in _GIF_APART:
-        if data[place : place + len(_GIF_KEYWORD)] == _GIF_KEYWORD:
-            return None
         place += 2
         while length := data[place]:
             place += 1 + length

@@ -34,7 +34,7 @@ _DAMAGED = (DataLoss, FFmpegError, ValueError, ArithmeticError, IndexError, stru
 def labelled(path: Path, content_type: str, source: str) -> Path | None:
     """Return the file with a label; ``source`` is IPTC's digital source type, as a URI.
 
-    It is a copy beside the file, or an MP4 itself, to whose end the label was appended. ``None``
+    It is a copy beside the file, or an MP4 itself to whose end the label was appended. ``None``
     where the file stays as it was to the byte: it has such a statement, or an XMP packet, of its
     own, its format has no place for one (raw AAC), or what comes out would not be the same picture
     or recording. What carries a signed C2PA manifest is not to be given in here. Raises
@@ -44,8 +44,8 @@ def labelled(path: Path, content_type: str, source: str) -> Path | None:
     done = None
     try:
         if found_in(path) is MP4:
-            return _appended(path, statements.packet(source))
-        if _written(path, target, source) and _same(path, target, content_type):
+            done = _boxed(path, target, statements.packet(source))
+        elif _written(path, target, source) and _same(path, target, content_type):
             done = target
     except _DAMAGED as error:
         if isinstance(error, OSError) and error.errno in FULL:
@@ -55,17 +55,22 @@ def labelled(path: Path, content_type: str, source: str) -> Path | None:
         if error.errno != errno.ENOMEM:
             raise
     finally:
-        if done is None:
+        if done != target:
             target.unlink(missing_ok=True)
     return done
 
 
-def _appended(path: Path, packet: bytes) -> Path | None:
-    box = films.box_for(path, packet)
-    if box is None:
+def _boxed(path: Path, target: Path, packet: bytes) -> Path | None:
+    """Append the label to the file, or write it into a copy where something has to stay last."""
+    change = films.in_mp4(path, packet)
+    if change is None:
         return None
-    patches.append(path, box)
-    return path
+    if change.start == path.stat().st_size:
+        patches.append(path, change.data)
+        return path
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        patches.write(data, [change], target)
+    return target
 
 
 def _written(path: Path, target: Path, source: str) -> bool:
