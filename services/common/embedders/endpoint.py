@@ -14,6 +14,8 @@ from services.common.errors import InvalidArgument, Unavailable
 
 # The text is to blame: too long, or not to be had. Anything else is trouble of the endpoint.
 _REFUSED = frozenset({400, 413, 422})
+# Seconds after which an endpoint that has had too many questions is asked again.
+_REST = 60.0
 
 
 class EndpointEmbedder:
@@ -34,6 +36,8 @@ class EndpointEmbedder:
                 model=self.name, input=[*texts], encoding_format="float"
             )
             answer = CreateEmbeddingResponse.model_validate_json(given.content)
+        except openai.RateLimitError as error:
+            raise Unavailable("the embeddings endpoint wants fewer requests", _REST) from error
         except openai.APIStatusError as error:
             if error.status_code in _REFUSED:
                 message = f"are refused by the embeddings endpoint ({error.status_code})"
@@ -58,4 +62,6 @@ def _away(error: Exception) -> Unavailable:
 
 def _unit(numbers: Sequence[float]) -> tuple[float, ...]:
     length = math.hypot(*numbers)
+    if not math.isfinite(length):
+        raise Unavailable("the embeddings endpoint gave numbers that are not finite")
     return tuple(number / length for number in numbers) if length else ()

@@ -32,7 +32,8 @@ class Embedder(Protocol):
     async def embed(self, texts: Sequence[str]) -> Sequence[tuple[float, ...]]:
         """Return a vector for each text in order, () where it says nothing.
 
-        Raises ``Unavailable``, and ``InvalidArgument`` where a text is refused for what it is.
+        Raises ``Unavailable``, with ``retry_after`` where nothing else would be read either, and
+        ``InvalidArgument`` where a text is refused for what it is.
         """
 
 

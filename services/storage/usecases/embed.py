@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from services.common.errors import InvalidArgument, Unavailable
@@ -29,12 +29,36 @@ _SHORT = 500
 log = get_logger(__name__)
 
 
+class _TooMuchError(Exception):
+    """The embedder reads other texts, and has failed over these: too long together, or one of them.
+
+    Fewer may do.
+    """
+
+
+@dataclass(slots=True)
+class _Portion:
+    """How many texts the embedder can read at a time, as far as it has shown."""
+
+    size: int = BATCH
+
+    def halve(self, tried: int) -> None:
+        """Take in that so many were too many, or may have been."""
+        self.size = max(1, tried // 2)
+
+    def grow(self) -> None:
+        """Take in that all were read."""
+        self.size = min(BATCH, self.size + 1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embed:
     """Embeds what waits, in batches; of several replicas one takes each asset.
 
-    While the embedder is away nothing is counted as a try. What fails in another way, or takes the
-    service along, is tried again alone, a few times, and is then found by its words alone.
+    While the embedder is away nothing is counted as a try. One that has failed is shown half as
+    many, and one more with each batch that it has read: those before may have been too long for it.
+    What fails alone while others are read, or in another way, or takes the service along, is tried
+    again alone, a few times, and is then found by its words alone.
     """
 
     assets: AssetStore
@@ -42,12 +66,13 @@ class Embed:
     embedder: Embedder
     now: Clock
     outside: bool = False
+    _portion: _Portion = field(default_factory=_Portion, init=False, repr=False, compare=False)
 
     async def once(self) -> int:
         """Embed one batch; returns how many were looked at. Raises ``Unavailable``."""
         moment = self.now()
         until = moment + LEASE
-        waiting = await self.vectors.take(moment, until, BATCH, again=False)
+        waiting = await self.vectors.take(moment, until, self._portion.size, again=False)
         waiting = waiting or await self.vectors.take(moment, until, 1, again=True)
         if waiting:
             await self._tried(waiting, moment, until)
@@ -64,16 +89,31 @@ class Embed:
         mine = [each.asset_id for each in waiting]
         try:
             vectors = await self._vectors(waiting)
-        except (Unavailable, asyncio.CancelledError):
+        except (Unavailable, asyncio.CancelledError) as error:
+            if isinstance(error, Unavailable):
+                self._portion.halve(len(mine))
             back = self.vectors.put_back(mine, moment, counted=False, taken_until=until)
             await asyncio.shield(back)
             raise
+        except _TooMuchError as error:
+            await self._failed_over(mine, moment, until, error)
         except Exception:
             log.exception("assets_not_embedded", assets=mine)
             await self.vectors.put_back(mine, moment + LEASE, counted=True, taken_until=until)
         else:
             await self.vectors.forget(set(mine) - set(vectors))
             await self.vectors.keep(vectors, self.embedder.name, taken_until=until)
+            self._portion.grow()
+
+    async def _failed_over(
+        self, mine: Sequence[str], moment: datetime, until: datetime, error: _TooMuchError
+    ) -> None:
+        """Take fewer the next time; what was alone is to blame itself."""
+        alone = len(mine) == 1
+        log.warning("embedder_failed_over_texts", assets=len(mine), message=str(error))
+        self._portion.halve(len(mine))
+        later = moment + LEASE if alone else moment
+        await self.vectors.put_back(mine, later, counted=alone, taken_until=until)
 
     async def _vectors(self, waiting: Sequence[Waiting]) -> Mapping[str, Vector]:
         """Return a vector for each that is there still, an empty one where it gets none."""
@@ -111,13 +151,21 @@ class Embed:
                 return [*await self._embedded(texts[:half]), *await self._embedded(texts[half:])]
             if len(texts[0]) > _SHORT:
                 return await self._embedded([texts[0][:_SHORT]])
-            await self._takes_anything(error)
+            await self._reads_anything()
+            log.warning("text_refused", embedder=self.embedder.name, message=error.message)
             return [()]
+        except Unavailable as error:
+            # Who says when to come again has read too much lately, whatever it was.
+            if error.retry_after is not None:
+                raise
+            await self._reads_anything()
+            if len(texts) == 1 and len(texts[0]) > _SHORT:
+                return await self._embedded([texts[0][:_SHORT]])
+            raise _TooMuchError(error.message) from error
 
-    async def _takes_anything(self, refusal: InvalidArgument) -> None:
-        """Raise ``Unavailable`` where the embedder refuses whatever it is shown."""
+    async def _reads_anything(self) -> None:
+        """Raise ``Unavailable`` where the embedder reads nothing, whatever it is shown."""
         try:
             await self.embedder.embed([_HARMLESS])
         except InvalidArgument as error:
             raise Unavailable(error.message) from error
-        log.warning("text_refused", embedder=self.embedder.name, message=refusal.message)

@@ -4,7 +4,7 @@ import math
 from contextlib import asynccontextmanager
 
 import pytest
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from services.common.embedders.chosen import chosen
 from services.common.embedders.endpoint import EndpointEmbedder
@@ -43,6 +43,15 @@ async def by_endpoint(answer):
 
 def words_as_numbers(body):
     return listed([[float(len(text)), 1.0, 2.0] for text in body["input"]])
+
+
+def numbers(*written):
+    rows = ",".join(
+        f'{{"object":"embedding","index":{index},"embedding":[{",".join(written)}]}}'
+        for index in range(2)
+    )
+    usage = '"usage":{"prompt_tokens":1,"total_tokens":1}'
+    return Response(f'{{"object":"list","model":"m",{usage},"data":[{rows}]}}')
 
 
 @pytest.fixture(params=["lexical", "local", "endpoint"])
@@ -103,14 +112,34 @@ async def test_the_endpoint_is_asked_as_its_contract_says():
         lambda body: words_as_numbers(body | {"input": []}),
         lambda _: listed([[1.0, 2.0], [1.0]]),
         lambda _: JSONResponse({"data": [{"index": 0, "embedding": ["much"]}]}),
+        lambda _: numbers("NaN", "Infinity"),
+        lambda _: numbers("1e308", "1e308", "1e308", "1e308"),
         lambda _: PlainTextResponse("welcome to our network"),
     ],
-    ids=["an error", "too few vectors", "two lengths", "no numbers", "no answer of the kind"],
+    ids=[
+        "an error",
+        "too few vectors",
+        "two lengths",
+        "no numbers",
+        "not a number",
+        "too large",
+        "no answer of the kind",
+    ],
 )
 async def test_an_endpoint_that_does_not_serve_is_unavailable(answer):
     async with by_endpoint(answer) as (found, _):
         with pytest.raises(Unavailable, match="embeddings endpoint"):
             await found.embed(["dog", "hound"])
+
+
+async def test_an_endpoint_that_has_had_enough_for_now_says_when_to_come_again():
+    def busy(_):
+        return JSONResponse({"error": {"message": "slow down"}}, status_code=429)
+
+    async with by_endpoint(busy) as (found, _):
+        with pytest.raises(Unavailable) as caught:
+            await found.embed(["dog"])
+    assert caught.value.retry_after
 
 
 async def test_a_text_that_the_endpoint_refuses_is_to_blame_itself():

@@ -21,6 +21,7 @@ from services.storage.usecases.trying import LEASE, TRIES
 from tests.contract.storage.test_asset_store import MIGRATIONS, NOW, record
 
 AWAY, BROKEN, POISON = "the endpoint is away", "the model breaks", "poison"
+BUSY, FAULTY = "too many requests", "it answers 500"
 
 
 class Reader:
@@ -33,11 +34,21 @@ class Reader:
         self.trouble = ""
         self.hangs = asyncio.Event()
         self.refuses_all = False
+        self.most = BATCH
+        self.tires = self.tired = False
 
     async def embed(self, texts: Sequence[str]) -> Sequence[tuple[float, ...]]:
         self.read.append(texts)
         if self.trouble == AWAY:
             raise Unavailable(AWAY)
+        if self.trouble == BUSY:
+            raise Unavailable(BUSY, retry_after=60)
+        if self.tired:
+            self.tired = False
+            raise Unavailable(AWAY)
+        self.tired = self.tires and len(texts) > self.most
+        if len(texts) > self.most or any(FAULTY in text for text in texts):
+            raise Unavailable(FAULTY)
         if self.trouble == "hang":
             self.hangs.set()
             await asyncio.Event().wait()
@@ -155,6 +166,78 @@ async def test_what_breaks_the_embedder_is_tried_alone_and_given_up_in_the_end(
     house.moment += timedelta(days=30)
     assert await house.all_done() == 0
     assert bad.id not in await house.found()
+
+
+async def test_a_text_over_which_the_endpoint_fails_keeps_no_other_from_its_vector(
+    house: House,
+) -> None:
+    good = [await house.stored(f"film {number}", "acme") for number in range(40)]
+    bad = await house.stored(FAULTY, "evil")
+    more = [await house.stored(f"scene {number}", "acme") for number in range(40)]
+    await house.all_done()
+    assert await house.found() == {asset.id for asset in [*good, *more]}
+    assert len(house.reader.read) < 60
+    for _ in range(TRIES + 1):
+        house.moment += LEASE
+        await house.all_done()
+    alone = [texts for texts in house.reader.read if len(texts) == 1 and FAULTY in texts[0]]
+    assert len(alone) == TRIES
+    house.moment += timedelta(days=30)
+    assert await house.all_done() == 0
+    assert bad.id not in await house.found("evil")
+
+
+async def test_an_endpoint_too_slow_for_a_batch_is_shown_fewer_at_a_time(house: House) -> None:
+    house.reader.most = 8
+    assets = [await house.stored(f"film {number}") for number in range(100)]
+    await house.all_done()
+    assert await house.found() == {asset.id for asset in assets}
+    failed = [texts for texts in house.reader.read if len(texts) > 8]
+    assert len(failed) < 12
+    house.reader.most = BATCH
+    for number in range(BATCH):
+        await house.stored(f"scene {number}")
+        await house.all_done()
+    for number in range(BATCH):
+        await house.stored(f"take {number}")
+    await house.all_done()
+    assert max(len(texts) for texts in house.reader.read[-2:]) > 32
+
+
+async def test_an_endpoint_still_busy_with_a_batch_is_shown_fewer_when_it_is_back(
+    house: House,
+) -> None:
+    house.reader.most, house.reader.tires = 8, True
+    assets = [await house.stored(f"film {number}") for number in range(BATCH)]
+    for _ in range(3):
+        with pytest.raises(Unavailable, match=AWAY):
+            await house.all_done()
+    house.reader.tires = False
+    await house.all_done()
+    assert await house.found() == {asset.id for asset in assets}
+    assert [len(texts) for texts in house.reader.read[:7]] == [BATCH, 1, 32, 1, 16, 1, 8]
+
+
+async def test_of_a_long_text_over_which_the_endpoint_fails_the_beginning_is_read(
+    house: House,
+) -> None:
+    asset = await house.stored("snow " * 200 + FAULTY)
+    await house.all_done()
+    assert await house.found() == {asset.id}
+
+
+async def test_an_endpoint_that_asks_for_a_rest_gets_it_and_no_text_is_to_blame(
+    house: House,
+) -> None:
+    asset = await house.stored("a fox")
+    house.reader.trouble = BUSY
+    for number in range(TRIES + 2):
+        with pytest.raises(Unavailable, match=BUSY):
+            await house.embed.once()
+        assert len(house.reader.read) == number + 1, "it is asked no more than needs be"
+    house.reader.trouble = ""
+    assert await house.all_done() == 1
+    assert await house.found() == {asset.id}
 
 
 async def test_the_end_of_the_service_lets_another_go_on_at_once(house: House) -> None:
