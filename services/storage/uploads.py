@@ -8,7 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from services.common.errors import InvalidArgument
-from services.storage.usecases.fetch import Pace
+from services.common.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

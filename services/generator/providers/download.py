@@ -8,6 +8,7 @@ from datetime import datetime
 import httpx
 
 from services.common.errors import DataLoss, PermissionDenied, ProviderRefused, Unavailable
+from services.common.pace import Pace
 from services.common.url_policy import UNREACHED, UrlPolicy, joined
 from services.generator.providers.adapter import Adapter, Output, media_type_of
 
@@ -41,12 +42,17 @@ class Downloader:
         *,
         now: Callable[[], datetime],
         max_bytes: int = 4 * 1024**3,
+        pace: Pace | None = None,
     ) -> None:
-        """Use `http`, made by `fetching.fetching_client` and closed by the caller."""
+        """Use `http`, made by `fetching.fetching_client` and closed by the caller.
+
+        What comes more slowly than `pace` is left.
+        """
         self._http = http
         self._policy = policy
         self._now = now
         self._max_bytes = max_bytes
+        self._pace = pace or Pace()
 
     @asynccontextmanager
     async def open(self, output: Output, adapter: Adapter) -> AsyncIterator[Download]:
@@ -62,7 +68,8 @@ class Downloader:
             )
             yield Download(content_type=kind, size=len(output.data), chunks=_once(output.data))
             return
-        transfer = _Transfer(self._http, self._policy, self._max_bytes, output.url)
+        limits = _Limits(self._max_bytes, self._pace)
+        transfer = _Transfer(self._http, self._policy, limits, output.url)
         if output.authenticated:
             transfer.trust(adapter, self._now())
         try:
@@ -71,15 +78,24 @@ class Downloader:
             await transfer.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """How many bytes a result may have, and how fast it has to come."""
+
+    max_bytes: int
+    pace: Pace
+
+
 class _Transfer:
     """One download with its resumptions."""
 
     def __init__(
-        self, http: httpx.AsyncClient, policy: UrlPolicy, max_bytes: int, url: str
+        self, http: httpx.AsyncClient, policy: UrlPolicy, limits: _Limits, url: str
     ) -> None:
         self._http = http
         self._policy = policy
-        self._max_bytes = max_bytes
+        self._max_bytes = limits.max_bytes
+        self._pace = limits.pace
         self._url = url
         self._headers: Mapping[str, str] = {}
         self._response: httpx.Response | None = None
@@ -113,7 +129,7 @@ class _Transfer:
         self._etag = etag if etag.isascii() else ""
         if self._size is not None and self._size > self._max_bytes:
             _lost(f"the result has {self._size} bytes, more than are allowed")
-        stream = _chunked(response)
+        stream = _chunked(self._pace.keep(response.aiter_bytes()))
         try:
             first = await anext(stream, b"")
         except httpx.HTTPError as error:
@@ -161,7 +177,7 @@ class _Transfer:
         ):
             message = "the result broke off and cannot be resumed"
             raise Unavailable(message)
-        return _chunked(response)
+        return _chunked(self._pace.keep(response.aiter_bytes()))
 
     async def _open(self, extra: Mapping[str, str]) -> httpx.Response:
         url, headers = self._policy_url(self._url), dict(self._headers)
@@ -205,11 +221,11 @@ def _usable(response: httpx.Response) -> httpx.Response:
     return response
 
 
-async def _chunked(response: httpx.Response) -> AsyncIterator[bytes]:
+async def _chunked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Yield chunks of one size; what came before a break is yielded before it is raised."""
     waiting = bytearray()
     try:
-        async for piece in response.aiter_bytes():
+        async for piece in pieces:
             waiting += piece
             while len(waiting) >= CHUNK:
                 yield bytes(waiting[:CHUNK])

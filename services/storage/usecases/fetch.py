@@ -8,44 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from services.common.errors import Unavailable
+from services.common.pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncIterator
 
     from services.storage.domain.media_ports import Answer, Source
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """The least that has to come: so many bytes in each of so many seconds of waiting."""
-
-    least_bytes: int = 120 * 1024
-    within: float = 120.0
-
-    async def keep(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
-        """Yield what comes; raises ``Unavailable`` when it comes too slowly.
-
-        Only the waiting counts, not what is done with the bytes meanwhile.
-        """
-        loop, came, left = asyncio.get_running_loop(), 0, self.within
-        while True:
-            began = loop.time()
-            try:
-                async with asyncio.timeout(left):
-                    chunk = await anext(chunks)
-            except StopAsyncIteration:
-                return
-            except TimeoutError as error:
-                raise self._too_slow() from error
-            came, left = came + len(chunk), left - (loop.time() - began)
-            if came >= self.least_bytes:
-                came, left = 0, self.within
-            yield chunk
-
-    def _too_slow(self) -> Unavailable:
-        least = f"{self.least_bytes} bytes in {self.within:g} seconds"
-        return Unavailable(f"the bytes come too slowly: {least} is the least")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

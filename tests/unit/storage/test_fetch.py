@@ -8,9 +8,10 @@ import pytest
 
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from services.common.errors import Unavailable
+from services.common.pace import Pace
 from services.storage.domain.media_ports import Answer
 from services.storage.uploads import uploaded
-from services.storage.usecases.fetch import Fetch, Pace
+from services.storage.usecases.fetch import Fetch
 
 SAID = Answer()
 

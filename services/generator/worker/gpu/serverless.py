@@ -17,6 +17,7 @@ import httpx
 
 from services.common.errors import InvalidArgument, ServiceError, Unavailable
 from services.common.fetching import fetching_client
+from services.common.pace import Pace
 from services.common.url_policy import UrlPolicy, open_url
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.facts import Identity
@@ -155,7 +156,7 @@ class Handler:
             if answer.status_code != httpx.codes.OK:
                 raise Unavailable(f"input.{name}: {answer.status_code} from its address")
             data = bytearray()
-            async for chunk in answer.aiter_bytes():
+            async for chunk in Pace().keep(answer.aiter_bytes()):
                 data += chunk
                 if len(data) > _LARGEST_PICTURE:
                     raise InvalidArgument(f"input.{name}", "has more than 64 MiB")

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from services.common.errors import (
     Unavailable,
 )
 from services.common.fetching import fetching_client
+from services.common.pace import Pace
 from services.common.url_policy import UrlPolicy
 from services.generator.providers.adapter import Output, media_type_of
 from services.generator.providers.download import Downloader, ResultExpired
@@ -116,6 +118,25 @@ async def test_a_redirect_to_nonsense_is_an_error_of_ours(
     async with raw_server(always(moved)) as server:
         with pytest.raises(ServiceError):
             await fetched(downloader(http), Output(url=server.url))
+
+
+async def test_a_result_that_drips_is_left(http: httpx.AsyncClient) -> None:
+    gone = asyncio.Event()
+
+    async def drip(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer(MP4[:600_000], length=len(MP4)))
+        with contextlib.suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        gone.set()
+
+    loader = Downloader(http, LOCAL, now=lambda: NOW, pace=Pace(least_bytes=10**6, within=0.3))
+    async with raw_server(drip) as server:
+        with pytest.raises(Unavailable, match="too slowly"):
+            await fetched(loader, Output(url=server.url))
+        await gone.wait()
 
 
 async def test_too_few_bytes_to_tell_what_they_are_are_tried_again(http: httpx.AsyncClient) -> None:
