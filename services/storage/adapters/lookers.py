@@ -8,6 +8,7 @@ import os
 import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from services.common.errors import DataLoss, Internal, StorageFull, Unavailable
 from services.common.telemetry import get_logger
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from services.storage.domain.ports import StagedFile
 
 _MODULE = "services.storage.adapters.look_process"
-_MOST = 2
+# At a time, and of a tenant: another's files need not wait for two that take as long as they may.
+_MOST, _EACH = 3, 2
 # How long one may compute over a file: a minute, and a second for each of so many bytes. It reads
 # a whole film for its packets, again to move the index, and again for the digest.
 _SECONDS, _BYTES_A_SECOND = 60, 16 * 2**20
@@ -49,8 +51,9 @@ log = get_logger(__name__)
 
 
 class Lookers:
-    """At most two, each with one file at a time; the second only while the first is busy.
+    """At most three, each with one file at a time, another only while those there are busy.
 
+    A tenant has two at most.
     Who has had nothing to do for ``idle_seconds`` ends.
     """
 
@@ -70,6 +73,7 @@ class Lookers:
         self._seconds = seconds
         self._patience = patience
         self._turns = asyncio.Semaphore(_MOST)
+        self._shares = WeakValueDictionary[str, asyncio.Semaphore]()
         self._beginning = asyncio.Lock()
         self._busy: set[Child] = set()
         self._idle: dict[Child, asyncio.TimerHandle] = {}
@@ -95,7 +99,8 @@ class Lookers:
         more than it may; ``StorageFull``, and ``Unavailable`` for any trouble of ours.
         """
         told = {**question, "path": place(staged.path)}
-        async with self._turns:
+        share = self._shares.setdefault(staged.tenant, asyncio.Semaphore(_EACH))
+        async with share, self._turns:
             try:
                 return _found(await self._answer(staged, told), told["path"])
             except (DataLoss, Internal):

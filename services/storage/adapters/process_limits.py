@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import resource
+from contextlib import suppress
+from pathlib import Path
 
 # What the kernel says where there is no room for more of a file.
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -14,8 +16,18 @@ _MEMORY_BYTES = 2 * 1024**3
 CPU_SECONDS = 3600
 
 
+_SCORE = Path("/proc/self/oom_score_adj")
+_FIRST_TO_GO = "1000"
+
+
 def bound_memory() -> None:
-    """Let allocations fail beyond the bound, and leave no core file of somebody's film."""
+    """Let allocations fail beyond the bound, and leave no core file of somebody's film.
+
+    Where the whole machine or container has no memory left, the kernel ends this process first
+    (proc_pid_oom_score_adj(5)), and not the service with all that it has under way.
+    """
+    with suppress(OSError):  # not every container shows it
+        _SCORE.write_text(_FIRST_TO_GO)
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

@@ -40,13 +40,15 @@ class StagedFile:
     """A whole file on the local disk, hashed, not yet visible to anybody.
 
     ``part_crcs`` are the CRC-32 of every ``PART_BYTES`` of it as they arrived, where they are
-    known: an object store can check the bytes against them.
+    known: an object store can check the bytes against them. ``tenant`` is whose it is, where that
+    is known already.
     """
 
     path: Path
     size_bytes: int
     sha256: str
     part_crcs: tuple[int, ...] = ()
+    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True)

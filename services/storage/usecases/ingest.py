@@ -99,7 +99,7 @@ class Ingest:
         async for chunk in chunks:
             head += chunk[: HEAD_BYTES - len(head)]
             await stage.write(chunk)
-        staged = await stage.finish()
+        staged = replace(await stage.finish(), tenant=intake.tenant)
         intake.verify(staged)
         record = await self._typed(intake, record, head)
         media = await self.inspector.inspect(staged, record.description)

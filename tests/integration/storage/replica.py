@@ -129,8 +129,8 @@ class Replica:
             policies=Policies(Policy(self.quota_bytes)),
         )
         told = Description(content_type="text/plain")
-        asked = {"tenant": "acme", "request_id": "r1", "stem": "acme/c", **facts}
-        return await ingest.receive(Intake(description=told, **asked), source())
+        usual = {"tenant": "acme", "request_id": "r1", "stem": "acme/c", "description": told}
+        return await ingest.receive(Intake(**{**usual, **facts}), source())
 
     async def sweep(self) -> None:
         """Sweep when every upload so far has been left alone for too long."""

@@ -13,8 +13,11 @@ import pytest
 from reelmesh.storage.v1 import asset_pb2
 from services.common.errors import DataLoss
 from services.storage.__main__ import running
+from services.storage.adapters.lookers import Lookers
+from services.storage.domain.assets import Description
 from services.storage.settings import Settings
 from tests.integration.storage.conftest import Client, client_of, until
+from tests.integration.storage.replica import Replica
 from tests.integration.storage.service_process import Process, process
 from tests.unit.storage.clips import mp4
 
@@ -92,6 +95,24 @@ async def test_a_looker_that_dies_or_is_not_waited_for_is_replaced(settings: Set
         await until(lambda: gone(looker))
         assert (await acme.upload(mp4(seed=5), "last")).media.frames == 4
         await until(lambda: not any(settings.receiving_folder.iterdir()))
+
+
+async def test_the_files_of_one_tenant_hold_up_no_others(one: Replica) -> None:
+    """Three that take for ever, of which the third waits for the first, and one of another."""
+    film = Description(content_type="video/mp4")
+    one.lookers = Lookers(one.disk, module="tests.fakes.moody_looker", patience=50)
+    slow = [
+        asyncio.create_task(one.upload(b"stop", request_id=f"r{number}", description=film))
+        for number in range(3)
+    ]
+    with pytest.raises(DataLoss, match="it makes no sense"):
+        await one.upload(b"damage", tenant="other", description=film)
+    assert len(one.lookers.pids) == 3
+    for upload in slow:
+        upload.cancel()
+    await asyncio.gather(*slow, return_exceptions=True)
+    assert all(upload.cancelled() for upload in slow)
+    await one.lookers.close()
 
 
 @FOLDER

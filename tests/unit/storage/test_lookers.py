@@ -210,6 +210,19 @@ async def test_the_second_begins_while_the_first_is_busy_and_there_is_no_third(
     assert len({answer["pid"] for answer in answers}) == len(lookers.pids) == 2
 
 
+async def test_files_that_take_long_hold_up_no_other_tenant(begun: Begun, said) -> None:
+    lookers = begun()
+    slow = [replace(said("stop"), tenant="slow") for _ in range(4)]
+    waiting = [asyncio.create_task(lookers.ask(staged, {})) for staged in slow]
+    answers = [await lookers.ask(replace(said("fine"), tenant="quick"), {}) for _ in range(3)]
+    assert [answer["words"] for answer in answers] == ["fine"] * 3
+    assert len(lookers.pids) == 3
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(task.cancelled() for task in waiting)
+
+
 async def test_one_that_has_nothing_to_do_ends_and_a_file_on_its_way_begins_another(
     begun: Begun, said
 ) -> None:
@@ -297,6 +310,8 @@ async def test_the_real_one_has_bounds_and_nothing_of_ours(
     assert facts.rlimit(psutil.RLIMIT_AS)[0] == 2 * 1024**3
     assert facts.rlimit(psutil.RLIMIT_CORE) == (0, 0)
     assert 60 <= facts.rlimit(psutil.RLIMIT_CPU)[0] < 120
+    # Where memory runs out the kernel is to choose it, and not the service.
+    assert Path(f"/proc/{pid}/oom_score_adj").read_text() == "1000\n"
 
 
 async def test_a_disk_that_fills_up_under_the_real_one_is_told(begun: Begun, said) -> None:
