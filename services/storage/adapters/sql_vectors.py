@@ -63,12 +63,12 @@ class SqlVectors:
         async with told_when_away(), self._database.statement(writes=True) as connection:
             await connection.execute(sql.FORGET, {"identifiers": list(found)})
 
-    async def catch_up(self, embedder: str, limit: int) -> int:
+    async def catch_up(self, embedder: str, limit: int, *, taken_by: datetime) -> int:
         """Let assets wait that were stored by an earlier release, or embedded by another model.
 
         What an earlier release has deleted meanwhile loses its vector here.
         """
-        asked = {"by_embedder": embedder, "at_most": limit}
+        asked = {"by_embedder": embedder, "at_most": limit, "until": micros(taken_by)}
         async with told_when_away(), self._database.begin() as connection:
             missing = await connection.execute(sql.ADD_MISSING[self._dialect], {"at_most": limit})
             gone = await connection.execute(sql.DROP_GONE, {"at_most": limit})

@@ -101,10 +101,10 @@ _GONE = (
     .limit(_LIMIT)
 )
 DROP_GONE = delete(meanings).where(_M.asset_id.in_(_GONE))
-# Not "other than", which no index finds.
+# Not "other than", which no index finds. What is read still says until when it was taken.
 OUTDATED = (
     select(_M.asset_id)
-    .where(READ, or_(_M.embedder < _BY, _M.embedder > _BY))
+    .where(READ, or_(_M.embedder < _BY, _M.embedder > _BY), _M.try_after <= _UNTIL)
     .limit(_LIMIT)
     .with_for_update(skip_locked=True)
 )

@@ -70,9 +70,10 @@ class Vectors(Protocol):
     async def forget(self, found: Iterable[str]) -> None:
         """Wait no longer for assets that are not there."""
 
-    async def catch_up(self, embedder: str, limit: int) -> int:
+    async def catch_up(self, embedder: str, limit: int, *, taken_by: datetime) -> int:
         """Let up to ``limit`` assets wait that this embedder has not read; returns how many.
 
+        Those stay as they are that another has read who took them until later than ``taken_by``.
         Vectors of assets that are not there (any more) go, and count.
         """
 

@@ -79,9 +79,14 @@ class Embed:
         return len(waiting)
 
     async def catch_up(self) -> int:
-        """Let assets wait that another release stored or another embedder read; how many."""
-        found = 0
-        while some := await self.vectors.catch_up(self.embedder.name, _CAUGHT_UP):
+        """Let assets wait that another release stored or another embedder read; how many.
+
+        What another replica embeds meanwhile, by its own model, is left to it until the next time.
+        """
+        found, taken_by = 0, self.now() + LEASE
+        while some := await self.vectors.catch_up(
+            self.embedder.name, _CAUGHT_UP, taken_by=taken_by
+        ):
             found += some
         return found
 

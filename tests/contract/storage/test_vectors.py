@@ -211,7 +211,7 @@ async def test_deleting_an_asset_leaves_no_vector_whenever_it_comes(
         await store.mark_deleted(asset, NOW)
     assert await left(database) == (0, 0)
     assert await near(kept, EAST, also=[asset.id]) == []
-    assert await kept.catch_up("e", 9) == 0
+    assert await kept.catch_up("e", 9, taken_by=UNTIL) == 0
 
 
 async def test_another_embedder_reads_everything_anew(
@@ -219,14 +219,23 @@ async def test_another_embedder_reads_everything_anew(
 ) -> None:
     assets = [await stored(store, f"r{number}") for number in range(3)]
     await embedded(kept, {asset.id: EAST for asset in assets}, embedder="m")
-    assert await kept.catch_up("m", 9) == 0
+    assert await kept.catch_up("m", 9, taken_by=UNTIL) == 0
     for embedder in ("a", "z"):
-        assert await kept.catch_up(embedder, 2) == 2
-        assert await kept.catch_up(embedder, 2) == 1
-        assert await kept.catch_up(embedder, 2) == 0
+        assert await kept.catch_up(embedder, 2, taken_by=UNTIL) == 2
+        assert await kept.catch_up(embedder, 2, taken_by=UNTIL) == 1
+        assert await kept.catch_up(embedder, 2, taken_by=UNTIL) == 0
         assert await left(database) == (3, 0)
         await embedded(kept, {asset.id: NORTH for asset in assets}, embedder=embedder)
         assert len(await near(kept, NORTH, embedder=embedder)) == 3
+
+
+async def test_what_another_has_taken_since_is_left_to_it(
+    store: SqlAssets, kept: SqlVectors
+) -> None:
+    await embedded(kept, {(await stored(store, "r1")).id: EAST}, embedder="m")
+    before = UNTIL - timedelta(microseconds=1)
+    assert await kept.catch_up("e", 9, taken_by=before) == 0
+    assert await kept.catch_up("e", 9, taken_by=UNTIL) == 1
 
 
 async def test_what_an_earlier_release_stored_is_embedded_too(
@@ -236,9 +245,9 @@ async def test_what_an_earlier_release_stored_is_embedded_too(
     await store.mark_deleted(gone, NOW)
     async with database.begin() as connection:
         await connection.execute(delete(meanings))
-    assert await kept.catch_up("e", 9) == 1
+    assert await kept.catch_up("e", 9, taken_by=UNTIL) == 1
     await embedded(kept, {old.id: EAST})
-    assert await kept.catch_up("e", 9) == 0
+    assert await kept.catch_up("e", 9, taken_by=UNTIL) == 0
 
 
 async def test_what_an_earlier_release_deleted_keeps_no_vector(
@@ -249,9 +258,9 @@ async def test_what_an_earlier_release_deleted_keeps_no_vector(
     async with database.begin() as connection:
         deleted = update(assets).where(assets.c.id == gone.id).values(state="deleted")
         await connection.execute(deleted)
-    assert await kept.catch_up("e", 9) == 1
+    assert await kept.catch_up("e", 9, taken_by=UNTIL) == 1
     assert await left(database) == (1, 1)
-    assert await kept.catch_up("e", 9) == 0
+    assert await kept.catch_up("e", 9, taken_by=UNTIL) == 0
 
 
 async def test_the_newest_are_looked_at_where_there_are_too_many(

@@ -65,6 +65,7 @@ class House:
     def __init__(self, database: Database) -> None:
         self.moment = NOW
         self.reader = Reader()
+        self.database = database
         self.store = SqlAssets(database, now=self.now)
         self.vectors = SqlVectors(database)
         self.embed = Embed(
@@ -285,3 +286,31 @@ async def test_an_embedder_outside_is_shown_no_words_that_may_have_stayed_here(
     assert "made here" not in read
     assert "made by a vendor" in read
     assert await house.found() == {vendor.id, own.id}
+
+
+async def test_a_rival_that_reads_everything_anew_is_let_go_on_until_the_next_time(
+    house: House,
+) -> None:
+    class Rivalled(SqlVectors):
+        """After each look, another replica embeds all that waits, by another model."""
+
+        looks = 0
+
+        async def catch_up(self, embedder: str, limit: int, *, taken_by: datetime) -> int:
+            found = await super().catch_up(embedder, limit, taken_by=taken_by)
+            Rivalled.looks += 1
+            assert Rivalled.looks < 5, "it would go on for ever"
+            house.moment += timedelta(seconds=1)
+            await house.all_done()
+            return found
+
+    assets = [await house.stored(f"film {number}") for number in range(3)]
+    await house.all_done()
+    other = Reader()
+    other.name = "other"
+    house.moment += timedelta(hours=1)
+    vectors = Rivalled(house.database)
+    catching = replace(house.embed, vectors=vectors, embedder=other)
+    assert await catching.catch_up() == len(assets)
+    house.moment += timedelta(hours=1)
+    assert await catching.catch_up() == len(assets), "what it read meanwhile is looked at then"
