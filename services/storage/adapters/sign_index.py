@@ -6,6 +6,7 @@ for facets among the few that it found. No extension of PostgreSQL is needed.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Any, Protocol
@@ -71,16 +72,20 @@ class CountedByUs:
     async def nearest(
         self, connection: AsyncConnection, question: Question, facets: Facets, limit: int
     ) -> Sequence[str]:
-        """Read the newest and count the bits that differ."""
+        """Read the newest and count the bits that differ, beside the loop."""
         newest = _among(select(_M.asset_id, _M.signs), question, facets, "sqlite")
         newest = newest.order_by(_M.asset_id.desc()).limit(COUNTED_BY_US)
         rows = (await connection.execute(newest)).all()
-        wanted = int.from_bytes(signs(question.vector), "big")
+        return await asyncio.to_thread(_least_apart, signs(question.vector), rows, limit)
 
-        def apart(row: Any) -> int:
-            return (int.from_bytes(row[1], "big") ^ wanted).bit_count()
 
-        return [row[0] for row in nsmallest(limit, rows, key=apart)]
+def _least_apart(bits: bytes, rows: Iterable[Any], limit: int) -> Sequence[str]:
+    wanted = int.from_bytes(bits, "big")
+
+    def apart(row: Any) -> int:
+        return (int.from_bytes(row[1], "big") ^ wanted).bit_count()
+
+    return [row[0] for row in nsmallest(limit, rows, key=apart)]
 
 
 class CountedByPostgres:

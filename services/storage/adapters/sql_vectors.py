@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 from services.common.database import told_when_away
 from services.storage.adapters import vector_statements as sql
@@ -84,7 +85,7 @@ class SqlVectors:
             return await self._signs.nearest(connection, question, facets, limit)
 
     async def cosines(self, question: Question, found: Iterable[str]) -> Mapping[str, float]:
-        """Compare by all numbers."""
+        """Compare by all numbers, beside the loop: long vectors take tens of milliseconds."""
         asked = {
             "of_tenant": question.tenant,
             "by_embedder": question.embedder,
@@ -93,4 +94,8 @@ class SqlVectors:
         }
         async with told_when_away(), self._database.statement() as connection:
             rows = (await connection.execute(self._signs.VECTORS, asked)).all()
-        return {asset: cosine(question.vector, kept) for asset, kept in rows}
+        return await asyncio.to_thread(_compared, question.vector, rows)
+
+
+def _compared(vector: Vector, rows: Iterable[Any]) -> Mapping[str, float]:
+    return {asset: cosine(vector, kept) for asset, kept in rows}

@@ -1,6 +1,7 @@
 """What keepers of vectors promise, on SQLite and on PostgreSQL without any extension."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -11,13 +12,13 @@ from sqlalchemy import delete, func, select, update
 
 from services.common.database import Database
 from services.common.migrate import migrate
-from services.storage.adapters import sign_index
+from services.storage.adapters import sign_index, sql_vectors
 from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.adapters.sql_vectors import SqlVectors
 from services.storage.adapters.tables import assets, meanings, vectors
 from services.storage.domain.assets import Asset
 from services.storage.domain.facets import Facets
-from services.storage.domain.vectors import Question
+from services.storage.domain.vectors import Question, cosine
 from tests.contract.storage.test_asset_store import MIGRATIONS, NOW, record, stored
 
 pytestmark = pytest.mark.timeout(60)
@@ -274,3 +275,21 @@ async def test_the_newest_are_looked_at_where_there_are_too_many(
         monkeypatch.setattr(sign_index, bound, 3)
     found = {key for key, _ in await near(kept, EAST)}
     assert found == {asset.id for asset in found_in[1:]}
+
+
+async def test_numbers_are_compared_beside_the_loop(
+    store: SqlAssets, kept: SqlVectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[int] = set()
+
+    def watched(one: Sequence[float], other: bytes) -> float:
+        threads.add(threading.get_ident())
+        return cosine(one, other)
+
+    asset = await stored(store, "r1")
+    await embedded(kept, {asset.id: EAST})
+    monkeypatch.setattr(sql_vectors, "cosine", watched)
+    question = Question(tenant="acme", embedder="e", vector=EAST)
+    assert await kept.cosines(question, [asset.id]) == {asset.id: pytest.approx(1.0)}
+    assert threads
+    assert threading.get_ident() not in threads
