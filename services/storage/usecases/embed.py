@@ -147,7 +147,11 @@ class Embed:
         lineage = asset.description.lineage
         return not (self.outside and lineage.generation) or lineage.shown_outside
 
-    async def _embedded(self, texts: Sequence[str]) -> list[Vector]:
+    async def _embedded(self, texts: Sequence[str], *, again: bool = False) -> list[Vector]:
+        """Embed; ``again`` where the embedder has just read something else.
+
+        It may have come back only then, so that no text is to blame before it was shown again.
+        """
         try:
             return [*await self.embedder.embed(texts)]
         except InvalidArgument as error:
@@ -156,17 +160,27 @@ class Embed:
                 return [*await self._embedded(texts[:half]), *await self._embedded(texts[half:])]
             if len(texts[0]) > _SHORT:
                 return await self._embedded([texts[0][:_SHORT]])
-            await self._reads_anything()
+            if not again:
+                await self._reads_anything()
+                return await self._embedded(texts, again=True)
             log.warning("text_refused", embedder=self.embedder.name, message=error.message)
             return [()]
         except Unavailable as error:
             # Who says when to come again has read too much lately, whatever it was.
             if error.retry_after is not None:
                 raise
+            return await self._overcome(texts, error, again=again)
+
+    async def _overcome(
+        self, texts: Sequence[str], error: Unavailable, *, again: bool
+    ) -> list[Vector]:
+        if not again:
             await self._reads_anything()
-            if len(texts) == 1 and len(texts[0]) > _SHORT:
-                return await self._embedded([texts[0][:_SHORT]])
-            raise _TooMuchError(error.message) from error
+        if len(texts) == 1 and not again:
+            return await self._embedded(texts, again=True)
+        if len(texts) == 1 and len(texts[0]) > _SHORT:
+            return await self._embedded([texts[0][:_SHORT]], again=True)
+        raise _TooMuchError(error.message) from error
 
     async def _reads_anything(self) -> None:
         """Raise ``Unavailable`` where the embedder reads nothing, whatever it is shown."""

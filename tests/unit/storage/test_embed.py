@@ -35,10 +35,12 @@ class Reader:
         self.hangs = asyncio.Event()
         self.refuses_all = False
         self.most = BATCH
-        self.tires = self.tired = False
+        self.tires = self.tired = self.recovers = False
 
     async def embed(self, texts: Sequence[str]) -> Sequence[tuple[float, ...]]:
         self.read.append(texts)
+        if self.recovers and list(texts) == ["film"]:
+            self.trouble, self.refuses_all = "", False
         if self.trouble == AWAY:
             raise Unavailable(AWAY)
         if self.trouble == BUSY:
@@ -182,7 +184,7 @@ async def test_a_text_over_which_the_endpoint_fails_keeps_no_other_from_its_vect
         house.moment += LEASE
         await house.all_done()
     alone = [texts for texts in house.reader.read if len(texts) == 1 and FAULTY in texts[0]]
-    assert len(alone) == TRIES
+    assert len(alone) == 2 * TRIES
     house.moment += timedelta(days=30)
     assert await house.all_done() == 0
     assert bad.id not in await house.found("evil")
@@ -224,6 +226,17 @@ async def test_of_a_long_text_over_which_the_endpoint_fails_the_beginning_is_rea
 ) -> None:
     asset = await house.stored("snow " * 200 + FAULTY)
     await house.all_done()
+    assert await house.found() == {asset.id}
+
+
+@pytest.mark.parametrize("trouble", [AWAY, "refuses"])
+async def test_an_embedder_that_comes_back_between_two_questions_blames_no_text(
+    house: House, trouble: str
+) -> None:
+    asset = await house.stored("a fox")
+    house.reader.recovers = True
+    house.reader.trouble, house.reader.refuses_all = trouble, trouble != AWAY
+    assert await house.all_done() == 1
     assert await house.found() == {asset.id}
 
 
