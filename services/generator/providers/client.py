@@ -84,7 +84,7 @@ class Client:
         except _UNDELIVERED as error:
             message = f"the vendor was not reached: {type(error).__name__}"
             raise Unavailable(message, metadata={"delivered": "no"}) from error
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, UnicodeError) as error:  # the latter: it redirects to no host name
             message = f"the answer to a paid call was lost: {type(error).__name__}"
             raise UnknownOutcome(message) from error
         return self._judged(reply)
@@ -180,7 +180,7 @@ class Client:
     async def _ask(self, call: Call) -> Reply:
         try:
             return await self._send(call, TIMEOUT)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             message = f"the vendor was not reached: {type(error).__name__}"
             raise Unavailable(message) from error
 

@@ -78,8 +78,9 @@ async def test_a_cookie_that_one_tenants_key_was_given_goes_with_no_other(
         answer(b"", status="408 Request Timeout"),
         answer(b"<html>fine</html>"),
         answer(b"{}"),
+        b"HTTP/1.1 302 Found\r\nLocation: http://xn--a/\r\nContent-Length: 0\r\n\r\n",
     ],
-    ids=["silence", "half", "502", "503", "408", "html", "no id"],
+    ids=["silence", "half", "502", "503", "408", "html", "no id", "no host"],
 )
 async def test_a_submit_whose_answer_is_lost_or_unclear_is_never_sent_again(
     http: httpx.AsyncClient, reply: bytes
