@@ -1,8 +1,4 @@
-"""Opens media files with a demuxer chosen from the first bytes.
-
-FFmpeg's own guess is never asked: a playlist or a concat script that calls itself a clip would make
-it open other files and addresses.
-"""
+"""Opens media files with a demuxer chosen from the first bytes."""
 
 from pathlib import Path
 from typing import Any
@@ -10,25 +6,9 @@ from typing import Any
 import av
 from av.error import FFmpegError
 
+from services.common.containers import DEMUXERS, HEAD_BYTES, container_of
 from services.common.errors import InvalidArgument
 
-_HEAD_BYTES = 16
-_RIFF = {b"WAVE": "wav", b"WEBP": "webp_pipe"}
-_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"styp"})
-_MAGIC = (
-    (b"\x1a\x45\xdf\xa3", "matroska"),
-    (b"\x89PNG\r\n\x1a\n", "png_pipe"),
-    (b"\xff\xd8\xff", "jpeg_pipe"),
-    (b"GIF8", "gif"),
-    (b"fLaC", "flac"),
-    (b"OggS", "ogg"),
-    (b"ID3", "mp3"),
-    (b"\xff\xfb", "mp3"),
-    (b"\xff\xf3", "mp3"),
-    (b"\xff\xf2", "mp3"),
-    (b"\xff\xf1", "aac"),
-    (b"\xff\xf9", "aac"),
-)
 _NAMING = frozenset({"mov", "matroska"})
 _GLANCE: Any = [{"skip_frame": "all"}] * 8  # PyAV's own type says words, and takes mappings
 STILLS = frozenset({"png_pipe", "jpeg_pipe", "webp_pipe"})
@@ -37,12 +17,7 @@ STILLS = frozenset({"png_pipe", "jpeg_pipe", "webp_pipe"})
 def demuxer_of(path: Path) -> str:
     """Return the name of FFmpeg's demuxer for a file, "" for what is no media that we read."""
     with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    if head[4:8] in _BOXES:
-        return "mov"
-    if head[:4] == b"RIFF":
-        return _RIFF.get(head[8:12], "")
-    return next((name for magic, name in _MAGIC if head.startswith(magic)), "")
+        return DEMUXERS.get(container_of(file.read(HEAD_BYTES)), "")
 
 
 def opened(path: Path, field: str) -> Any:

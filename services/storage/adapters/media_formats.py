@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import av
 
+from services.common.containers import DEMUXERS, HEAD_BYTES, container_of
 from services.common.errors import DataLoss
-from services.storage.domain.containers import CARRIES, HEAD_BYTES, container_of
+from services.storage.domain.containers import CARRIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,11 +35,8 @@ class Format:
     types: frozenset[str]
 
 
-_DEMUXERS = {
-    "mp4": "mov", "webm": "matroska", "png": "png_pipe", "jpeg": "jpeg_pipe", "webp": "webp_pipe",
-}  # fmt: skip
 _FORMATS = {
-    container: Format(_DEMUXERS.get(container, container), container, frozenset(types))
+    container: Format(DEMUXERS[container], container, frozenset(types))
     for container, types in CARRIES.items()
 }
 MP4 = _FORMATS["mp4"]

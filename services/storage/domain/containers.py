@@ -1,15 +1,15 @@
-"""The containers that are known by their first bytes, and the media types that each may carry."""
+"""The media types that each container may carry."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from services.common.containers import container_of
 from services.storage.domain.media_types import PLAIN, is_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-HEAD_BYTES = 16
 CARRIES = {
     "mp4": ("video/mp4", "video/quicktime", "audio/mp4"),
     "webm": ("video/webm", "video/x-matroska"),
@@ -25,29 +25,6 @@ CARRIES = {
 }
 """The first type of each is what it is when nobody says more."""
 _BRANDS = {b"qt  ": "video/quicktime", b"M4A ": "audio/mp4", b"M4B ": "audio/mp4"}
-_MAGIC = (
-    (b"\x1a\x45\xdf\xa3", "webm"),
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"\xff\xd8\xff", "jpeg"),
-    (b"GIF8", "gif"),
-    (b"fLaC", "flac"),
-    (b"OggS", "ogg"),
-    (b"ID3", "mp3"),
-    (b"\xff\xfb", "mp3"),
-    (b"\xff\xf3", "mp3"),
-    (b"\xff\xf2", "mp3"),
-    (b"\xff\xf1", "aac"),
-    (b"\xff\xf9", "aac"),
-)
-
-
-def container_of(head: bytes) -> str:
-    """Return the container that the first ``HEAD_BYTES`` belong to, "" for none that is known."""
-    if head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"styp"}:
-        return "mp4"
-    if head[:4] == b"RIFF":
-        return {b"WAVE": "wav", b"WEBP": "webp"}.get(head[8:12], "")
-    return next((name for magic, name in _MAGIC if head.startswith(magic)), "")
 
 
 def found_type(head: bytes, hints: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from services.common.containers import HEAD_BYTES
 from services.common.errors import ServiceError
 from services.storage.domain.assets import (
     Asset,
@@ -20,7 +21,7 @@ from services.storage.domain.assets import (
     Provenance,
     made_by_model,
 )
-from services.storage.domain.containers import HEAD_BYTES, found_type
+from services.storage.domain.containers import found_type
 from services.storage.domain.keys import KeyLayout, ObjectKey
 from services.storage.domain.media_ports import Finished
 from services.storage.domain.policies import Policies, quota_exceeded
