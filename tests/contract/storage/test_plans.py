@@ -155,7 +155,7 @@ CHORES: list[tuple[Any, dict[str, Any], str]] = [
     (sql.WITH_ROLE, {**DUE, "of_role": "preview", "due": micros(NOW)}, "assets_role"),
     (vectors.TAKE[False], {**DUE, "until": SOON}, "asset_meanings_waiting"),
     (vectors.TAKE[True], {**DUE, "until": SOON}, "asset_meanings_waiting"),
-    (vectors.OUTDATED, {"by_embedder": "e", "at_most": 200}, "asset_meanings_of"),
+    (vectors.OUTDATED, {"by_embedder": "e", "at_most": 200, "until": SOON}, "asset_meanings_of"),
 ]
 
 
