@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, TypeVar
 
 from services.common.telemetry import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
     from typing import Any
+
+R = TypeVar("R")
 
 log = get_logger(__name__)
 
@@ -50,3 +52,19 @@ async def rounds(once: Callable[[], Awaitable[object]], every: float, *, failed:
 def _report(task: asyncio.Task[None]) -> None:
     if not task.cancelled():
         log.error("background_work_ended", work=task.get_name(), error=repr(task.exception()))
+
+
+async def to_the_end(work: Coroutine[Any, Any, R]) -> R:
+    """Finish ``work`` even when the caller is cancelled, then let the cancellation through."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        # Whoever is impatient cancels again, and must not reach the work by that either.
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            # Looked at, so that nobody complains of an error that nobody has seen.
+            task.exception()
+        raise

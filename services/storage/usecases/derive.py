@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from services.common.background import to_the_end
 from services.common.errors import DataLoss, ResourceExhausted, StorageFull
 from services.storage.domain.assets import AssetState, Description, Lineage
 from services.storage.domain.deriving import STILLS, Missing, Standing, Step, rested, roles_of
@@ -84,7 +85,8 @@ class Derive:
             outcome = await trying.of(asset, partial(self._derive, asset, missing))
             self.told(self.step, outcome)
             if outcome != Outcome.LATER:
-                await self._end(asset, outcome, missing)
+                # Cut off, it would wait for its lease to end before anybody looked again.
+                await to_the_end(self._end(asset, outcome, missing))
         return BATCH if self.roles else 0
 
     async def _next(self) -> Asset | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+from services.common.background import to_the_end
 from services.common.errors import (
     Aborted,
     ResourceExhausted,
@@ -25,14 +26,11 @@ from services.storage.usecases.clear import clear
 from services.storage.usecases.publish import Publish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-    from typing import Any
+    from collections.abc import Callable
 
     from services.storage.domain.assets import Asset
     from services.storage.domain.ports import AssetStore, BlobStore, Clock, StagedFile
     from services.storage.domain.spooling import SpoolRoom
-
-R = TypeVar("R")
 
 log = get_logger(__name__)
 
@@ -61,7 +59,7 @@ class Keeper:
         ``Unavailable`` when the store is away or refuses, whatever for: what is whole here may have
         been paid for. ``ResourceExhausted`` over the tenant's quota.
         """
-        return await _to_the_end(self._keep(asset, staged))
+        return await to_the_end(self._keep(asset, staged))
 
     async def resume(self, asset: Asset) -> Asset | None:
         """Take a spooled file to the store for a caller; ``Unavailable`` while that is not taken.
@@ -90,7 +88,7 @@ class Keeper:
             full = quota_exceeded(asset.tenant, quota)
             await self.assets.waits_for(asset, Wait.ROOM, full.message)
             raise full
-        return await _to_the_end(self._resumed(asset))
+        return await to_the_end(self._resumed(asset))
 
     async def _resumed(self, asset: Asset) -> Asset:
         """Store the file and forget it: a retry and the flush come for it, one after the other."""
@@ -179,19 +177,3 @@ class Keeper:
         except Aborted:
             await self._clear(asset)
             raise
-
-
-async def _to_the_end(work: Coroutine[Any, Any, R]) -> R:
-    """Finish ``work`` even when the caller is cancelled, then let the cancellation through."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        # Whoever is impatient cancels again, and must not reach the work by that either.
-        while not task.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait([task])
-        if not task.cancelled():
-            # Looked at, so that nobody complains of an error that nobody has seen.
-            task.exception()
-        raise

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from services.common.database import Database
 from services.common.errors import DataLoss
 from services.common.migrate import migrate
 from services.storage.__main__ import MIGRATIONS
+from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.domain.assets import Asset
 from services.storage.domain.deriving import Missing, Step
 from services.storage.domain.media_ports import DerivedFile, UndrawnError
@@ -122,6 +124,24 @@ async def test_a_film_that_takes_longer_than_a_lease_stays_with_whoever_began(ro
     renewed.clear()
     assert await task == Outcome.DONE
     assert await store.begin_try(film, room.moment + LEASE, room.moment) == 2
+
+
+async def test_a_service_that_ends_puts_down_what_it_has_just_made(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await room.film("r1")
+    mark = SqlAssets.mark_derived
+
+    async def cut_off(self: SqlAssets, *told: Any, **more: Any) -> None:
+        task.cancel()
+        await asyncio.sleep(0)
+        await mark(self, *told, **more)
+
+    monkeypatch.setattr(SqlAssets, "mark_derived", cut_off)
+    task = asyncio.create_task(room.derive.once())
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await room.parts.assets.underived(Step.QUICK, room.moment + LEASE, after="") is None
 
 
 @pytest.mark.usefixtures("long_films")
