@@ -15,7 +15,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from typing_extensions import override
 
@@ -54,6 +54,32 @@ class _Tail(asyncio.Protocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self.ended.set()
+
+
+class _Pipe:
+    """One end of a pipe, for a loop.
+
+    uvloop closes the number by itself, and this object a moment later: by then the number may be a
+    file that another thread has opened, so what is closed here is the same pipe or nothing.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._number = os.dup(file.fileno())
+        self._same = _identity(self._number)
+        file.close()
+
+    def fileno(self) -> int:
+        return self._number
+
+    def close(self) -> None:
+        with suppress(OSError):  # closed, and nobody has its number yet
+            if _identity(self._number) == self._same:
+                os.close(self._number)
+
+
+def _identity(number: int) -> tuple[int, int]:
+    found = os.fstat(number)
+    return found.st_dev, found.st_ino
 
 
 @dataclass(frozen=True)
@@ -123,13 +149,17 @@ async def _connected(process: subprocess.Popen[bytes]) -> Child:
     loop = asyncio.get_running_loop()
     stdout = asyncio.StreamReader(limit=_LONGEST_LINE)
     protocol = asyncio.StreamReaderProtocol(stdout)
-    await loop.connect_read_pipe(lambda: protocol, process.stdout)
+    await loop.connect_read_pipe(lambda: protocol, _end(process.stdout))
     # The write end needs a protocol of its own: it tells the writer when the pipe has room.
     waiting = asyncio.StreamReaderProtocol(asyncio.StreamReader())
-    transport, _ = await loop.connect_write_pipe(lambda: waiting, process.stdin)
+    transport, _ = await loop.connect_write_pipe(lambda: waiting, _end(process.stdin))
     errors = _Tail()
-    await loop.connect_read_pipe(lambda: errors, process.stderr)
+    await loop.connect_read_pipe(lambda: errors, _end(process.stderr))
     return Child(asyncio.StreamWriter(transport, waiting, None, loop), stdout, process, errors)
+
+
+def _end(pipe: IO[bytes] | None) -> Any:
+    return None if pipe is None else _Pipe(pipe)
 
 
 def dying_with_parent(argv: Sequence[str]) -> list[str]:
