@@ -56,6 +56,15 @@ class _Tail(asyncio.Protocol):
         self.ended.set()
 
 
+class _Said(asyncio.StreamReaderProtocol):
+    """Lets go of a pipe at its end: uvloop keeps it for a protocol that may still have to write."""
+
+    @override
+    def eof_received(self) -> bool:
+        super().eof_received()
+        return False
+
+
 class _Pipe:
     """One end of a pipe, for a loop.
 
@@ -148,7 +157,7 @@ async def spawn(
 async def _connected(process: subprocess.Popen[bytes]) -> Child:
     loop = asyncio.get_running_loop()
     stdout = asyncio.StreamReader(limit=_LONGEST_LINE)
-    protocol = asyncio.StreamReaderProtocol(stdout)
+    protocol = _Said(stdout)
     await loop.connect_read_pipe(lambda: protocol, _end(process.stdout))
     # The write end needs a protocol of its own: it tells the writer when the pipe has room.
     waiting = asyncio.StreamReaderProtocol(asyncio.StreamReader())

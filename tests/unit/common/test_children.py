@@ -5,10 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import Any
 
 import pytest
+import uvloop
 
 from services.common.children import dying_with_parent, spawn
 
@@ -111,3 +113,34 @@ def _runs(pid: int) -> bool:
 def test_the_command_runs_the_program_with_its_arguments() -> None:
     command = dying_with_parent([sys.executable, "-c", "import sys; print(sys.argv[1:])", "a b"])
     assert subprocess.check_output(command, text=True) == "['a b']\n"
+
+
+def test_a_child_that_ends_closes_no_file_of_another_thread() -> None:
+    """uvloop closes a pipe by its number first, and its object when others may have the number."""
+    lost, over = list[OSError](), threading.Event()
+
+    def open_and_close() -> None:
+        while not over.is_set():
+            for number in [os.open(os.devnull, os.O_RDONLY) for _ in range(4)]:
+                try:
+                    os.close(number)
+                except OSError as error:
+                    lost.append(error)
+
+    async def children() -> None:
+        for _ in range(40):
+            child = await spawn([sys.executable, "-S", "-c", "input()"])
+            await child.wait()
+            await child.stdout.read()
+            await child.last_words()
+
+    threads = [threading.Thread(target=open_and_close) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        uvloop.run(children())
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert lost == []
