@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -12,11 +12,13 @@ from services.common.telemetry import get_logger
 from services.orchestrator.adapters.money_rows import budget_from
 from services.orchestrator.adapters.money_tables import budgets
 from services.orchestrator.domain.money.alerts import BudgetAlert, level
+from services.orchestrator.domain.money.budgets import Budget
 from services.orchestrator.domain.money.scopes import ScopeKind
 
 _log = get_logger(__name__)
 EVERY_SECONDS = 5.0
 BATCH = 200
+_KEY = ("tenant", "scope", "subject")
 
 
 class AlertPublisher(Protocol):
@@ -29,8 +31,10 @@ class AlertPublisher(Protocol):
 class BudgetAlerts:
     """Looks at limits beside the jobs, so that no hold waits for it; runs in every worker.
 
-    An alert is told before it is remembered: a crash in between tells it twice and never not at
-    all. A level that is left again, because money was released or the limit raised, is forgotten.
+    An alert is told before it is remembered, and nothing is locked while it is told: a crash in
+    between, or two workers at once, tell it twice and never not at all (the bus drops the second
+    for two minutes). A level that is left again, because money was released or the limit raised,
+    is forgotten.
     """
 
     def __init__(
@@ -57,29 +61,22 @@ class BudgetAlerts:
 
     async def look(self) -> int:
         """One round; returns how many budgets stand at another level than was told."""
-        async with self._database.begin() as connection:
-            rows = (await connection.execute(self._moved())).all()
-            found = [(row, budget_from(row)) for row in rows]
-            alerts = [
-                BudgetAlert(tenant=row.tenant, budget=budget, percent=now, create_time=self._now())
-                for row, budget in found
-                if (now := level(budget, self._levels)) > row.alerted_percent
-            ]
-            if alerts:
-                await self._publisher.publish(alerts)
-            for row, budget in found:
-                mine = [budgets.c[name] == row._mapping[name] for name in ("tenant", "scope")]
-                await connection.execute(
-                    sa.update(budgets)
-                    .where(*mine, budgets.c.subject == row.subject)
-                    .values(alerted_percent=level(budget, self._levels))
-                )
+        rows = await self._moved()
+        found = [(row, budget_from(row)) for row in rows]
+        alerts = [
+            BudgetAlert(tenant=row.tenant, budget=budget, percent=now, create_time=self._now())
+            for row, budget in found
+            if (now := level(budget, self._levels)) > row.alerted_percent
+        ]
+        if alerts:
+            await self._publisher.publish(alerts)
+        await self._remember(found)
         for alert in alerts:
             name = alert.budget.scope.name
             _log.warning("budget_alert", tenant=alert.tenant, budget=name, percent=alert.percent)
         return len(rows)
 
-    def _moved(self) -> sa.Select[tuple[object, ...]]:
+    async def _moved(self) -> Sequence[sa.Row[Any]]:
         used = (budgets.c.held_micros + budgets.c.spent_micros) * 100
         reached = sa.case(
             *(
@@ -90,4 +87,15 @@ class BudgetAlerts:
         )
         limited = budgets.c.limit_micros.is_not(None) & (budgets.c.scope != ScopeKind.JOB)
         moved = sa.select(budgets).where(limited, reached != budgets.c.alerted_percent)
-        return moved.limit(BATCH).with_for_update(skip_locked=True)
+        async with self._database.read() as connection:
+            return (await connection.execute(moved.limit(BATCH))).all()
+
+    async def _remember(self, told: Sequence[tuple[sa.Row[Any], Budget]]) -> None:
+        async with self._database.begin() as connection:
+            for row, budget in told:
+                mine = [budgets.c[name] == row._mapping[name] for name in _KEY]
+                await connection.execute(
+                    sa.update(budgets)
+                    .where(*mine, budgets.c.alerted_percent == row.alerted_percent)
+                    .values(alerted_percent=level(budget, self._levels))
+                )

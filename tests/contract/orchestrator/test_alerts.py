@@ -1,5 +1,6 @@
 """Budgets that are nearly used up are told of once for each level, and again when it recurs."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -82,6 +83,41 @@ async def test_while_the_bus_is_away_nothing_is_forgotten(database_url):
             await looking(database, told).look()
         await looking(database, told).look()
         assert told.alerts == [("acme", "budgets/project.spring", 100)]
+
+
+async def test_no_hold_waits_for_the_bus(database_url):
+    async with opened(database_url) as database:
+        ledger, books = parts(database)
+
+        class Slow(Told):
+            async def publish(self, alerts):
+                async with asyncio.timeout(20):
+                    await ledger.hold(charge(2, project="spring"), 100)
+                await super().publish(alerts)
+
+        await books.set_limit("acme", SPRING, 1000, "")
+        await ledger.hold(charge(1, project="spring"), 900)
+        await looking(database, Slow()).look()
+        assert (await books.limit("acme", SPRING)).alerted_percent == 80
+        told = Told()
+        await looking(database, told).look()
+        assert told.alerts == [("acme", "budgets/project.spring", 100)]
+
+
+async def test_what_another_worker_has_remembered_stays(database_url):
+    async with opened(database_url) as database:
+        ledger, books = parts(database)
+
+        class Late(Told):
+            async def publish(self, alerts):
+                await ledger.hold(charge(2, project="spring"), 100)
+                await looking(database, Told()).look()
+                await super().publish(alerts)
+
+        await books.set_limit("acme", SPRING, 1000, "")
+        await ledger.hold(charge(1, project="spring"), 900)
+        await looking(database, Late()).look()
+        assert (await books.limit("acme", SPRING)).alerted_percent == 100
 
 
 async def test_the_own_limit_of_a_job_and_accounts_without_a_limit_are_not_told(database_url):

@@ -15,6 +15,7 @@ from services.common.events import event_subject
 from services.common.identity import Identity
 from tests.fakes.generator_service import Succeed, model
 from tests.integration.orchestrator.conftest import SIGNER, House
+from tests.stack.waiting import until
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -43,4 +44,9 @@ async def test_a_level_that_is_reached_becomes_an_event(house: House, nats_url: 
         assert alert.budget.spent.nanos == 250_000_000
         assert event.type == "reelmesh.budget.v1"
         name = pb.GetBudgetRequest(name=alert.budget.name)
-        assert (await budgets.GetBudget(name)).budget.alerted_percent == 80
+
+        async def remembered() -> bool:  # a moment after it was told
+            percent: int = (await budgets.GetBudget(name)).budget.alerted_percent
+            return percent == 80
+
+        await until(remembered)
