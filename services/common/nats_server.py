@@ -98,6 +98,8 @@ class NatsServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                # Ctrl-C goes to all of a terminal's group: this ends last, when we say so.
+                start_new_session=True,
             )
 
     def _config(self) -> str:

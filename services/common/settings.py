@@ -16,15 +16,26 @@ which is how the suite does it.
 from __future__ import annotations
 
 import ipaddress
+import sys
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from services.common.identity import IdentitySigner
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+_USAGE = 2
+
+
+class MisconfiguredError(Exception):
+    """Settings that cannot be; each line of the message names a variable and what is wrong."""
 
 
 def is_loopback(address: str) -> bool:
@@ -98,6 +109,37 @@ class ServiceSettings(BaseSettings):
                     raise ValueError(msg)
         return self
 
+    if not TYPE_CHECKING:  # who checks types would take it for all that may be given
+
+        def __init__(self, **given: Any) -> None:
+            """Take fields by their names, the others from the environment.
+
+            Raises ``MisconfiguredError``.
+            """
+            try:
+                super().__init__(**given)
+            except ValidationError as error:
+                told = "\n".join(self._complaint(item) for item in error.errors())
+                raise MisconfiguredError(told) from None
+            except SettingsError as error:
+                fields = type(self).model_fields
+                named = next(name for name in fields if f'"{name}"' in str(error))
+                told = f"{self._variable(named)}: it is not valid JSON"
+                raise MisconfiguredError(told) from None
+
+    @classmethod
+    def _complaint(cls, item: Any) -> str:
+        first, *rest = item["loc"] or ("",)
+        where = ".".join(map(str, (cls._variable(str(first)), *rest))) if first else ""
+        what = item["msg"].removeprefix("Value error, ")
+        return f"{where}: {what}" if where else what
+
+    @classmethod
+    def _variable(cls, name: str) -> str:
+        """Return what a field is called in the environment; aliases are so named as they are."""
+        own = name in cls.model_fields and not cls.model_fields[name].validation_alias
+        return f"{cls.model_config['env_prefix']}{name}".upper() if own else name
+
     def listening_addresses(self) -> tuple[str, ...]:
         """Return every address on which the service listens."""
         return tuple(filter(None, (self.address, self.metrics_address)))
@@ -112,3 +154,15 @@ class ServiceSettings(BaseSettings):
         if self.database_url:
             return self.database_url
         return f"sqlite+aiosqlite:///{self.data_dir.absolute() / (schema or self.service)}.db"
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def from_environment(kind: type[S]) -> S:
+    """Return the settings of this process; ends it with a line for each that cannot be."""
+    try:
+        return kind()
+    except MisconfiguredError as error:
+        print(error, file=sys.stderr)
+        sys.exit(_USAGE)

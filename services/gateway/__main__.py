@@ -15,6 +15,7 @@ from services.common.http_server import probe_routes, serve_http
 from services.common.media_urls import MediaUrlSigner
 from services.common.readiness import Readiness
 from services.common.server import keep_what_is_loaded, wait_for_signal
+from services.common.settings import from_environment
 from services.common.telemetry import Metrics, configure_logging
 from services.gateway import spinners
 from services.gateway.adapters.generator_client import GeneratorClient
@@ -110,7 +111,7 @@ def _app(
 
 
 async def _main() -> None:
-    settings = Settings()
+    settings = from_environment(Settings)
     configure_logging(settings)
     async with running(settings):
         keep_what_is_loaded()

@@ -22,6 +22,7 @@ from services.common.ids import new_id
 from services.common.migrate import migrate
 from services.common.readiness import Readiness
 from services.common.server import give_way, keep_what_is_loaded, serve, wait_for_signal
+from services.common.settings import from_environment
 from services.common.telemetry import configure_logging, get_logger
 from services.generator.adapters.storage_client import StorageClient
 from services.generator.domain.circuit import Circuits
@@ -167,7 +168,7 @@ async def _serve(settings: Settings) -> None:
 def main() -> None:
     """Serve until SIGTERM or SIGINT, or do what an operator asks."""
     asked = parse(sys.argv[1:])
-    settings = Settings()
+    settings = from_environment(Settings)
     configure_logging(settings)
     give_way(settings)
     if asked.command is None:

@@ -15,6 +15,7 @@ from services.common.database import Database
 from services.common.migrate import migrate
 from services.common.readiness import Readiness
 from services.common.server import give_way, keep_what_is_loaded, serve, wait_for_signal
+from services.common.settings import from_environment
 from services.common.telemetry import Metrics, configure_logging
 from services.orchestrator.adapters.bus_events import (
     AssetListener,
@@ -205,7 +206,7 @@ async def _serve(settings: Settings) -> None:
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
-    settings = Settings()
+    settings = from_environment(Settings)
     configure_logging(settings)
     give_way(settings)
     uvloop.run(_serve(settings))

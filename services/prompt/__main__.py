@@ -14,6 +14,7 @@ from services.common.identity import READ
 from services.common.migrate import migrate
 from services.common.readiness import Readiness
 from services.common.server import give_way, keep_what_is_loaded, serve, wait_for_signal
+from services.common.settings import from_environment
 from services.common.telemetry import configure_logging
 from services.prompt.adapters.llm.dialects import DIALECTS, dialect_of
 from services.prompt.adapters.rules.reader import RulesReader
@@ -125,7 +126,7 @@ def _endpoint(settings: Settings) -> "Endpoint | None":
 
 
 async def _main() -> None:
-    settings = Settings()
+    settings = from_environment(Settings)
     configure_logging(settings)
     give_way(settings)
     async with running(settings):

@@ -19,6 +19,7 @@ from services.common.identity import ADMIN, READ
 from services.common.migrate import migrate
 from services.common.readiness import Readiness
 from services.common.server import give_way, keep_what_is_loaded, serve, wait_for_signal
+from services.common.settings import from_environment
 from services.common.telemetry import Metrics, configure_logging
 from services.common.url_policy import UrlPolicy
 from services.storage.adapters.bus_events import BusEvents
@@ -237,7 +238,7 @@ async def _serve(settings: Settings) -> None:
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
-    settings = Settings()
+    settings = from_environment(Settings)
     configure_logging(settings)
     give_way(settings)
     use_memory_again()

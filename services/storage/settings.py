@@ -7,7 +7,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.common.embedders.settings import EmbeddingSettings
@@ -25,6 +33,8 @@ def _split(value: object) -> object:
 
 class TenantPolicy(BaseModel):
     """What one tenant has instead of the default, which holds for all that is not named."""
+
+    model_config = ConfigDict(extra="forbid")
 
     quota_bytes: int = Field(default=0, ge=0)
     """0 is no quota."""
@@ -63,7 +73,7 @@ class Settings(EmbeddingSettings):
     """Age at which a preview is replaced by a smaller one (180 lines); unset keeps it as it is."""
     tenants: dict[str, TenantPolicy] = Field(default_factory=dict)
     """Policies of single tenants: {"acme": {"quota_bytes": 1000, "retention": "P30D"}}; what one
-    does not name is the default, and 0 or null are no quota and no end."""
+    does not name is the default; a quota of 0 is none, a retention of null has no end."""
     media_base_url: str = ""
     """Public address of the gateway, in front of signed /media URLs; "" makes them relative."""
     import_allow_http: bool = False
@@ -82,11 +92,11 @@ class Settings(EmbeddingSettings):
     """Bytes that may wait on the local disk while S3 is away; 0 is no spool."""
     spool_share_percent: int = Field(default=50, ge=1, le=100)
     """How much of the spool the files of one tenant may take."""
-    flush_every: timedelta = timedelta(seconds=5)
+    flush_every: timedelta = Field(default=timedelta(seconds=5), gt=timedelta())
     """How often the spool is tried, the bus for deletions not told of, and assets are embedded."""
-    sweep_every: timedelta = timedelta(minutes=5)
+    sweep_every: timedelta = Field(default=timedelta(minutes=5), gt=timedelta())
     """How often the worker looks for what crashes left behind."""
-    stale_after: timedelta = timedelta(hours=24)
+    stale_after: timedelta = Field(default=timedelta(hours=24), gt=timedelta())
     """Age at which an upload that nobody finished is given up."""
     embeddings: Literal["off", "local", "endpoint"] = "off"
     """How assets are searched beside their words: by a model in this process, or an endpoint."""

@@ -56,10 +56,10 @@ class Suite:
         assert self._server is not None
         self._server.kill(signal.SIGKILL)
 
-    def terminate(self) -> None:
-        """Ask it to end and wait until it has."""
+    def interrupt(self) -> int:
+        """Press Ctrl-C, wait until it has ended, and return its exit status."""
         assert self._server is not None
-        self._server.kill(signal.SIGTERM)
+        return self._server.interrupt()
 
     def close(self) -> None:
         """End it and forget its log."""

@@ -1,6 +1,8 @@
 """The examples run as they are, against a real suite."""
 
+import argparse
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -57,3 +59,34 @@ def test_the_node_example_speaks_the_same_protos(suite: Suite, tmp_path: Path):
             node, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False
         )
     )
+
+
+def test_the_lines_over_http_in_the_readme_work(suite: Suite):
+    text = (ROOT / "README.md").read_text().split("Over HTTP:\n\n```sh\n")[1]
+    make, follow = (
+        _as_curl(line) for line in text.split("```")[0].replace("\\\n", "").splitlines()
+    )
+    url = make.url.replace("localhost:8080", suite.addresses["gateway"])
+    # What curl says a body is where nobody else does.
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    headers = form | dict(each.lower().split(": ") for each in make.header)
+    with httpx.Client(trust_env=False) as client:
+        made = client.post(f"http://{url}", content=make.data, headers=headers)
+        assert made.status_code == 202, made.text
+        name = made.json()["job"]["name"]
+        url = follow.url.replace("localhost:8080", suite.addresses["gateway"])
+        url = url.replace("videoJobs/{id}", name)
+        with client.stream("GET", f"http://{url}") as events:
+            assert "text/event-stream" in events.headers["content-type"]
+            assert next(events.iter_lines())
+
+
+def _as_curl(line: str) -> argparse.Namespace:
+    """Return what a command of curl asks for."""
+    curl = argparse.ArgumentParser()
+    curl.add_argument("-s", action="store_true")
+    curl.add_argument("-N", action="store_true")
+    curl.add_argument("-H", dest="header", action="append", default=[])
+    curl.add_argument("-d", dest="data")
+    curl.add_argument("url")
+    return curl.parse_args(shlex.split(line)[1:])

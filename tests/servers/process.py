@@ -60,6 +60,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                start_new_session=True,
             )
 
     @property
@@ -90,6 +91,12 @@ class Server:
         if self._process and self._process.poll() is None:
             self._process.send_signal(sign)
             self._process.wait(30)
+
+    def interrupt(self) -> int:
+        """Send what a terminal sends on Ctrl-C, to the whole group; returns the exit status."""
+        assert self._process is not None, "not started"
+        os.killpg(self.pid, signal.SIGINT)
+        return self._process.wait(30)
 
     def close(self) -> None:
         """End the process and remove its folder."""

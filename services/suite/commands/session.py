@@ -15,7 +15,7 @@ from rich.console import Console
 
 from reelmesh.orchestrator.v1.video_service_pb2_grpc import VideoServiceStub
 from services.common import errors
-from services.common.settings import ServiceSettings
+from services.common.settings import MisconfiguredError, ServiceSettings
 from services.suite.channel import channel_to
 from services.suite.settings import ClientSettings
 
@@ -67,6 +67,9 @@ def run(
         return runner(work())
     except errors.ServiceError as error:
         _stop(error, address or ClientSettings().address)
+    except MisconfiguredError as error:
+        err.print(str(error), markup=False, soft_wrap=True)
+        raise typer.Exit(EXIT_USAGE) from None
     except ValidationError as error:
         for item in error.errors():
             where = ".".join(map(str, item["loc"]))

@@ -4,10 +4,15 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from services.common.settings import ServiceSettings, is_loopback
+from services.common.settings import (
+    MisconfiguredError,
+    ServiceSettings,
+    from_environment,
+    is_loopback,
+)
 
 
 class Settings(ServiceSettings):
@@ -44,28 +49,39 @@ def test_without_a_url_each_schema_is_a_file_in_the_data_folder() -> None:
 
 
 def test_without_authentication_only_loopback_is_allowed() -> None:
-    with pytest.raises(ValidationError, match="loopback only"):
+    with pytest.raises(MisconfiguredError, match="loopback only"):
         Settings(address="0.0.0.0:50053")
-    with pytest.raises(ValidationError, match="loopback only"):
+    with pytest.raises(MisconfiguredError, match="loopback only"):
         Settings(metrics_address=":9090")
     Settings(address="0.0.0.0:50053", auth=True, signing_key=KEY)
 
 
 def test_authentication_needs_a_signing_key() -> None:
-    with pytest.raises(ValidationError, match="REELMESH_SIGNING_KEY"):
+    with pytest.raises(MisconfiguredError, match="REELMESH_SIGNING_KEY"):
         Settings(auth=True)
 
 
 def test_a_secret_is_never_printed() -> None:
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(MisconfiguredError) as caught:
         Settings(signing_key=SecretStr("hunter2-hunter2-hunter2"), log_level="loud")
     assert "hunter2" not in str(caught.value)
     assert "hunter2" not in repr(Settings(signing_key=SecretStr("hunter2-hunter2-hunter2")))
 
 
 def test_a_misspelled_field_is_refused() -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(MisconfiguredError):
         Settings(adress="127.0.0.1:1")  # type: ignore[call-arg] # the misspelling is the test
+
+
+def test_a_process_ends_with_a_line_for_each_variable_that_cannot_be(monkeypatch, capsys) -> None:
+    monkeypatch.setenv("STORAGE_METRICS_ADDRESS", "127.0.0.1:9")
+    monkeypatch.setenv("DATABASE_POOL_SIZE", "0")
+    monkeypatch.setenv("REELMESH_DRAIN_GRACE", "soon")
+    with pytest.raises(SystemExit) as ended:
+        from_environment(Settings)
+    said = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 2
+    assert [line.split(":")[0] for line in said] == ["DATABASE_POOL_SIZE", "REELMESH_DRAIN_GRACE"]
 
 
 @pytest.mark.parametrize(

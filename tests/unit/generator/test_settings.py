@@ -1,6 +1,6 @@
 import pytest
-from pydantic import ValidationError
 
+from services.common.settings import MisconfiguredError
 from services.generator.domain.steps import Step
 from services.generator.settings import Settings
 
@@ -19,12 +19,12 @@ def test_vendors_are_read_by_their_own_names_and_never_shown(monkeypatch) -> Non
 
 def test_a_fault_point_is_refused_in_production() -> None:
     assert Settings(environment="test", fault_point=Step.POLLING).fault_point is Step.POLLING
-    with pytest.raises(ValidationError, match="crash tests"):
+    with pytest.raises(MisconfiguredError, match="crash tests"):
         Settings(environment="production", fault_point=Step.POLLING)
 
 
 def test_a_lease_is_longer_than_two_heartbeats() -> None:
-    with pytest.raises(ValidationError, match="GENERATOR_LEASE_SECONDS"):
+    with pytest.raises(MisconfiguredError, match="GENERATOR_LEASE_SECONDS"):
         Settings(heartbeat_seconds=2, lease_seconds=3)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from services.common.settings import MisconfiguredError
 from services.storage.domain.policies import Policy
 from services.storage.settings import Settings
 
@@ -28,3 +29,22 @@ def test_what_a_tenants_policy_does_not_name_is_the_default(
     )
     assert settings.policies.of("acme") == policy
     assert settings.policies.of("other") == Policy(1000, DAYS)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"tenants": {"acme": {"quota": 5}}}, "STORAGE_TENANTS.acme.quota"),
+        ({}, "STORAGE_TENANTS"),
+        ({"stale_after": timedelta()}, "STORAGE_STALE_AFTER"),
+        ({"sweep_every": timedelta(seconds=-5)}, "STORAGE_SWEEP_EVERY"),
+        ({"flush_every": timedelta()}, "STORAGE_FLUSH_EVERY"),
+    ],
+)
+def test_what_can_mean_nothing_is_refused_by_its_name(
+    given: dict[str, Any], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not given:
+        monkeypatch.setenv(named, "")
+    with pytest.raises(MisconfiguredError, match=named):
+        Settings(auth=False, **given)
