@@ -35,6 +35,15 @@ async def background(
         await asyncio.gather(task, return_exceptions=True)
 
 
+def asked_to_stop() -> bool:
+    """Whether somebody has cancelled the present task.
+
+    A ``CancelledError`` can also be a library's own, which has given something up by itself.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 async def rounds(once: Callable[[], Awaitable[object]], every: float, *, failed: str) -> None:
     """Do ``once`` until cancelled, with ``every`` seconds in between.
 

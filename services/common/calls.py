@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from services.common.background import asked_to_stop
 from services.common.status import from_rpc_error
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Iterator
+    from collections.abc import AsyncIterator, Generator, Iterable, Iterator
 
 
 @contextmanager
@@ -22,12 +25,48 @@ def our_errors() -> Iterator[None]:
         raise from_rpc_error(error) from error
 
 
+class Outgoing:
+    """The messages of a client stream; remembers what broke them off.
+
+    gRPC only notes what an iterator of messages raises, and cancels the call: whoever awaits it
+    would be told of a cancel that nobody has asked for.
+    """
+
+    def __init__(self, messages: AsyncIterable[Any] | Iterable[Any]) -> None:
+        self._messages = messages
+        self.error: Exception | None = None
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        try:
+            if isinstance(self._messages, AsyncIterable):
+                async for message in self._messages:
+                    yield message
+            else:
+                for message in self._messages:
+                    yield message
+        except Exception as error:
+            self.error = error
+            raise
+
+
 class _Call:
-    def __init__(self, call: Any) -> None:
+    def __init__(self, call: Any, sent: Outgoing | None = None) -> None:
         self._call = call
+        self._sent = sent
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._call, name)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Raise what broke our own messages off in place of the cancel that gRPC made of it."""
+        try:
+            with our_errors():
+                yield
+        except asyncio.CancelledError:
+            if self._sent is None or self._sent.error is None or asked_to_stop():
+                raise
+            raise self._sent.error  # noqa: B904 - it keeps its own cause
 
     async def write(self, request: Any) -> None:
         """Send one message of a client stream."""
@@ -44,7 +83,7 @@ class UnaryCall(_Call):
     """A call with one answer: await it."""
 
     def __await__(self) -> Generator[Any, None, Any]:
-        with our_errors():
+        with self._telling():
             return (yield from self._call.__await__())
 
 
@@ -53,7 +92,7 @@ class StreamCall(_Call):
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         try:
-            with our_errors():
+            with self._telling():
                 async for message in self._call:
                     yield message
         finally:
@@ -61,5 +100,5 @@ class StreamCall(_Call):
 
     async def read(self) -> Any:
         """Return the next answer, ``grpc.aio.EOF`` after the last."""
-        with our_errors():
+        with self._telling():
             return await self._call.read()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import grpc
 from typing_extensions import override
 
-from services.common.calls import StreamCall, UnaryCall
+from services.common.calls import Outgoing, StreamCall, UnaryCall
 from services.common.errors import InvalidArgument
 from services.common.identity import IDENTITY_KEY, identity_or_none
 from services.common.request_context import (
@@ -173,13 +173,16 @@ class _Method:
     ) -> Any:
         if self._callable is None:
             self._callable = getattr(self._channel.inner, self._kind)(*self._args, **self._kwargs)
+        sent = None
+        if request is not None and self._kind.startswith("stream_"):
+            request = sent = Outgoing(request)
         call = self._callable(
             request,
             timeout=self._deadline if timeout is None else timeout,
             metadata=self._channel.metadata(metadata),
             **kwargs,
         )
-        return self._answers(call)
+        return self._answers(call, sent)
 
 
 def target_of(address: str) -> str:

@@ -16,6 +16,7 @@ from services.generator.domain.ports import Accepted, Backend, Entry, Lost, Made
 from services.generator.domain.steps import Step
 from services.generator.usecases.aftermath import Aftermath
 from services.generator.usecases.claiming import Claiming
+from services.generator.usecases.delivering import Delivering
 from services.generator.usecases.ending import Ending
 from services.generator.usecases.finding import UNANSWERED, Finding, left_behind
 from services.generator.usecases.interruption import Interruption
@@ -118,7 +119,7 @@ class Drive:
                 raise  # somebody else's time was up: a driver's, a connection's
             self._made = await self._ending().expire(backend, work, unsent=self._unbought)
         if self._made is not None:
-            await self._store(self._made)
+            await Delivering(self._row, self._order, self._means).deliver(self._made)
         elif self.vigil is None:
             self._leave()
 
@@ -202,27 +203,6 @@ class Drive:
                 await self._row.note(update)
                 self._means.faults.reached(Step.POLLING)
         return Lost(Failure.of(Unavailable("the work ended without a word")))
-
-    async def _store(self, made: Made) -> None:
-        alarm = self._means.storing.alarm(self.entry, made)
-        if alarm:
-            provider, now = self.generation.identity.provider, self._means.books.now()
-            await self._means.halting.halt(provider, alarm, at=now)
-        if self._row.state is not State.STORING:
-            told = (*made.warnings, *filter(None, [alarm]))
-            await self._row.write(self.generation.storing(told))
-        self._leave()
-        self._means.faults.reached(Step.BEFORE_UPLOAD)
-        cost = self._means.storing.cost(self.entry, made)
-        try:
-            stored = await self._means.storing.store(self.entry, made)
-        except ServiceError as error:
-            await self._row.failed(error, cost)
-            return
-        self._means.faults.reached(Step.AFTER_UPLOAD)
-        now, told = self._means.books.now(), stored.warnings
-        done = self.generation.succeeded(stored.asset, stored.output, cost, at=now, warnings=told)
-        await self._row.write(done)
 
     def _leave(self) -> None:
         """Let the next one have the room, now that the row no longer takes it."""

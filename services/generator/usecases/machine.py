@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from services.common.background import asked_to_stop
 from services.generator.domain.generation import Generation
 from services.generator.domain.ports import Entry
 from services.generator.usecases.drive import Drive
@@ -21,8 +22,9 @@ _PAUSES_SECONDS = (1.0, 5.0, 20.0, 60.0)
 class Machine:
     """Starts drives, has them look again in time, passes cancels on, and lets go at the end.
 
-    At most `rate` looks a second are made. A drive that broke, be it on a database that is away or
-    on a defect, is reported and goes on after a pause from where its row stands.
+    At most `rate` looks a second are made. A drive that broke, be it on a database that is away, on
+    a defect or by a cancel that nobody has asked for, is reported and goes on after a pause from
+    where its row stands.
     """
 
     def __init__(self, means: Means, report: Report, *, rate: float = 50.0) -> None:
@@ -119,7 +121,9 @@ class Machine:
                     return True
                 drive = self._drives[identifier] = drive.again(entry)
             await drive.run()
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if asked_to_stop():
+                raise
             drive.broken = True
             self._report(drive.generation, error)
             return False

@@ -74,6 +74,11 @@ class Row:
         """Seconds until its deadline, 0 when it has passed."""
         return max(0.0, (self.generation.deadline - self._books.now()).total_seconds())
 
+    @property
+    def overdue(self) -> float:
+        """Seconds since its deadline, 0 before it."""
+        return max(0.0, self.age(self.generation.deadline))
+
     def age(self, since: datetime) -> float:
         """Return the seconds that have passed since a moment."""
         return (self._books.now() - since).total_seconds()

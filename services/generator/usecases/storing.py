@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from tenacity import (
     AsyncRetrying,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_before_delay,
     wait_exponential,
 )
 
-from services.common.errors import DataLoss, Moderated, ServiceError, StorageFull, Unavailable
+from services.common.errors import DataLoss, Moderated, ServiceError
 from services.generator.domain.anomaly import outlandish
 from services.generator.domain.facts import NOTHING, Cost, Output
 from services.generator.domain.models import ChargesOnModeration, Lifecycle, Model
@@ -26,8 +26,8 @@ _LONGEST_WAIT_SECONDS = 30.0
 class Storing:
     """Uploads results. Storage keeps one asset per generation however often it is asked.
 
-    A finished clip was paid for: while storage or the vendor's file server is away, or a disk of
-    ours full, it is tried again for `patience` seconds.
+    A finished clip was paid for: while storage or the vendor's file server is away or asks for
+    rest, or a disk of ours is full, it is fetched and tried again for `patience` seconds.
     """
 
     def __init__(
@@ -35,17 +35,17 @@ class Storing:
     ) -> None:
         self._storage = storage
         self._model = model
-        self._patience = patience
+        self.patience = patience
 
     async def store(self, entry: Entry, made: Made) -> Stored:
         """Return the asset.
 
-        Raises DataLoss for damaged bytes, Unavailable or StorageFull when patience ends.
+        Raises DataLoss for damaged bytes, Unavailable and the like when patience ends.
         """
         again = AsyncRetrying(
-            retry=retry_if_exception_type((Unavailable, StorageFull)),
+            retry=retry_if_exception(_passing),
             wait=wait_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_LONGEST_WAIT_SECONDS),
-            stop=stop_before_delay(self._patience),
+            stop=stop_before_delay(self.patience),
             reraise=True,
         )
         return await again(self._once, entry, made)
@@ -115,6 +115,10 @@ class Storing:
             untrained=not model.trained,
             shown_outside=model.lifecycle is not Lifecycle.SELF_HOSTED,
         )
+
+
+def _passing(error: BaseException) -> bool:
+    return isinstance(error, ServiceError) and error.retryable
 
 
 def _completed(output: Output, made: Made, entry: Entry) -> Output:
