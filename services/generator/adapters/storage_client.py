@@ -13,7 +13,7 @@ from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.common.channels import Channel
-from services.common.errors import DataLoss, InvalidArgument
+from services.common.errors import DataLoss, InvalidArgument, NotFound, Unavailable
 from services.common.identity import Identity, acting_as
 from services.generator.domain.compositions import ComposeTask
 from services.generator.domain.facts import Output
@@ -38,10 +38,13 @@ class StorageClient:
         self._stub = StorageServiceStub(channel)
 
     async def upload(self, entry: Entry, content: Content) -> Stored:
-        """Stream the bytes in under the generation's id; raises DataLoss, Unavailable."""
+        """Stream the bytes in under the generation's id.
+
+        Raises DataLoss, Unavailable, NotFound (deleted meanwhile) and whatever the content raises.
+        """
         with acting_as(Identity(entry.generation.tenant)):
             response = await self._stub.UploadAsset(_parts(entry, content), timeout=_UPLOAD_SECONDS)
-        asset = response.asset
+        asset = _present(response.asset)
         if content.sha256 and asset.sha256 != content.sha256:
             raise DataLoss(
                 "storage holds other bytes than were sent", metadata={"asset": asset.name}
@@ -49,12 +52,16 @@ class StorageClient:
         return _stored(asset)
 
     async def look(self, entry: Entry, asset: str) -> Stored:
-        """Return what storage says of an asset; raises NotFound, DataLoss (made by another)."""
+        """Return what storage says of an asset.
+
+        Raises NotFound (also when it was deleted), Unavailable (its bytes are still on their way)
+        and DataLoss (made by another).
+        """
         with acting_as(Identity(entry.generation.tenant)):
             found = (await self._stub.GetAsset(pb.GetAssetRequest(name=asset))).asset
         if found.lineage.generation != entry.generation.name:
             raise DataLoss("it was not made by this generation", metadata={"asset": asset})
-        return _stored(found)
+        return _stored(_present(found))
 
     async def maker(self, tenant: str, asset: str) -> str:
         """Return the id of the generation that an asset comes from, "" where it comes from none."""
@@ -68,7 +75,7 @@ class StorageClient:
         header = pb.UploadHeader(asset=described, request_id=request_id)
         with acting_as(Identity(tenant)):
             stored = self._stub.UploadAsset(_pieces(header, media.data), timeout=_UPLOAD_SECONDS)
-            return (await stored).asset.name
+            return _present((await stored).asset).name
 
     async def sign(self, tenant: str, asset: str) -> str:
         """Return an address that gives the asset's bytes for a day; raises NotFound."""
@@ -109,7 +116,7 @@ class StorageClient:
             uri=url, request_id=request_id, max_bytes=_LARGEST_REFERENCE
         )
         with acting_as(Identity(tenant)):
-            return (await self._stub.ImportAsset(request)).asset.name
+            return _present((await self._stub.ImportAsset(request)).asset).name
 
 
 async def _parts(entry: Entry, content: Content) -> AsyncIterator[pb.UploadAssetRequest]:
@@ -199,6 +206,15 @@ def _facets(order: Order) -> asset_pb2.Facets:
         time_of_day=order.hints.time_of_day,
         shot_type=order.hints.shot_type,
     )
+
+
+def _present(asset: asset_pb2.Asset) -> asset_pb2.Asset:
+    """Return the asset, whose bytes are there: no other is ever told as stored."""
+    if asset.state == asset_pb2.Asset.STATE_WRITING:
+        raise Unavailable(f"the bytes of {asset.name} are not stored yet")
+    if asset.state != asset_pb2.Asset.STATE_STORED:
+        raise NotFound("asset", asset.name)
+    return asset
 
 
 def _stored(asset: asset_pb2.Asset) -> Stored:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from reelmesh.storage.v1 import asset_pb2, storage_service_pb2
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from services.common.channels import Channel
-from services.common.errors import NotFound, ServiceError
+from services.common.errors import NotFound, ServiceError, Unavailable
 from services.common.identity import Identity, acting_as
 from services.orchestrator.adapters.wire import to_duration, to_money
 from services.orchestrator.domain.cache.entries import Use
@@ -77,6 +77,8 @@ class StorageClient:
                 # Once more for each deletion, under an id that another life finds again.
                 header.request_id = f"image-{digest[:40]}-{asset.name.partition('/')[2]}"
                 asset = (await self._stub.UploadAsset(_parts(header, data))).asset
+        if asset.state != asset_pb2.Asset.STATE_STORED:
+            raise Unavailable(f"the bytes of {asset.name} are not stored yet")
         return asset.name
 
     async def digest(self, tenant: str, image: ImageInput, once: str) -> str:
@@ -87,9 +89,13 @@ class StorageClient:
                 wanted = storage_service_pb2.ImportAssetRequest(
                     uri=image.uri, asset=picture, request_id=once
                 )
-                return (await self._stub.ImportAsset(wanted)).asset.sha256
-            request = storage_service_pb2.GetAssetRequest(name=image.asset)
-            return (await self._stub.GetAsset(request)).asset.sha256
+                found: asset_pb2.Asset = (await self._stub.ImportAsset(wanted)).asset
+            else:
+                request = storage_service_pb2.GetAssetRequest(name=image.asset)
+                found = (await self._stub.GetAsset(request)).asset
+        if not found.sha256:  # all whose bytes never came would be the same picture
+            raise NotFound("picture", found.name)
+        return found.sha256
 
     async def picture(self, tenant: str, asset: str) -> str | None:
         """See `AssetPort.picture`."""

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
+from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from services.common.channels import Channel
 from services.generator.adapters.storage_client import StorageClient
@@ -33,7 +34,7 @@ class Headers:
         async for part in parts:
             if part.HasField("header"):
                 self.seen.append(part.header)
-        return pb.UploadAssetResponse()
+        return pb.UploadAssetResponse(asset=asset_pb2.Asset(state=asset_pb2.Asset.STATE_STORED))
 
 
 def ordered() -> Entry:
