@@ -41,7 +41,7 @@ class Card:
         self.go = asyncio.Event()
         self.begun: list[str] = []
         self.ended: list[str] = []
-        self.errors: list[Exception] = []
+        self.errors: list[BaseException] = []
         self.warm_ups = 0
         self.looks = 0
         self.warm_up_errors: list[Exception] = []

@@ -124,7 +124,10 @@ class Job:
             await asyncio.gather(making, stopped, *beside, return_exceptions=True)
 
     async def _ended(self, order: WorkOrder, making: asyncio.Task[Verdict]) -> tuple[str, bool]:
-        error = making.exception()
+        # Cancelled by nobody here: a library of the engine's, or storage's, gave up by itself.
+        error = (
+            asyncio.CancelledError("it was given up") if making.cancelled() else making.exception()
+        )
         if error is None:
             first = await self._conclude(order, making.result())
             await self._delivery.done()

@@ -4,14 +4,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from reelmesh.generator.v1 import generator_service_pb2
 from reelmesh.storage.v1 import asset_pb2, storage_service_pb2
 from services.common.channels import Channel
+from services.common.errors import NotFound, Unavailable
 from services.generator.convert.orders import digest
 from services.orchestrator.adapters.documents import dump, load
 from services.orchestrator.adapters.generator_client import GeneratorClient
 from services.orchestrator.adapters.storage_client import StorageClient
-from services.orchestrator.domain.options import Facets, Operation, VideoInput
+from services.orchestrator.domain.options import Facets, ImageInput, Operation, VideoInput
 from services.orchestrator.usecases.ordering import order_of
 from tests.unit.orchestrator.examples import attempt, running
 
@@ -48,6 +51,11 @@ class Storage:
         return storage_service_pb2.UploadAssetResponse(
             asset=self.assets.setdefault(header.request_id, new)
         )
+
+    async def ImportAsset(
+        self, request: storage_service_pb2.ImportAssetRequest
+    ) -> storage_service_pb2.ImportAssetResponse:
+        return storage_service_pb2.ImportAssetResponse(asset=self.assets[request.request_id])
 
 
 async def test_an_attempt_is_ordered_the_same_by_the_job_as_it_was_kept() -> None:
@@ -86,3 +94,23 @@ async def test_a_picture_is_the_same_asset_in_every_life_until_it_is_deleted() -
         gone.state = DELETED
         names = [await client.store_image("acme", PICTURE) for _ in range(2)]
         assert names == [f"assets/a{number + 1}"] * 2
+
+
+async def test_no_picture_is_taken_for_stored_before_its_bytes_are() -> None:
+    client, storage = StorageClient(Channel("127.0.0.1:9")), Storage()
+    stub: Any = storage
+    client._stub = stub
+    await client.store_image("acme", PICTURE)
+    (kept,) = storage.assets.values()
+    kept.state = asset_pb2.Asset.STATE_WRITING
+    with pytest.raises(Unavailable, match="not stored yet"):
+        await client.store_image("acme", PICTURE)
+
+
+async def test_pictures_whose_bytes_never_came_are_not_one_picture() -> None:
+    client, storage = StorageClient(Channel("127.0.0.1:9")), Storage()
+    stub: Any = storage
+    client._stub = stub
+    storage.assets["once"] = asset_pb2.Asset(name="assets/a", state=DELETED)
+    with pytest.raises(NotFound):
+        await client.digest("acme", ImageInput(uri="https://a.example/1.png"), "once")
