@@ -35,6 +35,8 @@ from services.storage.domain.assets import Asset, AssetState
 from services.storage.domain.keys import ObjectKey
 from services.storage.domain.policies import under_legal_hold
 from services.storage.domain.ports import Claim
+from services.storage.domain.refusals import GivenUpError
+from services.storage.domain.spooling import never_stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -184,11 +186,10 @@ class SqlAssets(SqlLeftovers):
         return await self._fetch(sql.CHILDREN, of_tenant=asset.tenant, which=asset.id)
 
     async def _ended(self, asset: Asset) -> Asset:
-        """Return what a twin has made of a record; raises ``Aborted`` when it is gone."""
+        """Return what a twin has made of a record; raises when it ended without a file."""
         found = await self.get(asset.tenant, asset.id)
-        if found is None:
-            msg = "the upload was given up meanwhile; send it again"
-            raise Aborted(msg)
+        if found is None or never_stored(found):
+            raise GivenUpError
         return found
 
     async def _while_ours(self, statement: Delete | Update, asset: Asset) -> bool:

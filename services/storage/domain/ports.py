@@ -180,7 +180,7 @@ class AssetStore(Chores, Waits, Leftovers, Protocol):
         """Give a WRITING record the next free iteration after its present one.
 
         Both keys are noted as leftovers: an attempt may have published under either, and end under
-        the other. Returns a faster twin's record. Raises ``Aborted`` when it was given up.
+        the other. Returns a faster twin's record. Raises ``GivenUpError`` when it ended unstored.
         """
 
     async def retype(self, asset: Asset) -> Asset:
@@ -194,8 +194,8 @@ class AssetStore(Chores, Waits, Leftovers, Protocol):
 
         Returns the stored record, which is another's when a twin was faster, or the proof that it
         was deleted since. Raises ``ResourceExhausted`` when the tenant would have more than
-        ``quota_bytes`` (0: no quota), ``Aborted`` when the record was given up: for good, no record
-        ever has this id again.
+        ``quota_bytes`` (0: no quota), ``GivenUpError`` when the record was given up, or dropped
+        while it waited: for good, no record ever has this id again.
         """
 
     async def abandon(self, asset: Asset) -> None:

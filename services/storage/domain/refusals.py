@@ -1,10 +1,10 @@
-"""What an object store may refuse, and its caller can do in another way."""
+"""What the store or a record may refuse, and its caller can do in another way."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.common.errors import Unavailable
+from services.common.errors import Aborted, Unavailable
 
 if TYPE_CHECKING:
     from services.common.errors import FailedPrecondition
@@ -14,6 +14,16 @@ _RETRY_AFTER = 5.0
 
 class NotCopiedError(Exception):
     """The store does not copy this object by itself; its bytes have to be sent again."""
+
+
+class GivenUpError(Aborted):
+    """The upload was dropped or given up while its file was on its way: nothing was stored.
+
+    Its request id is free, and the same request begins anew.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("the upload was given up meanwhile; send it again")
 
 
 class StoreAwayError(Exception):

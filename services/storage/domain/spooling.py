@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from services.storage.domain.assets import AssetState
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
@@ -23,6 +25,11 @@ class Wait(StrEnum):
     STORE = "local"
     ROOM = "no_room"
     NEW_BYTES = "damaged"
+
+
+def never_stored(asset: Asset) -> bool:
+    """Whether its record ended while the file waited: the proof of what was never stored."""
+    return asset.state == AssetState.DELETED and bool(asset.spool)
 
 
 class DamagedError(Exception):

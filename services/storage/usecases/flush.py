@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from services.common import clock
 from services.common.errors import FailedPrecondition, ServiceError, Unavailable
 from services.common.telemetry import get_logger
-from services.storage.domain.refusals import StoreAwayError
+from services.storage.domain.refusals import GivenUpError, StoreAwayError
 from services.storage.domain.spooling import DamagedError, Wait
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ class Flush:
             return False
         try:
             await self.keeper.send(asset)
-        except DamagedError:
-            # The keeper has told, and set it aside.
+        except (DamagedError, GivenUpError):
+            # The keeper has told, and set it aside; or nobody waits for it any more.
             return False
         except StoreAwayError as away:
             await self._trouble(asset, away.error, failed)

@@ -10,7 +10,6 @@ from weakref import WeakValueDictionary
 
 from services.common.background import to_the_end
 from services.common.errors import (
-    Aborted,
     ResourceExhausted,
     ServiceError,
     StorageFull,
@@ -20,8 +19,8 @@ from services.common.telemetry import get_logger
 from services.storage.domain.assets import AssetState
 from services.storage.domain.policies import Policies, quota_exceeded
 from services.storage.domain.ports import nothing
-from services.storage.domain.refusals import StoreAwayError
-from services.storage.domain.spooling import DamagedError, Wait
+from services.storage.domain.refusals import GivenUpError, StoreAwayError
+from services.storage.domain.spooling import DamagedError, Wait, never_stored
 from services.storage.usecases.clear import clear
 from services.storage.usecases.publish import Publish
 
@@ -57,7 +56,8 @@ class Keeper:
 
         A caller that leaves now does not stop it: half of it could not be taken back. Raises
         ``Unavailable`` when the store is away or refuses, whatever for: what is whole here may have
-        been paid for. ``ResourceExhausted`` over the tenant's quota.
+        been paid for. ``ResourceExhausted`` over the tenant's quota, ``GivenUpError`` when the
+        record has ended meanwhile, and nothing was stored.
         """
         return await to_the_end(self._keep(asset, staged))
 
@@ -80,8 +80,9 @@ class Keeper:
         """Take a spooled file to the store.
 
         Raises ``StoreAwayError`` when that does not take it, ``DamagedError`` when it is no longer
-        what was put there, and is never stored. One for which the tenant has no room (any more) is
-        not sent: it would be again and again.
+        what was put there, and is never stored, ``GivenUpError`` when nobody waits for it any
+        more. One for which the tenant has no room (any more) is not sent: it would be again and
+        again.
         """
         quota = self.policies.of(asset.tenant).quota_bytes
         if quota and await self.assets.used(asset.tenant) + asset.size_bytes > quota:
@@ -105,12 +106,17 @@ class Keeper:
                 await self.assets.waits_for(asset, Wait.NEW_BYTES, _DAMAGED)
                 log.error("spooled_file_damaged", asset=asset.name, tenant=asset.tenant)
                 raise
+            except GivenUpError:
+                await spool.drop(asset)
+                raise
             await spool.drop(asset)
             return stored
 
     async def _taken(self, asset: Asset) -> Asset:
-        """Return the record whose file has left the spool; ``Unavailable`` if it has not ended."""
+        """Return the record whose file has left the spool; raises where that was not stored."""
         found = await self.assets.get(asset.tenant, asset.id)
+        if found is not None and never_stored(found):
+            raise GivenUpError
         if found is None or found.state == AssetState.WRITING:
             msg = "the file is no longer in the spool; send it again"
             raise Unavailable(msg, _RETRY_AFTER)
@@ -174,6 +180,6 @@ class Keeper:
             if await self.assets.give_up(asset) and await clear(self.blobs, asset):
                 await self.assets.forget(asset)
             raise
-        except Aborted:
+        except GivenUpError:
             await self._clear(asset)
             raise

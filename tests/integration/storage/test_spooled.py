@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.common.errors import FailedPrecondition, ResourceExhausted, Unavailable
+from services.common.errors import Aborted, FailedPrecondition, ResourceExhausted, Unavailable
 from services.storage.domain.assets import Asset, AssetState
 from services.storage.domain.paging import PageRequest
 from services.storage.domain.ports import Query
@@ -208,6 +208,54 @@ async def test_an_object_of_a_file_that_was_dropped_after_a_crash_is_swept(one: 
     await one.library.delete("acme", asset.name)
     await one.sweep()
     assert one.objects() == []
+
+
+@pytest.mark.parametrize("moment", ["publish", "commit"])
+@pytest.mark.parametrize("ends", ["dropped", "given up"])
+@pytest.mark.parametrize("here", [True, False])
+async def test_what_ends_unstored_while_a_retry_sends_it_is_not_told_as_stored(
+    one: Replica, two: Replica, moment: str, ends: str, *, here: bool
+) -> None:
+    asset, at = await spooled(one), one if here else two
+
+    async def ended() -> None:
+        if ends == "dropped":
+            await one.library.delete("acme", asset.name)
+        else:
+            await one.assets.give_up_lost(one.clock[0] + timedelta(seconds=1))
+
+    (at.blobs if moment == "publish" else at.assets).before[moment] = ended
+    with pytest.raises(Aborted, match="send it again"):
+        await at.upload()
+    assert (one.objects(), await one.records()) == ([], ["deleted"])
+    again = await at.upload()
+    assert (again.state, again.id == asset.id) == (AssetState.STORED, False), "it begins anew"
+    assert await one.read(again) == b"the bytes"
+    assert await one.flush() == 0
+    await one.sweep_now()
+    assert await one.spool.used() == 0
+
+
+async def test_what_was_dropped_when_the_file_is_to_be_sent_is_not_told_as_stored(
+    one: Replica,
+) -> None:
+    asset = await spooled(one)
+    await one.library.delete("acme", asset.name)
+    with pytest.raises(Aborted, match="send it again"):
+        await one.keeper.send(asset)
+
+
+async def test_a_file_that_is_dropped_while_the_flush_sends_it_is_no_trouble(one: Replica) -> None:
+    asset, stored = await spooled(one), list[int]()
+    one.on_stored = lambda: stored.append(1)
+
+    async def dropped() -> None:
+        await one.library.delete("acme", asset.name)
+
+    one.blobs.before["publish"] = dropped
+    with logged() as told:
+        assert await one.flush() == 0
+    assert (told, stored) == ([], [])
 
 
 async def test_only_what_arrives_at_this_moment_cannot_be_deleted(one: Replica) -> None:
