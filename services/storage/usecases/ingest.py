@@ -82,6 +82,8 @@ class Ingest:
                 if claim.asset.id == record.id:
                     await self._abandon(claim.asset)
                 raise
+            if whole.state != AssetState.WRITING:
+                return whole
             # From here on the record stays, whatever happens: an object may be visible.
             return await self.keeper.keep(whole, staged)
 
@@ -92,7 +94,10 @@ class Ingest:
         source: AbstractAsyncContextManager[AsyncIterator[bytes]],
         stack: AsyncExitStack,
     ) -> tuple[Asset, StagedFile]:
-        """Return the whole file, inspected; it lies in the staging area until ``stack`` closes."""
+        """Return the whole file, inspected; it lies in the staging area until ``stack`` closes.
+
+        Or the record of a twin that was faster, which has a file of its own.
+        """
         chunks = await stack.enter_async_context(source)
         stage = await stack.enter_async_context(self.staging.receive(self._cap(intake)))
         await self.inspector.expect(intake.description)
@@ -103,6 +108,8 @@ class Ingest:
         staged = replace(await stage.finish(), tenant=intake.tenant)
         intake.verify(staged)
         record = await self._typed(intake, record, head)
+        if record.state != AssetState.WRITING:
+            return record, staged
         media = await self.inspector.inspect(staged, record.description)
         finished = await self._finish(intake, record.description, staged, media)
         return _whole(record, finished, media), finished.staged

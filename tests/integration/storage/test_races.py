@@ -4,6 +4,7 @@ What happens in between is placed exactly: before or after a call of the blob st
 """
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -31,8 +32,10 @@ from services.storage.domain.ports import Query
 from services.storage.domain.spooling import Wait
 from tests.fakes.logs import logged
 from tests.integration.storage.replica import Replica, away, database_away, left, refused, spooled
+from tests.unit.storage.clips import mp4
 
 pytestmark = pytest.mark.timeout(60)
+CLIP = mp4()
 
 
 async def broken() -> None:
@@ -294,6 +297,32 @@ async def test_a_slower_twin_does_not_move_the_record_of_a_faster_one(
     asset = await one.upload()
     assert asset == stored[0]
     assert await one.read(asset) == b"other bytes"
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_an_import_whose_twin_ends_before_its_type_is_known_sends_nothing(
+    one: Replica, two: Replica, *, deleted: bool
+) -> None:
+    ended: list[Asset] = []
+    told = Description(content_type="application/octet-stream")
+    facts: dict[str, Any] = {"description": told, "guessed": True}
+
+    async def twin() -> None:
+        stored = await two.upload(**facts)
+        ended.append(await two.library.delete("acme", stored.name) if deleted else stored)
+
+    async def never() -> None:
+        pytest.fail("it was published")
+
+    one.assets.before["retype"] = twin
+    one.blobs.before["publish"] = never
+    asset = await one.upload(CLIP, **facts)
+    assert (asset.state, asset.id, asset.sha256) == (
+        ended[0].state,
+        ended[0].id,
+        hashlib.sha256(b"the bytes").hexdigest(),
+    )
+    assert len(one.objects()) == (0 if deleted else 1)
 
 
 def _touch(path: Path) -> None:
