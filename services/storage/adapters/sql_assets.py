@@ -166,15 +166,16 @@ class SqlAssets(SqlLeftovers):
                         raise under_legal_hold()
         return proof
 
-    async def hold(self, asset: Asset, *, held: bool) -> None:
-        """Put the STORED asset and what was derived from it under legal hold, or let them go."""
+    async def hold(self, asset: Asset, *, held: bool) -> bool:
+        """Hold the asset and what was derived from it, or let them go; false when not STORED."""
         told = {"which": asset.id, "legal_hold": held}
         async with self._begin() as connection:
-            for each in (sql.HOLD, sql.HOLD_CHILDREN):
-                await connection.execute(each, told)
+            done = await connection.execute(sql.HOLD, told)
+            await connection.execute(sql.HOLD_CHILDREN, told)
+        return bool(done.rowcount)
 
     async def everything(self, tenant: str, after: str, limit: int) -> Sequence[Asset]:
-        """Return the tenant's STORED and DELETED assets with ids after ``after``, oldest first."""
+        """Return what the tenant has stored or had, with ids after ``after``, oldest first."""
         return await self._fetch(sql.EVERYTHING, of_tenant=tenant, which=after, at_most=limit)
 
     async def mark_purged(self, asset: Asset, moment: datetime) -> None:

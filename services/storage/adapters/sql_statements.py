@@ -136,10 +136,10 @@ TAKEN = select(assets.c.id).where(_SAME_STEM, assets.c.iteration == bindparam("o
 LAST_ITERATION = select(func.max(assets.c.iteration)).where(_SAME_STEM)
 COUNTED = select(usage.c.assets).where(usage.c.tenant == TENANT)
 USED = select(usage.c.size_bytes).where(usage.c.tenant == TENANT)
+# What was dropped from a spool keeps what it waited in: it never was here.
+_WAS_HERE = _STORED | (_DELETED & (assets.c.spool == ""))
 EVERYTHING = (
-    _EVERY.where(_OF_TENANT, _STORED | _DELETED, assets.c.id > WHICH)
-    .order_by(assets.c.id)
-    .limit(LIMIT)
+    _EVERY.where(_OF_TENANT, _WAS_HERE, assets.c.id > WHICH).order_by(assets.c.id).limit(LIMIT)
 )
 
 # The worker's questions, over every tenant; what it was refused in this round is left out.
@@ -156,11 +156,7 @@ UNDERIVED = (
     .order_by(assets.c.tenant, assets.c.try_after, assets.c.id)
     .limit(1)
 )
-ROLES_MADE = (
-    select(assets.c.role)
-    .where(assets.c.parent_id == WHICH, assets.c.state.in_(["stored", "deleted"]))
-    .distinct()
-)
+ROLES_MADE = select(assets.c.role).where(assets.c.parent_id == WHICH, _WAS_HERE).distinct()
 NEWEST_IDS = select(assets.c.id).order_by(assets.c.id.desc()).limit(LIMIT)
 IDS_BEFORE = NEWEST_IDS.where(assets.c.id < WHICH)
 # Those that were looked through once; they wait behind what was never tried.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.common.errors import RequestConflict
+from services.common.errors import NotFound, RequestConflict
 from services.storage.adapters import sql_statements as sql
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ class SqlUses:
         async with self._database.begin() as connection:
             if (await connection.execute(self._insert_new, mine)).rowcount:
                 counted = {"which": use.asset_id, "of_tenant": use.tenant}
-                await connection.execute(sql.COUNT_USE, {**counted, "saved": use.saving_micros})
+                saved = {"saved": use.saving_micros}
+                if not (await connection.execute(sql.COUNT_USE, {**counted, **saved})).rowcount:
+                    kind = "asset"
+                    raise NotFound(kind, f"assets/{use.asset_id}")
                 return
             same = {"of_tenant": use.tenant, "of_request": use.request_id}
             known = await connection.scalar(sql.REUSED_ASSET, same)

@@ -43,7 +43,10 @@ class Chores(Protocol):
         """
 
     async def roles_made(self, asset: Asset) -> frozenset[str]:
-        """Return the roles that were ever derived from the asset, also what is deleted since."""
+        """Return the roles that were ever derived from the asset, also what is deleted since.
+
+        Not what was dropped from a spool: it was never stored.
+        """
 
     async def derive_next(self, asset: Asset, standing: Standing) -> None:
         """Note what is to be derived next from the asset, and when."""

@@ -234,11 +234,11 @@ class AssetStore(Chores, Waits, Leftovers, Protocol):
     async def children(self, asset: Asset) -> Sequence[Asset]:
         """Return the STORED assets that were derived from this one."""
 
-    async def hold(self, asset: Asset, *, held: bool) -> None:
-        """Put the STORED asset and what was derived from it under legal hold, or let them go."""
+    async def hold(self, asset: Asset, *, held: bool) -> bool:
+        """Hold the asset and what was derived from it, or let them go; false when not STORED."""
 
     async def everything(self, tenant: str, after: str, limit: int) -> Sequence[Asset]:
-        """Return the tenant's STORED and DELETED assets with ids after ``after``, oldest first."""
+        """Return what the tenant has stored or had, with ids after ``after``, oldest first."""
 
 
 class Search(Protocol):

@@ -22,5 +22,6 @@ class Uses(Protocol):
     async def record(self, use: Use) -> None:
         """Add to count and saving of the asset, unless this request has done so.
 
-        Raises ``RequestConflict`` when the request id was used for another asset.
+        Raises ``NotFound`` when it is not STORED (any more), ``RequestConflict`` when the request
+        id was used for another asset.
         """

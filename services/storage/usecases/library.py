@@ -121,10 +121,10 @@ class Library:
         Raises ``NotFound``, and ``FailedPrecondition`` when it is not stored (any more).
         """
         asset = await self.get(tenant, name)
-        if asset.state != AssetState.STORED:
+        stored = asset.state == AssetState.STORED
+        if not (stored and await self.assets.hold(asset, held=held)):
             msg = "only a stored asset can be held"
             raise FailedPrecondition(msg, metadata={"state": asset.state})
-        await self.assets.hold(asset, held=held)
         return replace(asset, legal_hold=held)
 
     async def erase(self, asset: Asset) -> Asset:

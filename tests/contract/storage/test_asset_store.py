@@ -22,6 +22,7 @@ from services.storage.domain.deriving import Missing, Standing, Step
 from services.storage.domain.facets import Facets
 from services.storage.domain.keys import KeyLayout, ObjectKey
 from services.storage.domain.ports import Query
+from services.storage.domain.refusals import GivenUpError
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -356,6 +357,33 @@ async def test_an_attempt_gives_up_only_what_is_its_own_and_waits_in_no_spool(
     assert (found.state, found.spool, found.size_bytes) == (AssetState.WRITING, "local", 3)
     third = (await store.claim(record("r3"))).asset
     assert await store.give_up(third)
+
+
+async def test_what_was_dropped_from_a_spool_is_no_file_that_was_here(store: SqlAssets) -> None:
+    parent = await stored(store, "r1")
+    told = replace(record("r2", creative=""), parent_id=parent.id, role="thumbnail")
+    child = (await store.claim(told)).asset
+    assert await store.spooled(child, "away")
+    assert await store.drop(child, "dropped") is not None
+    for ended in (store.commit(child), store.move(child), store.retype(child)):
+        with pytest.raises(GivenUpError):
+            await ended
+    assert await store.roles_made(parent) == frozenset(), "it is made anew"
+    again = await store.claim(replace(told, id=new_id()))
+    assert again.asset.id != child.id
+    made = await store.commit(again.asset)
+    await store.mark_deleted(made, NOW)
+    assert await store.roles_made(parent) == {"thumbnail"}, "what was here and went stays away"
+    kept = [each.id for each in await store.everything("acme", "", 10)]
+    assert kept == [parent.id, made.id], "there is nothing to prove"
+
+
+async def test_a_hold_that_comes_after_a_deletion_says_so(store: SqlAssets) -> None:
+    asset = await stored(store, "r1")
+    assert await store.hold(asset, held=True)
+    assert await store.hold(asset, held=False)
+    await store.mark_deleted(asset, NOW)
+    assert not await store.hold(asset, held=True)
 
 
 async def test_what_a_twin_has_stored_is_not_moved(store: SqlAssets) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.common.database import Database
-from services.common.errors import RequestConflict
+from services.common.errors import NotFound, RequestConflict
 from services.common.migrate import migrate
 from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.adapters.sql_uses import SqlUses
@@ -40,7 +40,8 @@ async def test_a_use_that_many_tell_of_from_two_replicas_counts_once(database_ur
                 Use(tenant="acme", asset_id=second.id, request_id="job 0", saving_micros=7)
             )
         other_tenant = Use(tenant="x", asset_id=asset.id, request_id="job 0", saving_micros=7)
-        await replicas[0].record(other_tenant)
+        with pytest.raises(NotFound):
+            await replicas[0].record(other_tenant)
         unchanged = await store.get("acme", asset.id)
         assert unchanged == found, "an asset counts for its own tenant only"
 
@@ -57,3 +58,18 @@ async def test_what_is_known_of_the_uses_of_an_asset_goes_with_it(database_url: 
         found = await store.get("acme", second.id)
         assert found is not None
         assert found.reuse_count == 1
+
+
+async def test_a_use_of_what_is_gone_is_not_counted_and_keeps_no_request_id(
+    database_url: str,
+) -> None:
+    async with Database(database_url, schema="storage", synchronous="OFF") as database:
+        await migrate(database, Path(MIGRATIONS))
+        store, uses = SqlAssets(database, now=lambda: NOW), SqlUses(database)
+        gone, there = await stored(store, "r1"), await stored(store, "r2")
+        await store.mark_deleted(gone, NOW)
+        with pytest.raises(NotFound):
+            await uses.record(
+                Use(tenant="acme", asset_id=gone.id, request_id="job", saving_micros=7)
+            )
+        await uses.record(Use(tenant="acme", asset_id=there.id, request_id="job", saving_micros=7))

@@ -527,6 +527,13 @@ async def test_a_hold_that_comes_during_a_deletion_keeps_everything_or_comes_too
     assert await one.records() == ["deleted"] * 4
 
 
+async def test_a_deletion_that_comes_during_a_hold_is_not_told_as_held(one: Replica) -> None:
+    asset = await one.upload()
+    one.assets.before["hold"] = lambda: one.library.delete("acme", asset.name)
+    with pytest.raises(FailedPrecondition, match="only a stored asset"):
+        await one.library.hold("acme", asset.name, held=True)
+
+
 async def test_trouble_in_the_midst_of_a_deletion_leaves_no_film_without_its_stills(
     one: Replica,
 ) -> None:
