@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, func, literal, select, update
+from sqlalchemy import bindparam, case, func, literal, select, update
 
 from services.storage.adapters.asset_rows import micros, whole_columns
 from services.storage.adapters.sql_chores import SqlChores
@@ -34,13 +34,22 @@ _WAITS = (assets.c.state == AssetState.WRITING.value) & (assets.c.spool != "")
 _THESE = assets.c.id.in_(bindparam("identifiers", expanding=True))
 # Said where it goes without saying: the index of ages leaves out what is gone for good.
 _UNPURGED = assets.c.purge_time.is_(None)
-_ENDS = assets.c.spool.in_([Wait.ROOM.value, Wait.NEW_BYTES.value])
+_ENDS = assets.c.spool.in_([Wait.ROOM.value, Wait.NEW_BYTES.value, Wait.SPOOL.value])
+_MISSED = assets.c.spool == Wait.SPOOL.value
+_IS_BACK = "the spool that the file waits in is there again"
 
 WAITING = select(assets).where(_THESE, _WAITS).order_by(assets.c.id)
 DROPPED = select(assets.c.id).where(
     _THESE, assets.c.state == AssetState.DELETED.value, assets.c.spool != ""
 )
-VOUCH = update(assets).where(_THESE, _WAITS)
+VOUCH = (
+    update(assets)
+    .where(_THESE, _WAITS)
+    .values(
+        spool=case((_MISSED, Wait.STORE.value), else_=assets.c.spool),
+        state_reason=case((_MISSED, _IS_BACK), else_=assets.c.state_reason),
+    )
+)
 # What is damaged is no longer there; whoever brings it again needs its room but once.
 WAITING_BYTES = select(func.coalesce(func.sum(assets.c.size_bytes), 0)).where(
     assets.c.tenant == TENANT, _WAITS, assets.c.spool != Wait.NEW_BYTES.value, assets.c.id != WHICH
@@ -53,17 +62,18 @@ WAITS_FOR = update(assets).where(
 )
 # The proof keeps what it waited in: by that it is known that it was never stored.
 _PROOF = {"state": AssetState.DELETED.value, "request_id": RELEASED}
-_LOST = "given up: the spool that the file waited in is gone"
+_GONE = "the spool that the file waited in is gone"
 DROP = update(assets).where(_THIS, _WAITS).values(_PROOF)
 GIVE_UP_WAITING = (
     update(assets)
     .where(_WAITS, _UNPURGED, _ENDS, assets.c.reason_time < MOMENT)
     .values({**_PROOF, "state_reason": literal("given up: ") + assets.c.state_reason})
 )
-GIVE_UP_LOST = (
+# Nothing is given up at once: whoever looks may be the first that is back after an outage.
+MISS = (
     update(assets)
-    .where(_WAITS, _UNPURGED, assets.c.update_time < MOMENT)
-    .values({**_PROOF, "state_reason": _LOST})
+    .where(_WAITS, _UNPURGED, ~_ENDS, assets.c.update_time < MOMENT)
+    .values(spool=Wait.SPOOL.value, state_reason=_GONE)
 )
 
 
@@ -101,7 +111,7 @@ class SqlWaits(SqlChores):
             return int(await connection.scalar(WAITING_BYTES, told) or 0)
 
     async def vouch(self, identifiers: Iterable[str]) -> None:
-        """Note that the files of these assets are there."""
+        """Note that the files of these assets are there, those that were missed among them."""
         told = {"identifiers": list(identifiers), "update_time": micros(self._now())}
         async with self._statement(writes=True) as connection:
             await connection.execute(VOUCH, told)
@@ -123,15 +133,15 @@ class SqlWaits(SqlChores):
         return replace(asset, state=AssetState.DELETED, delete_time=moment, state_reason=reason)
 
     async def give_up_waiting(self, before: datetime) -> int:
-        """Turn what has waited since ``before`` for room or new bytes into proofs."""
-        return await self._given_up(GIVE_UP_WAITING, before)
+        """Turn what has waited since ``before`` for anything but the store into proofs."""
+        return await self._changed(GIVE_UP_WAITING, before, **_ended(self._now()))
 
-    async def give_up_lost(self, before: datetime) -> int:
-        """Turn what no replica has vouched for since ``before`` into proofs."""
-        return await self._given_up(GIVE_UP_LOST, before)
+    async def miss(self, before: datetime) -> int:
+        """Let what no replica has vouched for since ``before`` wait for its spool."""
+        return await self._changed(MISS, before, reason_time=micros(self._now()))
 
-    async def _given_up(self, statement: Update, before: datetime) -> int:
-        told = {"moment": micros(before), **_ended(self._now())}
+    async def _changed(self, statement: Update, before: datetime, **times: int) -> int:
+        told = {"moment": micros(before), **times}
         async with self._statement(writes=True) as connection:
             return (await connection.execute(statement, told)).rowcount
 

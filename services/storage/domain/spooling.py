@@ -19,12 +19,14 @@ class Wait(StrEnum):
     """What a file in a spool waits for; "" is a record without a file in any.
 
     STORE: the blob store takes it, however long that lasts. ROOM: its tenant has room again.
-    NEW_BYTES: somebody sends it once more, for it was damaged. The last two end some day.
+    NEW_BYTES: somebody sends it once more, for it was damaged. SPOOL: the replica that has it comes
+    back, for nobody has vouched for it. The last three end some day.
     """
 
     STORE = "local"
     ROOM = "no_room"
     NEW_BYTES = "damaged"
+    SPOOL = "missed"
 
 
 def never_stored(asset: Asset) -> bool:

@@ -31,7 +31,7 @@ class Waits(Protocol):
         """Return the bytes of the tenant that wait in any spool, but those of one asset."""
 
     async def vouch(self, identifiers: Iterable[str]) -> None:
-        """Note that the files of these assets are there."""
+        """Note that the files of these assets are there, those that were missed among them."""
 
     async def dropped(self, identifiers: Iterable[str]) -> Sequence[str]:
         """Return the ids of those that nothing will ever come for: dropped, or given up."""
@@ -43,7 +43,7 @@ class Waits(Protocol):
         """
 
     async def give_up_waiting(self, before: datetime) -> int:
-        """Turn what has waited since ``before`` for room or new bytes into such proofs."""
+        """Turn what has waited since ``before`` for anything but the store into such proofs."""
 
-    async def give_up_lost(self, before: datetime) -> int:
-        """Turn what no replica has vouched for since ``before`` into such proofs."""
+    async def miss(self, before: datetime) -> int:
+        """Let what no replica has vouched for since ``before`` wait for its spool; how many do."""

@@ -30,7 +30,7 @@ MOST_REFUSED = 1000
 # A deletion in flight marks its record seconds after; only older ones were cut off.
 PURGE_AFTER = timedelta(minutes=2)
 # So many times as long as an upload: a replica that is away for days comes back with its spool.
-LOST_AFTER = 7
+MISSED_AFTER = 7
 
 
 @dataclass(slots=True)
@@ -146,10 +146,18 @@ class Sweep:
         What waits for the store is never given up while a replica vouches for it.
         """
         now = self.now()
-        for some in _batches(await self.spool.ids()) if self.spool is not None else ():
-            await self.assets.vouch(some)
-        ended = await self.assets.give_up_waiting(now - self.stale_after)
-        return ended + await self.assets.give_up_lost(now - LOST_AFTER * self.stale_after)
+        await self._vouch()
+        if missed := await self.assets.miss(now - MISSED_AFTER * self.stale_after):
+            log.warning("spooled_files_missed", files=missed)
+        return await self.assets.give_up_waiting(now - self.stale_after)
+
+    async def _vouch(self) -> None:
+        """Note which files are here; one that an earlier attempt has left is not the record's."""
+        if self.spool is None:
+            return
+        for some in _batches(await self.spool.ids()):
+            found = await self.assets.waiting(some)
+            await self.assets.vouch([each.id for each in found if await self.spool.holds(each)])
 
 
 def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:

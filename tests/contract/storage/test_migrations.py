@@ -1,5 +1,6 @@
 """The storage schema goes up, down and up again with assets in it, and they are still found."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from services.storage.adapters.sql_vectors import SqlVectors
 from services.storage.domain.facets import Facets
 from services.storage.domain.meaning import concepts
 from services.storage.domain.ports import Query
-from tests.contract.storage.test_asset_store import MIGRATIONS, NOW, stored
+from tests.contract.storage.test_asset_store import MIGRATIONS, NOW, record, stored
 
 pytestmark = pytest.mark.timeout(60)
+# The newest revisions that change rows and no table.
+ONLY_ROWS = 1
 
 
 def scripts() -> ScriptDirectory:
@@ -51,7 +54,7 @@ async def test_every_revision_goes_down_and_up_and_leaves_the_schema_as_it_was(
             with Operations.context(MigrationContext.configure(connection)):
                 for step in newest_first[:count]:
                     step.downgrade()
-                assert _schema(connection) != before
+                assert (_schema(connection) != before) == (count > ONLY_ROWS)
                 for step in reversed(newest_first[:count]):
                     step.upgrade()
             assert _schema(connection) == before
@@ -126,6 +129,29 @@ async def test_what_was_stored_before_waits_for_its_vector(database_url: str) ->
             await connection.run_sync(again)
         taken = await SqlVectors(database).take(NOW, NOW, 9, again=False)
         assert [each.asset_id for each in taken] == [old.id]
+
+
+async def test_what_waited_before_replicas_vouched_for_it_has_a_week_from_the_update_on(
+    database_url: str,
+) -> None:
+    async with Database(database_url, schema="storage", synchronous="OFF") as database:
+        await migrate(database, MIGRATIONS)
+        store, now = SqlAssets(database, now=lambda: NOW), datetime.now(UTC)
+        assert now - NOW > timedelta(days=8)
+        waits = (await store.claim(record("r1"))).asset
+        assert await store.spooled(waits, "away")
+        half = (await store.claim(record("r2"))).asset
+
+        def again(connection: Any) -> None:
+            with Operations.context(MigrationContext.configure(connection)):
+                revision("0039").upgrade()
+
+        async with database.begin() as connection:
+            await connection.run_sync(again)
+        assert await store.miss(now - timedelta(days=7)) == 0
+        assert await store.miss(datetime.now(UTC) + timedelta(seconds=1)) == 1
+        await store.give_up_stale(now - timedelta(days=1))
+        assert [each.id for each in await store.given_up(9)] == [half.id], "as old as it was"
 
 
 async def test_what_was_used_before_savings_were_kept_has_saved_its_cost(database_url: str) -> None:

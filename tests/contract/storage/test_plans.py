@@ -150,7 +150,7 @@ CHORES: list[tuple[Any, dict[str, Any], str]] = [
     (sql.GIVEN_UP, {"at_most": 200, **BUT}, "assets_age"),
     (sql.GIVE_UP_STALE, {"moment": micros(NOW)}, "assets_age"),
     (waits.GIVE_UP_WAITING, GONE, "assets_age"),
-    (waits.GIVE_UP_LOST, GONE, "assets_age"),
+    (waits.MISS, {"moment": micros(NOW), "reason_time": 1}, "assets_age"),
     (waits.WAITING_BYTES, {"of_tenant": "acme", "which": ""}, "assets_p"),
     (sql.WITH_ROLE, {**DUE, "of_role": "preview", "due": micros(NOW)}, "assets_role"),
     (vectors.TAKE[False], {**DUE, "until": SOON}, "asset_meanings_waiting"),

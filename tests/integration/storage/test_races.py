@@ -577,7 +577,7 @@ async def test_records_that_are_away_are_told_as_such_by_every_step(tmp_path: Pa
             (store.expired, (now, 1)), (store.waits_for, (asset, Wait.ROOM, "full")),
             (store.waiting_bytes, ("acme",)), (store.vouch, (["1"],)), (store.dropped, (["1"],)),
             (store.drop, (asset, "no more")), (store.give_up_waiting, (now,)),
-            (store.give_up_lost, (now,)), (store.leave, (asset,)), (store.leftovers, (now, 1)),
+            (store.miss, (now,)), (store.leave, (asset,)), (store.leftovers, (now, 1)),
             (store.forget_leftover, (Leftover(key="k", asset_id="1", kept=False),)),
         ]  # fmt: skip
         for step, told in steps:

@@ -222,7 +222,8 @@ async def test_what_ends_unstored_while_a_retry_sends_it_is_not_told_as_stored(
         if ends == "dropped":
             await one.library.delete("acme", asset.name)
         else:
-            await one.assets.give_up_lost(one.clock[0] + timedelta(seconds=1))
+            await one.assets.miss(one.clock[0] + timedelta(seconds=1))
+            await one.assets.give_up_waiting(one.clock[0] + timedelta(seconds=1))
 
     (at.blobs if moment == "publish" else at.assets).before[moment] = ended
     with pytest.raises(Aborted, match="send it again"):
@@ -281,12 +282,60 @@ async def test_what_was_lost_with_its_spool_is_listed_and_given_up_after_a_week(
         await one.sweep()
     assert len(await waiting(one)) == 1, "its replica vouches for it"
     await two.spool.forget(asset.id)
-    for _ in range(4):
+    for _ in range(5):
         await one.sweep()
     assert await waiting(one) == []
     proof = await one.library.get("acme", asset.name)
-    assert "spool that the file waited in is gone" in proof.state_reason
+    assert proof.state_reason == "given up: the spool that the file waited in is gone"
     assert await one.read(await one.upload()) == b"the bytes"
+
+
+async def test_a_file_of_an_earlier_attempt_vouches_for_no_other(
+    one: Replica, two: Replica
+) -> None:
+    asset = await spooled(one)
+    two.blobs.before["publish"] = away
+    with pytest.raises(Unavailable, match="safe in the spool"):
+        await two.upload(b"other bytes of the same")
+    for _ in range(6):
+        await two.sweep()
+        await one.sweep_now()
+    assert len(await waiting(one)) == 1, "its own file vouches for it"
+    await two.spool.forget(asset.id)
+    for _ in range(6):
+        assert await one.flush() == 0
+        await one.sweep()
+    assert (await one.records(), await one.spool.ids()) == (["deleted"], [])
+
+
+async def test_what_was_missed_for_a_week_says_so_and_is_given_up_after_another_day(
+    one: Replica, two: Replica
+) -> None:
+    asset = await spooled(two)
+    one.clock[0] += timedelta(days=8)
+    await one.sweep_now()
+    assert await waiting(one) == [("writing", "the spool that the file waited in is gone")]
+    one.clock[0] += timedelta(hours=23)
+    await one.sweep_now()
+    assert len(await waiting(one)) == 1
+    await two.sweep_now()
+    assert await waiting(one) == [("writing", "the spool that the file waits in is there again")]
+    for _ in range(3):
+        await one.sweep()
+    assert await two.flush() == 1, "and it has another week"
+    assert await one.read(await one.library.get("acme", asset.name)) == b"the bytes"
+
+
+async def test_a_service_that_was_down_for_a_week_loses_nothing_to_its_first_replica(
+    one: Replica, two: Replica
+) -> None:
+    await spooled(two)
+    one.clock[0] += timedelta(days=8)
+    await one.sweep_now()
+    await two.sweep_now()
+    assert len(await two.spool.ids()) == 1
+    await one.sweep()
+    assert await two.flush() == 1
 
 
 async def test_one_tenant_does_not_take_the_spool_from_all(one: Replica) -> None:

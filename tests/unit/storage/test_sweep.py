@@ -65,7 +65,7 @@ class Records:
     async def give_up_waiting(self, _moment: datetime) -> int:
         return 0
 
-    async def give_up_lost(self, _moment: datetime) -> int:
+    async def miss(self, _moment: datetime) -> int:
         return 0
 
     async def give_up_stale(self, _moment: datetime) -> None:

@@ -1,0 +1,21 @@
+"""What waits in a spool was seen as this release began: none before it has said so again."""
+
+import time
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0039"
+down_revision = "0035"
+branch_labels = None
+depends_on = None
+
+_SEEN = sa.text("UPDATE assets SET update_time = :now WHERE state = 'writing' AND spool <> ''")
+
+
+def upgrade() -> None:
+    op.get_bind().execute(_SEEN, {"now": time.time_ns() // 1000})
+
+
+def downgrade() -> None:
+    """Nothing was changed that an older release reads in another way."""
