@@ -19,6 +19,9 @@ _TOP_LEVEL = frozenset(
 )
 # C2PA 2.x: the "uuid" box of a signed manifest.
 C2PA_BOX = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+_HEADER, _LONG_HEADER, _NAME = 8, 16, 16
+"""Bytes: of a header, of one whose size is told in 64 bits, of the name of a "uuid" box."""
+_LONGEST_HEADER = _LONG_HEADER + _NAME
 _MAX_BOXES = 100_000
 _DAMAGED = "the MP4 file is damaged: "
 
@@ -61,22 +64,30 @@ def _walk(file: BinaryIO, end: int) -> Iterator[Box]:
         if position == end:
             return
         file.seek(position)
-        header = file.read(24)
-        if len(header) < 8:
-            raise DataLoss(_DAMAGED + "it ends inside a box header")
-        length, kind = struct.unpack(">I4s", header[:8])
-        endless = length == 0
-        if kind not in _TOP_LEVEL:
-            raise DataLoss(_DAMAGED + "something else is appended to it")
-        if length == 1 and len(header) >= 16:
-            length = struct.unpack(">Q", header[8:16])[0]
-        elif endless:
-            length = end - position
-        if length < 8 or position + length > end:
-            raise DataLoss(_DAMAGED + "it is cut off")
-        yield Box(kind, position, length, header[8:] if kind == b"uuid" else b"", endless)
-        position += length
+        box = _box(file.read(_LONGEST_HEADER), position, end)
+        yield box
+        position += box.size
     raise DataLoss(_DAMAGED + "it has too many boxes")
+
+
+def _box(header: bytes, start: int, end: int) -> Box:
+    """Return the box that begins so (ISO 14496-12, 4.2), with the name of one that has one."""
+    if len(header) < _HEADER:
+        raise DataLoss(_DAMAGED + "it ends inside a box header")
+    size, kind = struct.unpack_from(">I4s", header)
+    if kind not in _TOP_LEVEL:
+        raise DataLoss(_DAMAGED + "something else is appended to it")
+    endless, own = size == 0, _HEADER
+    if size == 1:
+        size, own = int.from_bytes(header[_HEADER:_LONG_HEADER], "big"), _LONG_HEADER
+    elif endless:
+        size = end - start
+    name = header[own : own + _NAME] if kind == b"uuid" else b""
+    if start + size > end:
+        raise DataLoss(_DAMAGED + "it is cut off")
+    if size < own + (_NAME if kind == b"uuid" else 0):
+        raise DataLoss(_DAMAGED + "a box is shorter than its header")
+    return Box(kind, start, size, name, endless)
 
 
 def ends_with_index(boxes: list[Box]) -> bool:

@@ -21,12 +21,14 @@ from PIL import Image, ImageSequence
 from services.common.errors import DataLoss
 from services.storage.adapters.ebml_elements import element
 from services.storage.adapters.labels import sound as sounds
+from services.storage.adapters.labels.films import _XMP_BOX
 from services.storage.adapters.labels.patches import Patch
 from services.storage.adapters.labels.statements import MODEL_MADE, PARTLY_MODEL_MADE, packet
 from services.storage.adapters.labels.writing import labelled
 from services.storage.adapters.media_inspector import measure
 from services.storage.adapters.mp4_boxes import top_level_boxes
 from services.storage.adapters.process_limits import FULL
+from tests.unit.storage.clips import mp4
 from tests.unit.storage.recordings import KINDS, film, moving, picture, repacked, sound
 from tests.unit.storage.test_staging import largest_file
 
@@ -284,6 +286,14 @@ def _ogg_sum(page: bytes) -> int:
     return found
 
 
+def _xmp_box(*, long: bool) -> bytes:
+    """A packet of another in the box of XMP, whose size is told in four bytes or in eight more."""
+    packet = XMP_ELSEWHERE.encode()
+    size = (32 if long else 24) + len(packet)
+    told = b"\0\0\0\1uuid" + size.to_bytes(8, "big") if long else size.to_bytes(4, "big") + b"uuid"
+    return told + _XMP_BOX + packet
+
+
 def _flac_that_lies(vendor: int) -> bytes:
     """One block of comments, whose first length is a lie: FFmpeg warns of it, and plays on."""
     data = sound("flac", "flac")
@@ -325,6 +335,8 @@ LEFT_ALONE = {
     "ogg with a page missing": ("audio/ogg", _ogg_with_a_gap),
     "two oggs one after the other": ("audio/ogg", _chained_ogg),
     "webm without room in front": ("video/webm", _webm_without_padding),
+    "mp4 with a packet of another": ("video/mp4", lambda: mp4() + _xmp_box(long=False)),
+    "mp4 with one in a long box": ("video/mp4", lambda: mp4() + _xmp_box(long=True)),
     "text": ("text/vtt", lambda: b"WEBVTT\n"),
 }
 

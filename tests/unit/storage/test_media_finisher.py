@@ -24,7 +24,12 @@ from tests.unit.storage.test_staging import largest_file
 from tests.unit.storage.test_stowaways import FILM, encoded
 
 MODEL_MADE = Lineage(model="google_veo")
-SIGNATURE = (24 + 100).to_bytes(4, "big") + b"uuid" + C2PA_BOX + bytes(100)
+SIGNATURES = {
+    "short": (24 + 100).to_bytes(4, "big") + b"uuid" + C2PA_BOX + bytes(100),
+    "long": b"\0\0\0\1uuid" + (32 + 100).to_bytes(8, "big") + C2PA_BOX + bytes(100),
+    "to the end": b"\0\0\0\0uuid" + C2PA_BOX + bytes(100),
+}
+"""The box of a manifest, by how it tells its size (ISO 14496-12, 4.2)."""
 
 
 @pytest.fixture
@@ -176,10 +181,11 @@ async def test_what_is_fit_already_stays_as_it_is(
 
 
 @pytest.mark.parametrize("faststart", [True, False])
+@pytest.mark.parametrize("size", SIGNATURES)
 async def test_a_signed_film_is_not_touched(
-    finisher: MediaFinisher, tmp_path: Path, faststart: bool
+    finisher: MediaFinisher, tmp_path: Path, faststart: bool, size: str
 ) -> None:
-    file = staged(tmp_path, mp4(faststart=faststart) + SIGNATURE)
+    file = staged(tmp_path, mp4(faststart=faststart) + SIGNATURES[size])
     found = await finisher.finish(file, film(), by_model=True)
     assert found.staged == file
     assert found.provenance.manifest == Manifest.KEPT

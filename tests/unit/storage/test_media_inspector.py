@@ -100,6 +100,22 @@ def test_a_clip_cut_anywhere_is_refused(tmp_path_factory: pytest.TempPathFactory
         measure(path, "video/mp4")
 
 
+@pytest.mark.parametrize(
+    "box",
+    [
+        b"\0\0\0\1free" + (15).to_bytes(8, "big") + bytes(8),
+        b"\0\0\0\1uuid" + (31).to_bytes(8, "big") + bytes(15),
+        b"\0\0\0\x17uuid" + bytes(15),
+        b"\0\0\0\0uuid" + bytes(15),
+        b"\0\0\0\1free",
+    ],
+    ids=["long size", "long name", "name", "name at the end", "no size"],
+)
+def test_a_box_that_is_shorter_than_its_header_is_damaged(tmp_path: Path, box: bytes) -> None:
+    with pytest.raises(DataLoss, match="a box is shorter than its header"):
+        top_level_boxes(written(tmp_path, CLIP + box))
+
+
 @given(tail=st.binary(min_size=1, max_size=64))
 @settings(max_examples=60, deadline=None)
 def test_a_clip_with_something_appended_is_refused(
