@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import deque
 from typing import cast
 
@@ -12,6 +13,7 @@ from typing_extensions import override
 _HELD_BYTES = 256 * 1024
 # Pieces are joined up to this while they wait, so that few have to be read in one turn of the loop.
 _JOINED_BYTES = 4096
+_CUT_OFF = "EOF without the alert that closes a TLS connection: it may have been cut off"
 
 
 class Arriving(asyncio.Protocol):
@@ -22,6 +24,7 @@ class Arriving(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
+        self._encrypted: ssl.SSLObject | None = None
         self._pieces: deque[bytes] = deque()
         self._held = 0
         self._come = asyncio.Event()
@@ -60,6 +63,7 @@ class Arriving(asyncio.Protocol):
     async def close(self) -> None:
         """Close at once: a host that does not say goodbye would keep us waiting for it."""
         if self._transport is not None:
+            self._encrypted = None
             self._transport.abort()
             await self._lost.wait()
 
@@ -71,15 +75,13 @@ class Arriving(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports do all that asyncio's do, and are none of them by name.
         self._transport = cast("asyncio.Transport", transport)
+        self._encrypted = transport.get_extra_info("ssl_object")
         self._writable.set()
 
     @override
     def data_received(self, data: bytes) -> None:
-        if self._pieces and len(self._pieces[-1]) + len(data) <= _JOINED_BYTES:
-            self._pieces[-1] += data
-        else:
-            self._pieces.append(data)
-        was, self._held = self._held, self._held + len(data)
+        was = self._held
+        self._keep(data)
         if was < _HELD_BYTES <= self._held and self._transport:
             self._transport.pause_reading()
         self._come.set()
@@ -102,6 +104,29 @@ class Arriving(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._writable.set()
 
+    def _keep(self, data: bytes) -> None:
+        if self._pieces and len(self._pieces[-1]) + len(data) <= _JOINED_BYTES:
+            self._pieces[-1] += data
+        else:
+            self._pieces.append(data)
+        self._held += len(data)
+
     def _end(self, error: Exception | None) -> None:
-        self._ended, self._error = True, error
+        encrypted, self._encrypted = self._encrypted, None
+        if encrypted is not None and not self._closed_by_alert(encrypted):
+            error = error or ssl.SSLEOFError(ssl.SSL_ERROR_EOF, _CUT_OFF)
+        self._ended, self._error = True, self._error or error
         self._come.set()
+
+    def _closed_by_alert(self, encrypted: ssl.SSLObject) -> bool:
+        """Take what is left, and return whether the other side has ended it, and nobody on the way.
+
+        RFC 8446, 6.1. Event loops do not tell: asyncio says the same of both, and uvloop of neither
+        when the connection ends while reading pauses; then it drops what it has not decrypted yet.
+        """
+        try:
+            while data := encrypted.read(_HELD_BYTES):
+                self._keep(data)
+        except ssl.SSLError:
+            return False
+        return True

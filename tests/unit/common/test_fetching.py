@@ -5,8 +5,9 @@ import contextlib
 import socket
 import ssl
 import struct
+import threading
 import tracemalloc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tests.servers.seaweedfs import make_certificate
 MIB = 1024 * 1024
 BLOCK = bytes(range(256)) * 4096
 TIMEOUT = httpx.Timeout(20)
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 LOOPS = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 
 
@@ -110,6 +112,79 @@ def test_an_encrypted_source_is_read_whole_and_its_name_is_checked(
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(scenario())
+
+
+@LOOPS
+def test_a_body_that_ends_with_its_connection_is_whole_only_if_that_was_meant(
+    new_loop: Callable[[], asyncio.AbstractEventLoop], tmp_path: Path
+) -> None:
+    """RFC 9112, 9.8: by TLS's closure alert; a length or a last chunk tells without one."""
+
+    async def scenario() -> None:
+        async with fetching_client(timeout=TIMEOUT, ca_bundle=str(pem)) as client:
+            with hanging_up(pem, b"\r\nhello") as url:
+                assert (await client.get(url)).content == b"hello"
+            cut_off = pytest.raises(httpx.ReadError, match="without the alert")
+            with hanging_up(pem, b"\r\nhello", goodbye=False) as url, cut_off:
+                await client.get(url)
+            for told in (b"Content-Length: 5\r\n\r\nhello", CHUNKED + b"5\r\nhello\r\n0\r\n\r\n"):
+                with hanging_up(pem, told, goodbye=False) as url:
+                    assert (await client.get(url)).content == b"hello"
+
+    pem = make_certificate(tmp_path)
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(scenario())
+
+
+@LOOPS
+@pytest.mark.parametrize("length", [b"", b"Content-Length: %d\r\n" % (8 * MIB)])
+def test_a_slow_reader_gets_the_end_of_what_was_encrypted_as_well(
+    new_loop: Callable[[], asyncio.AbstractEventLoop], tmp_path: Path, length: bytes
+) -> None:
+    """uvloop takes the end of a connection for the end of all that has come over it."""
+
+    async def scenario() -> int:
+        async with fetching_client(timeout=TIMEOUT, ca_bundle=str(pem)) as client:
+            with hanging_up(pem, length + b"\r\n" + BLOCK * 8) as url:
+                async with client.stream("GET", url) as answer:
+                    count, pieces = 0, answer.aiter_raw()
+                    async for piece in pieces:
+                        count += len(piece)
+                        # Nobody reads until all that has come waits here, and the end with it.
+                        if count > 4 * MIB:
+                            for _ in range(20):
+                                await asyncio.sleep(0)
+                    return count
+
+    pem = make_certificate(tmp_path)
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        assert runner.run(scenario()) == 8 * MIB
+
+
+@contextlib.contextmanager
+def hanging_up(pem: Path, said: bytes, *, goodbye: bool = True) -> Iterator[str]:
+    """Say this to one caller and close the connection, with TLS's alert before that or without.
+
+    Whether the caller hears it is not waited for.
+    """
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(pem, pem.with_suffix(".key"))
+
+    def serve() -> None:
+        with tls.wrap_socket(listening.accept()[0], server_side=True) as connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n" + said)
+            connection.setblocking(False)
+            if goodbye:
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    connection.unwrap()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(20)
+        server = threading.Thread(target=serve, daemon=True)
+        server.start()
+        yield f"https://localhost:{listening.getsockname()[1]}/"
+        server.join()
 
 
 async def test_a_source_that_breaks_off_or_says_nothing_is_told_apart() -> None:
