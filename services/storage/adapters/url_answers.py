@@ -16,12 +16,18 @@ _PARTIAL = 206
 _NOT_SATISFIABLE = 416
 # Twenty digits, as h11 takes of a length, are more than any file has.
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,20})-[0-9]{1,20}/([0-9]{1,20}|\*)")
+# The last one tells how the file once came into a store that speaks S3 and keeps every header.
+_AS_IT_IS = frozenset({"", "identity", "aws-chunked"})
+_SHOWN = 80
 # Seconds: who asks for a longer rest than a day says nothing that could be planned with.
 _LONGEST_REST = 24 * 3600.0
 
 
 def accept(response: httpx.Response, *, resumed: bool) -> None:
-    """Raise what a status other than success means; ``resumed`` where a range was asked for."""
+    """Raise what a status other than success means; ``resumed`` where a range was asked for.
+
+    A file in a coding that nobody asked for is refused too: stored, it would not be what it says.
+    """
     status = response.status_code
     if status == _NOT_SATISFIABLE and resumed:
         raise changed()
@@ -31,6 +37,10 @@ def accept(response: httpx.Response, *, resumed: bool) -> None:
         raise Unavailable(f"the source answers HTTP {status}", _retry_after(response))
     if status not in {200, _PARTIAL}:
         raise FailedPrecondition(f"the source answers HTTP {status}")
+    coding = response.headers.get("content-encoding", "")
+    if any(each.strip().lower() not in _AS_IT_IS for each in coding.split(",")):
+        msg = f"the source sends the file as Content-Encoding {coding[:_SHOWN]!r}, unasked"
+        raise FailedPrecondition(msg)
 
 
 def changed() -> ServiceError:

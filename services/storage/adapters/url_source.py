@@ -51,7 +51,7 @@ class _Progress:
     @property
     def whole(self) -> bool:
         """Whether every announced byte has arrived; unknown sizes end with the connection."""
-        return self.total is None or self.received >= self.total
+        return self.total is None or self.received == self.total
 
     def headers(self) -> dict[str, str]:
         """Return the request headers that ask for the rest of the same file, or for all of it."""
@@ -82,8 +82,11 @@ class _Progress:
         return self.received - start
 
     def take(self, chunk: bytes) -> None:
-        """Count a chunk in."""
+        """Count a chunk in; raises ``DataLoss`` when more came than the file has."""
         self.received += len(chunk)
+        if self.total is not None and self.received > self.total:
+            msg = f"the source sends more than the {self.total} bytes that it tells of"
+            raise DataLoss(msg)
         if not self.validator:
             self.crc = crc32(chunk, self.crc)
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from services.common.errors import DataLoss, Unavailable
+from services.common.errors import DataLoss, FailedPrecondition, Unavailable
 from services.common.url_policy import UrlPolicy
 from services.storage.adapters.url_source import UrlSource
 from services.storage.domain.media_ports import Answer
@@ -60,6 +60,42 @@ async def test_a_part_of_what_cannot_be_is_refused(told: bytes) -> None:
     async with saying(part) as url:
         with pytest.raises(DataLoss, match="part"):
             await fetched(url)
+
+
+@pytest.mark.parametrize("length", [9, 11, 100])
+async def test_a_part_that_is_longer_than_the_file_it_tells_of_is_refused(length: int) -> None:
+    told = (
+        b"HTTP/1.1 206 Part\r\nContent-Range: bytes 0-9/10\r\nContent-Length: %d\r\n\r\n" % length
+    )
+    async with saying(told + bytes(length)) as url:
+        with pytest.raises(DataLoss, match="10 bytes"):
+            await fetched(url)
+
+
+async def test_a_part_without_a_length_ends_where_the_file_does() -> None:
+    told = b"HTTP/1.1 206 Part\r\nContent-Range: bytes 0-9/10\r\n\r\n"
+    async with saying(told + bytes(10)) as url:
+        assert await fetched(url) == bytes(10)
+    async with saying(told + bytes(11)) as url:
+        with pytest.raises(DataLoss, match="more than the 10 bytes"):
+            await fetched(url)
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"br", b"gzip, gzip", b"identity, deflate", b"x"])
+@pytest.mark.parametrize("status", [b"200 OK", b"206 Part\r\nContent-Range: bytes 0-2/3"])
+async def test_a_file_that_comes_in_a_coding_nobody_asked_for_is_refused(
+    coding: bytes, status: bytes
+) -> None:
+    told = b"HTTP/1.1 " + status + b"\r\nContent-Length: 3\r\nContent-Encoding: " + coding
+    async with saying(told + b"\r\n\r\nabc") as url:
+        with pytest.raises(FailedPrecondition, match="Content-Encoding"):
+            await fetched(url)
+
+
+@pytest.mark.parametrize("coding", [b"identity", b"Identity", b"", b"aws-chunked", b"identity,"])
+async def test_a_file_that_comes_as_it_is_may_say_so(coding: bytes) -> None:
+    async with saying(FINE + b"Content-Encoding: " + coding + b"\r\n\r\nabc") as url:
+        assert await fetched(url) == b"abc"
 
 
 async def test_a_redirect_to_a_name_that_cannot_be_is_refused() -> None:
