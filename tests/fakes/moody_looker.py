@@ -40,6 +40,13 @@ class Mood:
     def die(self, _: Path, name: str) -> None:
         os.kill(os.getpid(), signal.Signals[name])
 
+    def once(self, path: Path, name: str) -> None:
+        """Die of the first who asks, and of nobody after."""
+        mark = path.with_suffix(".once")
+        if not mark.exists():
+            mark.touch()
+            self.die(path, name)
+
     def doom(self, _: Path) -> None:
         self.doomed = True
 

@@ -31,13 +31,18 @@ class UnansweredError(Exception):
     """There was no answer, and the process has ended.
 
     ``status`` is its exit status, negative for a signal; ``None`` where it took too long.
+    ``killed`` says that somebody else has killed it: the kernel, as a rule, for want of memory.
     """
 
-    def __init__(self, status: int | None, words: str = "") -> None:
-        """``words`` are the last that it said on standard error."""
+    def __init__(self, status: int | None, words: str = "", *, silent: bool = False) -> None:
+        """``words`` are the last that it said on standard error; ``silent`` where it answered none.
+
+        Who has answered something else than was asked for is killed by us.
+        """
         super().__init__(status, words)
         self.status = status
         self.words = words
+        self.killed = silent and status == -signal.SIGKILL
 
     @override
     def __str__(self) -> str:
@@ -70,11 +75,15 @@ async def ask(child: Child, question: Mapping[str, Any], seconds: float) -> Any:
             child.stdin.write(json.dumps(question).encode() + b"\n")
             await child.stdin.drain()
         return await _heard(child, seconds)
-    except (TimeoutError, OSError, RuntimeError, TypeError, ValueError) as error:
+    except (OSError, EOFError, RuntimeError, TypeError, ValueError) as error:
         # One that is ending by itself keeps the status that it ends with.
         status = await asyncio.shield(_killed(child))
-        late = isinstance(error, TimeoutError)
-        raise UnansweredError(None if late else status, await child.last_words()) from error
+        late, silent = (
+            isinstance(error, TimeoutError),
+            not isinstance(error, TypeError | ValueError),
+        )
+        words = await child.last_words()
+        raise UnansweredError(None if late else status, words, silent=silent) from error
     except asyncio.CancelledError:
         await asyncio.shield(_killed(child))
         raise
@@ -85,7 +94,10 @@ async def _heard(child: Child, seconds: float) -> Any:
     answer: Any = {"alive": True}
     while "alive" in answer:
         async with asyncio.timeout(seconds):
-            answer = json.loads(await child.stdout.readline())
+            line = await child.stdout.readline()
+        if not line:
+            raise EOFError
+        answer = json.loads(line)
         if not isinstance(answer, dict):
             msg = "an answer is an object"
             raise TypeError(msg)

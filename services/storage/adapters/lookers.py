@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 from services.common.errors import DataLoss, Internal, StorageFull, Unavailable
 from services.common.telemetry import get_logger
 from services.storage.adapters.line_client import UnansweredError, ask, begin, end, place
+from services.storage.adapters.media_looker import UndoneError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,7 @@ _SECONDS, _BYTES_A_SECOND = 60, 16 * 2**20
 # As long again and more by the clock: the machine has other things to do, and disks are slow.
 _PATIENCE = 4
 _RETRY_AFTER = 5.0
+_TOO_MUCH = "the file is damaged: it takes too much memory to be read"
 # What the kernel says to a program that has a defect, or has computed for too long.
 _TOO_LONG = -signal.SIGXCPU
 _CRASHES = frozenset(
@@ -96,7 +98,7 @@ class Lookers:
         """Return the answer to a question about the file; changes to it are whole or none.
 
         Raises ``DataLoss`` for damage, and where the file makes whoever reads it crash or takes
-        more than it may; ``StorageFull``, and ``Unavailable`` for any trouble of ours.
+        more than it may, or than there is; ``StorageFull``, ``Unavailable`` for trouble of ours.
         """
         told = {**question, "path": place(staged.path)}
         share = self._shares.setdefault(staged.tenant, asyncio.Semaphore(_EACH))
@@ -141,6 +143,9 @@ class Lookers:
         try:
             return await self._asked(staged, told, fresh=True)
         except UnansweredError as second:
+            if second.killed and not self._busy:
+                # While others look, it may be them who take the memory.
+                raise DataLoss(_TOO_MUCH) from second
             raise _meaning(second) from second
 
     async def _asked(
@@ -199,7 +204,7 @@ def _meaning(error: UnansweredError) -> ServiceError:
         return DataLoss("the file is damaged: it takes too long to be read")
     if error.status in _CRASHES:
         return DataLoss(f"the file is damaged: whoever reads it crashes ({error})")
-    return Unavailable(f"the process that looks into files failed: {error}", _RETRY_AFTER)
+    return UndoneError(f"the process that looks into files failed: {error}", _RETRY_AFTER)
 
 
 def _found(answer: Mapping[str, Any], path: str) -> Mapping[str, Any]:
@@ -218,7 +223,7 @@ def failure(answer: Mapping[str, str]) -> ServiceError:
         case "media":
             return DataLoss(message)
         case "memory":
-            return DataLoss("the file is damaged: it takes too much memory to be read")
+            return DataLoss(_TOO_MUCH)
         case "full":
             return StorageFull("the disk of the storage service is full")
         case "disk":

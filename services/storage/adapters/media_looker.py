@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from services.common.errors import DataLoss, Internal
+from services.common.errors import DataLoss, Internal, Unavailable
 from services.common.telemetry import get_logger
 from services.storage.adapters.labels.statements import MODEL_MADE, PARTLY_MODEL_MADE
 from services.storage.domain.assets import Manifest, MediaInfo, Provenance
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 
+class UndoneError(Unavailable):
+    """Send the file again: nobody came to an end over it, and not for its own sake."""
+
+
 class Looking(Protocol):
     """Whoever answers questions about files."""
 
@@ -26,7 +30,10 @@ class Looking(Protocol):
         """Get ready: a file is on its way."""
 
     async def ask(self, staged: StagedFile, question: dict[str, str]) -> Any:
-        """Return the answer of ``look_process``; raises the service error that a failure means."""
+        """Return the answer of ``look_process``; raises the service error that a failure means.
+
+        That is ``UndoneError`` where whoever looked took too long or was killed.
+        """
 
 
 class MediaInspector:
@@ -67,7 +74,7 @@ class MediaFinisher:
         told = {"content_type": description.content_type, "source": source}
         try:
             found = await self._looking.ask(staged, {"task": "finish", **told})
-        except (DataLoss, Internal) as error:
+        except (DataLoss, Internal, UndoneError) as error:
             # It was found whole before: an index in front and a label are only nice to have.
             log.warning("kept_as_it_came", path=str(staged.path), cause=error.message)
             return Finished(staged, await self.look(staged, description))

@@ -97,13 +97,33 @@ async def test_one_that_is_killed_is_replaced_and_the_file_is_not_to_blame(
     begun: Begun, said
 ) -> None:
     lookers = begun()
-    error = await refused(lookers, said("die SIGKILL"))
-    assert isinstance(error, Unavailable)
-    assert "SIGKILL" in error.message
     await lookers.ask(said("fine"), {})
     (pid,) = lookers.pids
     os.kill(pid, signal.SIGKILL)
     assert (await lookers.ask(said("fine again"), {}))["words"] == "fine again"
+    once = said("once SIGKILL")
+    assert (await lookers.ask(once, {}))["words"] == "once SIGKILL"
+
+
+async def test_a_file_for_which_the_kernel_finds_no_memory_is_not_sent_for_ever(
+    begun: Begun, said
+) -> None:
+    """Twice, the second time a new process, and nobody else is there who takes it."""
+    error = await refused(begun(), said("die SIGKILL"))
+    assert isinstance(error, DataLoss)
+    assert "too much memory" in error.message
+
+
+async def test_memory_that_others_may_have_taken_refuses_nothing(begun: Begun, said) -> None:
+    lookers = begun()
+    other = asyncio.create_task(lookers.ask(replace(said("stop"), tenant="other"), {}))
+    while not lookers.pids or psutil.Process(lookers.pids[0]).status() != psutil.STATUS_STOPPED:  # noqa: ASYNC110 - another process
+        await asyncio.sleep(0.01)
+    error = await refused(lookers, said("die SIGKILL"))
+    other.cancel()
+    await asyncio.gather(other, return_exceptions=True)
+    assert isinstance(error, Unavailable)
+    assert "SIGKILL" in error.message
 
 
 async def test_a_file_that_takes_for_ever_is_damaged(begun: Begun, said) -> None:
@@ -131,8 +151,10 @@ async def test_one_that_does_not_start_refuses_no_file(begun: Begun, said) -> No
     assert isinstance(await refused(lookers, said("paid for")), Unavailable)
 
 
-async def test_an_answer_that_is_none_refuses_no_file(begun: Begun, said) -> None:
-    assert isinstance(await refused(begun(), said("stammer")), Unavailable)
+@pytest.mark.parametrize("words", ["stammer", "list"])
+async def test_an_answer_that_is_none_refuses_no_file(begun: Begun, said, words: str) -> None:
+    """Whoever gives it is killed by us, which says nothing of memory."""
+    assert isinstance(await refused(begun(), said(words)), Unavailable)
 
 
 async def test_what_fails_is_told_apart_and_no_path_of_ours_is_told(begun: Begun, said) -> None:
@@ -290,12 +312,21 @@ async def test_a_film_that_takes_too_long_to_finish_is_kept_as_it_came(begun: Be
     assert (await finisher.finish(staged, FILM, by_model=True)).staged == staged
 
 
-async def test_whoever_is_killed_while_it_finishes_finishes_another_time(
-    begun: Begun, said
+@pytest.mark.parametrize("words", ["die SIGKILL", "stammer", "grow stop", "grow die SIGKILL"])
+async def test_a_film_over_which_nobody_comes_to_an_end_is_kept_as_it_came(
+    begun: Begun, said, words: str
 ) -> None:
-    for words in ("die SIGKILL", "rewrite"):
-        with pytest.raises(Unavailable):
-            await MediaFinisher(begun()).finish(said(words), FILM, by_model=True)
+    staged, lookers = said(words), begun(seconds=1, patience=50)
+    await lookers.ask(said("fine"), {})
+    lookers._patience = 1
+    found = await MediaFinisher(lookers).finish(staged, FILM, by_model=True)
+    assert (found.staged, found.provenance.labelled) == (staged, False)
+    assert staged.path.read_text() == words
+
+
+async def test_whoever_is_killed_in_the_middle_of_a_file_spoils_none(begun: Begun, said) -> None:
+    with pytest.raises(Unavailable, match="send it again"):
+        await MediaFinisher(begun()).finish(said("rewrite"), FILM, by_model=True)
 
 
 async def test_the_real_one_has_bounds_and_nothing_of_ours(
