@@ -57,6 +57,21 @@ def test_checksums_can_be_left_to_servers_that_require_them(mode: str) -> None:
     assert client.meta.config.response_checksum_validation == mode
 
 
+def test_clients_share_one_description_of_s3_with_the_operations_that_are_used() -> None:
+    places = ("https://a.example.com", "https://b.example.com")
+    one, other = (S3Connection(endpoint_url=place).client() for place in places)
+    model = one.meta.service_model
+    assert model._service_description is other.meta.service_model._service_description
+    assert {"PutObject", "UploadPart", "HeadBucket"} <= set(model.operation_names)
+    assert len(model.operation_names) < 20, "S3 has over a hundred"
+    parts = {"structure": "members", "list": "member", "map": "value"}
+    for name in model.shape_names:
+        shape = model.shape_for(name)
+        # What a shape is made of is looked up by name, and has to be there.
+        assert shape.type_name not in parts or getattr(shape, parts[shape.type_name]) is not None
+    assert all(model.operation_model(name).input_shape for name in model.operation_names)
+
+
 def test_without_keys_the_role_of_the_service_account_is_taken(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
