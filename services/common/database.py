@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import event, exc, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from services.common.async_engine import create_async_engine
 from services.common.errors import StorageFull, Unavailable
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sqlalchemy.engine import ExceptionContext
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 # PostgreSQL appendix A: disk_full.
 _DISK_FULL = "53100"
@@ -196,16 +197,6 @@ class Database:
             return
         async with self.begin() if writes else self.read() as connection:
             yield connection
-
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[AsyncSession]:
-        """Open an ORM session in a transaction that may write, as ``begin`` does."""
-        async with (
-            self.begin() as connection,
-            AsyncSession(bind=connection, expire_on_commit=False) as session,
-        ):
-            yield session
-            await session.flush()
 
     async def ping(self) -> None:
         """Ask the database for an answer; raises what the driver raises when there is none."""

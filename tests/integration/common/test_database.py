@@ -178,24 +178,6 @@ async def test_a_statement_is_a_transaction_of_its_own(database_url: str, script
         assert await count(database) == 101, "a pooled connection kept committing by itself"
 
 
-async def test_a_session_commits_at_the_end_and_rolls_back_on_an_error(
-    database_url: str, scripts: Path
-) -> None:
-    async with Database(database_url, schema="test") as database:
-        await migrate(database, scripts)
-        async with database.session() as session:
-            await session.execute(INCREMENT)
-
-        async def fail() -> None:
-            async with database.session() as session:
-                await session.execute(INCREMENT)
-                raise RuntimeError("no")
-
-        with pytest.raises(RuntimeError, match="no"):
-            await fail()
-        assert await count(database) == 101
-
-
 async def read_then_write(connection: AsyncConnection) -> None:
     lock = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
     found = (await connection.execute(sa.text(READ.text + lock))).scalar_one()
