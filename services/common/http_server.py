@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from services.common.readiness import Readiness
-    from services.common.settings import ServiceSettings
     from services.common.telemetry import Metrics
 
 
@@ -112,13 +111,8 @@ def probe_routes(readiness: Readiness, registry: CollectorRegistry) -> list[Rout
 
 
 @asynccontextmanager
-async def serve_probes(
-    settings: ServiceSettings, readiness: Readiness, metrics: Metrics
-) -> AsyncIterator[str]:
-    """Serve the probes of a gRPC service on ``metrics_address``; yields "" where it has none."""
-    if not settings.metrics_address:
-        yield ""
-        return
+async def serve_probes(address: str, readiness: Readiness, metrics: Metrics) -> AsyncIterator[str]:
+    """Serve the probes of a gRPC service while the block runs; yields the bound ``host:port``."""
     app = Starlette(routes=probe_routes(readiness, metrics.registry))
-    async with serve_http(app, settings.metrics_address, grace=1.0) as address:
-        yield address
+    async with serve_http(app, address, grace=1.0) as bound:
+        yield bound

@@ -29,7 +29,6 @@ from services.common.allocator import share_heaps
 from services.common.authenticator import Authenticator
 from services.common.errors import FailedPrecondition
 from services.common.health import Health
-from services.common.http_server import serve_probes
 from services.common.interceptors import CallInterceptor
 from services.common.readiness import Readiness
 from services.common.telemetry import Metrics, get_logger
@@ -110,10 +109,24 @@ async def serve(
     await server.start()
     log.info("listening", service=settings.service, address=address)
     try:
-        async with health.following(), serve_probes(settings, readiness, metrics):
+        async with health.following(), _probes(settings, readiness, metrics):
             yield Listening(address, readiness, metrics)
     finally:
         await _drain(server, health, readiness, settings)
+
+
+@asynccontextmanager
+async def _probes(
+    settings: ServiceSettings, readiness: Readiness, metrics: Metrics
+) -> AsyncIterator[None]:
+    """Serve the probes over HTTP while the block runs, where they have an address."""
+    if not settings.metrics_address:
+        yield
+        return
+    from services.common.http_server import serve_probes  # noqa: PLC0415 - brings a web server along
+
+    async with serve_probes(settings.metrics_address, readiness, metrics):
+        yield
 
 
 async def _drain(

@@ -14,7 +14,6 @@ from starlette.routing import Route
 from services.common.errors import FailedPrecondition
 from services.common.http_server import serve_http, serve_probes
 from services.common.readiness import Readiness
-from services.common.settings import ServiceSettings
 from services.common.telemetry import Metrics
 
 
@@ -22,9 +21,8 @@ async def test_the_probes_follow_readiness() -> None:
     readiness, metrics = Readiness(), Metrics("x")
     readiness.add("bus", lambda: False)
     metrics.counter("jobs_total", "Jobs.").inc()
-    settings = ServiceSettings(metrics_address="127.0.0.1:0")
     async with (
-        serve_probes(settings, readiness, metrics) as address,
+        serve_probes("127.0.0.1:0", readiness, metrics) as address,
         httpx.AsyncClient(base_url=f"http://{address}") as client,
     ):
         assert (await client.get("/healthz")).json() == {"status": "ok"}
@@ -36,11 +34,6 @@ async def test_the_probes_follow_readiness() -> None:
         told = await client.get("/readyz")
         assert (told.status_code, told.json()["remarks"]) == (200, {"bus": "degraded"})
         assert "reelmesh_jobs_total 1.0" in (await client.get("/metrics")).text
-
-
-async def test_without_an_address_there_are_no_probes() -> None:
-    async with serve_probes(ServiceSettings(), Readiness(), Metrics("x")) as address:
-        assert address == ""
 
 
 async def test_a_request_in_flight_is_finished_at_the_end() -> None:
