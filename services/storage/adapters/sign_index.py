@@ -12,10 +12,9 @@ from heapq import nsmallest
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Text, bindparam, cast, func, select, update
-from sqlalchemy.dialects.postgresql import BIT
 
 from services.storage.adapters import sql_statements as assets_sql
-from services.storage.adapters.tables import meanings
+from services.storage.adapters.tables import Bits, meanings
 from services.storage.adapters.vector_statements import COLUMNS, OURS, READ, THIS, VECTORS
 from services.storage.adapters.word_index import WORD_INDEXES, token
 from services.storage.domain.vectors import signs
@@ -91,7 +90,7 @@ def _least_apart(bits: bytes, rows: Iterable[Any], limit: int) -> Sequence[str]:
 class CountedByPostgres:
     """``bit_count`` of PostgreSQL 14, over a table that is small enough to be read whole."""
 
-    SIGNS: ColumnElement[Any] = cast(cast(bindparam("bits"), Text), BIT(varying=True))
+    SIGNS: ColumnElement[Any] = cast(cast(bindparam("bits"), Text), Bits())
     KEEP = update(meanings).where(THIS, OURS).values(**COLUMNS, signs=SIGNS)
     VECTORS = VECTORS["postgresql"]
 

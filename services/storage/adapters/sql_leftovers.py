@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, bindparam, delete, func, literal, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from services.common.per_dialect import PerDialect
 from services.storage.adapters.asset_rows import micros
 from services.storage.adapters.sql_statements import LIMIT
 from services.storage.adapters.sql_waits import SqlWaits
@@ -15,7 +15,7 @@ from services.storage.domain.assets import AssetState
 from services.storage.domain.leftovers import Leftover
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,11 +23,7 @@ if TYPE_CHECKING:
     from services.storage.domain.assets import Asset
     from services.storage.domain.keys import ObjectKey
 
-# By dialect: the standard has no word for it.
-_INSERT: Mapping[str, Any] = {
-    "postgresql": postgresql.insert(leftovers).on_conflict_do_nothing(),
-    "sqlite": sqlite.insert(leftovers).on_conflict_do_nothing(),
-}
+_INSERT = PerDialect(lambda insert: insert(leftovers).on_conflict_do_nothing())
 _ID = leftovers.c.key + literal(" ") + leftovers.c.asset_id
 _KEPT = (assets.c.state == AssetState.STORED.value) & (assets.c.key == leftovers.c.key)
 LEFTOVERS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     BigInteger,
@@ -17,14 +17,12 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
+from services.common.per_dialect import PerDialect
 from services.storage.adapters.tables import assets, events, reuses, usage
 from services.storage.domain.assets import AssetState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sqlalchemy import BindParameter, ColumnElement
 
 WHICH: BindParameter[str] = bindparam("which")
@@ -50,15 +48,8 @@ def _state(state: AssetState) -> ColumnElement[bool]:
     return assets.c.state == literal_column(f"'{state.value}'")
 
 
-# By dialect: the standard has no word for it.
-INSERT_NEW: Mapping[str, Any] = {
-    "postgresql": postgresql.insert(assets).on_conflict_do_nothing(),
-    "sqlite": sqlite.insert(assets).on_conflict_do_nothing(),
-}
-INSERT_REUSE: Mapping[str, Any] = {
-    "postgresql": postgresql.insert(reuses).on_conflict_do_nothing(),
-    "sqlite": sqlite.insert(reuses).on_conflict_do_nothing(),
-}
+INSERT_NEW = PerDialect(lambda insert: insert(assets).on_conflict_do_nothing())
+INSERT_REUSE = PerDialect(lambda insert: insert(reuses).on_conflict_do_nothing())
 INSERT = insert(assets)
 INSERT_EVENT = insert(events)
 DELETE_EVENTS = delete(events).where(events.c.id.in_(bindparam("identifiers", expanding=True)))

@@ -16,8 +16,8 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
+from services.common.per_dialect import PerDialect
 from services.storage.adapters.tables import assets, meanings, vectors
 from services.storage.domain.assets import AssetState
 
@@ -69,15 +69,15 @@ PUT_BACK = (
     .values(tries=_M.tries - bindparam("uncounted"), try_after=_UNTIL)
 )
 
-INSERT: Mapping[str, Any] = {
-    name: made.on_conflict_do_update(
-        index_elements=["asset_id"], set_={"vector": made.excluded.vector}
+
+def _insert(insert: Any) -> Any:
+    new = insert(vectors)
+    return new.on_conflict_do_update(
+        index_elements=["asset_id"], set_={"vector": new.excluded.vector}
     )
-    for name, made in (
-        ("postgresql", postgresql.insert(vectors)),
-        ("sqlite", sqlite.insert(vectors)),
-    )
-}
+
+
+INSERT = PerDialect(_insert)
 _MISSING = (
     select(assets.c.id, assets.c.tenant)
     .where(
@@ -87,13 +87,11 @@ _MISSING = (
     )
     .limit(_LIMIT)
 )
-ADD_MISSING: Mapping[str, Any] = {
-    name: made.from_select(["asset_id", "tenant"], _MISSING).on_conflict_do_nothing()
-    for name, made in (
-        ("postgresql", postgresql.insert(meanings)),
-        ("sqlite", sqlite.insert(meanings)),
+ADD_MISSING = PerDialect(
+    lambda insert: (
+        insert(meanings).from_select(["asset_id", "tenant"], _MISSING).on_conflict_do_nothing()
     )
-}
+)
 # Left by a replica of an earlier release that deleted the asset and knew of no vector.
 _GONE = (
     select(_M.asset_id)
