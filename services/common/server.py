@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from services.common.allocator import share_heaps
 from services.common.authenticator import Authenticator
@@ -31,6 +30,7 @@ from services.common.errors import FailedPrecondition
 from services.common.health import Health
 from services.common.interceptors import CallInterceptor
 from services.common.readiness import Readiness
+from services.common.reflection import Reflection
 from services.common.telemetry import Metrics, get_logger
 
 if TYPE_CHECKING:
@@ -97,14 +97,8 @@ async def serve(
     names = _register(server, registrations)
     health = Health(readiness, names)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    reflection.enable_server_reflection(
-        (
-            *names,
-            health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
-            reflection.SERVICE_NAME,
-        ),
-        server,
-    )
+    told = (*names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
+    server.add_generic_rpc_handlers((Reflection(told),))
     address = _bind(server, settings.address)
     await server.start()
     log.info("listening", service=settings.service, address=address)
