@@ -132,7 +132,7 @@ def page_of(query: Query, words: WordIndex) -> Select[Any]:
     """Return the select of one page."""
     wanted = select(assets).where(assets.c.tenant == query.tenant)
     if query.waiting:
-        wanted = wanted.where(assets.c.state == AssetState.WRITING.value, assets.c.spool != "")
+        wanted = wanted.where(assets.c.state == AssetState.WRITING.value, sql.IN_SPOOL)
     else:
         stored = assets.c.state == AssetState.STORED.value
         wanted = wanted.where(stored, assets.c.parent_id == "")

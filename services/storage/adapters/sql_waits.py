@@ -11,6 +11,7 @@ from services.storage.adapters.asset_rows import micros, whole_columns
 from services.storage.adapters.sql_chores import SqlChores
 from services.storage.adapters.sql_statements import (
     CHANGE_WRITING,
+    IN_SPOOL,
     MOMENT,
     RELEASED,
     TENANT,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from services.storage.domain.assets import Asset
 
 _THIS = assets.c.id == WHICH
-_WAITS = (assets.c.state == AssetState.WRITING.value) & (assets.c.spool != "")
+_WAITS = (assets.c.state == AssetState.WRITING.value) & IN_SPOOL
 _THESE = assets.c.id.in_(bindparam("identifiers", expanding=True))
 # Said where it goes without saying: the index of ages leaves out what is gone for good.
 _UNPURGED = assets.c.purge_time.is_(None)

@@ -96,7 +96,6 @@ assets = Table(
     Index("assets_creative", "tenant", "creative_id", "id"),
     Index("assets_content", "tenant", "sha256"),
     Index("assets_stem", "stem", "extension", "iteration"),
-    Index("assets_parent", "parent_id"),
     Index("assets_role", "role", "state", "create_time"),
     _partial(
         "assets_underived",
@@ -112,6 +111,8 @@ assets = Table(
         "expire_time",
         rows="state = 'stored' AND expire_time IS NOT NULL",
     ),
+    _partial("assets_children", "parent_id", rows="parent_id <> ''"),
+    _partial("assets_waiting", "tenant", "id", rows="spool <> ''"),
     _partial("assets_age", "state", "update_time", rows="purge_time IS NULL"),
 )
 
