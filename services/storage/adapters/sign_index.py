@@ -11,7 +11,7 @@ import json
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import Text, bindparam, cast, func, select, update
+from sqlalchemy import ARRAY, Text, any_, bindparam, cast, func, select, update
 
 from services.storage.adapters import sql_statements as assets_sql
 from services.storage.adapters.tables import Bits, meanings
@@ -22,7 +22,7 @@ from services.storage.domain.vectors import signs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Select, Update
+    from sqlalchemy import ColumnElement, ScalarSelect, Select, TextualSelect, Update
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from services.storage.domain.facets import Facets
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # Newest assets whose signs are looked at; in PostgreSQL 20 ms go by for 100,000.
 COUNTED_BY_US = 20_000
 COUNTED_BY_POSTGRES = 200_000
+# Newest assets that tell how near the others have to be: the rest is not sorted.
+_FIRST_COUNTED = 2000
 _M = meanings.c
 
 
@@ -72,7 +74,9 @@ class CountedByUs:
         self, connection: AsyncConnection, question: Question, facets: Facets, limit: int
     ) -> Sequence[str]:
         """Read the newest and count the bits that differ, beside the loop."""
-        newest = _among(select(_M.asset_id, _M.signs), question, facets, "sqlite")
+        newest = _among(select(_M.asset_id, _M.signs), question)
+        if (owners := _owners(question.tenant, facets, "sqlite")) is not None:
+            newest = newest.where(_M.asset_id.in_(owners))
         newest = newest.order_by(_M.asset_id.desc()).limit(COUNTED_BY_US)
         rows = (await connection.execute(newest)).all()
         return await asyncio.to_thread(_least_apart, signs(question.vector), rows, limit)
@@ -91,6 +95,7 @@ class CountedByPostgres:
     """``bit_count`` of PostgreSQL 14, over a table that is small enough to be read whole."""
 
     SIGNS: ColumnElement[Any] = cast(cast(bindparam("bits"), Text), Bits())
+    _APART: ColumnElement[int] = func.bit_count(_M.signs.op("#")(SIGNS))
     KEEP = update(meanings).where(THIS, OURS).values(**COLUMNS, signs=SIGNS)
     VECTORS = VECTORS["postgresql"]
 
@@ -106,29 +111,46 @@ class CountedByPostgres:
         self, connection: AsyncConnection, question: Question, facets: Facets, limit: int
     ) -> Sequence[str]:
         """Let the database count, beyond very many assets among the newest alone."""
-        apart = func.bit_count(_M.signs.op("#")(self.SIGNS))
-        found = _among(select(_M.asset_id), question, facets, "postgresql")
+        found = _among(select(_M.asset_id), question)
         asked = {"of_tenant": question.tenant}
         if (await connection.scalar(assets_sql.COUNTED, asked) or 0) > COUNTED_BY_POSTGRES:
             found = found.where(_M.asset_id > await _beyond(connection, question))
+        if (owners := _owners(question.tenant, facets, "postgresql")) is None:
+            found = found.where(self._near_enough(found, limit) >= self._APART)
+        else:
+            # A list that was sorted is looked up in one walk along the key, a join reads the table.
+            listed = func.array(owners.scalar_subquery(), type_=ARRAY(Text))
+            found = found.where(_M.asset_id == any_(listed))
         await WORD_INDEXES["postgresql"].prepare(connection)
-        nearest = found.order_by(apart, _M.asset_id.desc()).limit(limit)
+        nearest = found.order_by(self._APART, _M.asset_id.desc()).limit(limit)
         rows = await connection.execute(nearest, {"bits": self.told(signs(question.vector))})
         return list(rows.scalars())
 
+    def _near_enough(self, found: Select[Any], limit: int) -> ScalarSelect[int]:
+        """Return how far the last of the nearest is apart among the newest: no hit is further."""
+        newest = (
+            found.with_only_columns(self._APART.label("apart"))
+            .order_by(_M.asset_id.desc())
+            .limit(max(limit, _FIRST_COUNTED))
+            .subquery("newest")
+        )
+        near = select(newest.c.apart).order_by(newest.c.apart).limit(limit).subquery("near")
+        return select(func.max(near.c.apart)).scalar_subquery()
 
-def _among(wanted: Select[Any], question: Question, facets: Facets, dialect: str) -> Select[Any]:
-    tenant, pairs = question.tenant, list(facets.pairs())
-    found = wanted.where(
+
+def _among(wanted: Select[Any], question: Question) -> Select[Any]:
+    return wanted.where(
         READ,
-        _M.tenant == tenant,
+        _M.tenant == question.tenant,
         _M.embedder == question.embedder,
         _M.dimensions == len(question.vector),
     )
-    if pairs:
-        tokens = [token(tenant, axis, value) for axis, value in pairs]
-        found = found.where(_M.asset_id.in_(WORD_INDEXES[dialect].having(tenant, tokens)))
-    return found
+
+
+def _owners(tenant: str, facets: Facets, dialect: str) -> TextualSelect | None:
+    """Return the select of the ids of assets that have the facets, ``None`` if none are asked."""
+    tokens = [token(tenant, axis, value) for axis, value in facets.pairs()]
+    return WORD_INDEXES[dialect].having(tenant, tokens) if tokens else None
 
 
 async def _beyond(connection: AsyncConnection, question: Question) -> str:

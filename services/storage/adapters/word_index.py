@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 WORD = "word"
 _ID: ColumnClause[str] = column("asset_id")
-# Newest assets from which PostgreSQL estimates how frequent a word is.
+# Newest assets from which it is estimated, on PostgreSQL, how frequent words are.
 _SAMPLE = 500
+# Of words that fewer of these have together, all assets are read by GIN, of others the newest.
+_FEW = 15
 
 
 def token(tenant: str, axis: str, value: str) -> str:
@@ -129,10 +131,27 @@ class TsvectorWords:
     )
     _REMOVE = text("DELETE FROM asset_words WHERE asset_id = :asset_id")
     # A plan for any words at all would be wrong for most: rare ones want GIN, frequent ones not.
-    _PLAN_EACH = text("SET LOCAL plan_cache_mode = force_custom_plan")
+    # Helpers of their own take longer to come than a search is to take, and are others' cores.
+    _PLAN_EACH = text(
+        "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), "
+        "set_config('max_parallel_workers_per_gather', '0', true)"
+    )
+    ESTIMATE: Mapping[str, int] = {"sample": _SAMPLE, "few": _FEW}
+    # Which words go together, no statistics tell: taken to be everywhere, two that never do would
+    # be looked for in every asset. What need not be read is planned, and never executed.
     NEWEST = text(
-        "SELECT asset_id, tsvector_to_array(tokens) FROM asset_words "
-        "WHERE tenant = :tenant AND tokens @@ CAST(:query AS tsquery) "
+        "WITH sample AS (SELECT count(*) FILTER (WHERE tokens @@ CAST(:query AS tsquery)) AS hits "
+        "FROM (SELECT tokens FROM asset_words WHERE tenant = :tenant "
+        "ORDER BY asset_id DESC LIMIT :sample) AS newest), "
+        "few AS MATERIALIZED (SELECT asset_id, tokens FROM asset_words "
+        "WHERE (SELECT hits FROM sample) < :few "
+        "AND tenant = :tenant AND tokens @@ CAST(:query AS tsquery)), "
+        "many AS MATERIALIZED (SELECT asset_id, tokens FROM asset_words "
+        "WHERE (SELECT hits FROM sample) >= :few "
+        "AND tenant = :tenant AND tokens @@ CAST(:query AS tsquery) "
+        "ORDER BY asset_id DESC LIMIT :at_most) "
+        "SELECT asset_id, tsvector_to_array(tokens) "
+        "FROM (SELECT * FROM few UNION ALL SELECT * FROM many) AS found "
         "ORDER BY asset_id DESC LIMIT :at_most"
     )
     _HAVING = text(
@@ -173,7 +192,7 @@ class TsvectorWords:
     ) -> Found:
         """Return id and tokens of the newest assets that have all of ``tokens``."""
         await self.prepare(connection)
-        asked = {"tenant": tenant, "query": " & ".join(tokens), "at_most": limit}
+        asked = {"tenant": tenant, "query": " & ".join(tokens), "at_most": limit, **self.ESTIMATE}
         rows = await connection.execute(self.NEWEST, asked)
         return [(identifier, frozenset(found)) for identifier, found in rows.all()]
 
