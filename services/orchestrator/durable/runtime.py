@@ -38,8 +38,9 @@ from services.orchestrator.flows.edit_image import EditSteps, edit_image
 from services.orchestrator.flows.film import FilmSteps, cancel_film, make_film
 from services.orchestrator.flows.generate_video import VideoSteps, cancel_video, generate_video
 
-# A workflow that takes its process down this often is dead-lettered instead of doing it for ever.
-MAX_RECOVERIES = 5
+# Work that is taken up again this often is dead-lettered: it may be what takes its process down.
+# Far more often than a film of days is met by restarts that have nothing to do with it (0076).
+MAX_RECOVERIES = 100
 # How often a step is tried that finds a part of ours away: eleven minutes in all.
 MOST_TRIES = 16
 

@@ -151,9 +151,7 @@ UNDERIVED = (
     .order_by(assets.c.tenant, assets.c.try_after, assets.c.id)
     .limit(1)
 )
-ROLES_MADE = (
-    select(assets.c.role).where(assets.c.parent_id == WHICH, _CHILD, _WAS_HERE).distinct()
-)
+ROLES_MADE = select(assets.c.role).where(assets.c.parent_id == WHICH, _CHILD, _WAS_HERE).distinct()
 NEWEST_IDS = select(assets.c.id).order_by(assets.c.id.desc()).limit(LIMIT)
 IDS_BEFORE = NEWEST_IDS.where(assets.c.id < WHICH)
 # Those that were looked through once; they wait behind what was never tried.

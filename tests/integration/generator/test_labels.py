@@ -41,7 +41,7 @@ from services.storage.settings import Settings
 from tests.fakes.generator_parts import entry, order
 from tests.unit.storage.clips import mp4
 from tests.unit.storage.recordings import KINDS
-from tests.unit.storage.test_media_finisher import SIGNATURE
+from tests.unit.storage.test_media_finisher import SIGNATURES
 
 pytestmark = pytest.mark.timeout(60)
 CATALOGUE = load_catalogue()
@@ -236,9 +236,9 @@ async def test_a_cut_with_one_models_clip_in_it_is_labelled_and_a_cut_of_that_cu
 
 
 async def test_whoever_ordered_it_is_told_that_a_signature_was_stripped(studio: Studio) -> None:
-    signed = await studio.make(1, "ltx_video", shot(), mp4() + SIGNATURE)
+    signed = await studio.make(1, "ltx_video", shot(), mp4() + SIGNATURES["short"])
     assert signed.warnings == ()
-    assert (await studio.data(signed)).endswith(SIGNATURE)
+    assert (await studio.data(signed)).endswith(SIGNATURES["short"])
     longer = VideoTask(prompt="on", video=asset_media(signed.asset[7:]), edit=Edit.EXTEND)
     for number, model, task in ((2, "ltx_video", longer), (3, "compose", cut(signed))):
         (told,) = (await studio.make(number, model, task, mp4(seed=number))).warnings

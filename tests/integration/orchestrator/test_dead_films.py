@@ -34,10 +34,12 @@ class Steps:
     """Work of which some finds a part of ours away for ever, some a defect, and some hangs."""
 
     def __init__(self) -> None:
+        self.begun: list[str] = []
         self.cancelled: list[str] = []
         self.cut_off = True
 
     async def begin(self, film_run: str) -> dict[str, Any]:
+        self.begun.append(film_run)
         if film_run.startswith("away"):
             raise Unavailable
         if film_run.startswith("slow"):
@@ -117,6 +119,12 @@ class Deployment:
         """Let everything have been at work for weeks."""
         self._date("started_at_epoch_ms")
 
+    def recovered(self, times: int) -> None:
+        """Let everything have been taken up again so often, as restarts do."""
+        taken = "UPDATE workflow_status SET recovery_attempts = :times"
+        with self.engine.begin() as connection:
+            connection.execute(sa.text(taken), {"times": times})
+
     def _date(self, column: str) -> None:
         moment = {"then": int(LONG_AGO.timestamp() * 1000)}
         with self.engine.begin() as connection:
@@ -161,6 +169,16 @@ async def test_who_tidies_up_knows_a_part_that_was_away_from_a_defect(tmp_path: 
     assert graves.jobs == {"away": AWAY, "broken": DEFECT}
     assert AWAY.retryable
     assert "ResumeFilm" not in AWAY.message
+
+
+async def test_a_film_outlives_a_month_of_restarts(tmp_path: Path) -> None:
+    for started in (1, 2):
+        async with deployment(tmp_path, steps := Steps(), Graves()) as here:
+            if started == 1:
+                here.order("slow.1")
+            await until(lambda: steps.begun == ["slow.1"])  # noqa: B023 - awaited here
+            here.recovered(40)
+    assert here.count("MAX_RECOVERY%") == 0
 
 
 async def test_all_that_died_is_ended_however_much_it_is_and_when_it_was_ordered(

@@ -8,7 +8,7 @@ from reelmesh.storage.v1 import asset_pb2
 from tests.integration.storage.conftest import Client
 from tests.unit.storage.clips import mp4
 from tests.unit.storage.recordings import KINDS, sound
-from tests.unit.storage.test_media_finisher import SIGNATURE
+from tests.unit.storage.test_media_finisher import SIGNATURES
 
 pytestmark = [
     pytest.mark.timeout(60),
@@ -67,7 +67,7 @@ async def test_bytes_that_are_announced_by_their_digest_are_kept_as_they_are(acm
 async def test_a_signature_is_kept_and_its_loss_in_what_is_made_from_it_is_told(
     acme: Client,
 ) -> None:
-    signed = mp4() + SIGNATURE
+    signed = mp4() + SIGNATURES["short"]
     parent = await acme.upload(signed, "r1", lineage=MODEL_MADE)
     assert await acme.download(parent.name) == signed
     assert parent.provenance.manifest == Provenance.MANIFEST_KEPT

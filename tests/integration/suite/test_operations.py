@@ -30,7 +30,7 @@ from tests.fakes.simulator import quick
 from tests.fakes.vendored_suite import addressed_suite, billed
 from tests.stack import Client
 from tests.unit.storage.clips import mp4
-from tests.unit.storage.test_media_finisher import SIGNATURE
+from tests.unit.storage.test_media_finisher import SIGNATURES
 
 ELSEWHERE = ["--video", "https://h.example/a.mp4"]
 pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
@@ -195,7 +195,7 @@ async def test_a_job_tells_that_the_signature_of_what_it_was_made_from_is_gone(
     header = storage_service_pb2.UploadHeader(asset=told, request_id="signed")
     parts = (
         storage_service_pb2.UploadAssetRequest(header=header),
-        storage_service_pb2.UploadAssetRequest(chunk=mp4() + SIGNATURE),
+        storage_service_pb2.UploadAssetRequest(chunk=mp4() + SIGNATURES["short"]),
     )
     async with Channel(studio.at.storage) as channel:
         stub: Any = StorageServiceStub(channel)

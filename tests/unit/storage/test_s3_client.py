@@ -6,10 +6,11 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from services.common import clock
 from services.common.errors import FailedPrecondition
+from services.common.settings import MisconfiguredError
 from services.storage.adapters.disk import Disk
 from services.storage.adapters.s3_calls import S3Calls
 from services.storage.adapters.s3_client import S3Connection
@@ -129,7 +130,7 @@ def test_an_address_without_its_scheme_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, "objects.example.com")
-    with pytest.raises(ValidationError, match=f"{name}: 'objects.example.com' must begin with"):
+    with pytest.raises(MisconfiguredError, match=f"{name}: 'objects.example.com' must begin with"):
         Settings()
 
 
