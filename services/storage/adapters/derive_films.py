@@ -24,20 +24,23 @@ _SEGMENT_SECONDS = 4
 _STREAMED = frozenset({"h264", "aac"})
 
 
-def films(source: str, folder: Path, roles: set[str], alive: Alive) -> dict[str, str]:
+def films(source: str, folder: Path, frames: int, roles: set[str], alive: Alive) -> dict[str, str]:
     """Make those of ``roles`` that move; returns the path of each."""
     made: dict[str, str] = {}
     for role in sorted(_PREVIEWS.keys() & roles):
         path = folder / f"{role}.mp4"
-        _write_preview(source, path, *_PREVIEWS[role], alive=alive)
+        _write_preview(source, path, frames, _PREVIEWS[role], alive=alive)
         made[role] = str(path)
     if "hls" in roles:
         made |= _write_hls(source, folder, alive)
     return made
 
 
-def _write_preview(source: str, path: Path, lines: int, quality: int, *, alive: Alive) -> None:
+def _write_preview(
+    source: str, path: Path, frames: int, kind: tuple[int, int], *, alive: Alive
+) -> None:
     """Encode the film at so many lines, sound left out."""
+    lines, quality = kind
     with (
         opened(Path(source)) as film,
         av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as small,
@@ -46,7 +49,7 @@ def _write_preview(source: str, path: Path, lines: int, quality: int, *, alive: 
         encoded = small.add_stream("libx264", rate=rate)
         encoded.options = {"preset": "veryfast", "crf": str(quality), "threads": "1"}
         width = height = 0
-        for number, frame in enumerate(upright(film)):
+        for number, frame in enumerate(upright(film, frames)):
             alive()
             if not number:
                 height = min(lines, frame.height) // 2 * 2

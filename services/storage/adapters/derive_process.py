@@ -30,7 +30,7 @@ def make(
     ``alive`` is called with every frame that was read.
     """
     made = stills(source, Path(folder), frames, {*roles}, alive)
-    return made | films(source, Path(folder), {*roles}, alive)
+    return made | films(source, Path(folder), frames, {*roles}, alive)
 
 
 def _made(**asked: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from av.filter import Graph
 
 from services.common.errors import DataLoss
 from services.storage.adapters.media_formats import MAX_PIXELS, opened
-from services.storage.domain.deriving import QUICK_PIXELS
+from services.storage.domain.deriving import LONG_PIXELS, QUICK_PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,6 +26,8 @@ _THUMBNAIL = 320
 _TILE = 160
 _TILES = 3
 _COUNT = _TILES * _TILES
+# Some films change their size on the way; who has so many times what was told is not believed.
+_SLACK = 8
 # What undoes a rotation by so many degrees against the clock.
 _TURNS: dict[int, list[tuple[str, ...]]] = {
     90: [("transpose", "cclock")],
@@ -33,6 +35,10 @@ _TURNS: dict[int, list[tuple[str, ...]]] = {
     180: [("hflip",), ("vflip",)],
     -180: [("hflip",), ("vflip",)],
 }
+
+
+class TooMuchError(DataLoss):
+    """Leave it: the film has far more pixels than it tells of, or than are ever read."""
 
 
 def stills(source: str, folder: Path, frames: int, roles: set[str], alive: Alive) -> dict[str, str]:
@@ -72,13 +78,14 @@ def _counted(film: Any, frames: int, alive: Alive) -> Iterator[tuple[int, Any]]:
     """Yield the tiles' numbers and frames of a short film: exactly those, by reading up to them."""
     wanted = [frames * (2 * tile + 1) // (2 * _COUNT) for tile in range(_COUNT)]
     tile = 0
-    for number, frame in enumerate(upright(film)):
-        alive()
-        while tile < _COUNT and wanted[tile] == number:
-            yield tile, frame
-            tile += 1
-        if tile == _COUNT:
-            return
+    with suppress(TooMuchError):  # what has been seen until then is shown
+        for number, frame in enumerate(upright(film, frames)):
+            alive()
+            while tile < _COUNT and wanted[tile] == number:
+                yield tile, frame
+                tile += 1
+            if tile == _COUNT:
+                return
 
 
 def _sought(film: Any, alive: Alive) -> Iterator[tuple[int, Any]]:
@@ -112,22 +119,41 @@ def _at(film: Any, place: int, near: int, alive: Alive) -> Any:
     stream, found = film.streams.video[0], None
     with suppress(FFmpegError):  # without an index: what comes next in the file
         film.seek(place, stream=stream)
-    for number, found in enumerate(film.decode(stream), 1):
-        alive()
-        if number >= near or found.pts is None or found.pts >= place:
-            break
+    with suppress(TooMuchError):
+        within = _within(film.decode(stream), _SLACK * QUICK_PIXELS // _COUNT)
+        for number, found in enumerate(within, 1):
+            alive()
+            if number >= near or found.pts is None or found.pts >= place:
+                break
     return found
 
 
-def upright(film: Any) -> Iterator[Any]:
-    """Yield the frames as a player shows them: turned as the camera was, with square pixels."""
+def upright(film: Any, frames: int) -> Iterator[Any]:
+    """Yield the frames as a player shows them: turned as the camera was, with square pixels.
+
+    ``frames`` is how many it should have; one may mean that nobody has counted. Raises
+    ``TooMuchError`` rather than read on for days.
+    """
     stream = film.streams.video[0]
     # Beyond what the container says: each frame has a size of its own.
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-    frames = film.decode(stream)
-    first = next(frames, None)
+    told = frames * stream.width * stream.height if frames > 1 else LONG_PIXELS
+    most = min(_SLACK * max(told, QUICK_PIXELS), LONG_PIXELS)
+    decoded = _within(film.decode(stream), most)
+    first = next(decoded, None)
     if first is not None:
-        yield from map(_turning(stream, first), chain([first], frames))
+        yield from map(_turning(stream, first), chain([first], decoded))
+
+
+def _within(frames: Iterator[Any], most: int) -> Iterator[Any]:
+    """Yield the frames; raises ``TooMuchError`` where they have more than ``most`` pixels."""
+    read = 0
+    for frame in frames:
+        read += frame.width * frame.height
+        if read > most:
+            msg = f"the film has more than the {most} pixels that are read of what it tells of"
+            raise TooMuchError(msg)
+        yield frame
 
 
 def _turning(stream: Any, first: Any) -> Turn:

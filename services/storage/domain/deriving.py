@@ -7,6 +7,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from services.storage.domain.policies import PREVIEWS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
 
 QUICK_PIXELS = 1 << 32
 """Pixels of all frames that are decoded and encoded in seconds: a minute of 1080p."""
+LONG_PIXELS = 1 << 42
+"""Pixels of all frames of the longest film that is read for a preview: 17 hours of 1080p.
+
+That takes some three hours, and the long films of everybody wait for it.
+"""
 # What is drawn from a few frames, and made before what has to read the whole film.
 STILLS = frozenset({"thumbnail", "poster", "contact_sheet"})
 _OF_PICTURES = frozenset({"thumbnail"})
@@ -53,7 +60,18 @@ class Standing:
 
 def quick(media: MediaInfo | None) -> bool:
     """Whether whatever is made of the file is made in seconds, so that others can wait for it."""
-    return media is None or media.frames * media.width * media.height <= QUICK_PIXELS
+    return media is None or _pixels(media) <= QUICK_PIXELS
+
+
+def endless(asset: Asset, roles: Iterable[str]) -> dict[str, Missing]:
+    """Return those of ``roles`` for which too long a film would have to be read, and why not."""
+    pixels = _pixels(asset.media) if asset.media else 0
+    why = Missing(f"the film has {pixels} pixels in all its frames; up to {LONG_PIXELS} are read")
+    return dict.fromkeys(PREVIEWS.intersection(roles), why) if pixels > LONG_PIXELS else {}
+
+
+def _pixels(media: MediaInfo) -> int:
+    return media.frames * media.width * media.height
 
 
 def roles_of(step: Step, asset: Asset, roles: Iterable[str]) -> list[str]:

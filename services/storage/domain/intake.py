@@ -6,17 +6,22 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from services.common.errors import DataLoss, InvalidArgument
-from services.storage.domain.assets import fingerprint
+from services.storage.domain.assets import Description, Lineage, fingerprint
+from services.storage.domain.facets import Facets
 from services.storage.domain.media_ports import Answer
+from services.storage.domain.policies import PREVIEWS
+from services.storage.domain.streaming import MEDIA, PLAYLIST
 from services.storage.domain.texts import bounded
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from services.storage.domain.assets import Description
+    from services.storage.domain.assets import Asset
+    from services.storage.domain.media_ports import DerivedFile
     from services.storage.domain.ports import StagedFile
 
 MAX_REQUEST_ID = 128
+_FILMS = frozenset({*PREVIEWS, MEDIA})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,3 +80,34 @@ class Intake:
         if self.sha256 and self.sha256 != staged.sha256:
             msg = "the bytes that arrived have another SHA-256 than announced"
             raise DataLoss(msg)
+
+
+def intake_of(asset: Asset, file: DerivedFile, since: datetime | None) -> Intake:
+    """Return as what a derived file is stored; ``since`` is when its life begins, now if None."""
+    told = asset.description
+    return Intake(
+        tenant=asset.tenant,
+        request_id=f"derived:{asset.id}:{file.role}",
+        description=Description(
+            content_type=file.content_type,
+            creative_id=told.creative_id,
+            placeholder=told.placeholder,
+            facets=Facets(asset_type=_type_of(file.role)),
+            lineage=Lineage(
+                job=told.lineage.job,
+                model=told.lineage.model,
+                licence=told.lineage.licence,
+                untrained=told.lineage.untrained,
+            ),
+        ),
+        parent_id=asset.id,
+        role=file.role,
+        since=since,
+        stem=f"{asset.key.stem}-{asset.key.iteration:03d}.{file.role}",
+    )
+
+
+def _type_of(role: str) -> str:
+    if role == PLAYLIST:
+        return "other"
+    return "video" if role in _FILMS else "image"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,12 +10,18 @@ from typing import TYPE_CHECKING
 
 from services.common.background import to_the_end
 from services.common.errors import DataLoss, ResourceExhausted, StorageFull
-from services.storage.domain.assets import AssetState, Description, Lineage
-from services.storage.domain.deriving import STILLS, Missing, Standing, Step, rested, roles_of
-from services.storage.domain.facets import Facets
-from services.storage.domain.intake import Intake
+from services.storage.domain.assets import AssetState
+from services.storage.domain.deriving import (
+    STILLS,
+    Missing,
+    Standing,
+    Step,
+    endless,
+    rested,
+    roles_of,
+)
+from services.storage.domain.intake import intake_of
 from services.storage.domain.media_ports import UndrawnError
-from services.storage.domain.policies import PREVIEWS
 from services.storage.domain.ports import nothing
 from services.storage.domain.streaming import MEDIA, PLAYLIST, pointed_at
 from services.storage.usecases.trying import TRIES, Outcome, Trying
@@ -37,7 +44,6 @@ if TYPE_CHECKING:
     from services.storage.usecases.library import Library
 
 BATCH = 20
-_FILMS = frozenset({*PREVIEWS, MEDIA})
 
 
 _LEFT_OUT = Missing("it cannot be made without encoding again what players of HLS do not know")
@@ -73,6 +79,9 @@ class Derive:
     on_long: Callable[[], None] = nothing
     told: Callable[[Step, Outcome], None] = lambda _step, _outcome: None
     _turn: _Turn = field(default_factory=_Turn, init=False, repr=False, compare=False)
+    _making: asyncio.Lock = field(
+        default_factory=asyncio.Lock, init=False, repr=False, compare=False
+    )
 
     async def once(self) -> int:
         """Derive from assets that wait for it, by turns; returns how many were looked at."""
@@ -101,12 +110,14 @@ class Derive:
     async def _derive(self, asset: Asset, missing: dict[str, Missing]) -> None:
         """Make what belongs to this step; what is not there at the end is told in ``missing``."""
         missing.clear()
-        if roles := await self._lacking(asset, self.step):
+        lacking = await self._lacking(asset, self.step)
+        missing |= endless(asset, lacking)
+        if roles := [role for role in lacking if role not in missing]:
             failed = await self._added(asset, asset, roles)
             missing |= {role: _why(error) for role, error in failed.items()}
             _raise_worst(failed)
-            left = await self._lacking(asset, self.step)
-            missing |= dict.fromkeys(left, _LEFT_OUT)
+            for role in await self._lacking(asset, self.step):
+                missing.setdefault(role, _LEFT_OUT)
 
     async def _lacking(self, asset: Asset, step: Step) -> list[str]:
         """Return what was never made, though configured: what was deleted since stays deleted."""
@@ -154,9 +165,12 @@ class Derive:
     async def _added(
         self, asset: Asset, source: Asset, roles: Sequence[str], *, since: datetime | None = None
     ) -> dict[str, ServiceError]:
-        """Make and store the files; returns why those are not there that are not."""
+        """Make and store the files; returns why those are not there that are not.
+
+        One at a time: whoever waits for the maker is not to fill the disk meanwhile.
+        """
         failed: dict[str, ServiceError] = {}
-        async with self.staging.receive(source.size_bytes) as stage:
+        async with self._making, self.staging.receive(source.size_bytes) as stage:
             async for chunk in self.blobs.read(str(source.key)):
                 await stage.write(chunk)
             staged = await stage.finish()
@@ -188,7 +202,7 @@ class Derive:
                 told = pointed_at(file.path.read_text(encoding="utf-8"), names[MEDIA])
                 file.path.write_text(told, encoding="utf-8")
             source = aclosing(self.staging.read(file.path))
-            child = await self.ingest.receive(_intake(asset, file, since), source)
+            child = await self.ingest.receive(intake_of(asset, file, since), source)
             names[file.role] = child.file_name
             await self._follow(asset, child)
 
@@ -215,33 +229,3 @@ def _in_turn(roles: Sequence[str]) -> list[list[str]]:
     """Return what is drawn together: stills first, then each that reads the whole film alone."""
     stills = [role for role in roles if role in STILLS]
     return [each for each in (stills, *([role] for role in roles if role not in STILLS)) if each]
-
-
-def _intake(asset: Asset, file: DerivedFile, since: datetime | None) -> Intake:
-    told = asset.description
-    return Intake(
-        tenant=asset.tenant,
-        request_id=f"derived:{asset.id}:{file.role}",
-        description=Description(
-            content_type=file.content_type,
-            creative_id=told.creative_id,
-            placeholder=told.placeholder,
-            facets=Facets(asset_type=_type_of(file.role)),
-            lineage=Lineage(
-                job=told.lineage.job,
-                model=told.lineage.model,
-                licence=told.lineage.licence,
-                untrained=told.lineage.untrained,
-            ),
-        ),
-        parent_id=asset.id,
-        role=file.role,
-        since=since,
-        stem=f"{asset.key.stem}-{asset.key.iteration:03d}.{file.role}",
-    )
-
-
-def _type_of(role: str) -> str:
-    if role == PLAYLIST:
-        return "other"
-    return "video" if role in _FILMS else "image"

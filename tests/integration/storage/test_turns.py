@@ -94,6 +94,52 @@ async def test_nobodys_stills_wait_for_a_long_film_to_be_encoded(room: Room) -> 
     assert await room.derive.once() == await room.deriving(Step.LONG).once() == 0
 
 
+@pytest.mark.usefixtures("long_films")
+async def test_a_film_that_nobody_could_wait_for_says_so_and_has_its_stills(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.storage.domain.deriving.LONG_PIXELS", 4 * 64 * 48 - 1)
+    film, long = await room.film("r1"), SlowDrawer()
+    await room.derive.once()
+    assert await room.deriving(Step.LONG, long).once() == 1
+    found = await room.found(film)
+    assert (set(found.derived), set(found.missing)) == ({"thumbnail"}, {"preview"})
+    assert f"{4 * 64 * 48} pixels" in found.missing["preview"].reason
+    assert not long.begun.is_set()
+    room.moment += DAY * 90
+    assert (await room.derive.once(), await room.deriving(Step.LONG).once()) == (0, 0)
+
+
+async def test_whoever_waits_for_a_long_film_to_be_encoded_does_not_fill_the_disk(
+    room: Room,
+) -> None:
+    """Small previews are made by the same process, of which there is one."""
+    film, other = await room.film("r1"), await room.film("r2")
+    slow = SlowDrawer()
+    derive = room.deriving(Step.LONG, slow)
+    encoding = asyncio.create_task(derive.add(film, film, ["preview"]))
+    await slow.begun.wait()
+    asked, staging = list[int](), derive.staging
+
+    class Staging:
+        """Tells who asks for room."""
+
+        folder, read = staging.folder, staging.read
+
+        def receive(self, max_bytes: int) -> Any:
+            asked.append(max_bytes)
+            return staging.receive(max_bytes)
+
+    object.__setattr__(derive, "staging", Staging())
+    shrinking = asyncio.create_task(derive.add(other, other, ["preview_small"]))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert asked == []
+    slow.going.set()
+    await asyncio.gather(encoding, shrinking)
+    assert asked == [other.size_bytes]
+
+
 async def test_a_film_that_takes_longer_than_a_lease_stays_with_whoever_began(room: Room) -> None:
     film, begun, renewed = await room.film("r1"), asyncio.Event(), asyncio.Event()
     store, moment = room.parts.assets, room.moment

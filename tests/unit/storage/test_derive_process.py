@@ -1,6 +1,7 @@
 """Pictures and previews show what a player shows: turned as the camera was, with square pixels."""
 
 import subprocess
+from contextlib import nullcontext
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 
+from services.common.errors import DataLoss
 from services.storage.adapters.derive_process import make
 from services.storage.adapters.line_server import answered
 from tests.unit.storage.test_stowaways import FORMATS, streamed
@@ -115,6 +117,25 @@ def test_the_stills_of_a_long_film_are_sought_and_not_read_up_to(
     if gop == 20:
         assert len({*found}) >= 8, "spread over it"
         assert 160 <= found[-1] <= 198
+
+
+def test_a_film_that_has_far_more_pixels_than_it_tells_of_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each frame may have a size of its own, whatever the container says."""
+    path, read = told_apart(tmp_path / "film.mp4", frames=198, gop=20), list[int]()
+    monkeypatch.setattr("services.storage.adapters.derive_stills.QUICK_PIXELS", 2 * 64 * 48)
+    with pytest.raises(DataLoss, match="more than the"):
+        make(str(path), str(tmp_path), 3, ["preview"], lambda: read.append(1))
+    assert len(read) == 8 * 3
+    monkeypatch.setattr("services.storage.adapters.derive_stills.QUICK_PIXELS", 1 << 32)
+    monkeypatch.setattr("services.storage.adapters.derive_stills.LONG_PIXELS", 50 * 64 * 48)
+    for role in ("preview", "poster"):
+        read.clear()
+        with pytest.raises(DataLoss) if role == "preview" else nullcontext():
+            made = make(str(path), str(tmp_path), 198, [role], lambda: read.append(1))
+        assert len(read) == 50
+    assert light(made["poster"]) == pytest.approx(33, abs=3), "the last of those before the middle"
 
 
 def test_what_is_made_of_a_film_tells_that_it_gets_on(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What is made in which step, when what was given up is tried again, and what is counted."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from services.common.telemetry import Metrics
 from services.storage.adapters.derive_metrics import DeriveMetrics
 from services.storage.domain.assets import Asset, AssetState, Description, MediaInfo
-from services.storage.domain.deriving import Step, rested, roles_of
+from services.storage.domain.deriving import LONG_PIXELS, Step, endless, rested, roles_of
 from services.storage.domain.keys import ObjectKey
 from services.storage.usecases.trying import Outcome
 
@@ -50,6 +51,17 @@ def test_everything_is_made_in_one_of_the_steps(
     found = asset(content_type, media)
     assert roles_of(Step.QUICK, found, ROLES) == quick
     assert roles_of(Step.LONG, found, ROLES) == long
+
+
+@pytest.mark.parametrize(("hours", "made"), [(17, True), (30, False)])
+def test_a_film_for_which_everybody_would_wait_for_a_day_has_no_preview(
+    hours: int, made: bool
+) -> None:
+    found = asset("video/mp4", replace(CLIP, frames=30 * 3600 * hours))
+    told = endless(found, ["preview", "preview_small", "hls", "poster"])
+    assert set(told) == (set() if made else {"preview", "preview_small"})
+    assert all(str(LONG_PIXELS) in why.reason and not why.again for why in told.values())
+    assert endless(asset("video/mp4", None), ROLES) == {}
 
 
 def test_what_was_given_up_rests_ever_longer() -> None:
