@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Replicas of two releases, or with two embedders, undo each other's work no oftener than this.
 _CATCH_UP = timedelta(hours=1)
+# Seconds: who asks for more is asked once more all the same, in case he has come back.
+_LONGEST_REST = 600.0
 
 log = get_logger(__name__)
 
@@ -112,9 +114,11 @@ def telling(tell: Tell, every: timedelta, wake: asyncio.Event) -> Work:
 
 
 @asynccontextmanager
-async def working(*works: Work) -> AsyncIterator[None]:
+async def working(
+    *works: Work, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> AsyncIterator[None]:
     """Do the works, each at its own pace, while the block runs."""
-    tasks = [asyncio.create_task(_repeat(work), name=work.name) for work in works]
+    tasks = [asyncio.create_task(_repeat(work, sleep), name=work.name) for work in works]
     try:
         yield
     finally:
@@ -123,16 +127,20 @@ async def working(*works: Work) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _repeat(work: Work) -> None:
-    """Do the work again and again; an error is told and tried again."""
+async def _repeat(work: Work, sleep: Callable[[float], Awaitable[None]]) -> None:
+    """Do the work again and again; an error is told and tried again, when it says if it does."""
     while True:
         work.wake.clear()
+        told = 0.0
         try:
             await work.once()
         except ServiceError as error:
+            told = min(error.retry_after or 0.0, _LONGEST_REST)
             log.warning("work_failed", work=work.name, reason=error.reason, message=error.message)
         except Exception:
             log.exception("work_failed", work=work.name)
+        # Whoever wants to be left alone is asked no sooner, whatever there is to be done.
+        await sleep(told)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(work.every.total_seconds()):
+            async with asyncio.timeout(max(0.0, work.every.total_seconds() - told)):
                 await work.wake.wait()

@@ -95,7 +95,8 @@ class Embed:
         try:
             vectors = await self._vectors(waiting)
         except (Unavailable, asyncio.CancelledError) as error:
-            if isinstance(error, Unavailable):
+            # Who wants fewer questions is not helped by smaller ones.
+            if isinstance(error, Unavailable) and error.retry_after is None:
                 self._portion.halve(len(mine))
             back = self.vectors.put_back(mine, moment, counted=False, taken_until=until)
             await asyncio.shield(back)

@@ -254,6 +254,17 @@ async def test_an_endpoint_that_asks_for_a_rest_gets_it_and_no_text_is_to_blame(
     assert await house.found() == {asset.id}
 
 
+async def test_an_endpoint_that_asks_for_a_rest_is_shown_as_many_after_it(house: House) -> None:
+    for number in range(8):
+        await house.stored(f"film {number}")
+    house.reader.trouble = BUSY
+    for _ in range(3):
+        with pytest.raises(Unavailable, match=BUSY):
+            await house.embed.once()
+    house.reader.trouble = ""
+    assert await house.embed.once() == 8
+
+
 async def test_the_end_of_the_service_lets_another_go_on_at_once(house: House) -> None:
     asset = await house.stored("a fox")
     house.reader.trouble = "hang"
