@@ -24,7 +24,8 @@ def vendor_environment() -> dict[str, str]:
     names = {name for provider in adapters() for name in variables(provider)}
     for model in load_catalogue():
         names.update(*model.credentials)
-    return {name: value for name in sorted(names) if (value := os.environ.get(name, ""))}
+    # Secrets that are mounted as files end with a line.
+    return {name: value for name in sorted(names) if (value := os.environ.get(name, "").strip())}
 
 
 def local_environment() -> dict[str, str]:

@@ -36,7 +36,7 @@ from services.generator.providers.adapter import (
     text,
     text_of,
 )
-from services.generator.providers.connections import PAID, TIMEOUT
+from services.generator.providers.connections import PAID, TIMEOUT, check_head, written
 from services.generator.providers.replies import read_all, reply_of
 from services.generator.providers.tokens import Session
 
@@ -75,8 +75,8 @@ class Client:
         """Ask for a job, once.
 
         Returns Accepted, Succeeded (vendors that answer at once) or Failed (a definitive refusal).
-        Raises Unavailable when the request provably never left, and UnknownOutcome when its answer
-        is lost or unreadable.
+        Raises Unavailable when the request provably never left, ProviderRefused when it could not
+        be written, and UnknownOutcome when its answer is lost or unreadable.
         """
         call = self._adapter.submit(submission)
         try:
@@ -190,16 +190,18 @@ class Client:
             for name, part in call.form.items()
         }
         adapter = await self._session.adapter()
-        request = self._http.build_request(
-            call.method,
-            self._address(call.path),
-            params=dict(call.query) or None,
-            json=call.json,
-            files=files or None,
-            headers={**call.headers, **adapter.auth(self._now())},
-            timeout=timeout,
-            extensions={PAID: True} if timeout is SUBMIT_TIMEOUT else None,
-        )
+        with written():
+            request = self._http.build_request(
+                call.method,
+                self._address(call.path),
+                params=dict(call.query) or None,
+                json=call.json,
+                files=files or None,
+                headers={**call.headers, **adapter.auth(self._now())},
+                timeout=timeout,
+                extensions={PAID: True} if timeout is SUBMIT_TIMEOUT else None,
+            )
+            check_head(request)
         response = await self._http.send(request, stream=True, follow_redirects=False)
         try:
             content = await read_all(response)

@@ -1,9 +1,14 @@
 """Connections to vendors: which are shared, and how long an answer is waited for."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import h11
 import httpx
 from typing_extensions import override
 
 from services.common.cookies import no_cookies
+from services.common.errors import ProviderRefused
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 PAID = "reelmesh_paid"
@@ -49,3 +54,22 @@ def vendor_http() -> httpx.AsyncClient:
     return httpx.AsyncClient(
         timeout=TIMEOUT, transport=_Lanes(), cookies=no_cookies(), trust_env=False
     )
+
+
+def check_head(request: httpx.Request) -> None:
+    """Raise h11.LocalProtocolError for headers that HTTP/1.1 cannot carry.
+
+    Before anything is sent: the same error may come later, when half of a call has left.
+    """
+    h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
+
+
+@contextmanager
+def written() -> Iterator[None]:
+    """Raise ProviderRefused where a call cannot be written: it has never left."""
+    try:
+        yield
+    except (ValueError, h11.LocalProtocolError) as error:
+        kind = type(error).__name__
+        message = f"the call cannot be written, look at the characters of the key: {kind}"
+        raise ProviderRefused(message, metadata={"delivered": "no"}) from error

@@ -30,6 +30,7 @@ from services.generator.providers.adapter import (
     at,
     billed_by_fal,
     media_urls,
+    number,
     phase_of,
     refused,
     sounds_moderated,
@@ -102,10 +103,10 @@ class HuggingFace(Adapter):
     @override
     def refusal(self, reply: Reply) -> Failed | None:
         """503 with an estimate is a cold model: nothing was started, it may be asked again."""
-        wait = at(reply.body, "estimated_time")
-        if reply.status == 503 and isinstance(wait, (int, float)):
+        wait = number(reply.body, "estimated_time")
+        if reply.status == 503 and wait is not None:
             message = text_of(reply.body)
-            return Failed(fault=Fault.UNAVAILABLE, message=message, retry_after=float(wait))
+            return Failed(fault=Fault.UNAVAILABLE, message=message, retry_after=max(0.0, wait))
         return refused(reply, Fault.RETIRED) if reply.status == 404 else None
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -46,7 +46,7 @@ def reply_of(
 def _json(content: bytes) -> Json:
     try:
         found: Json = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     match found:
         case [{"error": _} as alone]:  # so do Google's front ends wrap an error
@@ -55,9 +55,10 @@ def _json(content: bytes) -> Json:
 
 
 def _seconds(headers: Mapping[str, str], now: datetime) -> dict[str, str]:
-    """Return Retry-After in seconds where the vendor wrote a date."""
+    """Return Retry-After in seconds where the vendor wrote a date; one without a zone is of UTC."""
     try:
         until = parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
+        seconds = (until if until.tzinfo else until.replace(tzinfo=UTC)) - now
+    except (TypeError, ValueError, OverflowError):
         return {}
-    return {"retry-after": str(max(0.0, (until - now).total_seconds()))}
+    return {"retry-after": str(max(0.0, seconds.total_seconds()))}

@@ -10,6 +10,7 @@ from services.common.errors import ProviderRefused, Unavailable
 from services.generator.providers.adapter import Adapter, number, text, text_of
 
 _EARLY = timedelta(minutes=5)
+_LONGEST_SECONDS = 24 * 3600.0
 
 
 class Session:
@@ -49,6 +50,7 @@ class Session:
             message = f"no token could be had: {type(error).__name__}"
             raise Unavailable(message) from error
         token, seconds = text(body, "access_token"), number(body, "expires_in") or 0.0
+        seconds = min(max(seconds, 0.0), _LONGEST_SECONDS)
         if answer.status_code >= 500 or answer.status_code == 429:
             message = f"no token could be had: HTTP {answer.status_code}"
             raise Unavailable(message)

@@ -85,6 +85,8 @@ class KeepVendorKeys:
                 raise InvalidArgument("secrets", f"{name!r} is no secret there", allowed=allowed)
             if not (0 < len(secret) <= MAX_SECRET and secret.isprintable() and secret.isascii()):
                 raise InvalidArgument(f"secrets.{name}", f"must have 1-{MAX_SECRET} characters")
+            if secret != secret.strip():
+                raise InvalidArgument(f"secrets.{name}", "must not begin or end with a blank")
         if not self._vendors.suffices(wish.vendor, wish.secrets):
             raise InvalidArgument("secrets", "do not suffice for this vendor", allowed=allowed)
         if len(wish.request_id) > MAX_REQUEST_ID:

@@ -188,6 +188,10 @@ async def test_a_bad_key_of_one_tenant_rests_the_vendor_for_nobody_else(settings
             "secrets.api_key",
         ),
         (
+            keys_pb.CreateVendorKeyRequest(vendor="runway", secrets={"api_key": "ab "}),
+            "secrets.api_key",
+        ),
+        (
             keys_pb.CreateVendorKeyRequest(
                 vendor="runway", secrets={"api_key": "k"}, display_name="x" * 101
             ),

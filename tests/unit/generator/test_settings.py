@@ -6,7 +6,7 @@ from services.generator.settings import Settings
 
 
 def test_vendors_are_read_by_their_own_names_and_never_shown(monkeypatch) -> None:
-    monkeypatch.setenv("RUNWAY_API_KEY", "key_secret")
+    monkeypatch.setenv("RUNWAY_API_KEY", "key_secret\n")  # as a file that is mounted gives it
     monkeypatch.setenv("RUNWAY_BASE_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("SOMETHING_API_KEY", "other")
     monkeypatch.setenv("LUMA_API_KEY", "")

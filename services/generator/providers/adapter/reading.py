@@ -1,6 +1,7 @@
 """Reads vendors' JSON without trusting it: what is missing or of the wrong kind comes out empty."""
 
 import base64
+import math
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
@@ -29,9 +30,14 @@ def text(body: Json, *path: str | int) -> str:
 
 
 def number(body: Json, *path: str | int) -> float | None:
-    """Return the number at `path`, None where there is none."""
+    """Return the number at `path`, None where there is none, or none that is finite."""
     found = at(body, *path)
-    return float(found) if isinstance(found, (int, float)) and not isinstance(found, bool) else None
+    if isinstance(found, bool) or not isinstance(found, (int, float)):
+        return None
+    try:
+        return float(found) if math.isfinite(found) else None
+    except OverflowError:
+        return None
 
 
 def whole(body: Json, *path: str | int) -> int | None:

@@ -127,3 +127,13 @@ async def test_an_account_that_is_none_is_refused(http, text: str) -> None:
 async def test_a_vendor_that_takes_the_key_itself_is_asked_for_no_token(http) -> None:
     runway = Runway(base_url="http://127.0.0.1:1", api_key="key")
     assert await Session(runway, http, now=lambda: NOW).adapter() is runway
+
+
+@pytest.mark.parametrize("lifetime", ["1e300", "1" + "0" * 400, "-1e300", "NaN", '"3600"'])
+async def test_a_token_is_kept_for_a_day_at_most(http: httpx.AsyncClient, lifetime: str) -> None:
+    body = f'{{"access_token": "t", "expires_in": {lifetime}}}'.encode()
+    async with raw_server(always(answer(body))) as server:
+        session = Session(vertex(server.url, account()), http, now=lambda: NOW)
+        await session.adapter()
+    assert session._until is not None
+    assert NOW <= session._until <= NOW + timedelta(days=1)
