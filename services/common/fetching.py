@@ -117,7 +117,8 @@ class _Exchange(httpx.AsyncByteStream):
         """Send the request; a server that has heard enough may answer before its end."""
         asked = self._request
         target, method = asked.url.raw_path, asked.method
-        head = h11.Request(method=method, target=target, headers=asked.headers.raw)
+        with _understood():
+            head = h11.Request(method=method, target=target, headers=asked.headers.raw)
         try:
             await self._write(head)
             async for chunk in asked.stream:  # type: ignore[union-attr]  # clients give async ones

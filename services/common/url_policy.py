@@ -153,8 +153,8 @@ async def open_url(
     """Open a streamed GET under ``policy``, following redirects one checked hop at a time.
 
     Yields the first answer that is not a redirect, whatever its status. Credentials among
-    ``headers`` go to the first host only. Raises ``InvalidArgument``, ``PermissionDenied`` or
-    ``Unavailable``.
+    ``headers`` go to the first host and port only. Raises ``InvalidArgument``, ``Unavailable`` or
+    ``PermissionDenied``.
     """
     url = policy.check(text)
     sent = dict(headers or {})
@@ -169,7 +169,7 @@ async def open_url(
         finally:
             await response.aclose()
         following = policy.check(str(joined(url, location)))
-        if following.host != url.host or following.scheme != url.scheme:
+        if (following.scheme, following.netloc) != (url.scheme, url.netloc):
             sent = {key: value for key, value in sent.items() if key.lower() not in _CREDENTIALS}
         url = following
     msg = f"more than {policy.max_redirects} redirects"

@@ -9,6 +9,8 @@ from typing_extensions import override
 
 from services.common.cookies import no_cookies
 from services.common.errors import ProviderRefused
+from services.common.packing import opened, packed
+from services.generator.providers.replies import MAX_REPLY_BYTES
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 PAID = "reelmesh_paid"
@@ -38,7 +40,8 @@ class _Lanes(httpx.AsyncBaseTransport):
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         lane = self._paid if PAID in request.extensions else self._questions
-        return await lane.handle_async_request(request)
+        response = await lane.handle_async_request(request)
+        return await opened(response, MAX_REPLY_BYTES) if packed(response.headers) else response
 
     @override
     async def aclose(self) -> None:
@@ -49,10 +52,14 @@ class _Lanes(httpx.AsyncBaseTransport):
 def vendor_http() -> httpx.AsyncClient:
     """Return an HTTP client fit for vendors: no proxy or netrc of the machine, no redirects.
 
-    Nor cookies: tenants with keys of their own share it.
+    Nor cookies: tenants with keys of their own share it. What comes packed is opened within bounds.
     """
     return httpx.AsyncClient(
-        timeout=TIMEOUT, transport=_Lanes(), cookies=no_cookies(), trust_env=False
+        timeout=TIMEOUT,
+        transport=_Lanes(),
+        headers={"accept-encoding": "gzip"},
+        cookies=no_cookies(),
+        trust_env=False,
     )
 
 

@@ -9,6 +9,7 @@ import httpx
 
 from services.common.errors import DataLoss, PermissionDenied, ProviderRefused, Unavailable
 from services.common.pace import Pace
+from services.common.packing import packed
 from services.common.url_policy import UNREACHED, UrlPolicy, joined
 from services.generator.providers.adapter import Adapter, Output, media_type_of
 
@@ -129,7 +130,7 @@ class _Transfer:
         self._etag = etag if etag.isascii() else ""
         if self._size is not None and self._size > self._max_bytes:
             _lost(f"the result has {self._size} bytes, more than are allowed")
-        stream = _chunked(self._pace.keep(response.aiter_bytes()))
+        stream = _chunked(self._pace.keep(response.aiter_raw()))
         try:
             first = await anext(stream, b"")
         except httpx.HTTPError as error:
@@ -177,7 +178,7 @@ class _Transfer:
         ):
             message = "the result broke off and cannot be resumed"
             raise Unavailable(message)
-        return _chunked(self._pace.keep(response.aiter_bytes()))
+        return _chunked(self._pace.keep(response.aiter_raw()))
 
     async def _open(self, extra: Mapping[str, str]) -> httpx.Response:
         url, headers = self._policy_url(self._url), dict(self._headers)
@@ -196,13 +197,13 @@ class _Transfer:
 
     async def _get(self, url: httpx.URL, headers: Mapping[str, str]) -> httpx.Response:
         pinned = await self._policy.pin(url)
-        request = self._http.build_request(
-            "GET",
-            pinned.target,
-            headers={**headers, "accept-encoding": "identity", "host": pinned.host_header},
-            extensions={"sni_hostname": url.host},
-        )
         try:
+            request = self._http.build_request(
+                "GET",
+                pinned.target,
+                headers={**headers, "accept-encoding": "identity", "host": pinned.host_header},
+                extensions={"sni_hostname": url.host},
+            )
             return await self._http.send(request, stream=True, follow_redirects=False)
         except UNREACHED as error:
             message = f"the host {url.host!r} cannot be reached: {type(error).__name__}"
@@ -218,6 +219,8 @@ def _usable(response: httpx.Response) -> httpx.Response:
     if response.status_code not in {200, 206}:
         message = f"HTTP {response.status_code} instead of the result"
         raise Unavailable(message)
+    if kind := packed(response.headers):
+        _lost(f"the result comes packed ({kind}), which was not asked for")
     return response
 
 

@@ -17,7 +17,7 @@ class Uploader:
         self._policy = policy
 
     async def put(self, place: Place, picture: Media) -> None:
-        """Put the bytes there. Redirects are not followed.
+        """Put the bytes there. Redirects are not followed, and of the answer only its head is read.
 
         Raises Unavailable (try again), PermissionDenied (the address is not allowed) and
         ProviderRefused (the place does not take them).
@@ -36,7 +36,8 @@ class Uploader:
             extensions={"sni_hostname": url.host},
         )
         try:
-            response = await self._http.send(request, follow_redirects=False)
+            response = await self._http.send(request, stream=True, follow_redirects=False)
+            await response.aclose()
         except UNREACHED as error:
             message = f"the host {url.host!r} cannot be reached: {type(error).__name__}"
             raise Unavailable(message) from error

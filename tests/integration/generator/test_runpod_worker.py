@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gzip
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from reelmesh.generator.v1.generator_service_pb2_grpc import GeneratorServiceStu
 from reelmesh.storage.v1 import storage_service_pb2
 from services.common.channels import Channel
 from services.common.errors import Internal, InvalidArgument
+from services.common.url_policy import UrlPolicy
 from services.generator.__main__ import running
 from services.generator.adapters.result_bucket import ResultBucket
 from services.generator.domain.gpu_work import Tier
@@ -30,6 +32,7 @@ from services.generator.worker.gpu.settings import WorkerSettings
 from tests.fakes.clips import make_clip
 from tests.fakes.runpod_platform import KEY, RunPodPlatform
 from tests.servers import Bucket
+from tests.unit.generator.providers.raw_server import always, answer, raw_server
 
 State = generation_pb2.Generation.State
 PICTURE = b"\x89PNG\r\n\x1a\n" + b"pixels"
@@ -274,3 +277,22 @@ async def test_a_picture_may_come_inline(handler: Handler, card: Card) -> None:
     assert task.last_image is not None
     assert (task.last_image.data, task.last_image.media_type) == (PICTURE, "image/webp")
     assert card.seen[0].id == "j1"
+
+
+async def test_a_picture_is_fetched_from_its_address_unless_it_comes_packed(
+    handler: Handler, card: Card
+) -> None:
+    handler._policy = UrlPolicy(allow_http=True, allowed_hosts=frozenset({"127.0.0.1"}))
+    plain = answer(PICTURE, headers=("content-type: image/webp",))
+    bomb = answer(gzip.compress(bytes(1 << 24)), headers=("content-encoding: gzip",))
+    async with raw_server(always(bomb, plain)) as server:
+        given = {"prompt": "x", "image": f"{server.url}/1.webp"}
+        refused = await handler({"id": "j1", "input": given})
+        assert "input.image: comes packed" in refused["error"]
+        assert "refresh_worker" not in refused
+        assert "video_url" in await handler({"id": "j2", "input": given})
+        assert server.requests[0].headers["accept-encoding"] == "identity"
+    task = card.seen[0].task
+    assert isinstance(task, VideoTask)
+    assert task.image is not None
+    assert task.image.data == PICTURE

@@ -106,3 +106,18 @@ async def test_so_many_connections_at_a_time_and_each_makes_room_again(
             with pytest.raises(httpx.ConnectError):
                 await client.get("http://127.0.0.1:9/")
             assert (await client.get(url)).content == b"hello"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"authorization": "Bearer x\n"}, {"authorization": "Bearer x "}, {"if-range": '"a\0b"'}],
+)
+async def test_a_head_that_cannot_be_written_is_an_error_of_the_client(
+    headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "_CONNECTIONS", 1)
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+    async with saying(answer) as url, fetching_client(timeout=TIMEOUT) as client:
+        with pytest.raises(httpx.LocalProtocolError):
+            await client.get(url, headers=headers)
+        assert (await client.get(url)).content == b"hello"

@@ -235,6 +235,26 @@ async def test_redirects_end_after_the_limit() -> None:
             await fetch(f"http://127.0.0.1:{port}/", policy)
 
 
+async def test_credentials_stay_with_the_first_port_of_a_host() -> None:
+    seen: list[dict[str, str]] = []
+
+    def end(path: str, headers: dict[str, str]) -> tuple[str, dict[str, str], bytes]:
+        seen.append(headers)
+        return "200 OK", {}, b"clip"
+
+    async with http_server(end) as other:
+
+        def begin(path: str, headers: dict[str, str]) -> tuple[str, dict[str, str], bytes]:
+            seen.append(headers)
+            return "302 Found", {"Location": f"http://vendor.test:{other}/there"}, b""
+
+        async with http_server(begin) as port:
+            allowed = frozenset({"vendor.test"})
+            policy = UrlPolicy(allowed_hosts=allowed, resolve=answers("127.0.0.1"))
+            await fetch(f"http://vendor.test:{port}/here", policy, {"Authorization": "Bearer k"})
+    assert [("authorization" in headers) for headers in seen] == [True, False]
+
+
 async def test_credentials_stay_with_the_first_host() -> None:
     seen: list[tuple[str, dict[str, str]]] = []
 

@@ -18,6 +18,7 @@ import httpx
 from services.common.errors import InvalidArgument, ServiceError, Unavailable
 from services.common.fetching import fetching_client
 from services.common.pace import Pace
+from services.common.packing import packed
 from services.common.url_policy import UrlPolicy, open_url
 from services.generator.catalogue.loader import load_catalogue
 from services.generator.domain.facts import Identity
@@ -33,6 +34,7 @@ from services.generator.worker.gpu.settings import WorkerSettings
 PROVIDER_MODEL = "runpod_serverless"
 _LARGEST_PICTURE = 64 * 1024 * 1024
 _TIMEOUT = httpx.Timeout(30.0)
+_AS_IT_IS = {"accept-encoding": "identity"}
 _MACHINE = frozenset({"INTERNAL", "UNAVAILABLE", "RESOURCE_EXHAUSTED"})
 
 Job = Mapping[str, Any]
@@ -151,12 +153,14 @@ class Handler:
             return _inline(name, text)
         async with (
             fetching_client(timeout=_TIMEOUT) as client,
-            open_url(client, text, self._policy) as answer,
+            open_url(client, text, self._policy, headers=_AS_IT_IS) as answer,
         ):
             if answer.status_code != httpx.codes.OK:
                 raise Unavailable(f"input.{name}: {answer.status_code} from its address")
+            if kind := packed(answer.headers):
+                raise InvalidArgument(f"input.{name}", f"comes packed ({kind}) from its address")
             data = bytearray()
-            async for chunk in Pace().keep(answer.aiter_bytes()):
+            async for chunk in Pace().keep(answer.aiter_raw()):
                 data += chunk
                 if len(data) > _LARGEST_PICTURE:
                     raise InvalidArgument(f"input.{name}", "has more than 64 MiB")
