@@ -1,7 +1,7 @@
 """A vendor behind HTTP as a back end: sent once, asked until done, fetched as often as needed."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -238,13 +238,11 @@ class _Result:
         """Give the bytes as they come; see `Downloader.open` for what it raises."""
         self._openings += 1
         if self._openings > 1 and self._job and self._output.url:
-            update = await self._at.client.poll(self._job)
-            if isinstance(update, vendor.Succeeded):
-                self._output = update.outputs[0]
+            with suppress(ProviderRefused):  # a key that rests ends nothing: the old one may open
+                update = await self._at.client.poll(self._job)
+                if isinstance(update, vendor.Succeeded):
+                    self._output = update.outputs[0]
         adapter = await self._at.client.signed_in()
         async with self._at.downloader.open(self._output, adapter) as download:
-            yield Content(
-                content_type=download.content_type,
-                chunks=download.chunks,
-                source_url=self._output.url,
-            )
+            kind, chunks = download.content_type, download.chunks
+            yield Content(content_type=kind, chunks=chunks, source_url=self._output.url)

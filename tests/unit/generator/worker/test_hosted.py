@@ -1,4 +1,6 @@
+import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -8,6 +10,7 @@ import httpx
 import pytest
 
 from services.common.errors import ProviderRefused, Unavailable
+from services.common.fetching import fetching_client
 from services.common.url_policy import UrlPolicy
 from services.generator.domain.addresses import CallbackAddresses
 from services.generator.domain.circuit import Circuits
@@ -24,6 +27,7 @@ from services.generator.worker.hosted import HostedBackend, Vendor
 from services.generator.worker.pace import Pacer
 from services.generator.worker.spool import SPOOLED, Spool
 from tests.fakes.generator_parts import START, entry, paid_model
+from tests.unit.generator.providers.raw_server import Request, answer, raw_server
 
 REST = timedelta(seconds=30)
 
@@ -166,3 +170,39 @@ async def test_a_speech_and_the_times_of_its_words_outlive_the_process(replica: 
     async with made.opened() as first, again.opened() as second:
         assert replace(first, chunks=second.chunks) == second
         assert (first.content_type, first.size_bytes) == ("audio/mpeg", 103)
+
+
+async def test_a_result_is_fetched_again_from_a_new_address_or_the_old_one(
+    replica: Replica,
+) -> None:
+    """A vendor that will not tell a new one, for the key is being changed, has been paid."""
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(100)
+    refused, looks = answer(b"{}", status="401 Who"), 0
+
+    async def script(request: Request, writer: asyncio.StreamWriter) -> None:
+        nonlocal looks
+        if "/tasks/" not in request.line:
+            writer.write(answer(picture))
+            return
+        looks += 1
+        facts = {"id": "j1", "status": "SUCCEEDED", "output": [f"{server.url}/{looks}.png"]}
+        writer.write(refused if looks == 2 else answer(json.dumps(facts).encode()))
+
+    policy = UrlPolicy(allow_http=True, allowed_hosts=frozenset({"127.0.0.1"}))
+    async with (
+        raw_server(script) as server,
+        httpx.AsyncClient(trust_env=False) as http,
+        fetching_client(timeout=httpx.Timeout(20)) as fetching,
+    ):
+        at, adapter = replica.backend._at, Runway(base_url=server.url, api_key="key")
+        client = Client(adapter, http, now=at.now)
+        loader = Downloader(fetching, policy, now=at.now)
+        vendor = replace(at, adapter=adapter, client=client, downloader=loader)
+        made = await HostedBackend(vendor).look(work(), "j1")
+        assert isinstance(made, Made)
+        fetched = []
+        for _ in range(3):
+            async with made.opened() as content:
+                assert b"".join([chunk async for chunk in content.chunks]) == picture
+                fetched.append(content.source_url.rpartition("/")[2])
+    assert (fetched, looks) == (["1.png", "1.png", "3.png"], 3)
