@@ -11,6 +11,7 @@ import asyncio
 import sqlite3
 from contextlib import asynccontextmanager
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING
 
 from sqlalchemy import event, exc, text
@@ -50,8 +51,8 @@ _DRIVER = frozenset(
 def away(error: BaseException) -> bool:
     """Return whether ``error`` says that the database cannot serve now, and may again soon."""
     if not isinstance(error, exc.DBAPIError):
-        plain = ConnectionError | TimeoutError | exc.TimeoutError  # the second: while it connects
-        return isinstance(error, plain) or _drivers(error)
+        plain = isinstance(error, ConnectionError | exc.TimeoutError) or _drivers(error)
+        return plain or (isinstance(error, TimeoutError) and _raised_by_driver(error))
     if isinstance(error.orig, sqlite3.Error):
         return "locked" in str(error.orig) or "busy" in str(error.orig)
     return not isinstance(error, _OURS)
@@ -60,6 +61,12 @@ def away(error: BaseException) -> bool:
 def _drivers(error: BaseException) -> bool:
     kinds = type(error).__mro__
     return any(k.__name__ in _DRIVER and k.__module__.startswith("asyncpg.") for k in kinds)
+
+
+def _raised_by_driver(error: BaseException) -> bool:
+    """Whether it was the driver's time that was up, while it connected, and nobody else's."""
+    frames = (frame for frame, _ in walk_tb(error.__traceback__))
+    return any(str(f.f_globals.get("__name__", "")).startswith("asyncpg.") for f in frames)
 
 
 @asynccontextmanager

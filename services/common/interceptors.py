@@ -119,10 +119,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _unary(
         self, method: str, scope: str, inner: Any, read: _Read
     ) -> Callable[[Any, Any], Awaitable[Any]]:
-        bounded = read is checked
-
         async def serve(request: Any, context: Any) -> Any:
-            async with self._serving(method, scope, context, bounded=bounded):
+            async with self._serving(method, scope, context, bounded=read is checked):
                 return await inner(read(request), context)
 
         return serve
@@ -215,6 +213,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 error = Unavailable("the database is away for the moment", 1.0)
             else:
                 log.error("call_failed", method=call.method, exc_info=error)
+                if isinstance(error, TimeoutError):
+                    error = Unavailable("a part that was asked did not answer in time", 1.0)
         status = to_status(error, call.request_id)
         call.code = code_of(error)
         call.reason = error.reason if isinstance(error, ServiceError) else "INTERNAL"

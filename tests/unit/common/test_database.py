@@ -1,10 +1,12 @@
 """URLs of databases, in every form that people write."""
 
+import asyncio
 import sqlite3
 
 import asyncpg
 import pytest
 from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.common.database import _tell_full, away, normalise_url, told_when_away
 from services.common.errors import StorageFull, Unavailable
@@ -36,7 +38,7 @@ def dbapi(kind: type[exc.DBAPIError], original: Exception) -> exc.DBAPIError:
     ("error", "expected"),
     [
         (ConnectionRefusedError(), True),
-        (TimeoutError("a connection that was not made in time"), True),
+        (TimeoutError("somebody else's time was up"), False),
         (asyncpg.CannotConnectNowError(), True),
         (asyncpg.TooManyConnectionsError(), True),
         (exc.TimeoutError(), True),
@@ -54,6 +56,26 @@ async def test_an_outage_is_told_from_a_defect(error: Exception, expected: bool)
         async with told_when_away():
             raise error
     assert (raised.value is error) is not expected
+
+
+async def test_a_connection_that_is_not_made_in_time_is_an_outage() -> None:
+    left = asyncio.Event()
+
+    async def wait_for_the_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        left.set()
+
+    async with await asyncio.start_server(wait_for_the_end, "127.0.0.1", 0) as silent:
+        port = silent.sockets[0].getsockname()[1]
+        url = f"postgresql+asyncpg://u:p@127.0.0.1:{port}/d"
+        engine = create_async_engine(url, connect_args={"timeout": 0.1, "ssl": False})
+        with pytest.raises(TimeoutError) as raised:
+            await engine.connect()
+        await engine.dispose()
+        await left.wait()
+    assert away(raised.value)
 
 
 def test_a_server_whose_disk_is_full_is_told_by_its_code() -> None:

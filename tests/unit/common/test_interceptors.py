@@ -20,6 +20,7 @@ class Context:
 
     def __init__(self) -> None:
         self.trailing: Any = ()
+        self.ended: Any = None
 
     def invocation_metadata(self) -> Any:
         return (("user-agent", "test"),)
@@ -35,6 +36,9 @@ class Context:
 
     def code(self) -> int:
         return 0
+
+    async def abort(self, code: grpc.StatusCode, words: str, _: Any) -> None:
+        self.ended = (code, words)
 
 
 @pytest.fixture(autouse=True)
@@ -81,3 +85,22 @@ async def test_identity_log_metrics_and_the_rest_cost_less_than_200_microseconds
             assert await handler.unary_unary("x", Context()) == "default"
         best = min(best, (time.process_time() - began) / 200)
     assert best < 200e-6
+
+
+@pytest.mark.usefixtures("capsys")
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ConnectionRefusedError(), "the database is away for the moment"),
+        (TimeoutError("of whoever"), "a part that was asked did not answer in time"),
+    ],
+)
+async def test_a_time_that_was_up_is_not_taken_for_the_databases(
+    error: Exception, words: str
+) -> None:
+    async def late(_: str, __: Any) -> str:
+        raise error
+
+    handler, context = await wrapped(late), Context()
+    await handler.unary_unary("x", context)
+    assert context.ended == (grpc.StatusCode.UNAVAILABLE, words)
