@@ -10,9 +10,10 @@ from typing_extensions import override
 from services.common.cookies import no_cookies
 from services.common.errors import ProviderRefused
 from services.common.packing import opened, packed
-from services.generator.providers.replies import MAX_REPLY_BYTES
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+MOST_OPENED = 64 * 1024 * 1024
+"""Bytes that an answer may have which came packed."""
 PAID = "reelmesh_paid"
 """Marks a paid call among the extensions of a request."""
 
@@ -41,7 +42,7 @@ class _Lanes(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         lane = self._paid if PAID in request.extensions else self._questions
         response = await lane.handle_async_request(request)
-        return await opened(response, MAX_REPLY_BYTES) if packed(response.headers) else response
+        return await opened(response, MOST_OPENED) if packed(response.headers) else response
 
     @override
     async def aclose(self) -> None:

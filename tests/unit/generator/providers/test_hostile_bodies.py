@@ -60,7 +60,7 @@ async def test_a_vendors_answer_may_come_packed_within_bounds(
     reply = answer(gzip.compress(b'{"id": "t1"}'), headers=("content-encoding: gzip",))
     bomb = answer(gzip.compress(bytes(4 * MIB)), headers=("content-encoding: gzip",))
     twice = answer(gzip.compress(gzip.compress(b"{}")), headers=("content-encoding: gzip, gzip",))
-    monkeypatch.setattr("services.generator.providers.connections.MAX_REPLY_BYTES", MIB)
+    monkeypatch.setattr("services.generator.providers.connections.MOST_OPENED", MIB)
     async with vendor_http() as http, raw_server(always(reply, bomb, twice)) as server:
         asked = client(http, server.url)
         assert await asked.submit(SUBMISSION) == Accepted(job="t1", shown_id="t1")
