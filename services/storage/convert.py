@@ -20,7 +20,6 @@ from services.storage.domain.assets import (
     Manifest,
     MediaInfo,
     Provenance,
-    without_secrets,
 )
 from services.storage.domain.facets import Facets
 from services.storage.domain.intake import Intake
@@ -64,13 +63,12 @@ def import_intake(tenant: str, request: storage_service_pb2.ImportAssetRequest) 
     """Return what an import announces; the address becomes the lineage's original URL."""
     told = request.asset
     content_type = told.content_type or guessed_from_path(request.uri)
-    address = without_secrets(request.uri)
     return Intake(
         tenant=tenant,
         request_id=request.request_id,
         description=description(told, content_type, original_url=request.uri),
         max_bytes=request.max_bytes,
-        origin=address,
+        origin=request.uri,
         guessed=not told.content_type,
     )
 

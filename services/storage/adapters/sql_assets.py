@@ -58,7 +58,7 @@ class SqlAssets(SqlLeftovers):
         self._insert_new = sql.INSERT_NEW[database.engine.dialect.name]
         self._words = WORD_INDEXES[database.engine.dialect.name]
 
-    async def claim(self, asset: Asset) -> Claim:
+    async def claim(self, asset: Asset, *, former: str = "") -> Claim:
         """Insert a WRITING record under the next free iteration, or find what is there."""
         async with self._statement(writes=True) as connection:
             # Nearly always both the request and the key are new.
@@ -68,7 +68,7 @@ class SqlAssets(SqlLeftovers):
         for _ in range(_CLAIM_ATTEMPTS):
             # A twin with the same request id was faster by a moment; the next look finds it.
             with contextlib.suppress(IntegrityError):
-                if claim := await self._claim(asset):
+                if claim := await self._claim(asset, former):
                     return claim
         msg = "others keep taking the same object key"
         raise Aborted(msg)
@@ -205,7 +205,7 @@ class SqlAssets(SqlLeftovers):
             raise under_legal_hold()
         return found or replace(asset, state=AssetState.DELETED, delete_time=moment)
 
-    async def _claim(self, asset: Asset) -> Claim | None:
+    async def _claim(self, asset: Asset, former: str) -> Claim | None:
         """Insert or find the record; ``None`` when another ends it at this very moment."""
         async with self._begin() as connection:
             same = {"of_tenant": asset.tenant, "of_request": asset.request_id}
@@ -214,7 +214,7 @@ class SqlAssets(SqlLeftovers):
                 claimed = at(asset, await free_key(connection, asset.key))
                 await connection.execute(sql.INSERT, to_row(claimed))
                 return Claim(asset=claimed, replayed=False)
-            if row["fingerprint"] != asset.fingerprint:
+            if row["fingerprint"] not in {asset.fingerprint, former or asset.fingerprint}:
                 raise RequestConflict(asset.request_id)
             found = from_row(dict(row))
             if found.state != AssetState.WRITING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from services.common.errors import DataLoss, InvalidArgument
-from services.storage.domain.assets import Description, Lineage, fingerprint
+from services.storage.domain.assets import Description, Lineage, fingerprint, without_secrets
 from services.storage.domain.facets import Facets
 from services.storage.domain.media_ports import Answer
 from services.storage.domain.policies import PREVIEWS
@@ -28,8 +28,8 @@ _FILMS = frozenset({*PREVIEWS, MEDIA})
 class Intake:
     """A file that a caller wants to be kept; ``size_bytes`` 0 and ``sha256`` "" mean not known.
 
-    ``origin`` is the address that it is fetched from, without what a vendor signs anew; ``guessed``
-    tells that no caller has said the media type, and ``answer`` is what the source says of it.
+    ``origin`` is the address that it is fetched from; ``guessed`` tells that no caller has said the
+    media type, and ``answer`` is what the source says of it.
     """
 
     tenant: str
@@ -65,9 +65,17 @@ class Intake:
         Neither the signature of the address that it is fetched from nor its price does: vendors
         sign a new one for the same result, and price lists change.
         """
+        return self._digest(without_secrets(self.origin))
+
+    @property
+    def former_fingerprint(self) -> str:
+        """What older releases made of the same request: they took the whole address."""
+        return self._digest(self.origin)
+
+    def _digest(self, origin: str) -> str:
         lineage = replace(self.description.lineage, original_url="", cost_micros=0)
         description = replace(self.description, lineage=lineage)
-        return fingerprint(description, self.size_bytes, self.sha256, self.origin)
+        return fingerprint(description, self.size_bytes, self.sha256, origin)
 
     def verify(self, staged: StagedFile) -> None:
         """Raise ``InvalidArgument`` or ``DataLoss`` where other bytes came than were announced."""

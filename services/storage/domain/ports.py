@@ -168,12 +168,12 @@ class Query:
 class AssetStore(Chores, Waits, Leftovers, Protocol):
     """Records of assets. Every method is one transaction."""
 
-    async def claim(self, asset: Asset) -> Claim:
+    async def claim(self, asset: Asset, *, former: str = "") -> Claim:
         """Insert a WRITING record, moving its key to the next free iteration.
 
         With a request id that is there already: a STORED record of the same fingerprint is
         returned as replayed, a WRITING one is taken over. Raises ``RequestConflict`` for another
-        fingerprint.
+        fingerprint, ``former`` excepted: an older release's of the same request.
         """
 
     async def move(self, asset: Asset) -> Asset:

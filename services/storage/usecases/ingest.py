@@ -67,7 +67,7 @@ class Ingest:
         (other bytes than announced, or a damaged file), and whatever the source raises.
         """
         record = self._record(intake)
-        claim = await self.assets.claim(record)
+        claim = await self.assets.claim(record, former=intake.former_fingerprint)
         if claim.replayed:
             return claim.asset
         if claim.asset.spool and (found := await self.keeper.resume(claim.asset)):

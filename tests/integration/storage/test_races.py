@@ -4,6 +4,7 @@ What happens in between is placed exactly: before or after a call of the blob st
 """
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -19,6 +20,7 @@ from services.common.errors import (
     Aborted,
     FailedPrecondition,
     InvalidArgument,
+    RequestConflict,
     ResourceExhausted,
     StorageFull,
     Unavailable,
@@ -26,6 +28,7 @@ from services.common.errors import (
 from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.domain.assets import Asset, AssetState, Description
 from services.storage.domain.deriving import Standing, Step
+from services.storage.domain.intake import Intake
 from services.storage.domain.keys import ObjectKey
 from services.storage.domain.leftovers import Leftover
 from services.storage.domain.ports import Query
@@ -396,6 +399,27 @@ async def test_a_twin_that_comes_after_a_deletion_leaves_no_object(
     asset = await one.upload()
     assert asset.state == AssetState.DELETED
     assert one.objects() == []
+
+
+@pytest.mark.parametrize("left_as", ["half written", "spooled", "stored"])
+async def test_an_import_that_an_older_release_began_is_the_same_request_after_an_update(
+    one: Replica, monkeypatch: pytest.MonkeyPatch, left_as: str
+) -> None:
+    address = "https://cdn.example/a.txt?signature=1"
+    if left_as == "half written":
+        one.assets.before["commit"] = database_away
+    if left_as == "spooled":
+        one.blobs.before["publish"] = away
+    with monkeypatch.context() as older, contextlib.suppress(Unavailable):
+        older.setattr(Intake, "fingerprint", Intake.former_fingerprint)
+        await one.upload(origin=address)
+    assert await one.records() == ["stored" if left_as == "stored" else "writing"]
+    asset = await one.upload(origin=address)
+    assert await one.records() == ["stored"]
+    assert await one.read(asset) == b"the bytes"
+    for other in ("https://cdn.example/b.txt?signature=1", "https://cdn.example/a.txt"):
+        with pytest.raises(RequestConflict):
+            await one.upload(origin=other)
 
 
 async def test_what_cannot_be_cleared_up_after_a_commit_does_not_fail_it(one: Replica) -> None:

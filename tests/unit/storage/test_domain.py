@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reelmesh.storage.v1 import asset_pb2, storage_service_pb2
 from services.common.errors import InvalidArgument
+from services.storage.convert import import_intake, upload_intake
 from services.storage.domain.assets import (
     Asset,
     AssetState,
@@ -168,6 +170,31 @@ def test_fingerprints_tell_requests_apart() -> None:
     one = fingerprint(Description(content_type="video/mp4"), 1)
     assert one == fingerprint(Description(content_type="video/mp4"), 1)
     assert one != fingerprint(Description(content_type="video/mp4", placeholder=True), 1)
+
+
+def test_what_older_releases_have_hashed_is_the_same_request() -> None:
+    told = asset_pb2.Asset(
+        content_type="video/mp4", creative_id="c", iteration=2, placeholder=True, labels={"k": "v"}
+    )
+    told.facets.CopyFrom(asset_pb2.Facets(characters=["Emma"], mood="calm"))
+    lineage = asset_pb2.Lineage(job="videoJobs/1", model="m", seed=7, parents=["assets/1"])
+    told.lineage.CopyFrom(lineage)
+    told.lineage.parameters.update({"fps": 24})
+    header = storage_service_pb2.UploadHeader(
+        request_id="r", asset=told, sha256="AB" * 32, size_bytes=9
+    )
+    uploaded = upload_intake("acme", header).fingerprint
+    assert uploaded == "2ed8d90ff459a84984ea55d477cee43724408eb125c32647820f9d72c98022b3"
+    request = storage_service_pb2.ImportAssetRequest(
+        uri="https://x.test/a.png?sig=1", request_id="r"
+    )
+    imported = import_intake("acme", request)
+    assert imported.former_fingerprint == (
+        "5a6eb05d5231949a67712630c392bc909e7d77e4471b81efa60636753e33af80"
+    )
+    assert imported.fingerprint == (
+        "829dd20473dacb38c42085b1a45712894c93800d35a55a2a25baa4a61f3bbc46"
+    )
 
 
 def test_a_page_token_leads_on_and_is_bound_to_its_question() -> None:
