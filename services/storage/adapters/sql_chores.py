@@ -60,8 +60,10 @@ class SqlChores:
             rows = await connection.scalars(sql.ROLES_MADE, {"which": asset.id})
             return frozenset(rows.all())
 
-    async def derive_next(self, asset: Asset, standing: Standing) -> None:
-        """Note what is to be derived next from the asset, and when."""
+    async def derive_next(
+        self, asset: Asset, standing: Standing, *, ours: Iterable[datetime]
+    ) -> None:
+        """Note what is to be derived next from the asset, and when, while it is ours."""
         values = {
             "which": asset.id,
             "derive_step": standing.step.value,
@@ -69,22 +71,30 @@ class SqlChores:
             "tries": standing.tries,
             "derive_roles": standing.roles,
             "missing": missing_columns(standing.missing),
+            "ours": [micros(each) for each in ours],
         }
         async with self._statement(writes=True) as connection:
-            await connection.execute(sql.CHANGE, values)
+            await connection.execute(sql.END_TRY, values)
 
     async def mark_derived(
-        self, asset: Asset, moment: datetime, *, missing: Mapping[str, Missing], roles: str
+        self,
+        asset: Asset,
+        moment: datetime,
+        *,
+        missing: Mapping[str, Missing],
+        roles: str,
+        ours: Iterable[datetime],
     ) -> None:
-        """Note that there is nothing more to derive from the asset of these ``roles``."""
+        """Note that nothing more is derived from the asset of these ``roles``, while it is ours."""
         values = {
             "which": asset.id,
             "derive_time": micros(moment),
             "derive_roles": roles,
             "missing": missing_columns(missing),
+            "ours": [micros(each) for each in ours],
         }
         async with self._statement(writes=True) as connection:
-            await connection.execute(sql.CHANGE, values)
+            await connection.execute(sql.END_TRY, values)
 
     async def derive_again(self, roles: str, before: str, limit: int) -> tuple[int, str]:
         """Let assets wait that were looked through for other roles; see the port."""
@@ -111,13 +121,14 @@ class SqlChores:
             return await connection.scalar(sql.BEGIN_TRY, mine) or 0
 
     async def put_off(
-        self, asset: Asset, until: datetime, *, counted: bool, ours: datetime
-    ) -> None:
+        self, asset: Asset, until: datetime, *, counted: bool, ours: Iterable[datetime]
+    ) -> bool:
         """Leave the asset alone until then, unless another has taken it since; see the port."""
-        later = {"which": asset.id, "until": micros(until), "ours": micros(ours)}
-        later["uncounted"] = int(not counted)
+        later = {"which": asset.id, "until": micros(until), "uncounted": int(not counted)}
+        mine = [micros(each) for each in ours]
         async with self._statement(writes=True) as connection:
-            await connection.execute(sql.PUT_OFF, later)
+            done = await connection.execute(sql.PUT_OFF, {**later, "ours": mine})
+        return bool(done.rowcount)
 
     async def expired(
         self, moment: datetime, limit: int, but: Iterable[str] = ()

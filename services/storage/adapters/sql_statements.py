@@ -177,9 +177,11 @@ BEGIN_TRY = (
     .values(tries=assets.c.tries + 1, try_after=bindparam("until", type_=BigInteger))
     .returning(assets.c.tries)
 )
+_OURS = assets.c.try_after.in_(bindparam("ours", expanding=True, type_=BigInteger))
+END_TRY = update(assets).where(_THIS, _OURS)
 PUT_OFF = (
     update(assets)
-    .where(_THIS, assets.c.try_after == bindparam("ours", type_=BigInteger))
+    .where(_THIS, _OURS)
     .values(
         tries=assets.c.tries - bindparam("uncounted"),
         try_after=bindparam("until", type_=BigInteger),

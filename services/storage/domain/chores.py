@@ -48,13 +48,24 @@ class Chores(Protocol):
         Not what was dropped from a spool: it was never stored.
         """
 
-    async def derive_next(self, asset: Asset, standing: Standing) -> None:
-        """Note what is to be derived next from the asset, and when."""
+    async def derive_next(
+        self, asset: Asset, standing: Standing, *, ours: Iterable[datetime]
+    ) -> None:
+        """Note what is to be derived next from the asset, and when; ``ours`` as in ``put_off``."""
 
     async def mark_derived(
-        self, asset: Asset, moment: datetime, *, missing: Mapping[str, Missing], roles: str
+        self,
+        asset: Asset,
+        moment: datetime,
+        *,
+        missing: Mapping[str, Missing],
+        roles: str,
+        ours: Iterable[datetime],
     ) -> None:
-        """Note that there is nothing more to derive from the asset of these ``roles``."""
+        """Note that there is nothing more to derive from the asset of these ``roles``.
+
+        ``ours`` as in ``put_off``.
+        """
 
     async def derive_again(self, roles: str, before: str, limit: int) -> tuple[int, str]:
         """Let assets wait that were looked through for other roles: of the newest ``limit`` ids.
@@ -70,11 +81,12 @@ class Chores(Protocol):
         """
 
     async def put_off(
-        self, asset: Asset, until: datetime, *, counted: bool, ours: datetime
-    ) -> None:
+        self, asset: Asset, until: datetime, *, counted: bool, ours: Iterable[datetime]
+    ) -> bool:
         """Leave the asset alone until then; a try that is not ``counted`` is taken back.
 
-        ``ours`` is until when it was taken: nothing happens if another has taken it since.
+        ``ours`` is until when it was taken, and what else was written without an answer: nothing
+        happens if another has taken it since, and false is returned.
         """
 
     async def with_role(

@@ -24,7 +24,7 @@ from services.storage.domain.intake import intake_of
 from services.storage.domain.media_ports import UndrawnError
 from services.storage.domain.ports import nothing
 from services.storage.domain.streaming import MEDIA, PLAYLIST, pointed_at
-from services.storage.usecases.trying import TRIES, Outcome, Trying
+from services.storage.usecases.trying import TRIES, Outcome, Tried, Trying
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -91,11 +91,11 @@ class Derive:
             if asset is None:
                 return number
             missing: dict[str, Missing] = {}
-            outcome = await trying.of(asset, partial(self._derive, asset, missing))
-            self.told(self.step, outcome)
-            if outcome != Outcome.LATER:
+            tried = await trying.of(asset, partial(self._derive, asset, missing))
+            self.told(self.step, tried.outcome)
+            if tried.outcome != Outcome.LATER:
                 # Cut off, it would wait for its lease to end before anybody looked again.
-                await to_the_end(self._end(asset, outcome, missing))
+                await to_the_end(self._end(asset, tried, missing))
         return BATCH if self.roles else 0
 
     async def _next(self) -> Asset | None:
@@ -124,11 +124,11 @@ class Derive:
         made = await self.assets.roles_made(asset)
         return [role for role in roles_of(step, asset, self.roles) if role not in made]
 
-    async def _end(self, asset: Asset, outcome: Outcome, found: Mapping[str, Missing]) -> None:
+    async def _end(self, asset: Asset, tried: Tried, found: Mapping[str, Missing]) -> None:
         """Leave the asset to the next step, to another day, or alone."""
         made = await self.assets.roles_made(asset)
         lacking = await self._lacking(asset, self.step)
-        if outcome == Outcome.GIVEN_UP and not found:
+        if tried.outcome == Outcome.GIVEN_UP and not found:
             found = dict.fromkeys(lacking, _TAKEN_ALONG)
         known = {**asset.missing, **found}
         missing = {role: why for role, why in known.items() if role in {*self.roles} - made}
@@ -136,7 +136,7 @@ class Derive:
         if self.step == Step.QUICK and await self._lacking(asset, Step.LONG):
             tries = TRIES - 1 if any(why.again for why in asset.missing.values()) else 0
             standing = Standing(step=Step.LONG, until=moment, missing=missing, tries=tries)
-            await self.assets.derive_next(asset, standing)
+            await self.assets.derive_next(asset, standing, ours=tried.ours)
             self.on_long()
         elif any(why.again for why in missing.values()):
             # One try is enough then.
@@ -147,9 +147,11 @@ class Derive:
                 tries=TRIES - 1,
                 roles=roles,
             )
-            await self.assets.derive_next(asset, standing)
+            await self.assets.derive_next(asset, standing, ours=tried.ours)
         else:
-            await self.assets.mark_derived(asset, moment, missing=missing, roles=roles)
+            await self.assets.mark_derived(
+                asset, moment, missing=missing, roles=roles, ours=tried.ours
+            )
 
     async def add(
         self, asset: Asset, source: Asset, roles: Sequence[str], *, since: datetime | None = None

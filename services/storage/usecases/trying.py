@@ -15,7 +15,7 @@ from services.common.telemetry import get_logger
 from services.storage.domain.media_ports import UndrawnError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from datetime import datetime
 
     from services.storage.domain.assets import Asset
@@ -40,12 +40,21 @@ class Outcome(StrEnum):
     GIVEN_UP = "given up"
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """How a try ended; ``ours`` is what may be written of it as long as nobody else has begun."""
+
+    outcome: Outcome
+    ours: Sequence[datetime] = ()
+
+
 @dataclass(slots=True)
 class _Lease:
-    """Until when an asset is ours."""
+    """Until when an asset is ours: as was written last, and since then without an answer."""
 
     asset: Asset
-    until: datetime
+    ours: list[datetime]
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +64,7 @@ class Trying:
     A try is counted before it begins: one that takes the whole service along counts as well.
     ``name`` is what the log calls the work; what is given up or cannot be read is left alone for
     ``rest`` then, if that is said. What takes longer than a lease keeps the asset by renewing it
-    every ``renew``.
+    every ``renew``; work on what another has taken meanwhile is cut off.
     """
 
     assets: Chores
@@ -64,7 +73,7 @@ class Trying:
     rest: timedelta | None = None
     renew: timedelta = LEASE / 3
 
-    async def of(self, asset: Asset, work: Callable[[], Awaitable[None]]) -> Outcome:
+    async def of(self, asset: Asset, work: Callable[[], Awaitable[None]]) -> Tried:
         """Do the work and tell how it ended.
 
         Raises ``Unavailable`` or ``StorageFull`` where any other asset would fare no better; that
@@ -73,13 +82,14 @@ class Trying:
         moment = self.now()
         number = await self.assets.begin_try(asset, moment, moment + LEASE)
         if not number:
-            return Outcome.LATER
-        lease = _Lease(asset, moment + LEASE)
+            return Tried(Outcome.LATER)
+        lease = _Lease(asset, [moment + LEASE])
         outcome = await self._leased(lease, work, number)
+        if lease.lost:
+            return Tried(Outcome.LATER)
         if self.rest and outcome in {Outcome.UNREADABLE, Outcome.GIVEN_UP}:
-            later = self.now() + self.rest
-            await self.assets.put_off(asset, later, counted=True, ours=lease.until)
-        return outcome
+            await self._put_off(lease, self.now() + self.rest, counted=True)
+        return Tried(outcome, lease.ours)
 
     async def _leased(
         self, lease: _Lease, work: Callable[[], Awaitable[None]], number: int
@@ -94,32 +104,40 @@ class Trying:
             await asyncio.shield(self._put_off(lease, self.now(), counted=False))
             raise
 
-    async def _put_off(self, lease: _Lease, until: datetime, *, counted: bool) -> None:
-        await self.assets.put_off(lease.asset, until, counted=counted, ours=lease.until)
+    async def _put_off(self, lease: _Lease, until: datetime, *, counted: bool) -> bool:
+        return await self.assets.put_off(lease.asset, until, counted=counted, ours=lease.ours)
 
     @asynccontextmanager
     async def _kept(self, lease: _Lease) -> AsyncIterator[None]:
-        """Renew the lease until the block ends."""
+        """Renew the lease until the block ends; one that is lost ends it with TimeoutError."""
         ended = asyncio.Event()
-        renewing = asyncio.create_task(self._renewed(lease, ended))
-        try:
-            yield
-        finally:
-            ended.set()
-            await asyncio.shield(renewing)
+        async with asyncio.timeout(None) as scope:
+            renewing = asyncio.create_task(self._renewed(lease, ended, scope))
+            try:
+                yield
+            finally:
+                ended.set()
+                await asyncio.shield(renewing)
 
-    async def _renewed(self, lease: _Lease, ended: asyncio.Event) -> None:
-        while True:
+    async def _renewed(self, lease: _Lease, ended: asyncio.Event, scope: asyncio.Timeout) -> None:
+        while not lease.lost:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.renew.total_seconds()):
                     await ended.wait()
                 return
-            later = self.now() + LEASE
-            try:
-                await self._put_off(lease, later, counted=True)
-                lease.until = later
-            except ServiceError as error:
-                log.warning("lease_not_renewed", asset=lease.asset.name, message=error.message)
+            await self._renew(lease)
+        log.warning("lease_lost", work=self.name, asset=lease.asset.name)
+        scope.reschedule(asyncio.get_running_loop().time())
+
+    async def _renew(self, lease: _Lease) -> None:
+        later = self.now() + LEASE
+        try:
+            lease.lost = not await self._put_off(lease, later, counted=True)
+            lease.ours = [later]
+        except ServiceError as error:
+            # It may have been written all the same.
+            lease.ours.append(later)
+            log.warning("lease_not_renewed", asset=lease.asset.name, message=error.message)
 
     async def _tried(
         self, lease: _Lease, work: Callable[[], Awaitable[None]], number: int
@@ -133,6 +151,8 @@ class Trying:
             log.warning("asset_unreadable", **told)
             return Outcome.UNREADABLE
         except Exception as error:
+            if lease.lost:
+                return Outcome.LATER
             if _hits_all(error):
                 await self._put_off(lease, self.now() + PAUSE, counted=False)
                 raise

@@ -27,6 +27,9 @@ from services.storage.domain.refusals import GivenUpError
 pytestmark = pytest.mark.timeout(60)
 
 NOW = datetime(2025, 8, 12, 14, 30, 52, 123456, tzinfo=UTC)
+# What stands where nobody has begun anything, and where somebody is to look again.
+FREE = datetime(1970, 1, 1, tzinfo=UTC)
+FREED = [FREE, FREE + timedelta(microseconds=1)]
 MIGRATIONS = Path("services/storage/adapters/migrations")
 
 
@@ -426,7 +429,7 @@ async def test_derived_files_are_found_by_role_and_age_unless_held(store: SqlAss
     before = NOW - timedelta(microseconds=1)
     assert await store.with_role("preview", before, 10, moment=NOW) == []
     assert await store.begin_try(made[0], NOW, NOW) == 1
-    await store.put_off(made[0], NOW + timedelta(hours=1), counted=True, ours=NOW)
+    await store.put_off(made[0], NOW + timedelta(hours=1), counted=True, ours=[NOW])
     assert await store.with_role("preview", NOW, 10, moment=NOW) == []
 
 
@@ -461,15 +464,18 @@ async def test_work_on_an_asset_is_taken_by_one_and_counted_before_it_begins(
         assert waiting is not None
         assert waiting.id == second.id, "never tried ones come first"
     assert await store.begin_try(first, lease, lease) == 2
-    await store.put_off(first, NOW, counted=False, ours=lease)
+    await store.put_off(first, NOW, counted=False, ours=[lease])
     assert await store.begin_try(first, NOW, lease) == 2, "the last one was taken back"
     later = lease + timedelta(minutes=10)
     assert await store.begin_try(first, lease, later) == 3
     for counted in (False, True):
-        await store.put_off(first, NOW, counted=counted, ours=lease)
+        assert not await store.put_off(first, NOW, counted=counted, ours=[lease])
+    await store.mark_derived(first, NOW, missing={}, roles="", ours=[lease])
+    await store.derive_next(first, Standing(step=Step.LONG, until=NOW, missing={}), ours=[lease])
     assert await store.begin_try(first, lease, later) == 0, "another has taken it since"
     assert await store.begin_try(first, later, later) == 4, "and its try was not taken back"
-    await store.mark_derived(first, NOW, missing={}, roles="thumbnail")
+    assert await store.put_off(first, lease, counted=True, ours=[NOW, later])
+    await store.mark_derived(first, NOW, missing={}, roles="thumbnail", ours=[NOW, lease])
     assert await store.begin_try(first, later, later) == 0, "nothing is left to do"
     await store.mark_deleted(second, NOW)
     assert await store.begin_try(second, NOW, lease) == 0
@@ -488,13 +494,13 @@ async def test_assets_wait_for_a_step_and_their_tenants_take_turns(store: SqlAss
     ]  # fmt: skip
     why = {"preview": Missing("it took too long", again=True)}
     later = Standing(step=Step.LONG, until=NOW, missing=why, tries=3, roles="preview")
-    await store.derive_next(first, later)
+    await store.derive_next(first, later, ours=[FREE])
     assert [await waiting(step, "") for step in Step] == [second.id, first.id]
     found = await store.get("acme", first.id)
     assert found is not None
     assert found.missing == why
     assert await store.begin_try(first, NOW, NOW) == 4
-    await store.mark_derived(first, NOW, missing={}, roles="preview")
+    await store.mark_derived(first, NOW, missing={}, roles="preview", ours=[NOW])
     found = await store.get("acme", first.id)
     assert found is not None
     assert (found.missing, await waiting(Step.LONG, "")) == ({}, "")
@@ -506,7 +512,7 @@ async def test_what_was_looked_through_for_other_roles_waits_again_behind_what_i
     made = [await stored(store, f"r{number}") for number in range(4)]
     for asset, roles in zip(made, ("hls,preview", "preview", "preview", ""), strict=True):
         if roles:
-            await store.mark_derived(asset, NOW, missing={}, roles=roles)
+            await store.mark_derived(asset, NOW, missing={}, roles=roles, ours=[FREE])
     count, before = await store.derive_again("hls,preview", "", 3)
     assert (count, before) == (2, made[1].id), "not what waits anyway"
     assert await store.derive_again("hls,preview", before, 3) == (0, "")
@@ -514,7 +520,7 @@ async def test_what_was_looked_through_for_other_roles_waits_again_behind_what_i
     order = list[str]()
     while found := await store.underived(Step.QUICK, NOW, after=""):
         order.append(found.id)
-        await store.mark_derived(found, NOW, missing={}, roles="hls,preview")
+        await store.mark_derived(found, NOW, missing={}, roles="hls,preview", ours=FREED)
     assert order == [made[3].id, made[1].id, made[2].id]
     await store.mark_deleted(made[0], NOW)
     assert await store.derive_again("thumbnail", "", 9) == (3, ""), "and what is deleted does not"

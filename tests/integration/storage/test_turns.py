@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.common.database import Database
-from services.common.errors import DataLoss
+from services.common.errors import DataLoss, Unavailable
 from services.common.migrate import migrate
 from services.storage.__main__ import MIGRATIONS
 from services.storage.adapters.sql_assets import SqlAssets
@@ -149,9 +150,10 @@ async def test_a_film_that_takes_longer_than_a_lease_stays_with_whoever_began(ro
 
         begin_try = store.begin_try
 
-        async def put_off(self, *told: object, **more: object) -> None:
-            await store.put_off(*told, **more)  # type: ignore[arg-type]  # handed on as they come
+        async def put_off(self, *told: object, **more: object) -> bool:
+            kept = await store.put_off(*told, **more)  # type: ignore[arg-type]  # handed on as is
             renewed.set()
+            return kept
 
     async def work() -> None:
         begun.set()
@@ -168,8 +170,101 @@ async def test_a_film_that_takes_longer_than_a_lease_stays_with_whoever_began(ro
     await begun.wait()
     room.moment += LEASE
     renewed.clear()
-    assert await task == Outcome.DONE
+    assert (await task).outcome == Outcome.DONE
     assert await store.begin_try(film, room.moment + LEASE, room.moment) == 2
+
+
+@dataclass
+class Trouble:
+    """Records that are in trouble once, before or after they have done as they were told."""
+
+    store: SqlAssets
+    room: Room
+    trouble: str
+    told: list[str] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    async def put_off(self, *told: Any, **more: Any) -> bool:
+        trouble, self.trouble = self.trouble, ""
+        if trouble == "before":
+            raise Unavailable
+        kept = await self.store.put_off(*told, **more)
+        if trouble == "after":
+            raise Unavailable
+        self.told.append(f"kept {kept}")
+        return kept
+
+
+@pytest.mark.parametrize("trouble", ["before", "after"])
+async def test_a_lease_whose_renewal_got_no_answer_is_not_taken_for_lost(
+    room: Room, trouble: str
+) -> None:
+    film, renewed = await room.film("r1"), asyncio.Event()
+    store = Trouble(room.parts.assets, room, trouble)
+
+    def now() -> datetime:
+        room.moment += timedelta(seconds=1)
+        if "kept True" in store.told:
+            renewed.set()
+        return room.moment
+
+    trying = Trying(
+        assets=store,
+        now=now,
+        name="test",
+        renew=timedelta(milliseconds=1),
+    )
+    tried = await trying.of(film, renewed.wait)  # type: ignore[arg-type]  # what it returns is nothing to us
+    assert (tried.outcome, set(store.told)) == (Outcome.DONE, {"kept True"})
+
+
+async def test_whoever_has_lost_its_lease_stops_and_writes_nothing(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film, slow = await room.film("r1"), SlowDrawer()
+    often = partial(Trying, renew=timedelta(milliseconds=1))
+    monkeypatch.setattr("services.storage.usecases.derive.Trying", often)
+    stalled = asyncio.create_task(room.deriving(drawer=slow).once())
+    await slow.begun.wait()
+    # As if it had not come to renew anything for longer than a lease.
+    until = room.moment + LEASE * 2
+    async with room.parts.assets._database.begin() as connection:
+        await connection.exec_driver_sql("UPDATE assets SET try_after = 1")
+    assert await room.parts.assets.begin_try(film, room.moment, until) == 2
+    await stalled
+    assert (slow.drawn, await room.derived(film)) == ([], {})
+    room.moment += LEASE * 2
+    found = await room.parts.assets.underived(Step.QUICK, room.moment, after="")
+    assert found is not None, "it is still the other's to end"
+    await room.derive.once()
+    assert set(await room.derived(film)) == {"thumbnail", "preview"}
+
+
+@pytest.mark.usefixtures("long_films")
+async def test_an_end_that_comes_after_another_has_begun_changes_nothing(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = await room.film("r1")
+    for step, method in ((Step.QUICK, "derive_next"), (Step.LONG, "mark_derived")):
+        ending = getattr(SqlAssets, method)
+
+        async def late(
+            self: SqlAssets, *told: Any, ending: Any = ending, step: Step = step, **more: Any
+        ) -> None:
+            room.moment += LEASE
+            taken = await self.begin_try(film, room.moment, room.moment + LEASE)
+            assert taken == 2
+            await ending(self, *told, **more)
+            assert await self.underived(step, room.moment + LEASE, after="") is not None
+
+        monkeypatch.setattr(SqlAssets, method, late)
+        await room.deriving(step).once()
+        monkeypatch.setattr(SqlAssets, method, ending)
+        room.moment += LEASE
+        await room.deriving(step).once()
+    assert set(await room.derived(film)) == {"thumbnail", "preview"}
 
 
 async def test_a_service_that_ends_puts_down_what_it_has_just_made(
@@ -257,7 +352,8 @@ async def test_what_is_configured_later_is_made_of_what_is_there_already(
     assert room.drawer.drawn == ["poster"] * 3
     assert set(await room.derived(films[0])) == {"thumbnail", "poster"}, "deleted stays deleted"
     assert set(await room.derived(films[2])) == {"thumbnail", "poster", "preview"}
-    await room.parts.assets.mark_derived(films[0], room.moment, missing={}, roles="poster")
+    mark = partial(room.parts.assets.mark_derived, missing={}, roles="poster")
+    await mark(films[0], room.moment, ours=[room.moment + LEASE])
     assert await finding.once() == 0, "it has looked at all"
     room.moment += EVERY
     assert await finding.once() == 1, "and does so once a day: another replica may be older"
