@@ -65,9 +65,11 @@ WAITS_FOR = update(assets).where(
 _PROOF = {"state": AssetState.DELETED.value, "request_id": RELEASED}
 _GONE = "the spool that the file waited in is gone"
 DROP = update(assets).where(_THIS, _WAITS).values(_PROOF)
+# Whoever brings the bytes again has touched the record; who holds them vouches for it anyway.
+_LEFT_ALONE = (assets.c.spool == Wait.ROOM.value) | (assets.c.update_time < MOMENT)
 GIVE_UP_WAITING = (
     update(assets)
-    .where(_WAITS, _UNPURGED, _ENDS, assets.c.reason_time < MOMENT)
+    .where(_WAITS, _UNPURGED, _ENDS, assets.c.reason_time < MOMENT, _LEFT_ALONE)
     .values({**_PROOF, "state_reason": literal("given up: ") + assets.c.state_reason})
 )
 # Nothing is given up at once: whoever looks may be the first that is back after an outage.

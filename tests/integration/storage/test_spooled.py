@@ -338,6 +338,23 @@ async def test_a_service_that_was_down_for_a_week_loses_nothing_to_its_first_rep
     assert await two.flush() == 1
 
 
+@pytest.mark.parametrize("lost", ["damaged", "missed"])
+async def test_what_a_retry_is_bringing_again_is_not_given_up_under_it(
+    one: Replica, two: Replica, lost: str
+) -> None:
+    asset = await spooled(one)
+    if lost == "damaged":
+        damaged(one)
+        await one.flush()
+    else:
+        await one.spool.forget(asset.id)
+        one.clock[0] += timedelta(days=8)
+        await one.sweep_now()
+    one.clock[0] += timedelta(days=2)
+    again = await two.upload(then=one.sweep_now)
+    assert (again.id, again.state) == (asset.id, AssetState.STORED)
+
+
 async def test_one_tenant_does_not_take_the_spool_from_all(one: Replica) -> None:
     one = Replica(one.database, one.disk, one.folder, share_bytes=20)
     await several(one, 2)
