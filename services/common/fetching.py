@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import h11
@@ -37,12 +38,9 @@ def fetching_client(*, timeout: httpx.Timeout, ca_bundle: str = "") -> httpx.Asy
     ``ca_bundle`` is a PEM file of the authorities to trust, "" those of the package certifi.
     Connections are not kept alive: two names on one address must not share a TLS session.
     """
-    own = ssl.create_default_context(cafile=ca_bundle) if ca_bundle else None
-    context = own or httpx.create_ssl_context(trust_env=False)
-    context.set_alpn_protocols(["http/1.1"])
     return httpx.AsyncClient(
         timeout=timeout,
-        transport=_Transport(context),
+        transport=_Transport(ssl.create_default_context(cafile=ca_bundle) if ca_bundle else None),
         headers={"Connection": "close"},
         cookies=no_cookies(),
         trust_env=False,
@@ -52,8 +50,9 @@ def fetching_client(*, timeout: httpx.Timeout, ca_bundle: str = "") -> httpx.Asy
 class _Transport(httpx.AsyncBaseTransport):
     """One connection for each request, so many at a time."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
+    def __init__(self, trusted: ssl.SSLContext | None) -> None:
+        """Trust the authorities of certifi, read when they are first needed, or those given."""
+        self._trusted = trusted
         self._room = asyncio.Semaphore(_CONNECTIONS)
 
     @override
@@ -83,6 +82,12 @@ class _Transport(httpx.AsyncBaseTransport):
                 "reason_phrase": bytes(head.reason),
             },
         )
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        context = self._trusted or httpx.create_ssl_context(trust_env=False)
+        context.set_alpn_protocols(["http/1.1"])
+        return context
 
     async def _connect(self, request: httpx.Request) -> Arriving:
         url, loop = request.url, asyncio.get_running_loop()
