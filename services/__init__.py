@@ -2,6 +2,6 @@
 
 import sys
 
-# httpx loads the command line of its own with it, and so click, and rich with its colours where
-# they are installed: 1 to 6 MiB in every service. It does without where it cannot be loaded.
+# httpx loads its own command line, and what that is made with: a MiB in every service, several
+# where all of it is installed. It does without where that cannot be loaded.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # how Python marks that
