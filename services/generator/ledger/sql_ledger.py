@@ -11,8 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.common.async_engine import AsyncConnection
 from services.common.database import Database, told_when_away
 from services.common.errors import RequestConflict
 from services.generator.domain.callbacks import Callback

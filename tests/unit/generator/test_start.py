@@ -1,10 +1,10 @@
 import subprocess
 import sys
 
-HEAVY = ("numpy", "av", "PIL", "torch", "transformers", "diffusers")
+HEAVY = ("numpy", "av", "PIL", "torch", "transformers", "diffusers", "sqlalchemy.orm")
 
 
-def test_the_process_that_waits_for_vendors_loads_nothing_that_makes_pictures() -> None:
+def test_the_process_that_waits_for_vendors_loads_neither_pictures_nor_a_mapper() -> None:
     """What renders lives in processes of its own; this one has room for thousands that wait."""
     asked = (
         f"import sys, services.generator.__main__; print([n for n in {HEAVY} if n in sys.modules])"
