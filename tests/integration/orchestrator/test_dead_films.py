@@ -176,7 +176,7 @@ async def test_a_film_outlives_a_month_of_restarts(tmp_path: Path) -> None:
         async with deployment(tmp_path, steps := Steps(), Graves()) as here:
             if started == 1:
                 here.order("slow.1")
-            await until(lambda: steps.begun == ["slow.1"])  # noqa: B023 - awaited here
+            await until(lambda: steps.begun == ["slow.1"])
             here.recovered(40)
     assert here.count("MAX_RECOVERY%") == 0
 
