@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-import sys
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from reelmesh.generator.v1 import generator_service_pb2 as pb
 from reelmesh.generator.v1.generator_service_pb2_grpc import GeneratorServiceStub
 from services.common.channels import Channel
 from services.common.errors import ServiceError
+from tests.servers.forked import Forked
 from tests.servers.process import free_ports
 
 State = generation_pb2.Generation.State
@@ -22,6 +23,7 @@ class GeneratorProcess:
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
         self.address = f"127.0.0.1:{free_ports(1)[0]}"
         folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
         self._log = folder / "generator.log"
         self._settings = {
             "REELMESH_DATA_DIR": str(folder),
@@ -31,37 +33,35 @@ class GeneratorProcess:
             "GENERATOR_LEASE_SECONDS": "0.9",
             **settings,
         }
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Forked | None = None
         self._channel = Channel(self.address)
         self.stub = GeneratorServiceStub(self._channel)
 
     async def start(self, **settings: str) -> None:
         """Start it and wait until it answers."""
         environment = {**os.environ, **self._settings, **settings}  # noqa: TID251 - a child inherits it
-        with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "services.generator", env=environment, stderr=log
-            )
+        self._process = await asyncio.to_thread(
+            Forked, ["services.generator"], env=environment, folder=self._folder, log=self._log
+        )
         async with asyncio.timeout(60):
             while True:
                 try:
                     await self.stub.GetCapacity(pb.GetCapacityRequest(), timeout=1)
                     return
                 except ServiceError:
-                    assert self._process.returncode is None, self.log()
+                    assert self._process.poll() is None, self.log()
                     await asyncio.sleep(0.05)
 
     async def died(self) -> int:
         """Wait for its end; returns the exit status, -9 after a kill."""
         assert self._process is not None
-        async with asyncio.timeout(40):
-            return await self._process.wait()
+        return await asyncio.to_thread(self._process.wait, 40)
 
     async def kill(self) -> None:
         """Kill it as a power cut would."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            await asyncio.to_thread(self._process.wait, 40)
 
     async def close(self) -> None:
         await self.kill()

@@ -91,7 +91,12 @@ async def test_no_server_outlives_a_killed_test_run(tmp_path: Path) -> None:
     script = """
         import time
         from tests.servers import Nats, Postgres, SeaweedFS
-        servers = [Nats(), Postgres(), SeaweedFS()]
+        from tests.servers.forked import FORKS
+        from tests.servers.process import Server
+        FORKS.set_forkserver_preload([])
+        ours = Server("ours")
+        ours.fork(["http.server", "0", "--bind", "127.0.0.1"])
+        servers = [Nats(), Postgres(), SeaweedFS(), ours]
         pids, folders = zip(*((each.pid, each.directory) for each in servers))
         print(*pids, *folders, flush=True)
         time.sleep(60)
@@ -104,7 +109,7 @@ async def test_no_server_outlives_a_killed_test_run(tmp_path: Path) -> None:
     )
     assert parent.stdout is not None
     words = parent.stdout.readline().split()
-    pids, folders = [int(word) for word in words[:3]], words[3:]
+    pids, folders = [int(word) for word in words[:4]], words[4:]
     assert all(psutil.pid_exists(pid) for pid in pids)
 
     parent.send_signal(signal.SIGKILL)

@@ -13,6 +13,8 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from tests.servers.forked import Forked
+
 NOBODY = 65534
 # Not the seeded dice, which fall alike in every worker.
 _DICE = random.SystemRandom()
@@ -39,7 +41,7 @@ class Server:
         self.directory.chmod(0o755)
         weakref.finalize(self, shutil.rmtree, self.directory, ignore_errors=True)
         self.log = self.directory / f"{name}.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
 
     def start(
         self,
@@ -62,6 +64,11 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
+
+    def fork(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
+        """Start `python -m argv…` in the folder, forked from what has loaded our services."""
+        inherited = {**os.environ, **(env or {})}  # noqa: TID251 - a child inherits our environment
+        self._process = Forked(argv, env=inherited, folder=self.directory, log=self.log)
 
     @property
     def pid(self) -> int:

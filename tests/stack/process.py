@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,12 +48,11 @@ class Service:
         prefix = self.name.partition("-")[0].upper()
         env = {
             "PYTHONPATH": str(ROOT),
-            "PYTHONUNBUFFERED": "1",
             **self.env,
             f"{prefix}_ADDRESS": self.address,
             **changes,
         }
-        self._server.start([sys.executable, "-m", self.module], env=env)
+        self._server.fork([self.module], env=env)
 
     def kill(self) -> None:
         """`kill -9`, and wait until it is gone; its folder stays."""

@@ -4,7 +4,7 @@ For what is killed. What is measured starts afresh, with ``service_process.proce
 """
 
 import asyncio
-import multiprocessing
+import multiprocessing.process
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,9 +14,7 @@ import uvloop
 
 from services.storage.settings import Settings
 from tests.integration.storage.service_process import arm, listen
-
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload([__name__, "services.storage.__main__"])
+from tests.servers.forked import FORKS, die_with_the_tests
 
 
 class Forked:
@@ -35,8 +33,8 @@ class Forked:
 @asynccontextmanager
 async def forked(settings: Settings, step: str = "") -> AsyncIterator[Forked]:
     """Run the service in a child, which dies (kill -9) at ``step``, while the block runs."""
-    ours, theirs = _FORKS.Pipe(duplex=False)
-    child = _FORKS.Process(target=_serve, args=(settings, step, theirs))
+    ours, theirs = FORKS.Pipe(duplex=False)
+    child = FORKS.Process(target=_serve, args=(settings, step, theirs))
     await asyncio.to_thread(child.start)
     theirs.close()
     try:
@@ -49,6 +47,7 @@ async def forked(settings: Settings, step: str = "") -> AsyncIterator[Forked]:
 
 
 def _serve(settings: Settings, step: str, told: Connection) -> None:
+    die_with_the_tests()
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(nowhere, stream)
