@@ -8,7 +8,7 @@ import pytest
 
 from tests.servers import Bucket, Nats, Postgres, SeaweedFS
 
-pytest_plugins = ["tests.failure_reports", "tests.thrift"]
+pytest_plugins = ["tests.failure_reports", "tests.thrift", "tests.templates"]
 
 # Tests run beside each other: a library that takes every core for a tiny model only makes all wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # noqa: TID251 - for NumPy, torch and their children
