@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceAsyncStub
 
 _MOST_IN_A_PAGE = 200
+_UNITS = ("day", "hour", "minute")
 _AXES = "characters, landscapes, styles, mood, time_of_day, shot_type, asset_type, or a label"
 
 
@@ -108,8 +110,17 @@ def usage(as_json: AsJson = False, address: Address = "", api_key: ApiKey = "") 
         print_json(told)
         return
     most = f"of {decimal(told.quota_bytes)}" if told.quota_bytes else "without a quota"
-    kept = f"for {told.retention.ToTimedelta().days} days" if told.HasField("retention") else ""
-    out.print(f"{decimal(told.size_bytes)} {most}, kept {kept or 'until deleted'}")
+    kept = _lasting(told.retention.ToTimedelta()) if told.HasField("retention") else "until deleted"
+    out.print(f"{decimal(told.size_bytes)} {most}, kept {kept}")
+
+
+def _lasting(kept: timedelta) -> str:
+    """Return how long that is, in the largest unit in which it is a whole number."""
+    for unit in _UNITS:
+        count, rest = divmod(kept, timedelta(**{f"{unit}s": 1}))
+        if count and not rest:
+            return f"for {count} {unit}{'s' if count > 1 else ''}"
+    return f"for {round(kept.total_seconds())} seconds"
 
 
 async def _derived(storage: StorageServiceAsyncStub, name: str, role: str) -> str:

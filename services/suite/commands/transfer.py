@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from services.common.errors import DataLoss
+from services.common.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,22 +21,26 @@ if TYPE_CHECKING:
 
 _CHUNK = 256 * 1024
 _HALF = ".part"
+_LONGEST_SUFFIX = 32
 
 
 async def taken(storage: StorageServiceAsyncStub, asset: asset_pb2.Asset, target: Path) -> None:
-    """Write the asset's bytes to ``target``, whole or not at all.
+    """Write the asset's bytes to ``target``, whole or not at all, and touch no other file.
 
     Raises ``DataLoss`` when they are not those that were stored.
     """
-    half, digest = target.with_name(f"{target.name}{_HALF}"), hashlib.sha256()
-    with half.open("wb") as file:
-        async for part in storage.DownloadAsset(pb.DownloadAssetRequest(name=asset.name)):
-            digest.update(part.chunk)
-            file.write(part.chunk)
-    if digest.hexdigest() != asset.sha256:
-        msg = f"the bytes of {asset.name} are not those that were stored"
-        raise DataLoss(msg, metadata={"asset": asset.name})
-    half.replace(target)
+    half, digest = target.with_name(f".{new_id()}{_HALF}"), hashlib.sha256()
+    try:
+        with half.open("xb") as file:
+            async for part in storage.DownloadAsset(pb.DownloadAssetRequest(name=asset.name)):
+                digest.update(part.chunk)
+                file.write(part.chunk)
+        if digest.hexdigest() != asset.sha256:
+            msg = f"the bytes of {asset.name} are not those that were stored"
+            raise DataLoss(msg, metadata={"asset": asset.name})
+        half.replace(target)
+    finally:
+        half.unlink(missing_ok=True)
 
 
 async def brought(
@@ -42,7 +48,7 @@ async def brought(
 ) -> asset_pb2.Asset:
     """Return the file as an asset; the same file is brought once, unless it was deleted."""
     digest = await asyncio.to_thread(_digest, path)
-    wanted = f"{kind}-{digest}-{path.suffix[1:].lower()}"
+    wanted = f"{kind}-{digest}-{_told(path.suffix[1:].lower())}"
     header = pb.UploadHeader(asset=told, request_id=wanted, sha256=digest)
     asset = (await storage.UploadAsset(_parts(header, path))).asset
     while asset.state == asset_pb2.Asset.STATE_DELETED:
@@ -54,6 +60,13 @@ async def brought(
 def file_name(asset: asset_pb2.Asset) -> str:
     """Return the last part of the asset's key."""
     return PurePosixPath(asset.key).name
+
+
+def _told(suffix: str) -> str:
+    """Return what stands for the suffix in a request id, which has to be short, and text."""
+    if len(suffix) <= _LONGEST_SUFFIX and suffix.isprintable():
+        return suffix
+    return hashlib.sha256(os.fsencode(suffix)).hexdigest()[:_LONGEST_SUFFIX]
 
 
 def _parts(header: pb.UploadHeader, path: Path) -> Iterator[pb.UploadAssetRequest]:
