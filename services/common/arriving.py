@@ -29,7 +29,7 @@ class Arriving(asyncio.Protocol):
         self._held = 0
         self._come = asyncio.Event()
         self._writable = asyncio.Event()
-        self._ended = False
+        self._ended = self._whole = False
         self._error: Exception | None = None
         self._lost = asyncio.Event()
 
@@ -42,7 +42,7 @@ class Arriving(asyncio.Protocol):
             async with asyncio.timeout(timeout):
                 while not self._pieces:
                     if self._ended:
-                        self._check()
+                        self._check(unless=self._whole)
                         return b""
                     self._come.clear()
                     await self._come.wait()
@@ -67,8 +67,8 @@ class Arriving(asyncio.Protocol):
             self._transport.abort()
             await self._lost.wait()
 
-    def _check(self) -> None:
-        if self._error is not None:
+    def _check(self, *, unless: bool = False) -> None:
+        if self._error is not None and not unless:
             raise self._error
 
     @override
@@ -115,6 +115,8 @@ class Arriving(asyncio.Protocol):
         encrypted, self._encrypted = self._encrypted, None
         if encrypted is not None and not self._closed_by_alert(encrypted):
             error = error or ssl.SSLEOFError(ssl.SSL_ERROR_EOF, _CUT_OFF)
+        # What was ended is whole, whatever becomes of the connection after that.
+        self._whole = self._whole or (error is None and not self._ended)
         self._ended, self._error = True, self._error or error
         self._come.set()
 

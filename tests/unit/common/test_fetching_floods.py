@@ -95,6 +95,19 @@ async def test_what_comes_byte_by_byte_while_nobody_reads_is_read_in_few_pieces(
     assert len(pieces) <= 20
 
 
+async def test_what_was_ended_is_whole_whatever_becomes_of_the_connection() -> None:
+    ended, broken = Arriving(), Arriving()
+    for arriving in (ended, broken):
+        arriving.data_received(b"all of it")
+    ended.eof_received()
+    for arriving in (ended, broken):
+        arriving.connection_lost(ConnectionResetError())
+        assert await arriving.read(1) == b"all of it"
+    assert await ended.read(1) == b""
+    with pytest.raises(ConnectionResetError):
+        await broken.read(1)
+
+
 async def test_a_head_that_drips_is_not_waited_for_byte_by_byte() -> None:
     gone = asyncio.Event()
 
