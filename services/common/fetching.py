@@ -48,10 +48,9 @@ def fetching_client(*, timeout: httpx.Timeout, ca_bundle: str = "") -> httpx.Asy
 
 
 class _Transport(httpx.AsyncBaseTransport):
-    """One connection for each request, so many at a time."""
+    """One connection for each request, so many at a time; certifi's authorities where none are."""
 
     def __init__(self, trusted: ssl.SSLContext | None) -> None:
-        """Trust the authorities of certifi, read when they are first needed, or those given."""
         self._trusted = trusted
         self._room = asyncio.Semaphore(_CONNECTIONS)
 
