@@ -15,7 +15,7 @@ from reelmesh.storage.v1 import storage_service_pb2 as pb
 from services.common.ids import new_id
 from services.suite.commands.assets import Address, named, stored_at
 from services.suite.commands.session import EXIT_CODES, ApiKey, err, run
-from services.suite.commands.transfer import brought, file_name, taken
+from services.suite.commands.transfer import brought, file_name, present, taken
 from services.suite.settings import ClientSettings
 
 _PLAIN = "application/octet-stream"
@@ -38,7 +38,7 @@ def upload(
         async with stored_at(address, api_key) as storage:
             if source.startswith(("https://", "http://")):
                 request = pb.ImportAssetRequest(uri=source, asset=told, request_id=new_id())
-                return (await storage.ImportAsset(request)).asset.name
+                return present((await storage.ImportAsset(request)).asset).name
             path = Path(source)
             if not await asyncio.to_thread(path.is_file):
                 message = f"there is no file {source!r}, and it is no address"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
-from services.common.errors import DataLoss
+from services.common.errors import DataLoss, Unavailable
 from services.common.ids import new_id
 
 if TYPE_CHECKING:
@@ -46,7 +46,10 @@ async def taken(storage: StorageServiceAsyncStub, asset: asset_pb2.Asset, target
 async def brought(
     storage: StorageServiceAsyncStub, path: Path, told: asset_pb2.Asset, *, kind: str
 ) -> asset_pb2.Asset:
-    """Return the file as an asset; the same file is brought once, unless it was deleted."""
+    """Return the file as an asset; the same file is brought once, unless it was deleted.
+
+    Raises ``Unavailable`` when its bytes are not stored yet, and what storage raises.
+    """
     digest = await asyncio.to_thread(_digest, path)
     wanted = f"{kind}-{digest}-{_told(path.suffix[1:].lower())}"
     header = pb.UploadHeader(asset=told, request_id=wanted, sha256=digest)
@@ -54,6 +57,14 @@ async def brought(
     while asset.state == asset_pb2.Asset.STATE_DELETED:
         header.request_id = f"{kind}-{digest[:40]}-{asset.name.partition('/')[2]}"
         asset = (await storage.UploadAsset(_parts(header, path))).asset
+    return present(asset)
+
+
+def present(asset: asset_pb2.Asset) -> asset_pb2.Asset:
+    """Return the asset, whose bytes storage has; raises ``Unavailable`` for any other."""
+    if asset.state != asset_pb2.Asset.STATE_STORED:
+        msg = f"the bytes of {asset.name} are not stored"
+        raise Unavailable(msg)
     return asset
 
 

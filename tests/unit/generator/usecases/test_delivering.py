@@ -9,7 +9,7 @@ import pytest
 from services.common.errors import Aborted, DataLoss, RateLimited, ServiceError, Unavailable
 from services.generator.domain.facts import Cost
 from services.generator.domain.generation import State
-from services.generator.domain.ports import Content, Made
+from services.generator.domain.ports import Accepted, Content, Made, Work
 from tests.fakes.generator_parts import CLIP, ScriptedBackend, entry
 from tests.fakes.waiting import until
 from tests.unit.generator.usecases.conftest import Plant
@@ -96,6 +96,21 @@ async def test_what_breaks_for_ever_ends_with_its_cost_when_time_and_patience_ar
     assert (done.state, done.failure.reason, done.cost) == (State.FAILED, "INTERNAL", PRICE)
     assert type(defect).__name__ in done.failure.message
     assert len(plant.backend.submitted) == 1
+
+
+async def test_a_paid_call_that_a_library_gave_up_is_looked_up_and_not_made_again() -> None:
+    plant = plant_of(Breaking())
+    submit = plant.backend.submit
+
+    async def given_up(work: Work) -> Accepted | Made:
+        await submit(work)
+        raise asyncio.CancelledError
+
+    plant.backend.submit = given_up  # type: ignore[method-assign]  # whose library gives up
+    plant.backend.found = [Accepted(job="found")]
+    assert await driven(plant) is State.SUCCEEDED
+    assert [type(error) for error in plant.broken] == [asyncio.CancelledError]
+    assert (len(plant.backend.submitted), (await plant.present(entry())).job) == (1, "found")
 
 
 async def test_damage_is_not_fetched_again() -> None:
