@@ -34,6 +34,8 @@ _WRITES = "reelmesh_writes"
 # Every connection of SQLite keeps pages of its own, 2 MiB as it comes, and a pool has twenty: they
 # filled up as a file grew. The kernel keeps the same pages once for all.
 _FEW_PAGES = "cache_size=-512"
+# PostgreSQL appendix A, class 22: data exception, such as a number that is out of range.
+_DATA = "22"
 _OURS = (exc.DataError, exc.IntegrityError, exc.NotSupportedError, exc.ProgrammingError)
 # The driver's own errors, which SQLAlchemy lets through while it connects. By name: where the
 # database is SQLite, 2 MiB of a driver for another one stay out of memory.
@@ -55,7 +57,11 @@ def away(error: BaseException) -> bool:
         return plain or (isinstance(error, TimeoutError) and _raised_by_driver(error))
     if isinstance(error.orig, sqlite3.Error):
         return "locked" in str(error.orig) or "busy" in str(error.orig)
-    return not isinstance(error, _OURS)
+    return not isinstance(error, _OURS) and not _sqlstate(error.orig).startswith(_DATA)
+
+
+def _sqlstate(error: BaseException | None) -> str:
+    return getattr(error, "sqlstate", None) or ""
 
 
 def _drivers(error: BaseException) -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
-from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.money_pb2 import Money
 
@@ -25,9 +24,9 @@ from services.storage.domain.facets import Facets
 from services.storage.domain.intake import Intake
 from services.storage.domain.media_types import guessed_from_path
 from services.storage.domain.paging import PageRequest
+from services.storage.domain.uses import MAX_AMOUNT_MICROS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime, timedelta
 
     from services.storage.domain.assets import Asset
@@ -193,10 +192,13 @@ def _lineage(told: asset_pb2.Lineage, original_url: str) -> Lineage:
 
 
 def _micros(told: Money, field: str) -> int:
-    """Return micro-USD; raises ``InvalidArgument`` for another currency."""
+    """Return micro-USD; raises ``InvalidArgument`` for another currency or amount."""
     if told.currency_code not in {"", "USD"}:
         raise InvalidArgument(field, "is not in this currency", allowed=("USD",))
-    return int(told.units) * 1_000_000 + int(told.nanos) // 1000
+    micros = int(told.units) * 1_000_000 + int(told.nanos) // 1000
+    if not 0 <= told.nanos < 1_000_000_000 or not 0 <= micros <= MAX_AMOUNT_MICROS:
+        raise InvalidArgument(field, "must be 0 to 1,000,000,000 USD, nanos 0 to 999,999,999")
+    return micros
 
 
 def _money(micros: int) -> Money:
@@ -205,7 +207,7 @@ def _money(micros: int) -> Money:
 
 
 def _lineage_message(found: Lineage) -> asset_pb2.Lineage:
-    return asset_pb2.Lineage(
+    told = asset_pb2.Lineage(
         job=found.job,
         generation=found.generation,
         model=found.model,
@@ -216,18 +218,12 @@ def _lineage_message(found: Lineage) -> asset_pb2.Lineage:
         original_url=found.original_url,
         licence=found.licence,
         cost=_money(found.cost_micros),
-        parameters=_struct(found.parameters),
         untrained=found.untrained,
         shown_outside=found.shown_outside,
     )
-
-
-def _struct(found: Mapping[str, Any]) -> Struct | None:
-    if not found:
-        return None
-    message = Struct()
-    message.update(found)
-    return message
+    if found.parameters:
+        told.parameters.update(found.parameters)
+    return told
 
 
 def _media(found: MediaInfo) -> asset_pb2.MediaInfo:

@@ -15,6 +15,8 @@ from services.orchestrator.domain.values import Failure
 
 _MICROS = 1_000_000
 _NANOS_PER_MICRO = 1_000
+# US dollars that a caller can name: any sum of such amounts in micro-USD fits into 64 bits.
+MAX_AMOUNT = 1_000_000_000
 
 
 def to_timestamp(moment: datetime | None) -> Timestamp | None:
@@ -56,12 +58,14 @@ def to_money(micros: int | None) -> Money | None:
 
 
 def from_money(name: str, money: Money) -> int:
-    """Money as micro-USD. Raises InvalidArgument for another currency or a finer amount."""
+    """Money as micro-USD. Raises InvalidArgument for another currency, a finer or a huge amount."""
     if money.currency_code not in {"", "USD"}:
         raise InvalidArgument(f"{name}.currency_code", "is not supported", allowed=("USD",))
     if money.nanos % _NANOS_PER_MICRO:
         raise InvalidArgument(f"{name}.nanos", "is too fine", allowed=("multiples of 1000",))
     units, nanos = int(money.units), int(money.nanos)
+    if abs(units) > MAX_AMOUNT or abs(nanos) >= _MICROS * _NANOS_PER_MICRO:
+        raise InvalidArgument(name, f"must be {MAX_AMOUNT:,} USD at most, nanos below 10^9")
     return units * _MICROS + nanos // _NANOS_PER_MICRO
 
 

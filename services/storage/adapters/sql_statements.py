@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import (
     BigInteger,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -21,6 +22,7 @@ from sqlalchemy import (
 from services.common.per_dialect import PerDialect
 from services.storage.adapters.tables import assets, events, reuses, usage
 from services.storage.domain.assets import AssetState
+from services.storage.domain.uses import MAX_SAVED_MICROS
 
 if TYPE_CHECKING:
     from sqlalchemy import BindParameter, ColumnElement
@@ -50,6 +52,12 @@ _SAME_STEM = (assets.c.stem == bindparam("of_stem")) & (
 def _state(state: AssetState) -> ColumnElement[bool]:
     """Return the condition in words, not by a parameter: an index of one state alone serves it."""
     return assets.c.state == literal_column(f"'{state.value}'")
+
+
+def _saved(more: ColumnElement[int]) -> ColumnElement[int]:
+    """Return the saving with ``more``, up to what fits: a larger sum is a float, or fails."""
+    most: ColumnElement[int] = literal(MAX_SAVED_MICROS, BigInteger)
+    return case((assets.c.saving_micros > most - more, most), else_=assets.c.saving_micros + more)
 
 
 INSERT_NEW = PerDialect(lambda insert: insert(assets).on_conflict_do_nothing())
@@ -87,7 +95,7 @@ REUSE = (
     .where(assets.c.id.in_(bindparam("parents", expanding=True)), _OF_TENANT)
     .values(
         reuse_count=assets.c.reuse_count + 1,
-        saving_micros=assets.c.saving_micros + assets.c.cost_micros,
+        saving_micros=_saved(assets.c.cost_micros),
     )
 )
 COUNT_USE = (
@@ -95,7 +103,7 @@ COUNT_USE = (
     .where(_THIS, _OF_TENANT, _STORED)
     .values(
         reuse_count=assets.c.reuse_count + 1,
-        saving_micros=assets.c.saving_micros + bindparam("saved", type_=BigInteger),
+        saving_micros=_saved(bindparam("saved", type_=BigInteger)),
     )
 )
 REUSED_ASSET = select(reuses.c.asset_id).where(

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+MAX_AMOUNT_MICROS = 1_000_000_000 * 1_000_000
+"""Most that one asset may have cost, or one use of it saved: a billion dollars."""
+MAX_SAVED_MICROS = 90 * MAX_AMOUNT_MICROS
+"""Where the sum of what an asset has saved stops: a return in percent still fits into 64 bits."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
@@ -22,6 +27,6 @@ class Uses(Protocol):
     async def record(self, use: Use) -> None:
         """Add to count and saving of the asset, unless this request has done so.
 
-        Raises ``NotFound`` when it is not STORED (any more), ``RequestConflict`` when the request
-        id was used for another asset.
+        The saving stops at ``MAX_SAVED_MICROS``. Raises ``NotFound`` when it is not STORED (any
+        more), ``RequestConflict`` when the request id was used for another asset.
         """

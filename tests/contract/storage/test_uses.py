@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from services.common.database import Database
-from services.common.errors import NotFound, RequestConflict
+from services.common.database import Database, told_when_away
+from services.common.errors import NotFound, RequestConflict, Unavailable
 from services.common.migrate import migrate
 from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.adapters.sql_uses import SqlUses
-from services.storage.domain.uses import Use
+from services.storage.domain.uses import MAX_SAVED_MICROS, Use
 from tests.contract.storage.test_asset_store import MIGRATIONS, NOW, stored
 
 pytestmark = pytest.mark.timeout(60)
@@ -73,3 +73,28 @@ async def test_a_use_of_what_is_gone_is_not_counted_and_keeps_no_request_id(
                 Use(tenant="acme", asset_id=gone.id, request_id="job", saving_micros=7)
             )
         await uses.record(Use(tenant="acme", asset_id=there.id, request_id="job", saving_micros=7))
+
+
+async def test_a_saving_beyond_all_bounds_is_neither_an_outage_nor_a_fraction(
+    database_url: str,
+) -> None:
+    async with Database(database_url, schema="storage", synchronous="OFF") as database:
+        await migrate(database, Path(MIGRATIONS))
+        store, uses = SqlAssets(database, now=lambda: NOW), SqlUses(database)
+        asset = await stored(store, "r1", cost_micros=MAX_SAVED_MICROS)
+        for number in range(3):
+            await stored(store, f"made of it {number}", parents=(asset.name,))
+            use = Use(
+                tenant="acme", asset_id=asset.id, request_id=f"job {number}",
+                saving_micros=MAX_SAVED_MICROS - number,
+            )  # fmt: skip
+            await uses.record(use)
+        found = await store.get("acme", asset.id)
+        assert found is not None
+        assert (found.reuse_count, found.saving_micros) == (6, MAX_SAVED_MICROS)
+        assert type(found.saving_micros) is int
+        beyond = Use(tenant="acme", asset_id=asset.id, request_id="x", saving_micros=2**63)
+        with pytest.raises(Exception, match=r"int64|too large|out of range") as raised:
+            async with told_when_away():
+                await uses.record(beyond)
+        assert not isinstance(raised.value, Unavailable), "it would be asked for ever"

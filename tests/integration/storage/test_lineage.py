@@ -75,8 +75,36 @@ async def test_a_hit_of_a_cache_counts_once_and_shows_the_return_on_what_was_pai
 
 
 @pytest.mark.parametrize(
-    "cost", [Money(currency_code="EUR", units=1), Money(currency_code="USD", units=-1)]
+    "cost",
+    [
+        Money(currency_code="EUR", units=1),
+        Money(currency_code="USD", units=-1),
+        Money(units=1_000_000_001),
+        Money(units=9_300_000_000_000),
+        Money(units=2**63 - 1),
+        Money(nanos=2_000_000_000),
+        Money(units=1, nanos=-1),
+    ],
 )
-async def test_a_cost_that_is_none_is_refused(acme: Client, cost: Money) -> None:
-    with pytest.raises(InvalidArgument, match="cost"):
+async def test_money_that_is_none_is_refused_by_its_field(acme: Client, cost: Money) -> None:
+    with pytest.raises(InvalidArgument, match=r"asset\.lineage\.cost"):
         await acme.upload(mp4(), "r1", lineage=asset_pb2.Lineage(cost=cost))
+    asset = await acme.upload(mp4(), "r1")
+    used = pb.RecordReuseRequest(name=asset.name, request_id="u", saving=cost)
+    with pytest.raises(InvalidArgument, match="saving"):
+        await acme.stub.RecordReuse(used)
+    assert await acme.get(asset.name) == asset, "nothing was written"
+
+
+async def test_no_saving_keeps_a_tenant_from_its_library(acme: Client) -> None:
+    cheap = asset_pb2.Lineage(cost=Money(nanos=1000))
+    asset = await acme.upload(mp4(), "r1", lineage=cheap)
+    most = Money(units=1_000_000_000)
+    for number in range(100):
+        used = pb.RecordReuseRequest(name=asset.name, request_id=f"u{number}", saving=most)
+        answer: pb.RecordReuseResponse = await acme.stub.RecordReuse(used)
+    found = (await acme.stub.ListAssets(pb.ListAssetsRequest())).assets
+    assert list(found) == [answer.asset]
+    assert answer.asset.reuse_count == 100
+    assert answer.asset.saving.units == 90_000_000_000, "no more is counted"
+    assert answer.asset.return_percent == 9 * 10**18

@@ -10,6 +10,7 @@ down_revision = "0036"
 branch_labels = None
 depends_on = None
 
+DATA_ALONE = True
 _SEEN = sa.text("UPDATE assets SET update_time = :now WHERE state = 'writing' AND spool <> ''")
 
 
