@@ -160,7 +160,9 @@ class Asset(_message.Message):
     creative_id: _builtins.str
     """The caller's id for what it belongs to."""
     iteration: _builtins.int
-    """1, 2, 3 … within the creative."""
+    """1, 2, 3 … within the creative, among files with the same extension: the one that is asked for, or the
+    next after the last where another has it. 1 of what has no creative and of what is derived.
+    """
     placeholder: _builtins.bool
     """True for what the placeholder engine drew."""
     reuse_count: _builtins.int
@@ -209,7 +211,7 @@ class Asset(_message.Message):
 
     @_builtins.property
     def saving(self) -> _money_pb2.Money:
-        """Output only. What using it again has saved, in all."""
+        """Output only. What using it again has saved, in all; it stops at 90,000,000,000 USD."""
 
     @_builtins.property
     def missing(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -533,7 +535,7 @@ class Lineage(_message.Message):
 
     @_builtins.property
     def cost(self) -> _money_pb2.Money:
-        """Price that was paid for it; 0 for what cost nothing."""
+        """Price that was paid for it; 0 for what cost nothing, 1,000,000,000 USD at most."""
 
     @_builtins.property
     def parameters(self) -> _struct_pb2.Struct:

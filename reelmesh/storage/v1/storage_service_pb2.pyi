@@ -749,7 +749,7 @@ class RecordReuseRequest(_message.Message):
     """Required. What it was served to, such as the name of a job's result: the same id counts once."""
     @_builtins.property
     def saving(self) -> _money_pb2.Money:
-        """Optional. What that has saved; when it is not set, what the asset cost."""
+        """Optional. What that has saved, 1,000,000,000 USD at most; when it is not set, what the asset cost."""
 
     def __init__(
         self,

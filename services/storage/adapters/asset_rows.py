@@ -50,6 +50,7 @@ def to_row(asset: Asset) -> dict[str, Any]:
         "state": asset.state.value,
         **key_columns(asset.key),
         "creative_id": told.creative_id,
+        "numbered": bool(told.creative_id) and not asset.parent_id,
         "request_id": asset.request_id,
         "fingerprint": asset.fingerprint,
         **type_columns(asset),

@@ -20,9 +20,9 @@ from services.storage.adapters.asset_rows import (
     whole_columns,
 )
 from services.storage.adapters.sql_leftovers import SqlLeftovers, leave
+from services.storage.adapters.sql_numbers import free_key
 from services.storage.adapters.sql_steps import (
     at,
-    free_key,
     held_as_parent,
     marked_deleted,
     page_of,
@@ -84,7 +84,7 @@ class SqlAssets(SqlLeftovers):
 
     async def _placed(self, asset: Asset, wanted: ObjectKey, more: Mapping[str, Any]) -> Asset:
         async with self._begin() as connection:
-            key = await free_key(connection, wanted)
+            key = await free_key(connection, asset, wanted)
             changes = {**key_columns(key), **more, "update_time": micros(self._now())}
             done = await connection.execute(sql.CHANGE_WRITING, {"which": asset.id, **changes})
             await leave(connection, asset, [asset.key, key], self._now())
@@ -211,7 +211,7 @@ class SqlAssets(SqlLeftovers):
             same = {"of_tenant": asset.tenant, "of_request": asset.request_id}
             row = (await connection.execute(sql.BY_REQUEST, same)).mappings().first()
             if row is None:
-                claimed = at(asset, await free_key(connection, asset.key))
+                claimed = at(asset, await free_key(connection, asset, asset.key))
                 await connection.execute(sql.INSERT, to_row(claimed))
                 return Claim(asset=claimed, replayed=False)
             if row["fingerprint"] not in {asset.fingerprint, former or asset.fingerprint}:

@@ -10,7 +10,6 @@ from sqlalchemy import (
     case,
     delete,
     exists,
-    func,
     insert,
     literal,
     literal_column,
@@ -44,9 +43,6 @@ _UNPURGED = assets.c.purge_time.is_(None)
 _CHILD = assets.c.parent_id != literal_column("''")
 IN_SPOOL = assets.c.spool != literal_column("''")
 _EVERY = select(assets)
-_SAME_STEM = (assets.c.stem == bindparam("of_stem")) & (
-    assets.c.extension == bindparam("of_extension")
-)
 
 
 def _state(state: AssetState) -> ColumnElement[bool]:
@@ -135,8 +131,6 @@ TWIN_KEY = (
     )
     .limit(1)
 )
-TAKEN = select(assets.c.id).where(_SAME_STEM, assets.c.iteration == bindparam("of_iteration"))
-LAST_ITERATION = select(func.max(assets.c.iteration)).where(_SAME_STEM)
 COUNTED = select(usage.c.assets).where(usage.c.tenant == TENANT)
 USED = select(usage.c.size_bytes).where(usage.c.tenant == TENANT)
 # What was dropped from a spool keeps what it waited in: it never was here.

@@ -13,7 +13,6 @@ from services.storage.adapters.tables import assets
 from services.storage.adapters.vector_statements import DROP
 from services.storage.adapters.word_index import token
 from services.storage.domain.assets import AssetState
-from services.storage.domain.keys import ObjectKey
 from services.storage.domain.policies import quota_exceeded
 
 if TYPE_CHECKING:
@@ -25,23 +24,8 @@ if TYPE_CHECKING:
 
     from services.storage.adapters.word_index import WordIndex
     from services.storage.domain.assets import Asset
+    from services.storage.domain.keys import ObjectKey
     from services.storage.domain.ports import Query
-
-
-# Two keys may share a lock by chance, which costs a moment and nothing else.
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:stem, 0))")
-
-
-async def free_key(connection: AsyncConnection, key: ObjectKey) -> ObjectKey:
-    """Return ``key`` or the next iteration that nobody has; others wait until we have written."""
-    if connection.dialect.name == "postgresql":
-        await connection.execute(_LOCK, {"stem": f"storage {key.stem}"})
-    same = {"of_stem": key.stem, "of_extension": key.extension}
-    wanted = {**same, "of_iteration": key.iteration}
-    if (await connection.execute(sql.TAKEN, wanted)).first() is None:
-        return key
-    last = await connection.scalar(sql.LAST_ITERATION, same)
-    return ObjectKey(key.stem, (last or 0) + 1, key.extension)
 
 
 async def derived(connection: AsyncConnection, ids: list[str]) -> Mapping[str, dict[str, str]]:

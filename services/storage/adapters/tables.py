@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.types import UserDefinedType
 from typing_extensions import override
@@ -34,12 +35,12 @@ class Bits(UserDefinedType[str]):
         return "BIT VARYING"
 
 
-def _partial(name: str, *columns: str, rows: str) -> Index:
+def _partial(name: str, *columns: str, rows: str, unique: bool = False) -> Index:
     """Return an index of those rows alone: it stays small however many proofs are kept.
 
     The migrations make it so. Said in the words of each dialect, it would load both.
     """
-    return Index(name, *columns, info={"rows": rows})
+    return Index(name, *columns, unique=unique, info={"rows": rows})
 
 
 assets = Table(
@@ -53,6 +54,9 @@ assets = Table(
     Column("extension", String(16), nullable=False),
     Column("key", Text, nullable=False),
     Column("creative_id", Text, nullable=False),
+    # Whether no other file of the creative with this extension has its iteration. Those from before
+    # that was so, and what is derived, are not.
+    Column("numbered", Boolean, nullable=False, server_default=false()),
     Column("request_id", Text, nullable=False),
     Column("fingerprint", String(64), nullable=False),
     Column("content_type", String(160), nullable=False),
@@ -97,6 +101,12 @@ assets = Table(
     Index("assets_content", "tenant", "sha256"),
     Index("assets_stem", "stem", "extension", "iteration"),
     Index("assets_role", "role", "state", "create_time"),
+    _partial(
+        "assets_number",
+        *("tenant", "creative_id", "extension", "iteration"),
+        rows="numbered",
+        unique=True,
+    ),
     _partial(
         "assets_underived",
         "derive_step",

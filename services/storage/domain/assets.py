@@ -145,9 +145,9 @@ class Description:
         object.__setattr__(self, "content_type", normalize(self.content_type))
         object.__setattr__(self, "labels", checked_labels(self.labels))
         bounded("asset.creative_id", self.creative_id, MAX_ID_TEXT)
-        if not 1 <= self.iteration <= 1_000_000:
+        if self.iteration < 1:
             field = "asset.iteration"
-            raise InvalidArgument(field, "must be 1 to 1,000,000")
+            raise InvalidArgument(field, "must be 1 or more")
 
     @property
     def extension(self) -> str:

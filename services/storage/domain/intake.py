@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from services.storage.domain.ports import StagedFile
 
 MAX_REQUEST_ID = 128
+# What a caller can ask for; counting goes on after it.
+MAX_ITERATION = 1_000_000
 _FILMS = frozenset({*PREVIEWS, MEDIA})
 
 
@@ -49,6 +51,9 @@ class Intake:
     def __post_init__(self) -> None:
         """Raise ``InvalidArgument`` for what can never work."""
         bounded("request_id", self.request_id, MAX_REQUEST_ID, least=1)
+        if self.description.iteration > MAX_ITERATION:
+            name = "asset.iteration"
+            raise InvalidArgument(name, f"must be 1 to {MAX_ITERATION:,}")
         if self.size_bytes < 0 or self.max_bytes < 0:
             name = "size_bytes"
             raise InvalidArgument(name, "must not be negative")

@@ -157,6 +157,29 @@ async def test_many_writers_of_one_creative_in_one_second_get_distinct_iteration
     assert {claim.asset.key.iteration for claim in claims} == set(range(1, 201))
 
 
+async def test_iterations_of_a_creative_go_on_in_the_next_second(
+    store: SqlAssets, database: Database
+) -> None:
+    def told(number: int) -> Asset:
+        asset = record(f"r{number}", tenant="acme" if number < 40 else "other")
+        second = NOW + timedelta(seconds=number // 5)
+        stem = KeyLayout("videos").stem(asset.tenant, "creative-123", second)
+        return replace(asset, key=replace(asset.key, stem=stem))
+
+    claims = await asyncio.gather(*(store.claim(told(number)) for number in range(42)))
+    mine = [claim.asset for claim in claims[:40]]
+    assert sorted(asset.key.iteration for asset in mine) == list(range(1, 41))
+    assert all(asset.description.iteration == asset.key.iteration for asset in mine)
+    assert sorted(claim.asset.key.iteration for claim in claims[40:]) == [1, 2]
+    wanted = told(50)
+    wanted = replace(wanted, tenant="acme", key=replace(wanted.key, iteration=1_000_000))
+    assert (await store.claim(wanted)).asset.key.iteration == 1_000_000, "is free"
+    assert (await store.claim(record("late"))).asset.key.iteration == 1_000_001
+    derived = replace(record("still"), parent_id=mine[0].id, role="poster")
+    derived = replace(derived, key=replace(derived.key, stem="acme/still"))
+    assert (await store.claim(derived)).asset.key.iteration == 1, "goes with its film"
+
+
 async def test_twins_that_claim_at_once_share_one_record(store: SqlAssets) -> None:
     claims = await asyncio.gather(*(store.claim(record("r1")) for _ in range(8)))
     assert len({claim.asset.id for claim in claims}) == 1

@@ -199,3 +199,26 @@ async def test_a_saving_that_had_become_a_fraction_is_a_sum_again(database_url: 
             sound.id: sound,
         }
         assert type(found[poisoned.id].saving_micros) is int
+
+
+async def test_iterations_that_were_told_twice_stay_and_counting_goes_on_after_them(
+    database_url: str,
+) -> None:
+    async with Database(database_url, schema="storage", synchronous="OFF") as database:
+        await migrate(database, MIGRATIONS)
+        store, step = SqlAssets(database, now=lambda: NOW), revision("0043")
+        twice = [await stored(store, f"r{number}") for number in range(3)]
+
+        def again(connection: Any) -> None:
+            with Operations.context(MigrationContext.configure(connection)):
+                step.downgrade()
+                same = assets.update().where(assets.c.id != twice[0].id)
+                moved = {"iteration": 2, "stem": assets.c.id, "key": assets.c.id}
+                connection.execute(same.values(moved))
+                step.upgrade()
+
+        async with database.begin() as connection:
+            await connection.run_sync(again)
+        found = [await store.get("acme", asset.id) for asset in twice]
+        assert [asset.key.iteration for asset in found if asset] == [1, 2, 2]
+        assert (await stored(store, "next")).key.iteration == 3

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import asyncpg
 from services.common.database import Database
 from services.common.ids import new_id
 from services.common.migrate import migrate
+from services.storage.adapters import sql_numbers as numbers
 from services.storage.adapters import sql_statements as sql
 from services.storage.adapters import sql_waits as waits
 from services.storage.adapters import vector_statements as vectors
@@ -53,6 +54,7 @@ def kept(made: list[Asset]) -> list[dict[str, Any]]:
     there = [
         {
             **to_row(asset),
+            "numbered": False,
             "derive_time": None if number % 500 == 0 else 0,
             "expire_time": 1 if number % 700 == 0 else SOON,
             "state": "writing" if number % 900 == 0 else "stored",
@@ -62,7 +64,13 @@ def kept(made: list[Asset]) -> list[dict[str, Any]]:
         }
         for number, asset in enumerate(made)
     ]
-    gone = {"state": "deleted", "expire_time": 1, "delete_time": 2, "derive_time": None}
+    gone = {
+        "numbered": False,
+        "state": "deleted",
+        "expire_time": 1,
+        "delete_time": 2,
+        "derive_time": None,
+    }
     proofs = [
         {**to_row(one(number)), **gone, "purge_time": None if number % 600 == 0 else 3}
         for number in range(PROOFS)
@@ -153,7 +161,10 @@ CHILDREN: list[tuple[Any, dict[str, Any], str]] = [
     (sql.CHILDREN, {"of_tenant": "acme", "which": "1"}, "assets_"),
     (sql.ROLES_MADE, {"which": "1"}, "assets_children"),
 ]
+KIN = {"of_tenant": "acme", "of_creative": "creative 3", "of_extension": "mp4", "of_stem": "x"}
 CHORES: list[tuple[Any, dict[str, Any], str]] = [
+    (numbers.TAKEN, {**KIN, "of_iteration": 3, "which": "1"}, "assets_number"),
+    (numbers.LAST, KIN, "assets_number"),
     (sql.UNDERIVED, {**DUE, "of_step": "quick", "after": "acme"}, "assets_underived"),
     (sql.IDS_BEFORE, {"which": DEEP, "at_most": 200}, "assets_"),
     (sql.DERIVE_AGAIN, {"identifiers": ["1", "2"], "of_roles": "hls"}, "assets_"),
