@@ -149,7 +149,7 @@ def _among(wanted: Select[Any], question: Question) -> Select[Any]:
 
 def _owners(tenant: str, facets: Facets, dialect: str) -> TextualSelect | None:
     """Return the select of the ids of assets that have the facets, ``None`` if none are asked."""
-    tokens = [token(tenant, axis, value) for axis, value in facets.pairs()]
+    tokens = [token(tenant, axis, value) for axis, value in facets.compared()]
     return WORD_INDEXES[dialect].having(tenant, tokens) if tokens else None
 
 

@@ -38,7 +38,7 @@ class SqlSearch:
         add is not enough to come among the best. Of a word that very many have, only the newest
         are looked at.
         """
-        must = [token(tenant, axis, value) for axis, value in facets.pairs()]
+        must = [token(tenant, axis, value) for axis, value in facets.compared()]
         async with self._database.read() as connection:
             weights = await self._weights(connection, tenant, words)
             ordered = sorted(weights, key=weights.__getitem__, reverse=True)

@@ -126,7 +126,7 @@ def page_of(query: Query, words: WordIndex) -> Select[Any]:
         wanted = wanted.where(assets.c.legal_hold)
     if query.creative_id:
         wanted = wanted.where(assets.c.creative_id == query.creative_id)
-    pairs = list(query.facets.pairs()) if query.facets else []
+    pairs = list(query.facets.compared()) if query.facets else []
     pairs += [(f"label:{key}", value) for key, value in (query.labels or {}).items()]
     if pairs:
         tokens = [token(query.tenant, axis, value) for axis, value in pairs]

@@ -40,7 +40,7 @@ def token(tenant: str, axis: str, value: str) -> str:
 def tokens_of(asset: Asset) -> list[str]:
     """Return the tokens of an asset: its facets and labels, what it is about, and itself."""
     told, tenant = asset.description, asset.tenant
-    pairs = [*told.facets.pairs(), ("asset_type", told.asset_type), ("id", asset.id)]
+    pairs = [*told.facets.compared(), ("asset_type", told.asset_type), ("id", asset.id)]
     pairs += [(f"label:{key}", value) for key, value in told.labels.items()]
     pairs += [(WORD, word) for word in concepts_of(told)]
     return list(dict.fromkeys(token(tenant, axis, value) for axis, value in pairs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,11 @@ ASSET_TYPES = ("video", "image", "speech", "music", "sound", "captions", "other"
 MAX_VALUES = 32
 MAX_TEXT = 128
 MAX_LABELS = 64
+_JOINT = re.compile(r"[-_]")
 
 
 def _value(field: str, text: str) -> str:
-    """Return the text folded for comparison: one case, single spaces."""
+    """Return the text as it is shown: one case, single spaces."""
     return bounded(field, " ".join(text.split()).casefold(), MAX_TEXT)
 
 
@@ -31,7 +33,10 @@ def _values(field: str, texts: tuple[str, ...]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facets:
-    """Seven axes, compared without case; an empty one says nothing (and restricts nothing)."""
+    """Seven axes; an empty one says nothing (and restricts nothing).
+
+    Shown as they were told but for case; compared also without what joins their words.
+    """
 
     characters: tuple[str, ...] = ()
     landscapes: tuple[str, ...] = ()
@@ -59,6 +64,16 @@ class Facets:
         for axis in ("mood", "time_of_day", "shot_type", "asset_type"):
             if value := getattr(self, axis):
                 yield axis, value
+
+    def compared(self) -> Iterator[tuple[str, str]]:
+        """Yield every (axis, value) as it is looked for: "close-up" and "close_up" are one."""
+        for axis, value in self.pairs():
+            yield axis, joined(value)
+
+
+def joined(value: str) -> str:
+    """Return the value with its words joined by single spaces, whatever has joined them."""
+    return " ".join(_JOINT.sub(" ", value).split()) or value
 
 
 def checked_labels(labels: Mapping[str, str], field: str = "asset.labels") -> dict[str, str]:

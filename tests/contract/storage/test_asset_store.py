@@ -15,12 +15,14 @@ from services.common.ids import new_id
 from services.common.migrate import migrate
 from services.storage.adapters.asset_rows import to_row
 from services.storage.adapters.sql_assets import SqlAssets
+from services.storage.adapters.sql_search import SqlSearch
 from services.storage.adapters.tables import assets
 from services.storage.adapters.word_index import WORD_INDEXES
 from services.storage.domain.assets import Asset, AssetState, Description, Lineage, MediaInfo
 from services.storage.domain.deriving import Missing, Standing, Step
 from services.storage.domain.facets import Facets
 from services.storage.domain.keys import KeyLayout, ObjectKey
+from services.storage.domain.meaning import concepts
 from services.storage.domain.ports import Query
 from services.storage.domain.refusals import GivenUpError
 
@@ -299,6 +301,26 @@ async def test_every_axis_and_label_restricts(store: SqlAssets) -> None:
     labelled = await store.page(Query(tenant="acme", limit=10, labels={"campaign": "winter"}))
     assert [item.id for item in labelled] == [asset.id]
     assert await store.page(Query(tenant="acme", limit=10, labels={"campaign": "summer"})) == []
+
+
+async def test_how_words_of_a_facet_are_joined_makes_no_difference(
+    store: SqlAssets, database: Database
+) -> None:
+    spelt = ("close_up", "Close-Up", "close  up", "close -up")
+    ids = {
+        (await stored(store, text, facets=Facets(shot_type=text, styles=(f"film {text}",)))).id
+        for text in spelt
+    }
+    await stored(store, "wide", facets=Facets(shot_type="wide", styles=("film",)))
+    search = SqlSearch(database)
+    for text in spelt:
+        for asked in (Facets(shot_type=text), Facets(styles=(f"Film_{text}",))):
+            found = await store.page(Query(tenant="acme", limit=10, facets=asked))
+            assert {asset.id for asset in found} == ids
+            best = await search.best("acme", concepts("a fox"), facets=asked, limit=10)
+            assert {identifier for identifier, _ in best} == ids
+    shown = {asset.description.facets.shot_type for asset in found}
+    assert shown == {"close_up", "close-up", "close up", "close -up"}, "as it was told"
 
 
 async def test_the_content_type_tells_the_asset_type_when_the_caller_does_not(

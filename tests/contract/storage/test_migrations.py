@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, literal_column, update
+from sqlalchemy import inspect, literal_column, text, update
 
 from services.common.database import Database
 from services.common.migrate import migrate
@@ -18,6 +18,7 @@ from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.adapters.sql_search import SqlSearch
 from services.storage.adapters.sql_vectors import SqlVectors
 from services.storage.adapters.tables import assets
+from services.storage.adapters.word_index import WORD_INDEXES, token
 from services.storage.domain.facets import Facets
 from services.storage.domain.meaning import concepts
 from services.storage.domain.ports import Query
@@ -222,3 +223,43 @@ async def test_iterations_that_were_told_twice_stay_and_counting_goes_on_after_t
         found = [await store.get("acme", asset.id) for asset in twice]
         assert [asset.key.iteration for asset in found if asset] == [1, 2, 2]
         assert (await stored(store, "next")).key.iteration == 3
+
+
+async def test_facets_that_were_indexed_as_they_were_spelt_are_found_however_they_are_asked_for(
+    database_url: str,
+) -> None:
+    async with Database(database_url, schema="storage", synchronous="OFF") as database:
+        await migrate(database, MIGRATIONS)
+        store, step = SqlAssets(database, now=lambda: NOW), revision("0044")
+        words = WORD_INDEXES[database.engine.dialect.name]
+        facets = Facets(shot_type="close_up", styles=("film-noir", "plain"))
+        asset = await stored(store, "r1", facets=facets)
+        other = await stored(store, "r2", facets=Facets(shot_type="wide"))
+
+        def spelt(connection: Any) -> None:
+            """Index it as the service did before."""
+            sqlite = "UPDATE asset_words SET tokens = :tokens WHERE rowid = 1"
+            postgres = (
+                "UPDATE asset_words SET tokens = array_to_tsvector(string_to_array(:tokens, ' ')) "
+                f"WHERE asset_id = '{asset.id}'"
+            )
+            old = [token("acme", axis, value) for axis, value in facets.pairs()]
+            told = " ".join([*old, token("acme", "id", asset.id)])
+            connection.execute(text(sqlite if database.is_sqlite else postgres), {"tokens": told})
+
+        def again(connection: Any) -> None:
+            with Operations.context(MigrationContext.configure(connection)):
+                step.upgrade()
+
+        wanted = Facets(shot_type="close up", styles=("film noir", "plain"))
+        async with database.begin() as connection:
+            await connection.run_sync(spelt)
+        assert await store.page(Query(tenant="acme", limit=9, facets=wanted)) == []
+        async with database.begin() as connection:
+            await connection.run_sync(again)
+        assert await store.page(Query(tenant="acme", limit=9, facets=wanted)) == [asset]
+        wide = Query(tenant="acme", limit=9, facets=Facets(shot_type="wide"))
+        assert await store.page(wide) == [other]
+        async with database.begin() as connection:
+            await words.remove(connection, asset)
+        assert await store.page(Query(tenant="acme", limit=9, facets=wanted)) == []
