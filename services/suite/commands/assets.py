@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,9 +22,16 @@ from reelmesh.orchestrator.v1.video_service_pb2 import (
 from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceStub
-from services.common.errors import InvalidArgument, NotFound
+from services.common.errors import DataLoss, Internal, InvalidArgument, NotFound
 from services.suite.channel import channel_to
-from services.suite.commands.session import EXIT_CODES, ApiKey, err, print_json, run
+from services.suite.commands.session import (
+    EXIT_CODES,
+    EXIT_INCOMPLETE,
+    ApiKey,
+    err,
+    print_json,
+    run,
+)
 from services.suite.commands.transfer import file_name, taken
 from services.suite.settings import ClientSettings
 
@@ -51,42 +58,62 @@ async def stored_at(address: str, api_key: str) -> AsyncIterator[StorageServiceA
 class _Folder:
     """An export on disk: a line per asset once its bytes are whole, files by their own names.
 
-    An asset that is deleted later has a second line, which is the proof, and no file any more.
+    The last line of an asset counts: one that is deleted later has a second, which is the proof,
+    and no file any more. Of one whose bytes are damaged the line says so in ``missing``.
     """
 
     path: Path
     count: int = 0
+    lacking: dict[str, str] = field(default_factory=dict)
+    _states: dict[str, str] = field(default_factory=dict)
 
-    def known(self) -> dict[str, str]:
-        """Return the assets that are here already, with their states.
-
-        A line that was cut off is cut off whole.
-        """
+    def read(self) -> None:
+        """Find out which assets are here already; a line that was cut off is cut off whole."""
         index = self.path / INDEX
         if not index.is_file():
-            return {}
+            return
         with index.open("r+b") as lines:
-            states: dict[str, str] = {}
             for line in lines:
                 if not line.endswith(b"\n"):
                     lines.seek(-len(line), os.SEEK_END)
                     lines.truncate()
                     break
                 told = json.loads(line)
-                states[told["name"]] = told["state"]
-        return states
+                self._states[told["name"]] = told.get("missing") or told["state"]
 
     async def take(self, asset: asset_pb2.Asset, storage: StorageServiceAsyncStub) -> None:
-        """Bring its bytes and note it; raises ``DataLoss`` when they are not those stored."""
+        """Bring its bytes, unless they are here, and note it; or why they cannot be brought."""
+        target = self.path / file_name(asset)
+        state = asset_pb2.Asset.State.Name(asset.state)
+        if self._states.get(asset.name) == state and _is_whole(target, asset):
+            return
         if asset.state == asset_pb2.Asset.STATE_STORED:
-            await taken(storage, asset, self.path / file_name(asset))
+            try:
+                await taken(storage, asset, target)
+            except (DataLoss, Internal) as error:
+                self.lacking[asset.name] = error.message
+                self._note(asset, error.message, missing=error.message)
+                return
         else:
             # First the file, then the line: cut off in between, the next export does both.
-            (self.path / file_name(asset)).unlink(missing_ok=True)
-        with (self.path / INDEX).open("a", encoding="utf-8") as index:
-            told = json_format.MessageToDict(asset)
-            index.write(json.dumps(told, ensure_ascii=False) + "\n")
+            target.unlink(missing_ok=True)
+        self._note(asset, state)
         self.count += 1
+
+    def _note(self, asset: asset_pb2.Asset, state: str, **more: str) -> None:
+        """Write what is known of the asset, unless that is its last line already."""
+        if self._states.get(asset.name) == state:
+            return
+        with (self.path / INDEX).open("a", encoding="utf-8") as index:
+            told = json_format.MessageToDict(asset) | more
+            index.write(json.dumps(told, ensure_ascii=False) + "\n")
+
+
+def _is_whole(file: Path, asset: asset_pb2.Asset) -> bool:
+    """Whether the file of a STORED asset is there in its length; proofs have none."""
+    if asset.state != asset_pb2.Asset.STATE_STORED:
+        return True
+    return file.is_file() and file.stat().st_size == asset.size_bytes
 
 
 def named(asset: str) -> str:
@@ -101,24 +128,28 @@ def export(
 ) -> None:
     """Take along everything that you have in storage, with an index of what it is.
 
+    What storage cannot give back is named there and here, and the rest is taken (exit code 6).
+
     Example: reelmesh export ./everything
     """
+    target = _Folder(folder)
 
-    async def work() -> int:
+    async def work() -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        target = _Folder(folder)
-        known = target.known()
+        target.read()
         async with stored_at(address, api_key) as storage:
             # All records each time: what was begun before another may be stored long after it.
             async for part in storage.ExportAssets(pb.ExportAssetsRequest(records_only=True)):
-                if known.get(part.asset.name) != asset_pb2.Asset.State.Name(part.asset.state):
-                    # Deleted since it was listed: its proof comes with the next export.
-                    with contextlib.suppress(NotFound):
-                        await target.take(part.asset, storage)
-        return target.count
+                # Deleted since it was listed: its proof comes with the next export.
+                with contextlib.suppress(NotFound):
+                    await target.take(part.asset, storage)
 
-    count = run(work, address or ClientSettings().storage_address)
-    err.print(f"{count} assets in {folder}; {INDEX} says what each is.", markup=False)
+    run(work, address or ClientSettings().storage_address)
+    err.print(f"{target.count} assets in {folder}; {INDEX} says what each is.", markup=False)
+    for name, why in target.lacking.items():
+        err.print(f"{name} is missing: {why}", markup=False, soft_wrap=True)
+    if target.lacking:
+        raise typer.Exit(EXIT_INCOMPLETE)
 
 
 def recipe(

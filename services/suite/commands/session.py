@@ -34,9 +34,10 @@ EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 EXIT_REFUSED = 4
 EXIT_KEY = 5
+EXIT_INCOMPLETE = 6
 EXIT_CODES = (
     "Exit codes: 0 done, 1 no video or a defect, 2 wrong usage, 3 the suite cannot be reached, "
-    "4 the request was refused, 5 the API key was."
+    "4 the request was refused, 5 the API key was, 6 an export lacks something."
 )
 
 out = Console(highlight=False)

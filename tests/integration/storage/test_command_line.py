@@ -99,6 +99,53 @@ async def test_an_export_goes_on_where_the_machine_stopped_in_the_middle_of_a_li
     assert {path.read_bytes() for path in folder.glob("*.mp4")} == {clip for _, clip in assets}
 
 
+async def test_an_export_goes_on_past_what_is_damaged_and_names_it(
+    mine: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "everything"
+    async with running(mine) as address, client_of(address, "default") as client:
+        (lost, clip), (cut, whole), (kept, other) = await stored(client, 3)
+        objects = [tmp_path / "assets" / (await client.get(name)).key for name in (lost, cut)]
+        objects[0].unlink()
+        objects[1].write_bytes(whole[:-9])
+        for _ in range(2):
+            answer = await typed("export", str(folder), "--address", address)
+            assert answer.exit_code == 6, answer.output
+            assert lost in answer.output
+            assert cut in answer.output
+        lines = [json.loads(line) for line in (folder / "assets.jsonl").read_text().splitlines()]
+        told = {line["name"]: line.get("missing", "") for line in lines}
+        assert len(lines) == 3, "told once"
+        assert told[lost]
+        assert "shorter" in told[cut]
+        assert not told[kept]
+        assert [path.read_bytes() for path in folder.glob("*.mp4")] == [other]
+        objects[0].write_bytes(clip)
+        objects[1].write_bytes(whole)
+        answer = await typed("export", str(folder), "--address", address)
+        assert answer.exit_code == 0, answer.output
+    assert {path.read_bytes() for path in folder.glob("*.mp4")} == {clip, whole, other}
+    lines = [json.loads(line) for line in (folder / "assets.jsonl").read_text().splitlines()]
+    assert "missing" not in {line["name"]: line for line in lines}[lost]
+
+
+async def test_an_export_brings_again_what_its_folder_has_lost(
+    mine: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "everything"
+    async with running(mine) as address, client_of(address, "default") as client:
+        assets = await stored(client, 3)
+        assert (await typed("export", str(folder), "--address", address)).exit_code == 0
+        gone, short, _ = sorted(folder.glob("*.mp4"))
+        gone.unlink()
+        short.write_bytes(b"short")
+        again = await typed("export", str(folder), "--address", address)
+        assert again.exit_code == 0, again.output
+    assert "2 assets" in again.output
+    assert {path.read_bytes() for path in folder.glob("*.mp4")} == {clip for _, clip in assets}
+    assert len((folder / "assets.jsonl").read_text().splitlines()) == 3
+
+
 async def test_a_recipe_asks_for_the_same_again(mine: Settings) -> None:
     lineage = asset_pb2.Lineage(model="google_veo", prompt="a fox", seed=2**62 + 1)
     lineage.parameters.update(
