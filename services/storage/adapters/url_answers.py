@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from services.common.errors import DataLoss, FailedPrecondition, NotFound, ServiceError, Unavailable
+from services.storage.domain.assets import without_secrets
 
 if TYPE_CHECKING:
     import httpx
@@ -32,7 +33,7 @@ def accept(response: httpx.Response, *, resumed: bool) -> None:
     if status == _NOT_SATISFIABLE and resumed:
         raise changed()
     if status in {404, 410}:
-        raise NotFound(KIND, f"HTTP {status}")
+        raise NotFound(KIND, without_secrets(str(response.url)))
     if status in {408, 425, 429} or status >= 500:
         raise Unavailable(f"the source answers HTTP {status}", _retry_after(response))
     if status not in {200, _PARTIAL}:

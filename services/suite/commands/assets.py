@@ -8,7 +8,7 @@ import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from google.protobuf import json_format
@@ -36,9 +36,11 @@ from services.suite.commands.transfer import file_name, taken
 from services.suite.settings import ClientSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from reelmesh.storage.v1.storage_service_pb2_grpc import StorageServiceAsyncStub
+
+T = TypeVar("T")
 
 INDEX = "assets.jsonl"
 
@@ -52,6 +54,11 @@ async def stored_at(address: str, api_key: str) -> AsyncIterator[StorageServiceA
     """Open a channel to storage; empty arguments are read from the environment."""
     async with channel_to(address or ClientSettings().storage_address, api_key) as channel:
         yield StorageServiceStub(channel)
+
+
+def run_stored(work: Callable[[], Coroutine[Any, Any, T]], address: str) -> T:
+    """Run a command that asks storage, as `session.run` does."""
+    return run(work, address or ClientSettings().storage_address, part="storage")
 
 
 @dataclass(slots=True)
@@ -144,7 +151,7 @@ def export(
                 with contextlib.suppress(NotFound):
                     await target.take(part.asset, storage)
 
-    run(work, address or ClientSettings().storage_address)
+    run_stored(work, address)
     err.print(f"{target.count} assets in {folder}; {INDEX} says what each is.", markup=False)
     for name, why in target.lacking.items():
         err.print(f"{name} is missing: {why}", markup=False, soft_wrap=True)
@@ -170,7 +177,7 @@ def recipe(
             raise InvalidArgument(field, f"{found.name} is no clip that a model was asked for")
         return request_of(found.lineage)
 
-    print_json(run(work, address or ClientSettings().storage_address))
+    print_json(run_stored(work, address))
 
 
 def _asked_of_a_model(lineage: asset_pb2.Lineage) -> bool:

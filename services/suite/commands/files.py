@@ -13,10 +13,9 @@ import typer
 from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from services.common.ids import new_id
-from services.suite.commands.assets import Address, named, stored_at
-from services.suite.commands.session import EXIT_CODES, ApiKey, err, run
+from services.suite.commands.assets import Address, named, run_stored, stored_at
+from services.suite.commands.session import EXIT_CODES, ApiKey, err
 from services.suite.commands.transfer import brought, file_name, present, taken
-from services.suite.settings import ClientSettings
 
 _PLAIN = "application/octet-stream"
 
@@ -48,7 +47,7 @@ def upload(
             said = hashlib.sha256(told.SerializeToString(deterministic=True)).hexdigest()
             return (await brought(storage, path, told, kind=f"file-{said[:12]}")).name
 
-    typer.echo(run(work, address or ClientSettings().storage_address))
+    typer.echo(run_stored(work, address))
 
 
 def download(
@@ -74,7 +73,7 @@ def download(
             await taken(storage, found, target)
             return target
 
-    typer.echo(run(work, address or ClientSettings().storage_address))
+    typer.echo(run_stored(work, address))
 
 
 def hold(
@@ -93,7 +92,7 @@ def hold(
         async with stored_at(address, api_key) as storage:
             return (await storage.SetLegalHold(request)).asset.name
 
-    name = run(work, address or ClientSettings().storage_address)
+    name = run_stored(work, address)
     err.print(f"{name} is {'free again' if release else 'held'}.", markup=False)
 
 
@@ -114,7 +113,7 @@ def delete(
         async with stored_at(address, api_key) as storage:
             return (await storage.DeleteAsset(pb.DeleteAssetRequest(name=named(asset)))).asset.name
 
-    name = run(work, address or ClientSettings().storage_address)
+    name = run_stored(work, address)
     err.print(f"{name} is deleted.", markup=False)
 
 

@@ -13,10 +13,9 @@ from rich.table import Table
 from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from services.common.errors import InvalidArgument
-from services.suite.commands.assets import Address, named, stored_at
+from services.suite.commands.assets import Address, named, run_stored, stored_at
 from services.suite.commands.display import money
-from services.suite.commands.session import EXIT_CODES, ApiKey, AsJson, out, print_json, run
-from services.suite.settings import ClientSettings
+from services.suite.commands.session import EXIT_CODES, ApiKey, AsJson, out, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +60,7 @@ def assets(
                 return await _held(storage, limit)
             return await _found(storage, question, told, limit)
 
-    answer = run(work, address or ClientSettings().storage_address)
+    answer = run_stored(work, address)
     if as_json:
         print_json(answer)
         return
@@ -92,7 +91,7 @@ def link(
             return (await storage.SignAssetUrl(request)).url
 
     # Not out: a terminal would break a long address into lines.
-    typer.echo(run(work, address or ClientSettings().storage_address))
+    typer.echo(run_stored(work, address))
 
 
 def usage(as_json: AsJson = False, address: Address = "", api_key: ApiKey = "") -> None:
@@ -105,7 +104,7 @@ def usage(as_json: AsJson = False, address: Address = "", api_key: ApiKey = "") 
         async with stored_at(address, api_key) as storage:
             return await storage.GetUsage(pb.GetUsageRequest())
 
-    told = run(work, address or ClientSettings().storage_address)
+    told = run_stored(work, address)
     if as_json:
         print_json(told)
         return

@@ -6,16 +6,19 @@ import asyncio
 import json
 import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn, TypeVar
 
+import grpc
 import typer
 from google.protobuf import json_format
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 
 from reelmesh.orchestrator.v1.video_service_pb2_grpc import VideoServiceStub
 from services.common import errors
 from services.common.settings import MisconfiguredError, ServiceSettings
+from services.common.status import DETAILS_KEY
 from services.suite.channel import channel_to
 from services.suite.settings import ClientSettings
 
@@ -61,13 +64,17 @@ def run(
     work: Callable[[], Coroutine[Any, Any, T]],
     address: str = "",
     *,
+    part: str = "orchestrator",
     runner: Callable[[Coroutine[Any, Any, T]], T] = asyncio.run,
 ) -> T:
-    """Run one command; an error ends the process with advice and the documented exit code."""
+    """Run one command; an error ends the process with advice and the documented exit code.
+
+    ``part`` is what is asked at ``address``: the orchestrator or storage.
+    """
     try:
         return runner(work())
     except errors.ServiceError as error:
-        _stop(error, address or ClientSettings().address)
+        _stop(error, Asked(part, address or ClientSettings().address))
     except MisconfiguredError as error:
         err.print(str(error), markup=False, soft_wrap=True)
         raise typer.Exit(EXIT_USAGE) from None
@@ -76,14 +83,40 @@ def run(
             where = ".".join(map(str, item["loc"]))
             err.print(f"[red]{where or 'settings'}[/]: {item['msg']}", soft_wrap=True)
         raise typer.Exit(EXIT_USAGE) from None
+    except SettingsError as error:
+        err.print(f"settings: {error}", markup=False, soft_wrap=True)
+        raise typer.Exit(EXIT_USAGE) from None
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        what = error.strerror or str(error) or type(error).__name__
+        err.print(f"{where}{what}", markup=False, soft_wrap=True)
+        raise typer.Exit(EXIT_USAGE) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
 
-def _stop(error: errors.ServiceError, address: str) -> NoReturn:
+class Asked(NamedTuple):
+    """What a command has asked, and where."""
+
+    part: str
+    address: str
+
+    @property
+    def named(self) -> str:
+        """How a caller says where it is."""
+        return f"name {_PARTS[self.part]}"
+
+
+_PARTS = {
+    "orchestrator": "the orchestrator with --address or REELMESH_ADDRESS",
+    "storage": "storage with --address or STORAGE_ADDRESS",
+}
+
+
+def _stop(error: errors.ServiceError, asked: Asked) -> NoReturn:
     err.print(f"[red]{error.reason}[/]: ", end="")
     err.print(error.message, markup=False, soft_wrap=True)
-    advice, code = _advice(error, address)
+    advice, code = _advice(error, asked)
     if advice:
         err.print(advice, markup=False, soft_wrap=True)
     raise typer.Exit(code)
@@ -95,35 +128,63 @@ _LISTS = {
     "character": ("character list", "characters"),
     "image edit": ("edit list", "edits"),
     "film": ("films list", "films"),
+    "videoJob": ("jobs", "jobs"),
 }
 
 
-def _advice(error: errors.ServiceError, address: str) -> tuple[str, int]:
+def _advice(error: errors.ServiceError, asked: Asked) -> tuple[str, int]:
     if isinstance(error, errors.Unavailable | errors.DeadlineExceeded):
-        return _unreachable(address, error.metadata.get("storage", "")), EXIT_UNREACHABLE
+        return _away(error, asked)
     if isinstance(error, errors.Unauthenticated | errors.PermissionDenied):
-        return (
-            "Make a key with `reelmesh keys create --tenant NAME` and pass it with --api-key or "
-            "REELMESH_API_KEY.",
-            EXIT_KEY,
-        )
+        return _key(error)
     if isinstance(error, errors.Internal):
         return "This is a defect: `reelmesh serve` has logged what was wrong.", 1
+    return _refused(error, asked), EXIT_REFUSED
+
+
+def _refused(error: errors.ServiceError, asked: Asked) -> str:
     if isinstance(error, errors.NoCredentials):
-        return "`reelmesh doctor` lists what is configured and what is missing.", EXIT_REFUSED
-    if isinstance(error, errors.NotFound):
-        command, there = _LISTS.get(error.metadata.get("kind", ""), ("jobs", "jobs"))
-        return f"`reelmesh {command}` lists the {there} there are.", EXIT_REFUSED
-    return "", EXIT_REFUSED
+        return "`reelmesh doctor` lists what is configured and what is missing."
+    if isinstance(error, errors.Unimplemented):
+        return f"What answers at {asked.address} is another service: {asked.named}."
+    if isinstance(error, errors.NotFound) and error.metadata.get("kind") in _LISTS:
+        command, there = _LISTS[error.metadata["kind"]]
+        return f"`reelmesh {command}` lists the {there} there are."
+    return ""
 
 
-def _unreachable(address: str, storage: str) -> str:
-    if storage:
-        return f"No storage answers at {storage}: name it with STORAGE_ADDRESS."
+def _key(error: errors.ServiceError) -> tuple[str, int]:
+    """Return what a key must be like; a refusal that names no scope is about something else."""
+    scope = error.metadata.get("scope", "")
+    if isinstance(error, errors.PermissionDenied) and not scope:
+        return "", EXIT_REFUSED
+    options = f"--tenant NAME --scope {scope}" if scope else "--tenant NAME"
     return (
-        f"Nothing answers at {address}. Start the suite with `reelmesh serve` in another "
-        "terminal, or name the orchestrator with --address or REELMESH_ADDRESS."
+        f"Make a key with `reelmesh keys create {options}` and pass it with --api-key or "
+        "REELMESH_API_KEY.",
+        EXIT_KEY,
     )
+
+
+def _away(error: errors.ServiceError, asked: Asked) -> tuple[str, int]:
+    storage = error.metadata.get("storage", "")
+    if _answered(error):
+        return "Something that it needs is away for now: try it again later.", EXIT_REFUSED
+    if storage:
+        return f"No storage answers at {storage}: name it with STORAGE_ADDRESS.", EXIT_UNREACHABLE
+    return (
+        f"Nothing answers at {asked.address}. Start the suite with `reelmesh serve` in another "
+        f"terminal, or {asked.named}.",
+        EXIT_UNREACHABLE,
+    )
+
+
+def _answered(error: errors.ServiceError) -> bool:
+    """Whether a service has said so itself, and not gRPC here because none was reached."""
+    told = error.__cause__
+    if not isinstance(told, grpc.aio.AioRpcError):
+        return False
+    return any(key == DETAILS_KEY for key, _ in told.trailing_metadata() or ())
 
 
 def print_json(value: Message | list[Message] | dict[str, object]) -> None:

@@ -275,3 +275,27 @@ async def test_an_address_is_fetched_and_lists_may_be_longer_than_a_page(
 async def test_a_service_that_is_not_there_is_told(mine: Settings, tmp_path: Path) -> None:
     answer = await typed("export", str(tmp_path / "x"), "--address", "127.0.0.1:9")
     assert answer.exit_code == 3
+    assert "Nothing answers at 127.0.0.1:9" in answer.output
+    assert "STORAGE_ADDRESS" in answer.output
+
+
+async def test_what_storage_refuses_comes_with_advice_that_helps_or_none(
+    mine: Settings, tmp_path: Path
+) -> None:
+    async with FileServer(data=mp4()).serving() as vendor, running(mine) as address:
+        inside = await typed("upload", vendor.url, "--address", address)
+        assert (inside.exit_code, "keys create" in inside.output) == (4, False), inside.output
+        hosts = frozenset({f"127.0.0.1:{vendor.port}"})
+        vendor.refusals = [(404, {})]
+        async with running(mine.model_copy(update={"import_allowed_hosts": hosts})) as fetching:
+            missing = await typed("upload", vendor.url, "--address", fetching)
+        async with client_of(address, "default") as client:
+            asset = await client.upload(mp4(), "r1")
+        beside = tmp_path / "nodir" / "x"
+        target = await typed("download", asset.name, "--to", str(beside), "--address", address)
+    assert missing.exit_code == 4, missing.output
+    assert f"{vendor.url.partition('?')[0]}' not found" in missing.output
+    assert "reelmesh jobs" not in missing.output
+    assert target.exit_code == 2
+    assert "No such file or directory" in target.output
+    assert "Traceback" not in target.output

@@ -1,7 +1,9 @@
 """The command line without a suite: help, texts and money."""
 
+import re
 from pathlib import Path
 
+import grpc
 import pytest
 from google.type.money_pb2 import Money
 from typer.testing import CliRunner
@@ -10,6 +12,7 @@ from reelmesh.orchestrator.v1.film_service_pb2 import CreateFilmRequest
 from reelmesh.orchestrator.v1.video_service_pb2 import OPERATION_LIP_SYNC
 from reelmesh.storage.v1 import asset_pb2
 from services.common import errors
+from services.common.status import DETAILS_KEY, to_status
 from services.suite.cli import app
 from services.suite.commands import assets, generate, session
 from services.suite.commands.display import money
@@ -135,17 +138,49 @@ def test_a_film_carries_template_look_and_cultures(tmp_path: Path):
     assert plain == CreateFilmRequest(source=plain.source)
 
 
+def answered(error: errors.ServiceError) -> errors.ServiceError:
+    """The error as a client has it that a service has told it."""
+    details = ((DETAILS_KEY, to_status(error).SerializeToString()),)
+    error.__cause__ = grpc.aio.AioRpcError(
+        grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(*details)
+    )
+    return error
+
+
 @pytest.mark.parametrize(
-    ("error", "code"),
+    ("error", "code", "words"),
     [
-        (errors.Unavailable("x"), 3),
-        (errors.DeadlineExceeded("x"), 3),
-        (errors.InvalidArgument("prompt", "x"), 4),
-        (errors.NotFound("job", "x"), 4),
-        (errors.Unauthenticated("x"), 5),
-        (errors.PermissionDenied("x"), 5),
-        (errors.Internal("x"), 1),
+        (errors.Unavailable("x"), 3, "Nothing answers at 127.0.0.1:1.*STORAGE_ADDRESS"),
+        (errors.DeadlineExceeded("x"), 3, "Nothing answers"),
+        (answered(errors.Unavailable("x")), 4, "try it again later"),
+        (errors.InvalidArgument("prompt", "x"), 4, "^$"),
+        (errors.NotFound("videoJob", "x"), 4, "reelmesh jobs"),
+        (errors.NotFound("asset", "x"), 4, "reelmesh assets"),
+        (errors.NotFound("uri", "https://x/y"), 4, "^$"),
+        (errors.Unimplemented("x"), 4, "another service.*STORAGE_ADDRESS"),
+        (errors.Unauthenticated("x"), 5, "reelmesh keys create --tenant NAME`"),
+        (errors.PermissionDenied("x", scope="admin"), 5, "--tenant NAME --scope admin`"),
+        (errors.PermissionDenied("plain http is not allowed here"), 4, "^$"),
+        (errors.Internal("x"), 1, "defect"),
     ],
 )
-def test_errors_end_with_their_documented_code(error: errors.ServiceError, code: int):
-    assert session._advice(error, "127.0.0.1:1")[1] == code
+def test_errors_end_with_their_documented_code_and_fitting_advice(
+    error: errors.ServiceError, code: int, words: str
+):
+    advice, ended = session._advice(error, session.Asked("storage", "127.0.0.1:1"))
+    assert ended == code
+    assert re.search(words, advice)
+
+
+def test_what_a_disk_refuses_and_settings_that_are_none_are_told_in_a_sentence(tmp_path: Path):
+    (tmp_path / "file").write_bytes(b"")
+    into = CliRunner().invoke(app, ["export", str(tmp_path / "file" / "x")])
+    assert (into.exit_code, into.stderr.strip()) == (
+        2,
+        f"{tmp_path / 'file' / 'x'}: Not a directory",
+    )
+    given = {"STORAGE_TENANTS": "xx", "REELMESH_DATA_DIR": str(tmp_path)}
+    settings = CliRunner().invoke(app, ["serve", "--port-base", "0"], env=given)
+    assert settings.exit_code == 2, settings.output
+    assert "tenants" in settings.stderr
+    assert "Traceback" not in settings.output
