@@ -238,7 +238,7 @@ class ListAssetsRequest(_message.Message):
     waiting: _builtins.bool
     """Optional. Those that wait in the spool instead of those that are stored; derived ones as well."""
     held: _builtins.bool
-    """Optional. Only what is under legal hold."""
+    """Optional. Only what is under legal hold; derived files where they alone are."""
     def __init__(
         self,
         *,

@@ -179,7 +179,8 @@ class StorageServiceServicer:
 
     def DeleteAsset(self, request, context):
         """Deletes the bytes and what was derived from them; what waits in the spool is dropped. Doing it
-        twice is no error. Errors: NOT_FOUND, FAILED_PRECONDITION (legal hold, or bytes are arriving).
+        twice is no error. Errors: NOT_FOUND, FAILED_PRECONDITION (legal hold, also of what was derived from
+        it; or bytes are arriving).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

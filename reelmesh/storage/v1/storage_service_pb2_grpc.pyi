@@ -59,7 +59,8 @@ class StorageServiceStub:
     """
     DeleteAsset: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.DeleteAssetRequest, _storage_service_pb2.DeleteAssetResponse]
     """Deletes the bytes and what was derived from them; what waits in the spool is dropped. Doing it
-    twice is no error. Errors: NOT_FOUND, FAILED_PRECONDITION (legal hold, or bytes are arriving).
+    twice is no error. Errors: NOT_FOUND, FAILED_PRECONDITION (legal hold, also of what was derived from
+    it; or bytes are arriving).
     """
     SetLegalHold: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.SetLegalHoldRequest, _storage_service_pb2.SetLegalHoldResponse]
     """Holds an asset against deletion and expiry, or lets it go. For administrators.
@@ -107,7 +108,8 @@ class StorageServiceAsyncStub(StorageServiceStub):
     """
     DeleteAsset: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.DeleteAssetRequest, _storage_service_pb2.DeleteAssetResponse]  # type: ignore[assignment]
     """Deletes the bytes and what was derived from them; what waits in the spool is dropped. Doing it
-    twice is no error. Errors: NOT_FOUND, FAILED_PRECONDITION (legal hold, or bytes are arriving).
+    twice is no error. Errors: NOT_FOUND, FAILED_PRECONDITION (legal hold, also of what was derived from
+    it; or bytes are arriving).
     """
     SetLegalHold: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.SetLegalHoldRequest, _storage_service_pb2.SetLegalHoldResponse]  # type: ignore[assignment]
     """Holds an asset against deletion and expiry, or lets it go. For administrators.
@@ -212,7 +214,8 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_storage_service_pb2.DeleteAssetResponse, _abc.Awaitable[_storage_service_pb2.DeleteAssetResponse]]:
         """Deletes the bytes and what was derived from them; what waits in the spool is dropped. Doing it
-        twice is no error. Errors: NOT_FOUND, FAILED_PRECONDITION (legal hold, or bytes are arriving).
+        twice is no error. Errors: NOT_FOUND, FAILED_PRECONDITION (legal hold, also of what was derived from
+        it; or bytes are arriving).
         """
 
     @_abc_1.abstractmethod

@@ -163,7 +163,7 @@ class SqlAssets(SqlLeftovers):
                     # Deleted by another since we looked, which is as well, or held.
                     left = await self._found(connection, sql.CHILDREN, **mine)
                     if any(each.id == child.id for each in left):
-                        raise under_legal_hold()
+                        raise under_legal_hold(child.name)
         return proof
 
     async def hold(self, asset: Asset, *, held: bool) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, bindparam, select, text
+from sqlalchemy import BigInteger, bindparam, exists, or_, select, text
 
 from services.storage.adapters import sql_statements as sql
 from services.storage.adapters.asset_rows import micros
@@ -112,6 +112,14 @@ async def tell(connection: AsyncConnection, proof: Asset) -> None:
     await connection.execute(sql.INSERT_EVENT, row)
 
 
+_parent = assets.alias("parent")
+# What is derived goes without saying where that of which it was made is held.
+_HELD_ALONE = or_(
+    assets.c.parent_id == "",
+    ~exists().where(_parent.c.id == assets.c.parent_id, _parent.c.legal_hold),
+)
+
+
 def page_of(query: Query, words: WordIndex) -> Select[Any]:
     """Return the select of one page."""
     wanted = select(assets).where(assets.c.tenant == query.tenant)
@@ -119,7 +127,7 @@ def page_of(query: Query, words: WordIndex) -> Select[Any]:
         wanted = wanted.where(assets.c.state == AssetState.WRITING.value, sql.IN_SPOOL)
     else:
         stored = assets.c.state == AssetState.STORED.value
-        wanted = wanted.where(stored, assets.c.parent_id == "")
+        wanted = wanted.where(stored, _HELD_ALONE if query.held else assets.c.parent_id == "")
     if query.before:
         wanted = wanted.where(assets.c.id < query.before)
     if query.held:

@@ -33,7 +33,7 @@ def accept(response: httpx.Response, *, resumed: bool) -> None:
     if status == _NOT_SATISFIABLE and resumed:
         raise changed()
     if status in {404, 410}:
-        raise NotFound(KIND, without_secrets(str(response.url)))
+        raise NotFound(KIND, f"{without_secrets(str(response.url))} (HTTP {status})")
     if status in {408, 425, 429} or status >= 500:
         raise Unavailable(f"the source answers HTTP {status}", _retry_after(response))
     if status not in {200, _PARTIAL}:

@@ -67,7 +67,10 @@ def quota_exceeded(tenant: str, quota_bytes: int) -> ResourceExhausted:
     return ResourceExhausted(msg, metadata={"quota": f"storage_bytes/{tenant}"})
 
 
-def under_legal_hold() -> FailedPrecondition:
-    """Return the error that whoever deletes a held asset gets."""
-    msg = "the asset is under legal hold"
-    return FailedPrecondition(msg, metadata={"legal_hold": "true"})
+def under_legal_hold(made_of_it: str = "") -> FailedPrecondition:
+    """Return the error that whoever deletes a held asset gets, or one of which a file is held."""
+    facts = {"legal_hold": "true"}
+    if not made_of_it:
+        return FailedPrecondition("the asset is under legal hold", metadata=facts)
+    msg = f"{made_of_it}, which was made of the asset, is under legal hold"
+    return FailedPrecondition(msg, metadata={**facts, "asset": made_of_it})

@@ -152,7 +152,7 @@ class Claim:
 class Query:
     """One page of a tenant's assets, newest first; ``before`` is the last id of the page before.
 
-    STORED ones and nothing derived, or with ``waiting`` whatever waits in a spool.
+    STORED ones; derived ones only where asked for ``held`` and held alone, or for ``waiting``.
     """
 
     tenant: str

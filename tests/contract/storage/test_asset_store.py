@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.common.database import Database
-from services.common.errors import Aborted, RequestConflict
+from services.common.errors import Aborted, FailedPrecondition, RequestConflict
 from services.common.ids import new_id
 from services.common.migrate import migrate
 from services.storage.adapters.asset_rows import to_row
@@ -459,6 +459,23 @@ async def test_what_is_derived_from_a_held_asset_is_held_as_well(store: SqlAsset
     await store.hold(parent, held=False)
     found = [await store.get("acme", each.id) for each in (parent, early, late)]
     assert [each.legal_hold for each in found if each] == [False, False, False]
+
+
+async def test_a_hold_on_what_was_made_of_a_film_is_named_and_listed(store: SqlAssets) -> None:
+    film, free = await stored(store, "film"), await stored(store, "free")
+    made = []
+    for number, parent in enumerate((film, free)):
+        told = replace(record(f"still {number}", creative=""), parent_id=parent.id, role="poster")
+        made.append(await store.commit((await store.claim(told)).asset))
+    await store.hold(made[0], held=True)
+    with pytest.raises(FailedPrecondition, match=made[0].name) as refused:
+        await store.mark_deleted(film, NOW)
+    assert refused.value.metadata["asset"] == made[0].name
+    held = Query(tenant="acme", limit=9, held=True)
+    assert [asset.id for asset in await store.page(held)] == [made[0].id]
+    await store.hold(film, held=True)
+    assert [asset.id for asset in await store.page(held)] == [film.id], "with what was made of it"
+    assert await store.page(replace(held, tenant="other")) == []
 
 
 async def test_derived_files_are_found_by_role_and_age_unless_held(store: SqlAssets) -> None:

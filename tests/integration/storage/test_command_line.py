@@ -294,7 +294,7 @@ async def test_what_storage_refuses_comes_with_advice_that_helps_or_none(
         beside = tmp_path / "nodir" / "x"
         target = await typed("download", asset.name, "--to", str(beside), "--address", address)
     assert missing.exit_code == 4, missing.output
-    assert f"{vendor.url.partition('?')[0]}' not found" in missing.output
+    assert f"{vendor.url.partition('?')[0]} (HTTP 404)' not found" in missing.output
     assert "reelmesh jobs" not in missing.output
     assert target.exit_code == 2
     assert "No such file or directory" in target.output
