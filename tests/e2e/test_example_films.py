@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -24,8 +25,9 @@ from tests.e2e.conftest import ROOT, Suite, reelmesh
 from tests.fakes.clips import RATE, heard
 
 pytestmark = pytest.mark.timeout(300)
-FPS = 24
-OVERLAP = 12
+# A change is tried with half the pictures; `make stress` makes them at the rate that films have.
+SCRIPTS = ("five_shots.json", "scene.fountain")
+RATES = [12, pytest.param(24, marks=pytest.mark.stress)]
 # What the pictures are compared at; the rows at the top are where captions are burned in.
 WIDTH, HEIGHT, CAPTION_ROWS = 64, 36, 6
 # How far two small pictures are apart, of 255 in the mean: the same one encoded again stays below.
@@ -56,6 +58,12 @@ class Example:
     film: pb.Film
     path: Path
     files: dict[str, Path]
+    fps: int
+
+    @property
+    def overlap(self) -> int:
+        """How many pictures two shots share: half a second."""
+        return self.fps // 2
 
     @cached_property
     def pictures(self) -> list[np.ndarray]:
@@ -131,40 +139,40 @@ def assert_every_task_succeeded_and_nothing_was_found_wanting(example: Example) 
 
 def assert_as_long_as_its_shots_without_their_overlaps(example: Example) -> None:
     shown = len(example.pictures)
-    shots = sum(map(len, example.clips)) - OVERLAP * (len(example.clips) - 1)
+    shots = sum(map(len, example.clips)) - example.overlap * (len(example.clips) - 1)
     assert abs(shown - shots) <= 1
     length = example.film.cuts[-1].duration
-    assert length.seconds + length.nanos / 1e9 == pytest.approx(shown / FPS, abs=0.001)
-    assert len(example.sound) / RATE == pytest.approx(shown / FPS, abs=0.05)
+    assert length.seconds + length.nanos / 1e9 == pytest.approx(shown / example.fps, abs=0.001)
+    assert len(example.sound) / RATE == pytest.approx(shown / example.fps, abs=0.05)
 
 
 def assert_its_pictures_come_at_even_times(example: Example) -> None:
     with av.open(str(example.path)) as film:
         stream = film.streams.video[0]
         shown = sorted(packet.pts for packet in film.demux(stream) if packet.pts is not None)
-        assert stream.average_rate == FPS
+        assert stream.average_rate == example.fps
         assert stream.time_base is not None
-        steps = {(after - before) * stream.time_base * FPS for before, after in pairwise(shown)}
-    assert steps == {1}
+        seconds = {(after - before) * stream.time_base for before, after in pairwise(shown)}
+    assert seconds == {Fraction(1, example.fps)}
 
 
 def assert_every_picture_outside_transitions_is_the_one_of_its_shot(example: Example) -> None:
     begin = 0
     for number, clip in enumerate(example.clips):
-        first = OVERLAP if number else 0
-        last = len(clip) - (OVERLAP if number < len(example.clips) - 1 else 0)
+        first = example.overlap if number else 0
+        last = len(clip) - (example.overlap if number < len(example.clips) - 1 else 0)
         for at in range(first + 1, last - 1):
             found = example.pictures[begin + at]
             assert min(apart(found, clip[near]) for near in (at - 1, at, at + 1)) < ALIKE
-        begin += len(clip) - OVERLAP
+        begin += len(clip) - example.overlap
 
 
 def assert_every_shot_is_seen_to_begin(example: Example) -> None:
     """Its words are in the slate at the bottom, which differs even where the scene is the same."""
     begin = 0
     for clip in example.clips[:-1]:
-        begin += len(clip) - OVERLAP
-        before, after = example.pictures[begin - 2], example.pictures[begin + OVERLAP + 2]
+        begin += len(clip) - example.overlap
+        before, after = example.pictures[begin - 2], example.pictures[begin + example.overlap + 2]
         assert np.abs(before[-6:] - after[-6:]).max() > 20
 
 
@@ -187,19 +195,19 @@ def assert_every_caption_begins_with_its_words(example: Example) -> None:
     for caption, words in zip(example.captions, spoken, strict=True):
         begins = (placed(example.sound, words) + onset(words)) / RATE
         assert begins == pytest.approx(caption.start, abs=0.08), caption
-        assert caption.start < caption.end <= len(example.pictures) / FPS
+        assert caption.start < caption.end <= len(example.pictures) / example.fps
     for one, other in pairwise(example.captions):
         assert one.end <= other.start
 
 
 def assert_captions_are_burned_in_while_they_are_spoken(example: Example) -> None:
     """White letters where captions stand: many in each, none in the longest time without one."""
-    captions, seconds = example.captions, len(example.pictures) / FPS
+    captions, seconds = example.captions, len(example.pictures) / example.fps
     edges = [0.0, *(edge for each in captions for edge in (each.start, each.end)), seconds]
     begin, end = max(zip(edges[::2], edges[1::2], strict=True), key=lambda gap: gap[1] - gap[0])
-    assert end - begin > 4 / FPS, "a caption stands all the time"
-    moments = {round((each.start + each.end) / 2 * FPS) for each in captions}
-    quiet = round((begin + end) / 2 * FPS)
+    assert end - begin > 4 / example.fps, "a caption stands all the time"
+    moments = {round((each.start + each.end) / 2 * example.fps) for each in captions}
+    quiet = round((begin + end) / 2 * example.fps)
     lit = {}
     with av.open(str(example.path)) as film:
         for at, frame in enumerate(film.decode(video=0)):
@@ -213,31 +221,33 @@ def assert_it_plays_to_its_end_in_chromium(example: Example, page: Page) -> None
     source = "data:video/mp4;base64," + base64.b64encode(example.path.read_bytes()).decode()
     told: dict[str, Any] = page.evaluate(_PLAY, source)
     assert told["corrupted"] == 0
-    assert told["duration"] == pytest.approx(len(example.pictures) / FPS, abs=0.1)
+    assert told["duration"] == pytest.approx(len(example.pictures) / example.fps, abs=0.1)
 
 
-def made(script: str, suite: Suite, folder: Path) -> Example:
+def made(script: str, fps: int, suite: Suite, folder: Path) -> Example:
     """The film of a script, made by the suite as it comes, with nothing installed."""
     path, everything = folder / "film.mp4", folder / "everything"
     asked = ["film", str(ROOT / "examples" / script), "--watch", "--json"]
-    ran = suite.cli(*asked, "--resolution", "480p", "--output", str(path), seconds=290)
+    asked += ["--resolution", "480p", "--fps", str(fps), "--output", str(path)]
+    ran = suite.cli(*asked, seconds=290)
     assert ran.returncode == 0, ran.stderr
     told = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
     taken = reelmesh("export", str(everything), "--address", suite.addresses["storage"])
     assert taken.returncode == 0, taken.stderr
     index = map(json.loads, (everything / "assets.jsonl").read_text().splitlines())
     files = {item["name"]: everything / PurePosixPath(item["key"]).name for item in index}
-    return Example(json_format.ParseDict(told[-1], pb.Film()), path, files)
+    return Example(json_format.ParseDict(told[-1], pb.Film()), path, files, fps)
 
 
-@pytest.mark.parametrize("script", ["five_shots.json", "scene.fountain"])
+@pytest.mark.parametrize("fps", RATES)
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_an_example_film_is_what_its_script_says(
-    script: str, kept_suite: Suite, tmp_path: Path, page: Page
+    script: str, fps: int, kept_suite: Suite, tmp_path: Path, page: Page
 ) -> None:
     """One test for each film: it is made once, wherever tests are shared out to."""
     if not kept_suite.alive:
         kept_suite.start()
-    example = made(script, kept_suite, tmp_path)
+    example = made(script, fps, kept_suite, tmp_path)
     assert_every_task_succeeded_and_nothing_was_found_wanting(example)
     assert_as_long_as_its_shots_without_their_overlaps(example)
     assert_its_pictures_come_at_even_times(example)
