@@ -12,8 +12,10 @@ from services.suite.embedded import Addresses, running
 from services.suite.settings import SuiteSettings
 from services.suite.simulator.exports import variables
 from services.suite.simulator.world import World
+from tests.fakes.quick_engine import end_engines_at_once
 from tests.stack import Client
 
+end_engines_at_once()
 QUICK = {"GENERATOR_POLL_SECONDS": "0.1", "GENERATOR_CPU_SLOTS": "1"}
 
 

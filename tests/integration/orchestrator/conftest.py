@@ -18,8 +18,10 @@ from services.orchestrator.__main__ import running
 from services.orchestrator.settings import Settings
 from tests.fakes.generator_service import FakeGeneratorService, model
 from tests.fakes.prompt_service import FakePromptService
+from tests.fakes.quick_engine import end_engines_at_once
 from tests.stack import SIGNING_KEY, Client, Evidence
 
+end_engines_at_once()
 SIGNER = IdentitySigner(SIGNING_KEY)
 
 

@@ -1,5 +1,6 @@
 """Small real media files, made with PyAV."""
 
+import functools
 import tempfile
 from fractions import Fraction
 from pathlib import Path
@@ -9,6 +10,7 @@ import av
 import numpy as np
 
 
+@functools.cache
 def mp4(
     *,
     seconds: float = 0.5,
