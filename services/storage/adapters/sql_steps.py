@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from sqlalchemy import Select
+    from sqlalchemy import Select, TextualSelect
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from services.storage.adapters.word_index import WordIndex
@@ -138,8 +138,15 @@ def page_of(query: Query, words: WordIndex) -> Select[Any]:
     pairs += [(f"label:{key}", value) for key, value in (query.labels or {}).items()]
     if pairs:
         tokens = [token(query.tenant, axis, value) for axis, value in pairs]
-        wanted = wanted.where(assets.c.id.in_(words.having(query.tenant, tokens)))
+        wanted = wanted.where(assets.c.id.in_(_having(query, tokens, words)))
     return wanted.order_by(assets.c.id.desc()).limit(query.limit)
+
+
+def _having(query: Query, tokens: list[str], words: WordIndex) -> TextualSelect:
+    """Return the select of what has the tokens; of the newest, where nothing else is asked."""
+    if query.creative_id or query.held or query.waiting:
+        return words.having(query.tenant, tokens)
+    return words.paged(query.tenant, tokens, query.before, query.limit)
 
 
 def at(asset: Asset, key: ObjectKey) -> Asset:

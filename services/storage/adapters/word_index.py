@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import column, text
 
+from services.storage.adapters.word_rows import newest_rows, rows_of
 from services.storage.domain.meaning import concepts_of
 
 if TYPE_CHECKING:
@@ -58,8 +59,11 @@ class WordIndex(Protocol):
     def having(self, tenant: str, tokens: Sequence[str]) -> TextualSelect:
         """Return the select of the ids of assets that have all of ``tokens``."""
 
+    def paged(self, tenant: str, tokens: Sequence[str], before: str, limit: int) -> TextualSelect:
+        """Return the select of ids as ``having``, at least the ``limit`` newest before that id."""
+
     async def prepare(self, connection: AsyncConnection) -> None:
-        """Make the transaction ready for conditions of ``having``."""
+        """Make the transaction ready for conditions of ``having`` and ``paged``."""
 
     async def newest(
         self, connection: AsyncConnection, tenant: str, tokens: Sequence[str], limit: int
@@ -75,21 +79,33 @@ class WordIndex(Protocol):
 class Fts5Words:
     """FTS5, with its own vocabulary of how often each token occurs."""
 
-    _INSERT = text("INSERT INTO asset_words (tokens, asset_id) VALUES (:tokens, :asset_id)")
+    _INSERT = text(
+        "INSERT INTO asset_words (rowid, tokens, asset_id) VALUES (coalesce("
+        "(SELECT rowid + 1 FROM asset_words WHERE rowid BETWEEN :first_row AND :last_row "
+        "ORDER BY rowid DESC LIMIT 1), :first_row), :tokens, :asset_id)"
+    )
     _REMOVE = text(
         "DELETE FROM asset_words WHERE rowid IN "
         "(SELECT rowid FROM asset_words WHERE asset_words MATCH :query)"
     )
-    NEWEST = text(
-        "SELECT asset_id, tokens FROM asset_words WHERE asset_words MATCH :query "
-        "ORDER BY rowid DESC LIMIT :at_most"
+    # To the end of a millisecond: in it the order of rows is not that of ids.
+    _NEWEST = (
+        "FROM asset_words WHERE asset_words MATCH :query AND rowid <= :last_row "
+        "AND rowid >= coalesce((SELECT rowid - rowid % :rows FROM asset_words "
+        "WHERE asset_words MATCH :query AND rowid <= :counted_row "
+        "ORDER BY rowid DESC LIMIT 1 OFFSET :but_one), 0)"
     )
+    NEWEST = text(f"SELECT asset_id, tokens {_NEWEST} ORDER BY asset_id DESC LIMIT :at_most")
+    _PAGED = text(f"SELECT asset_id {_NEWEST}")
     _HAVING = text("SELECT asset_id FROM asset_words WHERE asset_words MATCH :query")
     _COUNT = text("SELECT doc FROM asset_words_vocabulary WHERE term = :token")
 
     async def insert(self, connection: AsyncConnection, *found: Asset) -> None:
         """Index the assets."""
-        rows = [{"tokens": " ".join(tokens_of(each)), "asset_id": each.id} for each in found]
+        rows = [
+            {"tokens": " ".join(tokens_of(each)), "asset_id": each.id, **rows_of(each.id)}
+            for each in found
+        ]
         await connection.execute(self._INSERT, rows)
 
     async def remove(self, connection: AsyncConnection, asset: Asset) -> None:
@@ -101,6 +117,11 @@ class Fts5Words:
         """Return the select of the ids of assets that have all of ``tokens``."""
         return self._HAVING.bindparams(query=_all_of(tokens)).columns(_ID)
 
+    def paged(self, tenant: str, tokens: Sequence[str], before: str, limit: int) -> TextualSelect:
+        """Return the select of the newest alone."""
+        asked = {"query": _all_of(tokens), **newest_rows(before, limit)}
+        return self._PAGED.bindparams(**asked).columns(_ID)
+
     async def prepare(self, connection: AsyncConnection) -> None:
         """SQLite plans each statement anew."""
 
@@ -108,7 +129,7 @@ class Fts5Words:
         self, connection: AsyncConnection, tenant: str, tokens: Sequence[str], limit: int
     ) -> Found:
         """Return id and tokens of the newest assets that have all of ``tokens``."""
-        asked = {"query": _all_of(tokens), "at_most": limit}
+        asked = {"query": _all_of(tokens), "at_most": limit, **newest_rows("", limit)}
         rows = await connection.execute(self.NEWEST, asked)
         return [(identifier, frozenset(found.split())) for identifier, found in rows.all()]
 
@@ -182,6 +203,10 @@ class TsvectorWords:
         """Return the select of the ids of assets that have all of ``tokens``."""
         asked = self._HAVING.bindparams(words_of=tenant, query=" & ".join(tokens))
         return asked.columns(_ID)
+
+    def paged(self, tenant: str, tokens: Sequence[str], before: str, limit: int) -> TextualSelect:
+        """Return the select of all: PostgreSQL reads them in the order of the page."""
+        return self.having(tenant, tokens)
 
     async def prepare(self, connection: AsyncConnection) -> None:
         """Have each statement planned for its own words."""

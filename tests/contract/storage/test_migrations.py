@@ -238,14 +238,12 @@ async def test_facets_that_were_indexed_as_they_were_spelt_are_found_however_the
 
         def spelt(connection: Any) -> None:
             """Index it as the service did before."""
-            sqlite = "UPDATE asset_words SET tokens = :tokens WHERE rowid = 1"
-            postgres = (
-                "UPDATE asset_words SET tokens = array_to_tsvector(string_to_array(:tokens, ' ')) "
-                f"WHERE asset_id = '{asset.id}'"
-            )
+            sqlite, postgres = ":tokens", "array_to_tsvector(string_to_array(:tokens, ' '))"
+            tokens = sqlite if database.is_sqlite else postgres
+            statement = f"UPDATE asset_words SET tokens = {tokens} WHERE asset_id = '{asset.id}'"
             old = [token("acme", axis, value) for axis, value in facets.pairs()]
             told = " ".join([*old, token("acme", "id", asset.id)])
-            connection.execute(text(sqlite if database.is_sqlite else postgres), {"tokens": told})
+            connection.execute(text(statement), {"tokens": told})
 
         def again(connection: Any) -> None:
             with Operations.context(MigrationContext.configure(connection)):
@@ -263,3 +261,45 @@ async def test_facets_that_were_indexed_as_they_were_spelt_are_found_however_the
         async with database.begin() as connection:
             await words.remove(connection, asset)
         assert await store.page(Query(tenant="acme", limit=9, facets=wanted)) == []
+
+
+async def test_what_an_earlier_release_stored_is_paged_newest_first(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'test.sqlite'}"
+    async with Database(url, schema="storage", synchronous="OFF") as database:
+        await migrate(database, MIGRATIONS)
+        store, step = SqlAssets(database, now=lambda: NOW), revision("0037")
+        made = [await stored(store, f"r{n}", facets=Facets(mood="calm")) for n in range(9)]
+        newest = sorted((asset.id for asset in made), reverse=True)
+        kept = "SELECT tokens, asset_id FROM asset_words ORDER BY asset_id DESC"
+        again = "INSERT INTO asset_words (rowid, tokens, asset_id) VALUES (:n, :tokens, :asset_id)"
+
+        def as_it_was(connection: Any) -> None:
+            """In the order in which they were stored: the oldest last, and many of others."""
+            found = enumerate(connection.execute(text(kept)), 1)
+            rows = [{"n": 10_000 * number, **row._mapping} for number, row in found]
+            connection.execute(text("DELETE FROM asset_words"))
+            connection.execute(text(again), rows)
+
+        async def pages() -> list[str]:
+            found: list[str] = []
+            for before in ("", newest[2], newest[5]):
+                query = Query(tenant="acme", limit=3, facets=Facets(mood="calm"), before=before)
+                found += [asset.id for asset in await store.page(query)]
+            return found
+
+        def upgraded(connection: Any) -> None:
+            with Operations.context(MigrationContext.configure(connection)):
+                step.downgrade()
+                step.upgrade()
+
+        async with database.begin() as connection:
+            await connection.run_sync(as_it_was)
+        assert await pages() != newest, "else this test shows nothing"
+        async with database.begin() as connection:
+            await connection.run_sync(upgraded)
+        assert await pages() == newest
+        await store.mark_deleted(made[4], NOW)
+        late = await stored(store, "late", facets=Facets(mood="calm"))
+        wanted = Query(tenant="acme", limit=99, facets=Facets(mood="calm"))
+        left = [late.id, *(each for each in newest if each != made[4].id)]
+        assert [asset.id for asset in await store.page(wanted)] == sorted(left, reverse=True)

@@ -19,7 +19,7 @@ from services.storage.adapters.sign_index import SIGN_INDEXES
 from services.storage.adapters.sql_assets import SqlAssets
 from services.storage.adapters.sql_vectors import SqlVectors
 from services.storage.adapters.tables import assets, meanings
-from services.storage.adapters.word_index import WORD_INDEXES, token, tokens_of
+from services.storage.adapters.word_index import WORD_INDEXES, TsvectorWords, token, tokens_of
 from services.storage.domain.assets import Asset, AssetState
 from services.storage.domain.facets import Facets
 from services.storage.domain.ports import Query
@@ -101,6 +101,22 @@ async def test_pages_are_all_that_has_the_facets_newest_first(library: Library) 
                     break
                 before = found[-1]
             assert seen == library.having(facets), (facets, limit)
+
+
+async def test_the_newest_that_have_words_are_those(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = WORD_INDEXES[library.database.engine.dialect.name]
+    for few in (0, 6, 1000):
+        monkeypatch.setattr(TsvectorWords, "ESTIMATE", {"sample": 40, "few": few})
+        for facets in WANTED[1:]:
+            tokens = [token("acme", axis, value) for axis, value in facets.pairs()]
+            for limit in (1, 20, 400):
+                async with library.database.read() as connection:
+                    found = await words.newest(connection, "acme", tokens, limit)
+                assert [asset for asset, _ in found] == library.having(facets)[:limit], facets
+                told = {asset.id: frozenset(tokens_of(asset)) for asset in library.made}
+                assert all(told[asset] == kept for asset, kept in found)
 
 
 async def test_the_nearest_are_those_whose_signs_differ_least(

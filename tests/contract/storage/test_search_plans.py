@@ -1,22 +1,29 @@
-"""PostgreSQL answers searches from what they ask for, not from everything that a tenant has."""
+"""What is asked costs what is found, not everything that a tenant has, or that has a word."""
 
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.common.database import Database
 from services.storage.adapters.sign_index import CountedByPostgres
+from services.storage.adapters.sql_assets import SqlAssets
+from services.storage.adapters.tables import assets
 from services.storage.adapters.word_index import WORD, TsvectorWords, token
 from services.storage.domain.facets import Facets
+from services.storage.domain.ports import Query
 from services.storage.domain.vectors import Question
+from tests.contract.storage.test_asset_store import NOW
 from tests.contract.storage.test_plans import COUNT, RARE, filled
 
 pytestmark = pytest.mark.timeout(60)
+HUNDRED = 100
 # Words with what else must hold, and whether the index of words is read and not the newest assets:
 # many have each of the last two moods, and none has both, which no count of each can tell.
 SEARCHES = [
@@ -79,3 +86,31 @@ async def done(connection: AsyncConnection) -> AsyncIterator[list[str]]:
         explain = f"EXPLAIN (ANALYZE, COSTS OFF) {statement}"
         found = (await connection.exec_driver_sql(explain, values)).scalars()
         told.append("\n".join(row for row in found if "never executed" not in row))
+
+
+async def test_a_page_costs_what_is_on_it_however_many_have_its_facets(tmp_path: Path) -> None:
+    async with filled(f"sqlite:///{tmp_path / 'test.sqlite'}") as library:
+        store = SqlAssets(library, now=lambda: NOW)
+        async with library.begin() as connection:
+            await connection.execute(text("ANALYZE"))
+            middle = select(assets.c.id).order_by(assets.c.id).offset(COUNT // 2).limit(1)
+            deep = str(await connection.scalar(middle))
+        ran = instructions(library)
+        for facets in (None, Facets(mood="calm"), Facets(asset_type="video")):
+            for before in ("", deep):
+                query = Query(tenant="acme", limit=20, facets=facets, before=before)
+                ran.clear()
+                assert len(await store.page(query)) == 20
+                assert 0 < HUNDRED * len(ran) < COUNT, (facets, before)
+
+
+def instructions(library: Database) -> list[None]:
+    """What SQLite runs from now on, an item for every hundred instructions of its machine."""
+    ran: list[None] = []
+
+    def watch(connection: Any, *_: object) -> None:
+        told = partial(ran.append, None)
+        connection.run_async(lambda driver: driver.set_progress_handler(told, HUNDRED))
+
+    event.listen(library.engine.sync_engine, "checkout", watch)
+    return ran
