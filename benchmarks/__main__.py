@@ -5,7 +5,18 @@ Exits with 1 and names the figures that miss their marks.
 
 import sys
 
-from benchmarks import cache, composition, encoding, films, generator, idle, jobs, network, storage
+from benchmarks import (
+    cache,
+    composition,
+    encoding,
+    films,
+    finding,
+    generator,
+    idle,
+    jobs,
+    network,
+    storage,
+)
 from benchmarks.table import Row, markdown
 
 BENCHMARKS = {
@@ -19,6 +30,7 @@ BENCHMARKS = {
     "takeover": idle.takeover,
     "generator": generator.rows,
     "storage": storage.rows,
+    "finding": finding.rows,
     "composition": composition.rows,
     "encoding": encoding.rows,
     "films": films.rows,

@@ -117,7 +117,7 @@ async def asked(seek: Seek, question: str, facets: Facets) -> Latencies:
 
 async def run(count: int, numbers: int) -> dict[str, Any]:
     """On PostgreSQL, and on SQLite."""
-    from benchmarks.storage import fill as assets_of  # noqa: PLC0415 - it prints our rows
+    from benchmarks.finding import fill as assets_of  # noqa: PLC0415 - it prints our rows
 
     async def filled(database: Database) -> None:
         await assets_of(database, count)

@@ -1,6 +1,6 @@
-"""Storage measured: import against plain boto3, memory, CPU per upload, stills, 100,000 assets.
+"""Storage measured: import against plain boto3, memory, CPU per upload, stills.
 
-    python -m benchmarks.storage [--size-mib 256] [--assets 100000]
+    python -m benchmarks.storage [--size-mib 256]
 
 Real servers, the service in a process of its own, side by side with plain boto3 in one run.
 """
@@ -8,40 +8,22 @@ Real servers, the service in a process of its own, side by side with plain boto3
 import argparse
 import asyncio
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import imageio_ffmpeg
-from sqlalchemy import insert, text
 
 from benchmarks.imports import import_rate
-from benchmarks.meanings import latency
 from benchmarks.measure import cpu_seconds
 from benchmarks.table import Row
-from services.common.database import Database
-from services.common.ids import new_id
-from services.common.migrate import migrate
-from services.storage.adapters.asset_rows import to_row
-from services.storage.adapters.sql_assets import SqlAssets
-from services.storage.adapters.sql_search import SqlSearch
-from services.storage.adapters.tables import assets, usage
-from services.storage.adapters.word_index import WORD_INDEXES
-from services.storage.domain.assets import Asset, AssetState, Description
-from services.storage.domain.facets import Facets
-from services.storage.domain.keys import ObjectKey
-from services.storage.domain.meaning import concepts
-from services.storage.domain.ports import Query
 from services.storage.settings import Settings
 from tests.integration.storage.conftest import SIGNING_KEY, client_of
 from tests.integration.storage.service_process import process
-from tests.servers import Bucket, Postgres, SeaweedFS
+from tests.servers import Bucket, SeaweedFS
 from tests.unit.storage.clips import mp4
 
 MIB = 1024 * 1024
@@ -99,91 +81,13 @@ async def until_derived(folder: Path) -> dict[str, Any]:
         return {"bytes": len(clip), "seconds": round(time.perf_counter() - began, 1)}
 
 
-def one(number: int, now: datetime) -> Asset:
-    facets = Facets(
-        characters=(f"person {number % 400}",),
-        landscapes=(f"place {number % 60}", "victorian" if number % 7 == 0 else "modern"),
-        mood=("calm", "tense", "joyful", "sad")[number % 4],
-        time_of_day=("day", "night", "dawn")[number % 3],
-        shot_type=("close-up", "wide", "medium")[number % 3],
-    )
-    identifier = new_id()
-    return Asset(
-        id=identifier, tenant="acme", state=AssetState.STORED,
-        key=ObjectKey(f"acme/{identifier}", 1, "mp4"),
-        description=Description(content_type="video/mp4", facets=facets),
-        request_id=identifier, fingerprint="f", create_time=now, size_bytes=1, sha256=identifier,
-    )  # fmt: skip
-
-
-async def fill(database: Database, count: int) -> None:
-    now = datetime.now(UTC)
-    for start in range(0, count, 2000):
-        made = [one(number, now) for number in range(start, min(count, start + 2000))]
-        async with database.begin() as connection:
-            await connection.execute(insert(assets), [to_row(asset) for asset in made])
-            await WORD_INDEXES[database.engine.dialect.name].insert(connection, *made)
-    async with database.begin() as connection:
-        row = {"tenant": "acme", "size_bytes": count, "assets": count}
-        await connection.execute(insert(usage).values(**row))
-        await connection.execute(text("ANALYZE"))
-
-
-async def p95(call: Callable[[], Awaitable[Any]], times: int = 60) -> float:
-    """Milliseconds."""
-    took = []
-    for _ in range(times):
-        began = time.perf_counter()
-        await call()
-        took.append((time.perf_counter() - began) * 1000)
-    return round(statistics.quantiles(took, n=20)[-1], 1)
-
-
-async def find_latency(count: int, url: str) -> dict[str, Any]:
-    async with Database(url, schema="storage") as database:
-        migrations = Path(__file__).parents[1] / "services/storage/adapters/migrations"
-        await migrate(database, migrations)
-        await fill(database, count)
-        store, search = SqlAssets(database, now=lambda: datetime.now(UTC)), SqlSearch(database)
-        rare = Facets(characters=("person 7",), landscapes=("victorian",), shot_type="wide")
-        common = Facets(mood="calm", time_of_day="night")
-        none = Facets(characters=("nobody",), mood="calm")
-
-        def page(facets: Facets | None, before: str = "") -> Callable[[], Awaitable[Any]]:
-            query = Query(tenant="acme", limit=51, facets=facets, before=before)
-            return lambda: store.page(query)
-
-        def ask(question: str) -> Callable[[], Awaitable[Any]]:
-            words = concepts(question)
-            return lambda: search.best("acme", words, facets=Facets(), limit=10)
-
-        return {
-            "assets": count,
-            "list_p95_ms": await p95(page(None)),
-            "find_rare_p95_ms": await p95(page(rare)),
-            "find_common_p95_ms": await p95(page(common)),
-            "find_none_p95_ms": await p95(page(none)),
-            "search_rare_p95_ms": await p95(
-                ask("a sad person 7 at a victorian place in the night")
-            ),
-            "search_common_p95_ms": await p95(ask("a calm night")),
-            "search_unmet_p95_ms": await p95(ask("calm and sad and tense at dawn by day")),
-        }
-
-
-async def run(size_mib: int, count: int) -> dict[str, Any]:
-    async def filled(database: Database) -> None:
-        await fill(database, count)
-
-    postgres, s3 = Postgres(), SeaweedFS()
+async def run(size_mib: int) -> dict[str, Any]:
+    s3 = SeaweedFS()
     try:
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
             found: dict[str, Any] = {}
             for name, measure in (
-                ("find_postgres", find_latency(count, postgres.create_database())),
-                ("find_sqlite", find_latency(count, f"sqlite:///{root / 'find.db'}")),
-                ("meaning", latency(postgres.create_database(), filled, 256)),
                 ("upload_folder", upload_cost(root / "a", None)),
                 ("upload_s3", upload_cost(root / "b", s3.create_bucket())),
                 ("derived", until_derived(root)),
@@ -193,17 +97,14 @@ async def run(size_mib: int, count: int) -> dict[str, Any]:
                 print(name, found[name], file=sys.stderr, flush=True)
             return found
     finally:
-        postgres.close()
         s3.close()
 
 
 def rows() -> list[Row]:
     """The figures for the table of ``make bench``."""
-    found = asyncio.run(run(1024, 100_000))
-    ours, folder, find = found["import"], found["upload_folder"], found["find_postgres"]
+    found = asyncio.run(run(1024))
+    ours, folder = found["import"], found["upload_folder"]
     exact = ours["exact"]
-    slowest = max(find[name] for name in find if name.startswith("find"))
-    searched = max(find[name] for name in find if name.startswith("search"))
     return [
         Row(
             f"import of {ours['size_mib']} MiB to S3",
@@ -257,13 +158,6 @@ def rows() -> list[Row]:
             f"{found['derived']['seconds']} s",
             "< 10 s",
         ),
-        Row("FindAssets in 100,000 on PostgreSQL, p95", f"{slowest} ms", "< 50 ms"),
-        Row("SearchAssets in 100,000 on PostgreSQL, p95", f"{searched} ms", "< 50 ms"),
-        Row(
-            "  by meaning, by 256 numbers, without the embedder's own time",
-            f"{max(found['meaning'].values())} ms",
-            "< 50 ms",
-        ),
     ]
 
 
@@ -271,9 +165,8 @@ def main() -> None:
     """Print one JSON object."""
     options = argparse.ArgumentParser()
     options.add_argument("--size-mib", type=int, default=1024)
-    options.add_argument("--assets", type=int, default=100_000)
     chosen = options.parse_args()
-    print(json.dumps(asyncio.run(run(chosen.size_mib, chosen.assets)), indent=2))
+    print(json.dumps(asyncio.run(run(chosen.size_mib)), indent=2))
 
 
 if __name__ == "__main__":
