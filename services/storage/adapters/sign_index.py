@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from heapq import nsmallest
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import ARRAY, Text, any_, bindparam, cast, func, select, update
@@ -16,13 +17,13 @@ from sqlalchemy import ARRAY, Text, any_, bindparam, cast, func, select, update
 from services.storage.adapters import sql_statements as assets_sql
 from services.storage.adapters.tables import Bits, meanings
 from services.storage.adapters.vector_statements import COLUMNS, OURS, READ, THIS, VECTORS
-from services.storage.adapters.word_index import WORD_INDEXES, token
+from services.storage.adapters.word_index import WORD_INDEXES, Fts5Words, token
 from services.storage.domain.vectors import signs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, ScalarSelect, Select, TextualSelect, Update
+    from sqlalchemy import ColumnElement, ScalarSelect, Select, Update
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from services.storage.domain.facets import Facets
@@ -34,6 +35,7 @@ COUNTED_BY_POSTGRES = 200_000
 # Newest assets that tell how near the others have to be: the rest is not sorted.
 _FIRST_COUNTED = 2000
 _M = meanings.c
+_WORDS = Fts5Words()
 
 
 class SignIndex(Protocol):
@@ -74,11 +76,16 @@ class CountedByUs:
         self, connection: AsyncConnection, question: Question, facets: Facets, limit: int
     ) -> Sequence[str]:
         """Read the newest and count the bits that differ, beside the loop."""
-        newest = _among(select(_M.asset_id, _M.signs), question)
-        if (owners := _owners(question.tenant, facets, "sqlite")) is not None:
-            newest = newest.where(_M.asset_id.in_(owners))
-        newest = newest.order_by(_M.asset_id.desc()).limit(COUNTED_BY_US)
-        rows = (await connection.execute(newest)).all()
+        found, newest = _among(select(_M.asset_id, _M.signs), question), _M.asset_id.desc()
+        if tokens := _tokens(question.tenant, facets):
+            # Read in this order, and no further than to the last that is wanted.
+            owners = _WORDS.placed(tokens).subquery("owners")
+            found = found.join(owners, owners.c.asset_id == _M.asset_id)
+            newest = owners.c.place.desc()
+        rows = (await connection.execute(found.order_by(newest).limit(COUNTED_BY_US))).all()
+        if tokens:
+            # Places do not tell which of one millisecond is the newest.
+            rows = await asyncio.to_thread(sorted, rows, key=itemgetter(0), reverse=True)
         return await asyncio.to_thread(_least_apart, signs(question.vector), rows, limit)
 
 
@@ -115,13 +122,14 @@ class CountedByPostgres:
         asked = {"of_tenant": question.tenant}
         if (await connection.scalar(assets_sql.COUNTED, asked) or 0) > COUNTED_BY_POSTGRES:
             found = found.where(_M.asset_id > await _beyond(connection, question))
-        if (owners := _owners(question.tenant, facets, "postgresql")) is None:
-            found = found.where(self._near_enough(found, limit) >= self._APART)
-        else:
+        words = WORD_INDEXES["postgresql"]
+        if tokens := _tokens(question.tenant, facets):
             # A list that was sorted is looked up in one walk along the key, a join reads the table.
-            listed = func.array(owners.scalar_subquery(), type_=ARRAY(Text))
-            found = found.where(_M.asset_id == any_(listed))
-        await WORD_INDEXES["postgresql"].prepare(connection)
+            owners = words.having(question.tenant, tokens).scalar_subquery()
+            found = found.where(_M.asset_id == any_(func.array(owners, type_=ARRAY(Text))))
+        else:
+            found = found.where(self._near_enough(found, limit) >= self._APART)
+        await words.prepare(connection)
         nearest = found.order_by(self._APART, _M.asset_id.desc()).limit(limit)
         rows = await connection.execute(nearest, {"bits": self.told(signs(question.vector))})
         return list(rows.scalars())
@@ -147,10 +155,8 @@ def _among(wanted: Select[Any], question: Question) -> Select[Any]:
     )
 
 
-def _owners(tenant: str, facets: Facets, dialect: str) -> TextualSelect | None:
-    """Return the select of the ids of assets that have the facets, ``None`` if none are asked."""
-    tokens = [token(tenant, axis, value) for axis, value in facets.compared()]
-    return WORD_INDEXES[dialect].having(tenant, tokens) if tokens else None
+def _tokens(tenant: str, facets: Facets) -> list[str]:
+    return [token(tenant, axis, value) for axis, value in facets.compared()]
 
 
 async def _beyond(connection: AsyncConnection, question: Question) -> str:

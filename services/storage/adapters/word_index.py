@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 WORD = "word"
 _ID: ColumnClause[str] = column("asset_id")
+_PLACE: ColumnClause[int] = column("place")
 # Newest assets from which it is estimated, on PostgreSQL, how frequent words are.
 _SAMPLE = 500
 # Of words that fewer of these have together, all assets are read by GIN, of others the newest.
@@ -88,16 +89,18 @@ class Fts5Words:
         "DELETE FROM asset_words WHERE rowid IN "
         "(SELECT rowid FROM asset_words WHERE asset_words MATCH :query)"
     )
+    _MATCH = "FROM asset_words WHERE asset_words MATCH :query"
     # To the end of a millisecond: in it the order of rows is not that of ids.
     _NEWEST = (
-        "FROM asset_words WHERE asset_words MATCH :query AND rowid <= :last_row "
-        "AND rowid >= coalesce((SELECT rowid - rowid % :rows FROM asset_words "
-        "WHERE asset_words MATCH :query AND rowid <= :counted_row "
+        f"{_MATCH} AND rowid <= :last_row "
+        "AND rowid >= coalesce((SELECT rowid - rowid % :rows "
+        f"{_MATCH} AND rowid <= :counted_row "
         "ORDER BY rowid DESC LIMIT 1 OFFSET :but_one), 0)"
     )
     NEWEST = text(f"SELECT asset_id, tokens {_NEWEST} ORDER BY asset_id DESC LIMIT :at_most")
     _PAGED = text(f"SELECT asset_id {_NEWEST}")
-    _HAVING = text("SELECT asset_id FROM asset_words WHERE asset_words MATCH :query")
+    _HAVING = text(f"SELECT asset_id {_MATCH}")
+    _PLACED = text(f"SELECT asset_id, rowid AS place {_MATCH}")
     _COUNT = text("SELECT doc FROM asset_words_vocabulary WHERE term = :token")
 
     async def insert(self, connection: AsyncConnection, *found: Asset) -> None:
@@ -121,6 +124,10 @@ class Fts5Words:
         """Return the select of the newest alone."""
         asked = {"query": _all_of(tokens), **newest_rows(before, limit)}
         return self._PAGED.bindparams(**asked).columns(_ID)
+
+    def placed(self, tokens: Sequence[str]) -> TextualSelect:
+        """Return the select of ids as ``having``, with a ``place``: the newest have the last."""
+        return self._PLACED.bindparams(query=_all_of(tokens)).columns(_ID, _PLACE)
 
     async def prepare(self, connection: AsyncConnection) -> None:
         """SQLite plans each statement anew."""
