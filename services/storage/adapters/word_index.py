@@ -186,6 +186,7 @@ class TsvectorWords:
         "SELECT asset_id FROM asset_words "
         "WHERE tenant = :words_of AND tokens @@ CAST(:query AS tsquery)"
     )
+    _BEFORE = text(f"{_HAVING.text} AND asset_id < :before")
     _COUNT = text(
         "WITH sample AS (SELECT tokens FROM asset_words WHERE tenant = :tenant "
         "ORDER BY asset_id DESC LIMIT :at_most) "
@@ -212,8 +213,11 @@ class TsvectorWords:
         return asked.columns(_ID)
 
     def paged(self, tenant: str, tokens: Sequence[str], before: str, limit: int) -> TextualSelect:
-        """Return the select of all: PostgreSQL reads them in the order of the page."""
-        return self.having(tenant, tokens)
+        """Return the select of all before that id: PostgreSQL reads them in the page's order."""
+        if not before:
+            return self.having(tenant, tokens)
+        asked = {"words_of": tenant, "query": " & ".join(tokens), "before": before}
+        return self._BEFORE.bindparams(**asked).columns(_ID)
 
     async def prepare(self, connection: AsyncConnection) -> None:
         """Have each statement planned for its own words."""

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.common.database import Database
 from services.storage.adapters.sign_index import CountedByPostgres
 from services.storage.adapters.sql_assets import SqlAssets
+from services.storage.adapters.sql_steps import page_of
 from services.storage.adapters.tables import assets
 from services.storage.adapters.word_index import WORD, TsvectorWords, token
 from services.storage.domain.facets import Facets
@@ -86,6 +87,19 @@ async def done(connection: AsyncConnection) -> AsyncIterator[list[str]]:
         explain = f"EXPLAIN (ANALYZE, COSTS OFF) {statement}"
         found = (await connection.exec_driver_sql(explain, values)).scalars()
         told.append("\n".join(row for row in found if "never executed" not in row))
+
+
+async def test_a_page_deep_in_the_list_does_not_begin_at_its_top(postgres_url: str) -> None:
+    async with filled(postgres_url) as library:
+        async with library.read() as connection:
+            oldest = select(assets.c.id).order_by(assets.c.id).offset(COUNT // 10).limit(1)
+            deep = str(await connection.scalar(oldest))
+        query = Query(tenant="acme", limit=20, facets=Facets(mood="calm"), before=deep)
+        page = page_of(query, TsvectorWords())
+        async with library.read() as connection, done(connection) as told:
+            assert len((await connection.execute(page)).all()) == 20
+        read = rows(r"on asset_words .*rows=", told[-1])
+        assert 0 < sum(read) < COUNT / 10, told
 
 
 async def test_a_page_costs_what_is_on_it_however_many_have_its_facets(tmp_path: Path) -> None:
