@@ -182,5 +182,5 @@ def test_what_a_disk_refuses_and_settings_that_are_none_are_told_in_a_sentence(t
     given = {"STORAGE_TENANTS": "xx", "REELMESH_DATA_DIR": str(tmp_path)}
     settings = CliRunner().invoke(app, ["serve", "--port-base", "0"], env=given)
     assert settings.exit_code == 2, settings.output
-    assert "tenants" in settings.stderr
+    assert settings.stderr == "STORAGE_TENANTS: it is not valid JSON\n"
     assert "Traceback" not in settings.output
