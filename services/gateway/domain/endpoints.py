@@ -74,6 +74,9 @@ ASSETS: tuple[Endpoint, ...] = (
     Endpoint(
         "POST", f"{API_PREFIX}/assets/{{id}}:hold", "SetLegalHold", body="*", collection="assets"
     ),
+    Endpoint(
+        "POST", f"{API_PREFIX}/assets/{{id}}:reuse", "RecordReuse", body="*", collection="assets"
+    ),
     Endpoint("GET", f"{API_PREFIX}/assets/{{id}}:sign", "SignAssetUrl", collection="assets"),
     Endpoint("GET", f"{API_PREFIX}/assets/{{id}}:playlist", "SignPlaylist", collection="assets"),
     Endpoint("GET", f"{API_PREFIX}/assets/{{id}}", "GetAsset", collection="assets"),

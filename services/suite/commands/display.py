@@ -70,6 +70,7 @@ def show_job(job: VideoJob, *, brief: bool = False) -> None:
     out.print(Text.assemble((job.name, "bold"), "  ", state_of(job), f"  {job.progress_percent} %"))
     out.print(Text(job.prompt, style="italic"))
     for label, value in (
+        ("stage", "" if stage_of(job) == state_of(job).plain else stage_of(job)),
         ("model", f"{job.requested_model or 'auto'} -> {job.resolved_model or '…'}"),
         ("created", _time(job.create_time)),
         ("ended", _time(job.end_time)),

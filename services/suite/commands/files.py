@@ -14,6 +14,7 @@ from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
 from services.common.ids import new_id
 from services.suite.commands.assets import Address, named, run_stored, stored_at
+from services.suite.commands.facets import AXES, OPTION, facets_alone
 from services.suite.commands.session import EXIT_CODES, ApiKey, err
 from services.suite.commands.transfer import brought, file_name, present, taken
 
@@ -23,15 +24,20 @@ _PLAIN = "application/octet-stream"
 def upload(
     source: Annotated[str, typer.Argument(help="A file, or an address that storage fetches.")],
     label: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, to find it by.")] = None,
+    having: Annotated[
+        list[str] | None,
+        typer.Option(OPTION, help=f"NAME=VALUE, what it shows: {', '.join(AXES)}."),
+    ] = None,
     creative: Annotated[str, typer.Option(help="Your own id of what it belongs to.")] = "",
     address: Address = "",
     api_key: ApiKey = "",
 ) -> None:
     """Put a file into storage and print its name; the same file is brought once.
 
-    Example: reelmesh upload portrait.png --label who=emma
+    Example: reelmesh upload portrait.png --with characters=Emma --label campaign=winter
     """
-    told = asset_pb2.Asset(creative_id=creative, labels=_labels(label or []))
+    shown = facets_alone(having or [], "name others with --label")
+    told = asset_pb2.Asset(creative_id=creative, labels=_labels(label or []), facets=shown)
 
     async def work() -> str:
         async with stored_at(address, api_key) as storage:

@@ -15,7 +15,8 @@ from reelmesh.storage.v1 import storage_service_pb2 as pb
 from services.common.errors import InvalidArgument
 from services.suite.commands.assets import Address, named, run_stored, stored_at
 from services.suite.commands.display import money
-from services.suite.commands.session import EXIT_CODES, ApiKey, AsJson, out, print_json
+from services.suite.commands.facets import AXES, OPTION, no_axis, sorted_out
+from services.suite.commands.session import EXIT_CODES, ApiKey, AsJson, err, out, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,16 +25,20 @@ if TYPE_CHECKING:
 
 _MOST_IN_A_PAGE = 200
 _UNITS = ("day", "hour", "minute")
-_AXES = "characters, landscapes, styles, mood, time_of_day, shot_type, asset_type, or a label"
 
 
 def assets(
     question: Annotated[str, typer.Argument(help="What it shows, in your words.")] = "",
     having: Annotated[
         list[str] | None,
-        typer.Option("--with", help=f"NAME=VALUE, all of which it must have: {_AXES}."),
+        typer.Option(
+            "--with", help=f"NAME=VALUE, all of which it must have: {', '.join(AXES)}, or a label."
+        ),
     ] = None,
     held: Annotated[bool, typer.Option("--held", help="Only what is under legal hold.")] = False,
+    waiting: Annotated[
+        bool, typer.Option("--waiting", help="What waits in the spool, and for what.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, help="Most that are shown.")] = 20,
     as_json: AsJson = False,
     address: Address = "",
@@ -45,26 +50,35 @@ def assets(
 
     Example: reelmesh assets "Emma in an old attic" --with shot_type=close-up
     """
-    told = _told(having or [])
-    if question and told.labels:
-        message = f"{', '.join(sorted(told.labels))}: a question knows facets alone; leave it out"
-        raise typer.BadParameter(message, param_hint="--with")
-
-    if held and (question or having):
-        message = "lists all that is held: leave out question and --with"
-        raise typer.BadParameter(message, param_hint="--held")
+    facets, labels = sorted_out(having or [])
+    if question and labels:
+        message = f"{no_axis(sorted(labels))}: a question knows facets alone; leave it out"
+        raise typer.BadParameter(message, param_hint=OPTION)
+    listed = pb.ListAssetsRequest(held=held, waiting=waiting) if held or waiting else None
+    if listed and (question or having):
+        message = "lists all of them: leave out question and --with"
+        raise typer.BadParameter(message, param_hint="--held" if held else "--waiting")
 
     async def work() -> pb.FindAssetsResponse:
         async with stored_at(address, api_key) as storage:
-            if held:
-                return await _held(storage, limit)
+            if listed:
+                return await _pages(storage.ListAssets, listed, limit)
+            told = pb.FindAssetsRequest(facets=facets, labels=labels)
             return await _found(storage, question, told, limit)
 
     answer = run_stored(work, address)
     if as_json:
         print_json(answer)
         return
-    out.print(_table(answer.assets) if answer.assets else "Nothing like that is in storage.")
+    out.print(
+        _table(answer.assets, waiting=waiting)
+        if answer.assets
+        else "Nothing like that is in storage."
+    )
+    if labels and not answer.assets:
+        err.print(f"{no_axis(sorted(labels))}, but looked for as a label.", soft_wrap=True)
+    if answer.next_page_token:
+        err.print(f"There are more: show them with --limit {2 * limit}.")
 
 
 def link(
@@ -141,10 +155,6 @@ async def _found(
     return await _pages(storage.FindAssets, told, limit)
 
 
-async def _held(storage: StorageServiceAsyncStub, limit: int) -> pb.FindAssetsResponse:
-    return await _pages(storage.ListAssets, pb.ListAssetsRequest(held=True), limit)
-
-
 async def _pages(ask: Any, told: Any, limit: int) -> pb.FindAssetsResponse:
     """Return up to ``limit`` assets, page after page; a stub's methods and requests are ``Any``."""
     found = pb.FindAssetsResponse()
@@ -155,42 +165,30 @@ async def _pages(ask: Any, told: Any, limit: int) -> pb.FindAssetsResponse:
         told.page_token = page.next_page_token
         if not told.page_token:
             break
+    found.next_page_token = told.page_token
     return found
 
 
-def _told(pairs: Sequence[str]) -> pb.FindAssetsRequest:
-    """Return what NAME=VALUE pairs ask for; a name that is no axis is a label."""
-    request = pb.FindAssetsRequest()
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            message = f"{pair!r} is not NAME=VALUE"
-            raise typer.BadParameter(message, param_hint="--with")
-        axis = asset_pb2.Facets.DESCRIPTOR.fields_by_name.get(name)
-        if axis is None:
-            request.labels[name] = value
-        elif axis.is_repeated:
-            getattr(request.facets, name).append(value)
-        else:
-            setattr(request.facets, name, value)
-    return request
-
-
-def _table(found: Sequence[asset_pb2.Asset]) -> Table:
+def _table(found: Sequence[asset_pb2.Asset], *, waiting: bool) -> Table:
+    more = ("waits for",) if waiting else ("model", "uses", "saved", "return")
     table = Table(box=None, pad_edge=False)
-    for column in ("asset", "made", "type", "model", "uses", "saved", "return"):
-        table.add_column(column, no_wrap=column in {"asset", "made"})
+    for column in ("asset", "made", "type", "size", *more):
+        table.add_column(column, no_wrap=column in {"asset", "made", "size"}, overflow="fold")
     for each in found:
         table.add_row(
             each.name.removeprefix("assets/"),
             each.create_time.ToDatetime().strftime("%Y-%m-%d"),
             each.facets.asset_type,
-            each.lineage.model,
-            str(each.reuse_count),
-            money(each.saving),
-            f"{each.return_percent} %" if each.return_percent else "",
+            decimal(each.size_bytes),
+            *([each.state_reason] if waiting else _worth(each)),
         )
     return table
+
+
+def _worth(found: asset_pb2.Asset) -> list[str]:
+    """Return what made it, how often it was used, and what that has saved."""
+    back = f"{found.return_percent} %" if found.return_percent else ""
+    return [found.lineage.model, str(found.reuse_count), money(found.saving), back]
 
 
 def register(app: typer.Typer) -> None:

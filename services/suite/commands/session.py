@@ -12,7 +12,6 @@ import grpc
 import typer
 from google.protobuf import json_format
 from pydantic import ValidationError
-from pydantic_settings import SettingsError
 from rich.console import Console
 
 from reelmesh.orchestrator.v1.video_service_pb2_grpc import VideoServiceStub
@@ -82,9 +81,6 @@ def run(
         for item in error.errors():
             where = ".".join(map(str, item["loc"]))
             err.print(f"[red]{where or 'settings'}[/]: {item['msg']}", soft_wrap=True)
-        raise typer.Exit(EXIT_USAGE) from None
-    except SettingsError as error:
-        err.print(f"settings: {error}", markup=False, soft_wrap=True)
         raise typer.Exit(EXIT_USAGE) from None
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

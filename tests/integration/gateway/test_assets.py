@@ -67,6 +67,10 @@ async def test_a_gallery_is_paged_with_its_stills_searched_and_cleared(
     hits = await http.post("/assets:search", json={"query": "a loft"})
     assert [hit["asset"]["name"] for hit in hits.json()["hits"]] == names[:1]
     assert (await http.get(f"/{names[0]}:playlist")).status_code == 400, "no HLS was made"
+    served = {"requestId": "u1", "saving": {"currencyCode": "USD", "units": "2"}}
+    for _ in range(2):
+        used = (await http.post(f"/{names[0]}:reuse", json=served)).json()["asset"]
+        assert (used["reuseCount"], used["saving"]["units"]) == ("1", "2"), "once for its id"
     held = await http.post(f"/{names[0]}:hold", json={"held": True})
     assert held.json()["asset"]["legalHold"]
     listed = (await http.get("/assets", params={"held": True})).json()

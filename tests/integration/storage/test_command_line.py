@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from google.protobuf import json_format
+from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 from reelmesh.orchestrator.v1.video_service_pb2 import (
@@ -14,12 +15,14 @@ from reelmesh.orchestrator.v1.video_service_pb2 import (
     GenerateVideoRequest,
 )
 from reelmesh.storage.v1 import asset_pb2
+from services.common.errors import Unavailable
 from services.storage.__main__ import running
 from services.storage.settings import Settings
 from services.suite.cli import app
 from services.suite.commands import gallery
 from tests.fakes.file_server import FileServer
 from tests.integration.storage.conftest import Client, client_of
+from tests.servers import Bucket
 from tests.unit.storage.clips import mp4
 
 pytestmark = [
@@ -255,6 +258,68 @@ async def test_a_file_is_put_in_held_taken_out_and_deleted(mine: Settings, tmp_p
         assert "without a quota, kept until deleted" in await done("usage")
         again = await put("--label", "who=emma", "--creative", "c")
         assert (await client.get(again)).state == asset_pb2.Asset.STATE_STORED
+
+
+async def test_one_asset_is_shown_with_all_that_is_known_of_it(
+    mine: Settings, tmp_path: Path
+) -> None:
+    clip = tmp_path / "attic.mp4"
+    clip.write_bytes(mp4())
+    async with running(mine) as address, client_of(address, "default") as client:
+
+        async def done(*words: str, code: int = 0) -> str:
+            answer = await typed(*words, "--address", address)
+            assert answer.exit_code == code, answer.output
+            return answer.output
+
+        shown = ("--with", "characters=Emma", "--with", "characters=Ana", "--with", "mood=calm")
+        put = await done("upload", str(clip), *shown, "--label", "campaign=x", "--creative", "c")
+        name = next(line for line in put.splitlines() if line.startswith("assets/"))
+        found = await client.get(name)
+        assert (list(found.facets.characters), found.facets.mood) == (["emma", "ana"], "calm")
+        told = await done("asset", name.removeprefix("assets/"))
+        for fact in (
+            name, "stored", "video/mp4", found.sha256, "emma, ana", "c, iteration 1", "campaign",
+            f"({found.size_bytes} bytes)", "manifest absent",
+        ):  # fmt: skip
+            assert fact in "".join(line.strip() for line in told.splitlines()), told
+        printed = await done("asset", name, "--json")
+        assert found.sha256 in printed
+        assert "chracters is no facet" in await done(
+            "upload", str(clip), "--with", "chracters=Emma", code=2
+        )
+        unheard = " ".join((await done("assets", "--with", "chracters=Emma")).split())
+        assert "chracters is no facet (those are characters, landscapes" in unheard
+        await client.upload(mp4(seed=1), "r2")
+        assert "There are more" in await done("assets", "--limit", "1")
+        assert "There are more" not in await done("assets", "--limit", "2")
+        assert "reelmesh assets" in await done("asset", "none", code=4)
+
+
+async def test_what_waits_in_the_spool_is_listed_with_what_it_waits_for(
+    mine: Settings, s3: Bucket
+) -> None:
+    away = mine.model_copy(
+        update={
+            "bucket": s3.bucket, "s3_endpoint_url": "http://127.0.0.1:9",
+            "s3_access_key_id": s3.access_key,
+            "s3_secret_access_key": SecretStr(s3.secret_key),
+        }
+    )  # fmt: skip
+    async with running(away) as address, client_of(address, "default") as client:
+        with pytest.raises(Unavailable, match="spool"):
+            await client.upload(mp4(), "r1")
+        answer = await typed("assets", "--waiting", "--json", "--address", address)
+        assert answer.exit_code == 0, answer.output
+        printed = next(line for line in answer.stdout.splitlines() if line.startswith("{"))
+        [waiting] = json.loads(printed)["assets"]
+        assert (waiting["state"], bool(waiting["stateReason"])) == ("STATE_WRITING", True)
+        table = await typed("assets", "--waiting", "--address", address)
+        assert "waits for" in table.output
+        one = await typed("asset", waiting["name"], "--address", address)
+        assert "writing: " in one.output
+        both = await typed("assets", "--waiting", "--with", "mood=sad", "--address", address)
+        assert both.exit_code == 2
 
 
 async def test_an_address_is_fetched_and_lists_may_be_longer_than_a_page(

@@ -25,7 +25,7 @@ COMMANDS = [
     ["jobs"], ["show"], ["watch"], ["cancel"], ["doctor"], ["migrate"],
     ["keys", "create"], ["keys", "list"], ["keys", "revoke"],
     ["bill", "check"], ["bill", "fetch"], ["bill", "halted"], ["bill", "resume"],
-    ["export"], ["recipe"], ["assets"], ["link"],
+    ["export"], ["recipe"], ["assets"], ["asset"], ["link"],
     ["upload"], ["download"], ["hold"], ["delete"], ["usage"],
     ["vendor-keys", "add"], ["vendor-keys", "list"], ["vendor-keys", "remove"],
     ["vendor-keys", "secret"],
