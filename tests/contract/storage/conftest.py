@@ -16,9 +16,11 @@ from services.storage.adapters.s3_blobs import S3Blobs
 from services.storage.adapters.s3_calls import S3Calls
 from services.storage.adapters.s3_client import S3Connection
 from services.storage.domain.ports import BlobStore
+from tests.fakes.s3_data import share_s3_data
 from tests.fakes.s3_faults import S3Faults
 from tests.servers import Bucket
 
+share_s3_data()
 TROUBLE = (("refuse", 503, "SlowDown"), ("reset",), ("refuse", 500, "InternalError"))
 
 

@@ -18,8 +18,10 @@ from services.common.migrate import migrate
 from services.storage.__main__ import MIGRATIONS, running
 from services.storage.adapters.disk import Disk
 from services.storage.settings import Settings
+from tests.fakes.s3_data import share_s3_data
 from tests.integration.storage.replica import Replica
 
+share_s3_data()
 SIGNING_KEY = "the signing key of the tests"
 CHUNK = 256 * 1024
 
