@@ -51,7 +51,6 @@ async def house_on(
         "database_url": database_url,
         "address": "127.0.0.1:0",
         "drain_grace": 1.0,
-        "storage_address": "127.0.0.1:9",
         "cache": False,  # equal requests are different jobs, unless a test is about the cache
     } | changes
     generator = FakeGeneratorService(model("first_model"), model("second_model"))
@@ -63,6 +62,8 @@ async def house_on(
         fake_prompt: Any = FakePromptService  # serves one method of the contract
         words = (add_PromptServiceServicer_to_server, fake_prompt())
         prompt = await stack.enter_async_context(serve(ServiceSettings(**plain), [words]))
+        # A storage service of which nothing is known is quicker than one that does not answer.
+        shared.setdefault("storage_address", prompt.address)
         settings = Settings(
             **shared,
             generator_address=scripted.address,

@@ -9,10 +9,9 @@ import pytest
 
 from reelmesh.orchestrator.v1 import video_job_pb2
 from reelmesh.orchestrator.v1 import video_service_pb2 as pb
-from services.common.errors import NotFound, RequestConflict
+from services.common.errors import Moderated, NotFound, RequestConflict
 from tests.fakes.generator_service import Fail, Hang, Succeed
 from tests.integration.orchestrator.conftest import House, house_on
-from tests.integration.orchestrator.test_outcomes import BROKEN
 from tests.stack import Client
 
 Job = video_job_pb2.VideoJob
@@ -111,7 +110,7 @@ async def test_pages_are_stable_while_jobs_come_in(house: House, acme: Client) -
 
 async def test_lists_are_filtered_by_state_creative_and_project(house: House, acme: Client) -> None:
     house.generator.script = lambda r: (
-        Fail(BROKEN) if "fails" in r.task.video.original_prompt else Succeed()
+        Fail(Moderated("no")) if "fails" in r.task.video.original_prompt else Succeed()
     )
     good = (await acme.generate("good", creative_id="c1", project="p1")).name
     bad = (await acme.generate("this fails", creative_id="c1", project="p2")).name
@@ -122,8 +121,8 @@ async def test_lists_are_filtered_by_state_creative_and_project(house: House, ac
     assert await names(acme, creative_id="c1") == [bad, good]
     assert await names(acme, project="p1", size=1) == [other, good]
     assert await names(acme, creative_id="c1", project="p1") == [good]
-    assert await names(acme, states=[Job.STATE_FALLBACK]) == [bad]
-    both = [Job.STATE_FALLBACK, Job.STATE_SUCCEEDED]
+    assert await names(acme, states=[Job.STATE_FAILED]) == [bad]
+    both = [Job.STATE_FAILED, Job.STATE_SUCCEEDED]
     assert await names(acme, states=both) == [other, bad, good]
     assert await names(acme, states=[Job.STATE_QUEUED]) == []
     assert await names(acme, creative_id="c3") == []
