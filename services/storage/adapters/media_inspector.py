@@ -15,9 +15,11 @@ from av.error import FFmpegError
 
 from services.common.errors import DataLoss
 from services.storage.adapters.ebml_elements import refuse_after_segment
+from services.storage.adapters.flac_frames import refuse_broken_flac
 from services.storage.adapters.media_formats import MAX_PIXELS, MP4, Format, found_in, opened
 from services.storage.adapters.mp4_boxes import C2PA_BOX, ends_with_index, top_level_boxes
 from services.storage.adapters.picture_structure import Picture, picture_in
+from services.storage.adapters.sound_structure import refuse_broken
 from services.storage.adapters.stowaways import (
     refuse_after_riff,
     refuse_archive,
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 _INDEXED = {"probesize": "32", "skip_frame": "all"}
 _PICTURES = frozenset({"png", "jpeg", "gif", "webp"})
 _CODECS = {"jpeg": "mjpeg"}
+_HEADLESS = frozenset({"mp3", "aac", "flac"})
+# Microseconds of silence, and no more, that encoders put around sound, and that players leave out.
+_LEAD_IN = 250_000
 # Larger ones are not unpacked while somebody waits, only when they are drawn from later: 64 MiB
 # for a picture, which are 16 megapixels at four bytes each, and a few seconds for all frames.
 _DECODED_BYTES = 1 << 26
@@ -78,6 +83,10 @@ def _alone(path: Path, found: Format) -> Picture | None:
         refuse_after_segment(path)
     elif found.container == "wav":
         refuse_after_riff(path)
+    elif found.container == "flac":
+        refuse_broken_flac(path)
+    else:
+        refuse_broken(path, found.container)
     return None
 
 
@@ -133,16 +142,20 @@ def _measure(container: Any, found: Format, *, open_ended: bool) -> MediaInfo:
         _check_size(video.width, video.height, found)
     still = found.container in _PICTURES
     frames, shown = (
-        (_decoded(container), Fraction(0)) if still else _count(container, video, open_ended)
+        (_decoded(container), Fraction(0))
+        if still
+        else _count(container, video or audio, open_ended)
     )
-    if video is not None and (frames == 0 or frames < video.frames):
+    if video is None:
+        frames = 0
+    elif frames == 0 or frames < video.frames:
         msg = f"the {found.container} file is cut off: {frames} of {video.frames} frames"
         raise DataLoss(msg)
-    length = round(shown * av.time_base) if shown else container.duration
+    length = _length(container, found, round(shown * av.time_base), of_sound=video is None)
     return MediaInfo(
         container=found.container,
-        video_codec=video.codec_context.name if video else "",
-        audio_codec=audio.codec_context.name if audio else "",
+        video_codec=video.codec_context.codec.canonical_name if video else "",
+        audio_codec=audio.codec_context.codec.canonical_name if audio else "",
         width=video.width if video else 0,
         height=video.height if video else 0,
         fps=_rate(video, frames),
@@ -151,8 +164,19 @@ def _measure(container: Any, found: Format, *, open_ended: bool) -> MediaInfo:
     )
 
 
-def _count(container: Any, video: Any, open_ended: bool) -> tuple[int, Fraction]:
-    """Return how many pictures there are, and for how many seconds they are seen.
+def _length(container: Any, found: Format, read: int, *, of_sound: bool) -> int | None:
+    """Return how long it lasts in microseconds, of which ``read`` were: of a film, its picture.
+
+    Of sound that has no header of its own FFmpeg tells what the first part says, or guesses.
+    """
+    told: int | None = container.duration
+    if of_sound and told and (found.container not in _HEADLESS or abs(told - read) < _LEAD_IN):
+        return told
+    return read or told
+
+
+def _count(container: Any, counted: Any, open_ended: bool) -> tuple[int, Fraction]:
+    """Return how many packets of a stream there are, and how many seconds they last.
 
     The file itself may last longer, for its sound. What an edit list hides is not seen.
     """
@@ -165,10 +189,10 @@ def _count(container: Any, video: Any, open_ended: bool) -> tuple[int, Fraction]
         if number >= _MAX_PACKETS:
             msg = f"the file has more than {_MAX_PACKETS} packets"
             raise DataLoss(msg)
-        if packet.stream is video and packet.size:
+        if packet.stream is counted and packet.size:
             frames += 1
             seen = _spread(seen, packet)
-    return frames, (seen[1] - seen[0]) * video.time_base if seen else Fraction(0)
+    return frames, (seen[1] - seen[0]) * counted.time_base if seen else Fraction(0)
 
 
 def _spread(seen: tuple[int, int] | None, packet: Any) -> tuple[int, int] | None:
