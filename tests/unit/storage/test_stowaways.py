@@ -102,6 +102,35 @@ def test_a_film_that_was_written_while_it_was_made_is_taken_and_nothing_behind_i
             look(tmp_path, whole + tail, "video/webm")
 
 
+@pytest.mark.parametrize("name", ["webm", "matroska"])
+@pytest.mark.parametrize("made", ["at once", "while it was sent"])
+@pytest.mark.parametrize("quarter", [1, 2, 3])
+def test_a_film_of_which_a_quarter_is_zeros_is_refused(
+    tmp_path: Path, name: str, made: str, quarter: int
+) -> None:
+    """FFmpeg goes on behind it, and tells a length that is not there."""
+    told, kind = (
+        [FILM, "-c:v", "libvpx", "-g", "1"],
+        f"video/{'webm' if name == 'webm' else 'x-matroska'}",
+    )
+    whole = encoded(tmp_path / "film", name, told) if made == "at once" else streamed(name, told)
+    look(tmp_path, whole, kind)
+    length = len(whole) // 4
+    start = quarter * length
+    with pytest.raises(DataLoss, match="damaged"):
+        look(tmp_path, whole[:start] + bytes(length) + whole[start + length :], kind)
+
+
+def test_one_bit_of_a_film_that_is_another_is_found_by_the_sum_of_its_cluster(
+    corpus: dict[str, bytes], tmp_path: Path
+) -> None:
+    whole = corpus["video/x-matroska"]
+    place = len(whole) // 2
+    broken = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
+    with pytest.raises(DataLoss, match="another sum"):
+        look(tmp_path, broken, "video/x-matroska")
+
+
 def test_sound_that_was_sent_while_it_was_made_is_taken(tmp_path: Path) -> None:
     """As some vendors send speech: a header that knows no length, and what comes until the end."""
     whole = streamed("wav", ["sine=duration=1.1"])
