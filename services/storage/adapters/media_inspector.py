@@ -23,6 +23,7 @@ from services.storage.adapters.sound_structure import refuse_broken
 from services.storage.adapters.stowaways import (
     refuse_after_riff,
     refuse_archive,
+    refuse_document,
     refuse_hidden,
     sent_as_made,
 )
@@ -75,6 +76,7 @@ def measure(path: Path, content_type: str) -> MediaInfo:
 def _alone(path: Path, found: Format) -> Picture | None:
     """Raise ``DataLoss`` unless the file ends where its format does; returns what a picture is."""
     refuse_archive(path)
+    refuse_document(path)
     if found.container in _PICTURES:
         return picture_in(path, found.container)
     if found is MP4:

@@ -1,6 +1,8 @@
-"""Files that are something else as well: an archive or a page behind, or inside, a film.
+"""Files that are something else as well: an archive, a document or a page behind, or in, a film.
 
-Whoever takes such a file for the other thing runs what the film's makers never saw.
+Whoever takes such a file for the other thing runs what the film's makers never saw. What counts is
+where somebody would read it: an archive from its end or behind a program, a document from its first
+kilobyte. Behind the end of its own format no file has anything.
 """
 
 from __future__ import annotations
@@ -23,20 +25,44 @@ _PADDING = frozenset({b"free", b"skip", b"wide", b"uuid"})
 # fast.
 _FOREIGN = re.compile(
     rb"<(?i:!doctype\s+html|html|head|body|script|svg|iframe|\?php)|PK\x03\x04|PK\x05\x06"
+    rb"|%PDF-|\x7fELF[\x01\x02][\x01\x02]\x01"
 )
 _OVERLAP = 32
 _BLOCK = 1024 * 1024
 # APPNOTE 4.3.16: an archive is found by a record of 22 bytes and a comment at its end; of a large
 # one the 20 bytes before them tell (4.3.15).
 _ARCHIVE, _LISTING, _LARGE = b"PK\x05\x06", b"PK\x01\x02", b"PK\x06\x07"
+_AN_ARCHIVE = "the file is an archive as well"
 _RECORD, _LOCATOR = 22, 20
 _ARCHIVE_TAIL = _LOCATOR + _RECORD + 0xFFFF
+# Readers of PDF look for its header in the first 1,024 bytes (ISO 32000-1, annex H.3.4.1).
+_DOCUMENT, _DOCUMENT_WITHIN = b"%PDF-", 1024
+# 7-Zip and unrar look for an archive behind a program that unpacks it, a few MiB at most.
+_BEHIND_PROGRAMS = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07")
+_PROGRAM_BYTES = 8 * 1024 * 1024
 # RIFF sizes from here on are what is written where the size is not known yet.
 _SENT_AS_MADE = 0x7FFF0000
 
 
+def refuse_document(path: Path) -> None:
+    """Raise ``DataLoss`` when a reader of documents would take the file for a PDF."""
+    with path.open("rb") as file:
+        head = file.read(_DOCUMENT_WITHIN)
+    if _DOCUMENT in head:
+        msg = "the file is a PDF document as well"
+        raise DataLoss(msg)
+
+
 def refuse_archive(path: Path) -> None:
-    """Raise ``DataLoss`` when the file can be opened as a ZIP archive, whatever else it is."""
+    """Raise ``DataLoss`` when the file can be opened as a ZIP, RAR or 7z archive as well."""
+    with path.open("rb") as file:
+        head = file.read(_PROGRAM_BYTES)
+    if any(archive in head for archive in _BEHIND_PROGRAMS):
+        raise DataLoss(_AN_ARCHIVE)
+    _refuse_zip(path)
+
+
+def _refuse_zip(path: Path) -> None:
     size = path.stat().st_size
     with path.open("rb") as file:
         start = max(0, size - _ARCHIVE_TAIL)
@@ -45,8 +71,7 @@ def refuse_archive(path: Path) -> None:
         at = tail.rfind(_ARCHIVE)
         while at >= 0:
             if _is_archive(file, start + at, tail[max(0, at - _LOCATOR) : at + _RECORD]):
-                msg = "the file is an archive as well"
-                raise DataLoss(msg)
+                raise DataLoss(_AN_ARCHIVE)
             at = tail.rfind(_ARCHIVE, 0, at)
 
 

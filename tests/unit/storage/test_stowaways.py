@@ -14,6 +14,7 @@ from services.common.errors import DataLoss
 from services.storage.adapters.media_inspector import measure
 from services.storage.adapters.mp4_boxes import C2PA_BOX
 from tests.unit.storage.clips import mp4, png
+from tests.unit.storage.test_sound_structure import recorded
 
 FILM = "testsrc=size=64x48:rate=8:duration=1"
 SOUND = "sine=frequency=440:duration=1"
@@ -60,7 +61,16 @@ def archive(comment: bytes = b"") -> bytes:
 
 
 PAGE = b"<html><script>alert(1)</script></html>"
-TAILS = {"a byte": b"x", "zeros": bytes(64), "an archive": archive(), "a page": PAGE}
+PDF = b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer\n<< /Root 1 0 R >>\n%%EOF\n"
+PROGRAM = b"\x7fELF\x02\x01\x01" + bytes(57)
+TAILS = {
+    "a byte": b"x",
+    "zeros": bytes(64),
+    "an archive": archive(),
+    "a page": PAGE,
+    "a document": PDF,
+    "a program": PROGRAM,
+}
 
 
 def look(folder: Path, data: bytes, content_type: str) -> None:
@@ -145,9 +155,11 @@ def box(kind: bytes, content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("kind", [b"free", b"skip", b"wide", b"uuid"])
-@pytest.mark.parametrize("content", [archive(), PAGE, bytes(2**20 - 5) + PAGE], ids=len)
+@pytest.mark.parametrize(
+    "content", [archive(), PAGE, PDF, PROGRAM, bytes(2**20 - 5) + PAGE], ids=len
+)
 @pytest.mark.parametrize("first", [True, False])
-def test_the_padding_of_a_film_holds_neither_archive_nor_page(
+def test_the_padding_of_a_film_holds_nothing_else(
     tmp_path: Path, kind: bytes, content: bytes, first: bool
 ) -> None:
     film, hidden = mp4(), box(kind, bytes(16) + content)
@@ -162,11 +174,51 @@ def test_an_archive_that_hides_in_what_players_read_is_found(tmp_path: Path) -> 
     with pytest.raises(DataLoss, match="archive"):
         look(tmp_path, film + hidden, "video/mp4")
     picture = png()
-    note = b"tEXtComment\0" + archive()
-    chunk = (len(note) - 4).to_bytes(4, "big") + note + zlib.crc32(note).to_bytes(4, "big")
     look(tmp_path, picture, "image/png")
     with pytest.raises(DataLoss, match="archive"):
-        look(tmp_path, picture[:33] + chunk + picture[33:], "image/png")
+        look(tmp_path, noted_png(picture, archive()), "image/png")
+
+
+def noted_png(picture: bytes, said: bytes) -> bytes:
+    note = b"tEXtComment\0" + said
+    chunk = (len(note) - 4).to_bytes(4, "big") + note + zlib.crc32(note).to_bytes(4, "big")
+    return picture[:33] + chunk + picture[33:]
+
+
+def noted_jpeg(picture: bytes, said: bytes) -> bytes:
+    return picture[:2] + b"\xff\xfe" + (2 + len(said)).to_bytes(2, "big") + said + picture[2:]
+
+
+def noted_mp3(said: bytes) -> bytes:
+    frame = b"PRIV" + len(said).to_bytes(4, "big") + bytes(2) + said
+    size = len(frame)
+    head = b"ID3\x03\0\0" + bytes((0, 0, size >> 7, size & 0x7F))
+    return head + frame + recorded("mp3", "-write_xing", "0", "-id3v2_version", "0")
+
+
+@pytest.mark.parametrize("said", [PDF, b"Rar!\x1a\x07\x01\0", b"7z\xbc\xaf\x27\x1c\0\4"], ids=len)
+def test_what_readers_look_for_behind_the_beginning_of_a_file_is_in_none(
+    corpus: dict[str, bytes], tmp_path: Path, said: bytes
+) -> None:
+    picture, photo, film = png(), corpus["image/jpeg"], mp4()
+    head = int.from_bytes(film[:4], "big")
+    for kind, plain, both in (
+        ("image/png", noted_png(picture, b"a note"), noted_png(picture, said)),
+        ("image/jpeg", noted_jpeg(photo, b"a note"), noted_jpeg(photo, said)),
+        ("audio/mpeg", noted_mp3(b"a note"), noted_mp3(said)),
+        ("video/mp4", film, film[:head] + box(b"free", said) + film[head:]),
+    ):
+        look(tmp_path, plain, kind)
+        with pytest.raises(DataLoss, match=r"as well|something else"):
+            look(tmp_path, both, kind)
+
+
+def test_a_page_that_nobody_would_show_is_left_in_a_comment(
+    corpus: dict[str, bytes], tmp_path: Path
+) -> None:
+    """Browsers take for a page only what begins like one, and are told to guess nothing."""
+    look(tmp_path, noted_jpeg(corpus["image/jpeg"], PAGE), "image/jpeg")
+    look(tmp_path, noted_png(png(), b"x" * 1024 + PDF), "image/png")
 
 
 @pytest.mark.parametrize("length", [0, 65_514, 65_515, 65_516, 65_535])
