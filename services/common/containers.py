@@ -1,10 +1,15 @@
-"""Containers of media by their first bytes, and the demuxer of FFmpeg's that reads each.
+"""Containers of media by their first bytes, what each carries, and the demuxer that reads it.
 
 FFmpeg's own guess is never asked: a playlist or a concat script that calls itself a clip would make
 it open other files and addresses.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 HEAD_BYTES = 16
 DEMUXERS = {
@@ -20,6 +25,21 @@ DEMUXERS = {
     "mp3": "mp3",
     "aac": "aac",
 }
+CARRIES = {
+    "mp4": ("video/mp4", "video/quicktime", "audio/mp4"),
+    "webm": ("video/webm", "video/x-matroska"),
+    "png": ("image/png",),
+    "jpeg": ("image/jpeg",),
+    "gif": ("image/gif",),
+    "webp": ("image/webp",),
+    "wav": ("audio/wav", "audio/x-wav"),
+    "flac": ("audio/flac",),
+    "ogg": ("audio/ogg", "audio/opus"),
+    "mp3": ("audio/mpeg",),
+    "aac": ("audio/aac",),
+}
+"""The first type of each is what it is when nobody says more."""
+_BRANDS = {b"qt  ": "video/quicktime", b"M4A ": "audio/mp4", b"M4B ": "audio/mp4"}
 _BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"styp"})
 _RIFF = {b"WAVE": "wav", b"WEBP": "webp"}
 _MAGIC = (
@@ -45,3 +65,13 @@ def container_of(head: bytes) -> str:
     if head[:4] == b"RIFF":
         return _RIFF.get(head[8:12], "")
     return next((name for magic, name in _MAGIC if head.startswith(magic)), "")
+
+
+def carried_type(head: bytes, hints: Iterable[str]) -> str:
+    """Return the media type of a file that begins with ``head``, "" for no known container.
+
+    The first of the ``hints`` that its container may carry holds.
+    """
+    carried = CARRIES.get(container_of(head), ("",))
+    said = _BRANDS.get(head[8:12]) if head[4:8] == b"ftyp" else None
+    return next((hint for hint in hints if hint in carried), said or carried[0])

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import av
 
-from services.common.containers import DEMUXERS, HEAD_BYTES, container_of
+from services.common.containers import CARRIES, DEMUXERS, HEAD_BYTES, container_of
 from services.common.errors import DataLoss
-from services.storage.domain.containers import CARRIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

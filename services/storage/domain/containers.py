@@ -1,30 +1,25 @@
-"""The media types that each container may carry."""
+"""The media types of files that nobody has named, or that nobody here reads."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.common.containers import container_of
+from services.common.containers import CARRIES, carried_type
+from services.common.errors import InvalidArgument
 from services.storage.domain.media_types import PLAIN, is_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-CARRIES = {
-    "mp4": ("video/mp4", "video/quicktime", "audio/mp4"),
-    "webm": ("video/webm", "video/x-matroska"),
-    "png": ("image/png",),
-    "jpeg": ("image/jpeg",),
-    "gif": ("image/gif",),
-    "webp": ("image/webp",),
-    "wav": ("audio/wav", "audio/x-wav"),
-    "flac": ("audio/flac",),
-    "ogg": ("audio/ogg", "audio/opus"),
-    "mp3": ("audio/mpeg",),
-    "aac": ("audio/aac",),
-}
-"""The first type of each is what it is when nobody says more."""
-_BRANDS = {b"qt  ": "video/quicktime", b"M4A ": "audio/mp4", b"M4B ": "audio/mp4"}
+_MEDIA = ("video/", "audio/", "image/")
+_CARRIED = frozenset(kind for kinds in CARRIES.values() for kind in kinds)
+
+
+def refuse_unread(content_type: str) -> None:
+    """Raise ``InvalidArgument`` for a kind of picture, sound or film that nobody here reads."""
+    if content_type.startswith(_MEDIA) and content_type not in _CARRIED:
+        field = "asset.content_type"
+        raise InvalidArgument(field, "is no kind of media that is kept", allowed=sorted(_CARRIED))
 
 
 def found_type(head: bytes, hints: Iterable[str]) -> str:
@@ -35,9 +30,8 @@ def found_type(head: bytes, hints: Iterable[str]) -> str:
     what is no medium; one that says a film of what is none makes the look refuse it.
     """
     known = [hint for hint in hints if is_known(hint) and hint != PLAIN]
-    carried = CARRIES.get(container_of(head), ())
-    if not carried:
-        media = (hint for hint in known if hint.startswith(("video/", "audio/", "image/")))
-        return next(media, next(iter(known), PLAIN))
-    said = _BRANDS.get(head[8:12]) if head[4:8] == b"ftyp" else None
-    return next((hint for hint in known if hint in carried), said or carried[0])
+    carried = carried_type(head, known)
+    if carried:
+        return carried
+    media = (hint for hint in known if hint.startswith(_MEDIA))
+    return next(media, next(iter(known), PLAIN))

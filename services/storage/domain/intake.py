@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.common.errors import DataLoss, InvalidArgument
 from services.storage.domain.assets import Description, Lineage, fingerprint, without_secrets
+from services.storage.domain.containers import refuse_unread
 from services.storage.domain.facets import Facets
 from services.storage.domain.media_ports import Answer
 from services.storage.domain.policies import PREVIEWS
@@ -50,6 +51,7 @@ class Intake:
 
     def __post_init__(self) -> None:
         """Raise ``InvalidArgument`` for what can never work."""
+        refuse_unread(self.description.content_type)
         bounded("request_id", self.request_id, MAX_REQUEST_ID, least=1)
         if self.description.iteration > MAX_ITERATION:
             name = "asset.iteration"
@@ -85,7 +87,8 @@ class Intake:
     def verify(self, staged: StagedFile) -> None:
         """Raise ``InvalidArgument`` or ``DataLoss`` where other bytes came than were announced."""
         if staged.size_bytes == 0:
-            name = "chunk"
+            # What the caller has sent: an address, or the file itself.
+            name = "uri" if self.origin else "chunk"
             raise InvalidArgument(name, "the file is empty")
         if self.size_bytes and self.size_bytes != staged.size_bytes:
             msg = f"{self.size_bytes} bytes were announced and {staged.size_bytes} arrived"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import mimetypes
 from pathlib import Path
 from typing import Annotated
 
@@ -16,9 +15,7 @@ from services.common.ids import new_id
 from services.suite.commands.assets import Address, named, run_stored, stored_at
 from services.suite.commands.facets import AXES, OPTION, facets_alone
 from services.suite.commands.session import EXIT_CODES, ApiKey, err
-from services.suite.commands.transfer import brought, file_name, present, taken
-
-_PLAIN = "application/octet-stream"
+from services.suite.commands.transfer import brought, file_name, media_type, present, taken
 
 
 def upload(
@@ -34,6 +31,8 @@ def upload(
 ) -> None:
     """Put a file into storage and print its name; the same file is brought once.
 
+    What lies at an address may be another tomorrow: it is fetched each time.
+
     Example: reelmesh upload portrait.png --with characters=Emma --label campaign=winter
     """
     shown = facets_alone(having or [], "name others with --label")
@@ -48,10 +47,8 @@ def upload(
             if not await asyncio.to_thread(path.is_file):
                 message = f"there is no file {source!r}, and it is no address"
                 raise typer.BadParameter(message, param_hint="SOURCE")
-            told.content_type = mimetypes.guess_type(path.name)[0] or _PLAIN
-            # Told otherwise, the same file is another asset.
-            said = hashlib.sha256(told.SerializeToString(deterministic=True)).hexdigest()
-            return (await brought(storage, path, told, kind=f"file-{said[:12]}")).name
+            told.content_type = await asyncio.to_thread(media_type, path)
+            return (await brought(storage, path, told, kind=_kind("file", told))).name
 
     typer.echo(run_stored(work, address))
 
@@ -121,6 +118,12 @@ def delete(
 
     name = run_stored(work, address)
     err.print(f"{name} is deleted.", markup=False)
+
+
+def _kind(source: str, told: asset_pb2.Asset) -> str:
+    """Return what a request begins with: told otherwise, the same file is another asset."""
+    said = hashlib.sha256(told.SerializeToString(deterministic=True)).hexdigest()
+    return f"{source}-{said[:12]}"
 
 
 def _labels(pairs: list[str]) -> dict[str, str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import mimetypes
 import os
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from reelmesh.storage.v1 import asset_pb2
 from reelmesh.storage.v1 import storage_service_pb2 as pb
+from services.common.containers import HEAD_BYTES, carried_type
 from services.common.errors import DataLoss, Unavailable
 from services.common.ids import new_id
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 _CHUNK = 256 * 1024
 _HALF = ".part"
 _LONGEST_SUFFIX = 32
+_PLAIN = "application/octet-stream"
+# Enough to tell text from what is none.
+_HEAD_BYTES = 4096
 
 
 async def taken(storage: StorageServiceAsyncStub, asset: asset_pb2.Asset, target: Path) -> None:
@@ -41,6 +46,20 @@ async def taken(storage: StorageServiceAsyncStub, asset: asset_pb2.Asset, target
         half.replace(target)
     finally:
         half.unlink(missing_ok=True)
+
+
+def media_type(path: Path) -> str:
+    """Return the type that a file has: media by their bytes, the rest by the end of its name.
+
+    What is to be text and has zeros in it is none: other kinds of files end in ``.ts`` as well.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    guess = mimetypes.guess_type(path.name)[0] or _PLAIN
+    carried = carried_type(head[:HEAD_BYTES], (guess,))
+    if carried:
+        return carried
+    return _PLAIN if guess.startswith("text/") and b"\0" in head else guess
 
 
 async def brought(

@@ -1,6 +1,7 @@
 """Assets, facets, metadata and pages as plain values."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,7 @@ from services.storage.domain.keys import ObjectKey
 from services.storage.domain.media_types import guessed_from_path, served_as, shown_inline
 from services.storage.domain.metadata import ascii_safe, object_metadata
 from services.storage.domain.paging import PageRequest, next_token, read_page
+from services.storage.domain.ports import StagedFile
 
 NOW = datetime(2025, 8, 12, 14, 30, 52, tzinfo=UTC)
 KEPT = st.text(
@@ -67,6 +69,23 @@ def test_wrong_facets_name_their_axis(facets: dict[str, object], field: str) -> 
 def test_wrong_descriptions_name_the_field(told: dict[str, object], field: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         Description(**told)  # type: ignore[arg-type]  # fields by name
+    assert caught.value.violations[0].field == field
+
+
+@pytest.mark.parametrize(
+    "kind", ["image/bmp", "image/tiff", "image/svg+xml", "video/x-msvideo", "audio/x-aiff"]
+)
+def test_media_that_nobody_reads_are_refused_before_their_bytes_come(kind: str) -> None:
+    with pytest.raises(InvalidArgument, match=r"no kind of media.*allowed: audio/aac.*video/mp4"):
+        Intake(tenant="acme", request_id="r", description=Description(content_type=kind))
+
+
+@pytest.mark.parametrize(("origin", "field"), [("", "chunk"), ("https://host/clip", "uri")])
+def test_an_empty_file_is_told_by_what_its_caller_has_sent(origin: str, field: str) -> None:
+    described = Description(content_type="video/mp4")
+    told = Intake(tenant="acme", request_id="r", description=described, origin=origin)
+    with pytest.raises(InvalidArgument, match="empty") as caught:
+        told.verify(StagedFile(Path("none"), 0, ""))
     assert caught.value.violations[0].field == field
 
 

@@ -1,6 +1,7 @@
 """What the inspector measures and what it refuses, on real files."""
 
 import zlib
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from services.storage.adapters.media_inspector import measure
 from services.storage.adapters.mp4_boxes import begins_with_index, top_level_boxes
 from services.storage.domain.assets import MediaInfo
 from tests.unit.storage.clips import mp4, png
-from tests.unit.storage.recordings import moving, repacked, sound
+from tests.unit.storage.recordings import film, moving, repacked, sound
 
 CLIP = mp4(sound=True, seconds=1)
 
@@ -36,6 +37,23 @@ def test_a_clip_is_measured(tmp_path: Path) -> None:
         duration=timedelta(seconds=1),
         frames=8,
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "codecs"),
+    [
+        ("audio/mpeg", lambda: sound("mp3", "libmp3lame"), ("", "mp3")),
+        ("audio/opus", lambda: sound("ogg", "libopus", suffix=".opus"), ("", "opus")),
+        ("video/mp4", lambda: film("mp4", "libsvtav1", "aac"), ("av1", "aac")),
+        ("video/webm", lambda: film("webm", "libvpx", "libopus"), ("vp8", "opus")),
+    ],
+)
+def test_a_codec_has_the_name_that_the_world_has_for_it(
+    tmp_path: Path, kind: str, data: Callable[[], bytes], codecs: tuple[str, str]
+) -> None:
+    """Not the one of whoever decodes it here."""
+    found = measure(written(tmp_path, data()), kind)
+    assert (found.video_codec, found.audio_codec) == codecs
 
 
 def test_a_clip_is_as_long_as_its_picture_however_long_its_sound_is(tmp_path: Path) -> None:
