@@ -7,18 +7,26 @@ import os
 import re
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
+from av.video.reformatter import ColorRange
 
+from services.common.errors import DataLoss
+from services.storage.adapters.derive_colours import MATRIX
 from services.storage.adapters.derive_stills import upright
 from services.storage.adapters.media_formats import opened
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from services.storage.adapters.derive_stills import Alive
 
 # Lines and quality (x264's rate factor) of the two previews.
 _PREVIEWS = {"preview": (360, 28), "preview_small": (180, 34)}
+_TICK, _USUAL_RATE = Fraction(1, 90_000), Fraction(25)
+_AS_TOLD = {"dst_colorspace": MATRIX, "dst_color_range": ColorRange.MPEG}
+_SMPTE170M = 6
 _SEGMENT_SECONDS = 4
 # What every player of HLS can play; anything else would have to be encoded again.
 _STREAMED = frozenset({"h264", "aac"})
@@ -45,20 +53,54 @@ def _write_preview(
         opened(Path(source)) as film,
         av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as small,
     ):
-        rate = film.streams.video[0].average_rate or Fraction(25)
-        encoded = small.add_stream("libx264", rate=rate)
-        encoded.options = {"preset": "veryfast", "crf": str(quality), "threads": "1"}
-        width = height = 0
-        for number, frame in enumerate(upright(film, frames)):
+        encoded: Any = None
+        lasts = 0
+        stream = film.streams.video[0]
+        for shown, frame in _timed(upright(film, frames), stream.average_rate or _USUAL_RATE):
             alive()
-            if not number:
-                height = min(lines, frame.height) // 2 * 2
-                width = max(2, round(frame.width * height / frame.height) // 2 * 2)
-                encoded.width, encoded.height, encoded.pix_fmt = width, height, "yuv420p"
-            picture = frame.reformat(width=width, height=height, format="yuv420p")
-            picture.pts, picture.time_base = number, 1 / rate
+            if encoded is None:
+                encoded = _encoder(small, stream.average_rate or _USUAL_RATE, frame, lines)
+                encoded.options = {"preset": "veryfast", "crf": str(quality), "threads": "1"}
+            size = {"width": encoded.width, "height": encoded.height}
+            picture = frame.reformat(**size, format="yuv420p", **_AS_TOLD)
+            picture.pts, picture.time_base = shown, _TICK
+            lasts = round(frame.duration * frame.time_base / _TICK)
             small.mux(encoded.encode(picture))
-        small.mux(encoded.encode(None))
+        if encoded is None:
+            msg = "no frame could be decoded"
+            raise DataLoss(msg)
+        for packet in encoded.encode(None):
+            # Of all others it is the time until the next; encoders tell the usual one.
+            packet.duration = lasts or packet.duration
+            small.mux(packet)
+
+
+def _timed(frames: Iterator[Any], rate: Fraction) -> Iterator[tuple[int, Any]]:
+    """Yield the frames with the ticks at which they are shown; the first is shown at once.
+
+    One without a time comes as long after the one before as they usually do.
+    """
+    usual = round(1 / rate / _TICK)
+    begin, shown = None, -usual
+    for frame in frames:
+        told = shown + usual
+        if frame.pts is not None:
+            at = round(frame.pts * frame.time_base / _TICK)
+            begin = at if begin is None else begin
+            told = at - begin
+        shown = max(shown + 1, told)
+        yield shown, frame
+
+
+def _encoder(small: Any, rate: Fraction, frame: Any, lines: int) -> Any:
+    """Return a stream of so many lines that plays at the times of the film, in its shape."""
+    encoded = small.add_stream("libx264", rate=rate)
+    height = min(lines, frame.height) // 2 * 2
+    encoded.width = max(2, round(frame.width * height / frame.height) // 2 * 2)
+    encoded.height, encoded.pix_fmt = height, "yuv420p"
+    told = encoded.codec_context
+    told.time_base, told.colorspace, told.color_range = _TICK, _SMPTE170M, ColorRange.MPEG.value
+    return encoded
 
 
 def _write_hls(source: str, folder: Path, alive: Alive) -> dict[str, str]:
@@ -77,7 +119,7 @@ def _write_hls(source: str, folder: Path, alive: Alive) -> dict[str, str]:
     }
     with opened(Path(source)) as film:
         streams = [*film.streams.video[:1], *film.streams.audio[:1]]
-        if any(stream.codec_context.name not in _STREAMED for stream in streams):
+        if any(stream.codec_context.codec.canonical_name not in _STREAMED for stream in streams):
             return {}
         with av.open(str(playlist), "w", format="hls", options=options) as streamed:
             into = {each.index: streamed.add_stream_from_template(each) for each in streams}

@@ -13,6 +13,7 @@ from av.error import FFmpegError
 from av.filter import Graph
 
 from services.common.errors import DataLoss
+from services.storage.adapters.derive_colours import MATRIX, on_white, with_matrix
 from services.storage.adapters.media_formats import MAX_PIXELS, opened
 from services.storage.domain.deriving import LONG_PIXELS, QUICK_PIXELS
 
@@ -59,12 +60,14 @@ def _pick(source: str, frames: int, alive: Alive) -> tuple[Any, list[Any]]:
 
     Of the full size at most two are held at a time: they may be very large.
     """
-    face, tiles = None, []
+    drawn, frame, face, tiles = None, None, None, []
     with opened(Path(source)) as film:
         stream = film.streams.video[0]
         stream.thread_type = "SLICE"
         long = frames * stream.width * stream.height > QUICK_PIXELS
-        for tile, frame in _sought(film, alive) if long else _counted(film, frames, alive):
+        for tile, found in _sought(film, alive) if long else _counted(film, frames, alive):
+            if found is not drawn:
+                drawn, frame = found, on_white(found)
             tiles.append(_scaled(frame, _TILE))
             # Until the middle one has come, the last before it: a film may have fewer frames.
             face = frame if tile <= _COUNT // 2 else face
@@ -164,7 +167,7 @@ def _turning(stream: Any, first: Any) -> Turn:
     if pixel != 1 and Fraction(1, 4) <= pixel <= 4:
         wanted.insert(0, ("scale", f"{round(first.width * pixel / 2) * 2}:{first.height}"))
     if not wanted:
-        return lambda frame: frame
+        return with_matrix
     graph = Graph()
     begin = graph.add_buffer(template=stream, time_base=stream.time_base)
     steps = [graph.add(*step) for step in wanted]
@@ -172,7 +175,7 @@ def _turning(stream: Any, first: Any) -> Turn:
 
     def turned(frame: Any) -> Any:
         begin.push(frame)
-        return graph.pull()
+        return with_matrix(graph.pull())
 
     return turned
 
@@ -180,7 +183,7 @@ def _turning(stream: Any, first: Any) -> Turn:
 def _scaled(frame: Any, width: int) -> Any:
     width = min(width, frame.width) // 2 * 2 or 2
     height = max(2, round(frame.height * width / frame.width) // 2 * 2)
-    return frame.reformat(width=width, height=height, format="yuvj420p")
+    return frame.reformat(width=width, height=height, format="yuvj420p", dst_colorspace=MATRIX)
 
 
 def _thumbnail(face: Any, _tiles: list[Any]) -> Any:

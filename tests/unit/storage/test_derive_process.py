@@ -10,12 +10,14 @@ import av
 import numpy as np
 import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
+from PIL import Image
 
 from services.common.errors import DataLoss
 from services.storage.adapters.derive_process import make
 from services.storage.adapters.line_server import answered
 from tests.unit.storage.test_stowaways import FORMATS, streamed
 
+SMPTE170M = 6
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
@@ -69,6 +71,72 @@ def test_pixels_that_are_not_square_are_stretched(tmp_path: Path) -> None:
     assert seen(made["preview"])[0] == (214, 90)
     bomb = film(tmp_path / "bomb.mp4", pixel=Fraction(60_000))
     assert seen(make(str(bomb), str(tmp_path), 4, ["poster"])["poster"])[0] == (160, 90)
+
+
+def high(path: Path, *told: str) -> Path:
+    """A film of one second in high definition, pure green on the left and pure red on the right."""
+    green = "color=lime:size=640x720:rate=8:duration=1"
+    both = f"{green},pad=1280:720:0:0:red,scale=out_color_matrix=bt709,format=yuv420p"
+    command = [get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", both, "-c:v", "libx264"]
+    subprocess.run([*command, "-crf", "1", *told, str(path)], check=True)
+    return path
+
+
+@pytest.mark.parametrize("told", [("-colorspace", "bt709"), ()], ids=["told", "untold"])
+def test_the_colours_of_high_definition_stay_what_they_are(
+    tmp_path: Path, told: tuple[str, ...]
+) -> None:
+    """Of a film that does not tell, players take the matrix of BT.709 from 720 lines on."""
+    path = high(tmp_path / "high.mp4", *told)
+    roles = ["thumbnail", "poster", "contact_sheet", "preview", "preview_small"]
+    made = make(str(path), str(tmp_path), 8, roles)
+    for role in roles:
+        picture = Image.open(made[role]) if made[role].endswith(".jpg") else first(made[role])
+        for place, colour in ((0.1, (0, 255, 0)), (0.9, (255, 0, 0))):
+            found = picture.convert("RGB").getpixel(
+                (round(picture.width * place), picture.height // 10)
+            )
+            assert found == pytest.approx(colour, abs=8), role
+
+
+def first(path: str) -> Image.Image:
+    """The first picture as a player shows it that heeds what the film tells, or SD's matrix."""
+    with av.open(path) as shown:
+        assert shown.streams.video[0].codec_context.colorspace == SMPTE170M
+        return Image.fromarray(next(shown.decode(video=0)).to_ndarray(format="rgb24"))
+
+
+def test_a_preview_plays_at_the_times_of_its_film(tmp_path: Path) -> None:
+    path = tmp_path / "seldom.mp4"
+    with av.open(str(path), "w") as target:
+        stream = target.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in [*range(10), *range(90, 100)]:
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 99, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            target.mux(stream.encode(frame))
+        target.mux(stream.encode(None))
+    made = make(str(path), str(tmp_path), 20, ["preview"])
+    for each in (str(path), made["preview"]):
+        with av.open(each) as shown:
+            times = [frame.time for frame in shown.decode(video=0)]
+            assert times == pytest.approx([n / 10 for n in [*range(10), *range(90, 100)]])
+            assert shown.duration == pytest.approx(10_000_000, abs=100_000)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF"])
+def test_what_is_transparent_is_drawn_on_white(tmp_path: Path, kind: str) -> None:
+    logo = Image.new("RGBA", (64, 48), (0, 0, 0, 0))
+    logo.paste((0, 0, 0, 255), (16, 12, 48, 36))
+    path = tmp_path / "logo"
+    logo.save(path, kind, **({"lossless": True} if kind == "WEBP" else {}))
+    made = make(str(path), str(tmp_path), 1, ["thumbnail", "poster", "contact_sheet"])
+    for role, size in (("thumbnail", (64, 48)), ("poster", (64, 48))):
+        drawn = Image.open(made[role])
+        assert drawn.size == size
+        light = drawn.convert("L")
+        assert light.crop((2, 2, 10, 8)).getextrema()[0] == pytest.approx(255, abs=5)
+        assert light.crop((24, 20, 40, 28)).getextrema()[1] == pytest.approx(0, abs=5)
 
 
 def told_apart(path: Path, *, frames: int, gop: int, index: bool = True) -> Path:
