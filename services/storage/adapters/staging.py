@@ -10,6 +10,7 @@ import shutil
 import threading
 import time
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from services.common.errors import ResourceExhausted, StorageFull
@@ -28,6 +29,30 @@ _LEFTOVER = ".part"
 _BUFFER_BYTES = 1024 * 1024
 
 
+def _free(folder: Path) -> int:
+    """Return how many bytes the file system has for us."""
+    facts = os.statvfs(folder)
+    return facts.f_bavail * facts.f_frsize
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What is free on the disk of ``folder``, of which ``kept`` bytes stay so: others live there.
+
+    Records do, so that what is stored can still be deleted.
+    """
+
+    folder: Path
+    kept: int = 0
+    free: Callable[[Path], int] = _free
+
+    def check(self, more: int) -> None:
+        """Raise ``StorageFull`` unless so many bytes can come."""
+        if self.kept and self.free(self.folder) - more < self.kept:
+            msg = "the disk of the storage service is nearly full"
+            raise StorageFull(msg)
+
+
 class FolderStage:
     """One file being received, gathered in a buffer that one thread then hashes and another writes.
 
@@ -36,9 +61,12 @@ class FolderStage:
     page.
     """
 
-    def __init__(self, path: Path, max_bytes: int, disk: Disk, sums: PartSums | None) -> None:
+    def __init__(
+        self, path: Path, max_bytes: int, disk: Disk, *, room: Room, sums: PartSums | None
+    ) -> None:
         """Receive into ``path``, which is created by the first write; ``sums`` are taken along."""
         self._path = path
+        self._room = room
         self._max_bytes = max_bytes
         self._disk = disk
         self._filling, self._idle = bytearray(), bytearray()
@@ -113,6 +141,7 @@ class FolderStage:
         with self._turn:
             if self._discarded:
                 return
+            self._room.check(len(data))
             if self._file is None:
                 self._file = self._path.open("xb", buffering=0)
             _write_all(self._file, data)
@@ -149,24 +178,26 @@ class FolderStaging:
         *,
         new_id: Callable[[], str],
         min_free_bytes: int = 0,
+        free: Callable[[Path], int] = _free,
         summed: bool = False,
     ) -> None:
-        """Keep at least ``min_free_bytes`` of the disk free: others live on it too.
+        """Keep at least ``min_free_bytes`` of the disk free, of which ``free`` tells how many are.
 
         ``summed`` takes the CRC-32 of parts as well, for an object store that checks them.
         """
         self._folder = folder
         self._disk = disk
         self._new_id = new_id
-        self._min_free_bytes = min_free_bytes
+        self._room = Room(folder, min_free_bytes, free)
         self._summed = summed
 
     @asynccontextmanager
-    async def receive(self, max_bytes: int) -> AsyncIterator[FolderStage]:
+    async def receive(self, max_bytes: int, announced: int = 0) -> AsyncIterator[FolderStage]:
         """Open a stage; what is left of it is removed on exit, also on cancellation."""
-        await self._disk.run(self._make_room)
+        await self._disk.run(self._make_room, announced)
         path = self._folder / f"{self._new_id()}{_LEFTOVER}"
-        stage = FolderStage(path, max_bytes, self._disk, PartSums() if self._summed else None)
+        sums = PartSums() if self._summed else None
+        stage = FolderStage(path, max_bytes, self._disk, room=self._room, sums=sums)
         try:
             yield stage
         finally:
@@ -192,12 +223,9 @@ class FolderStaging:
         """Remove parts that nobody has touched for ``older_than``; returns how many."""
         return await self._disk.run(self._sweep, time.time() - older_than.total_seconds())
 
-    def _make_room(self) -> None:
+    def _make_room(self, announced: int) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        facts = os.statvfs(self._folder)
-        if facts.f_bavail * facts.f_frsize < self._min_free_bytes:
-            msg = "the disk of the storage service is nearly full"
-            raise StorageFull(msg)
+        self._room.check(announced)
 
     def _sweep(self, before: float) -> int:
         removed = 0

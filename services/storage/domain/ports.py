@@ -90,8 +90,8 @@ class Stage(Protocol):
 class StagingArea(Protocol):
     """Local room for files before they are published."""
 
-    def receive(self, max_bytes: int) -> AbstractAsyncContextManager[Stage]:
-        """Open a stage; whatever is left in it is removed on exit."""
+    def receive(self, max_bytes: int, announced: int = 0) -> AbstractAsyncContextManager[Stage]:
+        """Open a stage, if ``announced`` bytes have room; what is left is removed on exit."""
 
     def folder(self) -> AbstractAsyncContextManager[Path]:
         """Open a folder for files that are made; it goes on exit with all that is in it."""

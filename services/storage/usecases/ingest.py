@@ -99,7 +99,9 @@ class Ingest:
         Or the record of a twin that was faster, which has a file of its own.
         """
         chunks = await stack.enter_async_context(source)
-        stage = await stack.enter_async_context(self.staging.receive(self._cap(intake)))
+        stage = await stack.enter_async_context(
+            self.staging.receive(self._cap(intake), intake.size_bytes)
+        )
         await self.inspector.expect(intake.description)
         head = b""
         async for chunk in chunks:

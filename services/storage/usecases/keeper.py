@@ -173,13 +173,19 @@ class Keeper:
         try:
             return await self.assets.commit(asset, quota_bytes=quota)
         except StorageFull:
-            # The records have no room: whoever comes again finds record and object as they are.
+            # The records have no room. The file comes again, and is not to take what others need;
+            # one that waits in a spool may have been paid for: nothing of it is given up.
+            with contextlib.suppress(ServiceError):  # no room even for that: the retry finds it
+                await self._withdraw(asset)
             raise
         except ResourceExhausted:
-            # What is visible in the store must have a record: first nobody may commit it any more.
-            if await self.assets.give_up(asset) and await clear(self.blobs, asset):
-                await self.assets.forget(asset)
+            await self._withdraw(asset)
             raise
         except GivenUpError:
             await self._clear(asset)
             raise
+
+    async def _withdraw(self, asset: Asset) -> None:
+        """Remove record and object; first nobody may commit it any more."""
+        if await self.assets.give_up(asset) and await clear(self.blobs, asset):
+            await self.assets.forget(asset)

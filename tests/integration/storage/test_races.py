@@ -378,15 +378,36 @@ async def test_an_upload_over_the_quota_leaves_nothing_unless_a_retry_has_it_now
     assert await two.read(await two.upload()) == b"the bytes"
 
 
-async def test_records_without_room_leave_record_and_object_to_the_retry(one: Replica) -> None:
-    async def full() -> None:
-        raise StorageFull("the disk of the database is full")
+async def full() -> None:
+    raise StorageFull("the disk of the database is full")
 
-    one.assets.before["commit"] = full
+
+async def test_records_without_room_leave_record_and_object_to_the_retry(one: Replica) -> None:
+    one.assets.before |= {"commit": full, "give_up": full}
     with pytest.raises(StorageFull):
         await one.upload()
     assert (len(one.objects()), await one.records()) == (1, ["writing"])
     assert (await one.upload()).key.iteration == 1
+
+
+async def test_what_the_records_have_no_room_for_is_gone_at_once(one: Replica) -> None:
+    """Its object lies on the disk that is full: it would stay there until the sweep."""
+    one.assets.before["commit"] = full
+    with pytest.raises(StorageFull):
+        await one.upload()
+    assert (one.objects(), await one.records()) == ([], [])
+    assert await one.read(await one.upload()) == b"the bytes"
+
+
+async def test_what_waits_in_a_spool_waits_for_room_in_the_records_as_well(one: Replica) -> None:
+    asset = await spooled(one)
+    one.assets.before["commit"] = full
+    with pytest.raises(StorageFull):
+        await one.keeper.send(asset)
+    assert await one.spool.used() == len(b"the bytes")
+    found = await one.keeper.resume(asset)
+    assert found is not None
+    assert await one.read(found) == b"the bytes"
 
 
 async def test_a_twin_that_comes_after_a_deletion_leaves_no_object(

@@ -8,7 +8,7 @@ import resource
 import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 
@@ -114,6 +114,51 @@ async def test_a_nearly_full_disk_takes_no_new_file(tmp_path: Path, disk: Disk) 
     with pytest.raises(ResourceExhausted):
         async with staging.receive(1):
             pytest.fail("it was received")
+
+
+class Small:
+    """A disk of so many bytes, with nothing on it but what lies in one folder."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    def __call__(self, folder: Path) -> int:
+        return self.left - sum(path.stat().st_size for path in folder.iterdir())
+
+
+async def test_what_is_to_stay_free_stays_free_while_bytes_come(tmp_path: Path, disk: Disk) -> None:
+    small = Small(10 * MIB)
+    staging = FolderStaging(tmp_path, disk, new_id=new_id, min_free_bytes=4 * MIB, free=small)
+
+    async def send_on(size: int) -> None:
+        async with staging.receive(100 * MIB) as stage:
+            try:
+                for _ in range(size):
+                    await stage.write(bytes(MIB))
+                await stage.finish()
+            finally:
+                assert small(tmp_path) >= 4 * MIB
+
+    await send_on(6)
+    with pytest.raises(StorageFull, match="nearly full"):
+        await send_on(7)
+    async with staging.receive(100 * MIB) as one:
+        await one.write(bytes(4 * MIB))
+        await one.finish()
+        with pytest.raises(StorageFull, match="nearly full"):
+            await send_on(4)
+    assert small(tmp_path) == 10 * MIB, "nothing is left behind"
+
+
+@pytest.mark.parametrize(("announced", "taken"), [(6 * MIB, True), (6 * MIB + 1, False)])
+async def test_a_file_that_tells_how_large_it_is_is_refused_before_it_comes(
+    tmp_path: Path, disk: Disk, announced: int, taken: bool
+) -> None:
+    small = Small(10 * MIB)
+    staging = FolderStaging(tmp_path, disk, new_id=new_id, min_free_bytes=4 * MIB, free=small)
+    with nullcontext() if taken else pytest.raises(StorageFull):
+        async with staging.receive(100 * MIB, announced):
+            assert taken
 
 
 async def test_a_write_that_waits_while_the_file_is_given_up_does_not_bring_it_back(
