@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from services.storage.domain.ports import Query
 
 _CLAIM_ATTEMPTS = 5
+_TAKEN = "others keep taking the same object key"
 
 
 class SqlAssets(SqlLeftovers):
@@ -70,8 +71,7 @@ class SqlAssets(SqlLeftovers):
             with contextlib.suppress(IntegrityError):
                 if claim := await self._claim(asset, former):
                     return claim
-        msg = "others keep taking the same object key"
-        raise Aborted(msg)
+        raise Aborted(_TAKEN)
 
     async def move(self, asset: Asset) -> Asset:
         """Give a WRITING record the next free iteration; return a faster twin's as it is."""
@@ -83,6 +83,13 @@ class SqlAssets(SqlLeftovers):
         return await self._placed(asset, key, type_columns(asset))
 
     async def _placed(self, asset: Asset, wanted: ObjectKey, more: Mapping[str, Any]) -> Asset:
+        for _ in range(_CLAIM_ATTEMPTS):
+            # Who claims a number that nobody has asks for no lock, and may be faster by a moment.
+            with contextlib.suppress(IntegrityError):
+                return await self._put(asset, wanted, more)
+        raise Aborted(_TAKEN)
+
+    async def _put(self, asset: Asset, wanted: ObjectKey, more: Mapping[str, Any]) -> Asset:
         async with self._begin() as connection:
             key = await free_key(connection, asset, wanted)
             changes = {**key_columns(key), **more, "update_time": micros(self._now())}

@@ -15,6 +15,7 @@ from services.common.ids import new_id
 from services.common.migrate import migrate
 from services.storage.adapters.asset_rows import to_row
 from services.storage.adapters.sql_assets import SqlAssets
+from services.storage.adapters.sql_numbers import free_key
 from services.storage.adapters.sql_search import SqlSearch
 from services.storage.adapters.tables import assets
 from services.storage.adapters.word_index import WORD_INDEXES
@@ -198,6 +199,23 @@ async def test_a_moved_record_has_the_next_free_iteration(store: SqlAssets) -> N
     first = (await store.claim(record("r1"))).asset
     await store.claim(record("r2"))
     assert (await store.move(first)).key.iteration == 3
+
+
+async def test_a_move_to_a_number_that_was_claimed_by_then_goes_on_to_the_next(
+    store: SqlAssets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = (await store.claim(record("r1"))).asset
+    taken = (await store.claim(record("r2"))).asset.key
+    seen = [taken]
+
+    async def late(*told: Any) -> ObjectKey:
+        return seen.pop() if seen else await free_key(*told)
+
+    monkeypatch.setattr("services.storage.adapters.sql_assets.free_key", late)
+    assert (await store.move(first)).key.iteration == 3
+    seen.extend([taken] * 9)
+    with pytest.raises(Aborted):
+        await store.move(first)
 
 
 async def test_a_record_of_another_type_has_a_key_that_ends_so_and_is_drawn_from(
