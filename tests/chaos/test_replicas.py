@@ -14,6 +14,7 @@ from tests.servers import Nats, Postgres
 from tests.stack import Client, Stack
 from tests.stack.waiting import until
 
+# One replica makes four at once: of these one of the two others has at least two.
 JOBS = 8
 pytestmark = pytest.mark.timeout(180)
 
@@ -97,7 +98,7 @@ async def test_the_jobs_of_a_killed_replica_are_taken_over(
 async def test_a_replica_that_is_stopped_in_order_hands_over(replicas: Stack) -> None:
     front = replicas.orchestrators[0].name
     async with replicas.client(orchestrator=front) as client:
-        jobs = await generate(client, "A short walk", 6, seconds=3)
+        jobs = await generate(client, "A short walk", JOBS, seconds=3)
         watching = [asyncio.create_task(client.watch(name, 120)) for name in jobs]
         workers = [s.name for s in replicas.orchestrators if s.name != front]
         victim, _ = await first_held(replicas, workers)
