@@ -34,7 +34,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 _USAGE = 2
 
 
-class MisconfiguredError(Exception):
+class MisconfiguredError(ValueError):
     """Settings that cannot be; each line of the message names a variable and what is wrong."""
 
 

@@ -63,7 +63,7 @@ QUICK = Patience(look_ups=(0.05,), absence=0.3, last_look=2.0, second_looks=(0.3
 
 
 class Death(asyncio.CancelledError):
-    """The process is gone: a cancellation is what nothing in it catches."""
+    """The process is gone: a cancellation that was asked for is what nothing in it catches."""
 
 
 def utc_now() -> datetime:
@@ -84,6 +84,9 @@ class Reaper:
         self.nth -= 1
         if self.nth == 0:
             self.died.set()
+            drive = asyncio.current_task()
+            assert drive is not None
+            drive.cancel()
             raise Death
 
 

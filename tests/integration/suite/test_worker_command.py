@@ -63,7 +63,7 @@ async def test_a_bus_that_is_not_there_is_named_by_its_variable(
 @pytest.mark.parametrize(
     ("words", "field"),
     [
-        (("--tier", "huge"), "tier"),
+        (("--tier", "huge"), "GPU_WORKER_TIER"),
         (("--device", "-1"), "device"),
         (("--drain-seconds", "-1"), "drain-seconds"),
     ],
