@@ -151,6 +151,9 @@ class Database:
             # Used in turns, every connection that was ever needed would stay as warm as the others.
             options["pool_use_lifo"] = True
         engine = create_async_engine(self.url, **options)
+        # Cancelled twice, its own stops a connection's thread before the close that waits for that,
+        # which then waits for ever, cancelled or not; a plain close is always carried out.
+        engine.dialect.do_terminate = engine.dialect.do_close  # type: ignore[method-assign]
         event.listen(engine.sync_engine, "handle_error", _tell_full)
         event.listen(engine.sync_engine, "connect", self._prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)

@@ -1,6 +1,7 @@
 """The same code on SQLite and PostgreSQL; migrations that several replicas start at once."""
 
 import asyncio
+import random
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.common.database import Database
 from services.common.migrate import migrate
+from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -260,3 +262,30 @@ async def test_ping_tells_whether_the_database_is_there(postgres_url: str) -> No
     async with Database("postgresql://nobody@127.0.0.1:1/x", schema="test") as away:
         with pytest.raises(OSError, match="Connect"):
             await away.ping()
+
+
+async def test_writers_who_are_cancelled_twice_leave_no_lock_and_no_task(tmp_path: Path) -> None:
+    """A caller leaves, and its deadline passes: both cancel what it asked for."""
+    dice = random.Random(3)
+
+    async def write(database: Database) -> None:
+        async with database.begin() as connection:
+            await connection.execute(sa.text("INSERT INTO t VALUES (1)"))
+            await connection.execute(sa.text("INSERT INTO t VALUES (2)"))
+
+    async def leave(database: Database) -> None:
+        writing = asyncio.create_task(write(database))
+        await asyncio.sleep(dice.uniform(0, 0.02))
+        for _ in range(2):
+            writing.cancel()
+            await asyncio.sleep(dice.uniform(0, 0.001))
+        await asyncio.gather(writing, return_exceptions=True)
+
+    async with Database(f"sqlite:///{tmp_path / 'a.db'}", schema="a") as database:
+        async with database.begin() as connection:
+            await connection.execute(sa.text("CREATE TABLE t (a INTEGER)"))
+        for _ in range(60):
+            await asyncio.gather(*(leave(database) for _ in range(15)))
+            async with asyncio.timeout(20):
+                await write(database)
+        await until(lambda: len(asyncio.all_tasks()) == 1)
