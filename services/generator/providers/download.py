@@ -172,10 +172,9 @@ class _Transfer:
         await self.close()
         wanted = {"range": f"bytes={self._received}-"}
         response = await self._open(wanted | ({"if-range": self._etag} if self._etag else {}))
-        begins = f"bytes {self._received}-"
-        if response.status_code != 206 or not response.headers.get("content-range", "").startswith(
-            begins
-        ):
+        begins, told = f"bytes {self._received}-", response.headers.get("content-range", "")
+        same = self._size is None or told.endswith((f"/{self._size}", "/*"))  # not a newer file
+        if response.status_code != 206 or not (told.startswith(begins) and same):
             message = "the result broke off and cannot be resumed"
             raise Unavailable(message)
         return _chunked(self._pace.keep(response.aiter_raw()))

@@ -54,6 +54,25 @@ async def test_a_result_that_says_that_it_is_not_packed_is_taken(
             assert b"".join([chunk async for chunk in download.chunks]) == PNG
 
 
+@pytest.mark.parametrize(("total", "spliced"), [("1008", True), ("*", True), ("1009", False)])
+async def test_a_file_that_has_another_length_by_now_is_not_joined_to_what_came(
+    fetching: httpx.AsyncClient, total: str, spliced: bool
+) -> None:
+    async def script(request: Request, writer: asyncio.StreamWriter) -> None:
+        if "range" not in request.headers:
+            writer.write(answer(PNG[:500], length=len(PNG)))
+            return
+        told = f"content-range: bytes 500-1007/{total}"
+        writer.write(answer(PNG[500:], status="206 Partial", headers=(told,)))
+
+    loader = Downloader(fetching, LOCAL, now=lambda: NOW)
+    wanted = contextlib.nullcontext() if spliced else pytest.raises(Unavailable, match="resumed")
+    async with raw_server(script) as server:
+        with wanted:
+            async with loader.open(Output(url=server.url), Runway(api_key="key")) as download:
+                assert b"".join([chunk async for chunk in download.chunks]) == PNG
+
+
 async def test_a_vendors_answer_may_come_packed_within_bounds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
