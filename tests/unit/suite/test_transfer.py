@@ -89,3 +89,37 @@ async def test_a_file_is_brought_whatever_its_name_ends_with(tmp_path: Path) -> 
     assert storage.ids[0] == storage.ids[1] == f"file-{'0' * 12}-{digest}-mp4"
     assert len(set(storage.ids)) == len(suffixes) - 2, "others by other names"
     assert all(len(each) <= MAX_REQUEST_ID for each in storage.ids)
+
+
+class States(Storage):
+    """Answers uploads with assets in these states, one after the other."""
+
+    def __init__(self, *states: Any) -> None:
+        super().__init__()
+        self.states = list(states)
+
+    async def UploadAsset(self, parts: Iterator[pb.UploadAssetRequest]) -> pb.UploadAssetResponse:
+        found = (await super().UploadAsset(parts)).asset
+        return pb.UploadAssetResponse(
+            asset=asset_pb2.Asset(name=f"{found.name}{len(self.ids)}", state=self.states.pop(0))
+        )
+
+
+async def told_of(path: Path, storage: Any) -> str:
+    path.write_bytes(b"a portrait")
+    return (await brought(storage, path, asset_pb2.Asset(), kind="file")).name
+
+
+async def test_what_was_deleted_is_brought_anew(tmp_path: Path) -> None:
+    deleted, stored = asset_pb2.Asset.STATE_DELETED, asset_pb2.Asset.STATE_STORED
+    storage = States(deleted, deleted, stored)
+    assert await told_of(tmp_path / "portrait.png", storage) == "assets/23"
+    assert len(set(storage.ids)) == 3
+
+
+@pytest.mark.parametrize(
+    "state", [asset_pb2.Asset.STATE_WRITING, asset_pb2.Asset.STATE_UNSPECIFIED]
+)
+async def test_nothing_is_told_as_brought_before_storage_has_it(tmp_path: Path, state: Any) -> None:
+    with pytest.raises(Unavailable, match="not stored"):
+        await told_of(tmp_path / "portrait.png", States(state))
