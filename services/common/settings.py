@@ -20,12 +20,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import (
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from services.common.identity import IdentitySigner
@@ -122,10 +117,9 @@ class ServiceSettings(BaseSettings):
                 told = "\n".join(self._complaint(item) for item in error.errors())
                 raise MisconfiguredError(told) from None
             except SettingsError as error:
-                fields = type(self).model_fields
-                named = next(name for name in fields if f'"{name}"' in str(error))
-                told = f"{self._variable(named)}: it is not valid JSON"
-                raise MisconfiguredError(told) from None
+                named = [name for name in type(self).model_fields if f'"{name}"' in str(error)]
+                told = [f"{self._variable(name)}: it is not valid JSON" for name in named]
+                raise MisconfiguredError("\n".join(told) or str(error)) from None
 
     @classmethod
     def _complaint(cls, item: Any) -> str:
